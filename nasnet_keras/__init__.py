@@ -1,0 +1,57 @@
+"""NASNet-family networks from genotypes, exact to the parameter, and the search that finds them.
+
+    import nasnet_keras as nk
+    model = nk.NASNetFromGenotype(nk.genotypes.NASNET_A, input_shape=(32, 32, 3))
+
+Names resolve when they are first used, so that importing the package is instant and genotypes, costs and flags work
+without importing Keras.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import wrapt
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "Block": "genotype",
+    "Cell": "genotype",
+    "Edge": "genotype",
+    "Genotype": "genotype",
+    "GenotypeError": "genotype",
+    "Skeleton": "skeleton",
+    "NASNetFromGenotype": "network",
+    "Cost": "cost",
+    "genotype_cost": "cost",
+    "model_cost": "cost",
+    "DropPathSchedule": "drop_path",
+}
+_MODULES = ("applications", "genotypes")
+
+__all__ = sorted([*_EXPORTS, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        return getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _register_layers(_: Any) -> None:
+    # Keras finds the layers of a saved model only when their modules have been imported.
+    for module in ("layers", "drop_path"):
+        importlib.import_module(f"{__name__}.{module}")
+
+
+if "keras" in sys.modules and hasattr(sys.modules["keras"], "layers"):
+    _register_layers(None)
+else:
+    wrapt.register_post_import_hook(_register_layers, "keras")

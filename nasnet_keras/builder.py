@@ -1,0 +1,95 @@
+"""The builder that makes Keras layers of a network's description.
+
+Its methods are the primitives that `operations`, `cell` and `network` are written over; `cost.CostBuilder` has the
+same ones. Every layer gets the name it is told, so two builds of a network have equal names.
+"""
+
+from typing import Any
+
+import keras
+
+from nasnet_keras import layers
+from nasnet_keras.drop_path import DropPath, TrainingProgress
+
+__all__ = ["LayerBuilder"]
+
+_POOLS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
+_GLOBAL_POOLS = {"max": keras.layers.GlobalMaxPooling2D, "avg": keras.layers.GlobalAveragePooling2D}
+_LAST = "channels_last"
+
+
+class LayerBuilder:
+    """Makes the layers of one network.
+
+    Args:
+        padding: `"same"`, or `"keras"` for zero-padded strided pools.
+        momentum, epsilon: of all batch normalisations.
+        image: the network's input, where its drop-path layers should follow the progress of training.
+    """
+
+    def __init__(self, padding: str, momentum: float, epsilon: float, image: Any = None) -> None:
+        self._keras_padding = padding == "keras"
+        self._normalization = {"momentum": momentum, "epsilon": epsilon}
+        self._progress = None if image is None else TrainingProgress(name="training_progress")(image)
+
+    def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
+        """ReLU, convolution, batch normalisation."""
+        strides = (stride, stride) if isinstance(stride, int) else stride
+        return layers.ConvBatchNorm(
+            filters,
+            kernel,
+            strides=strides,
+            dilation=dilation,
+            padding=padding,
+            relu=relu,
+            name=name,
+            **self._normalization,
+        )(x)
+
+    def separable_conv(self, x, filters, size, *, name, stride=1):
+        """ReLU, depthwise and pointwise convolution, batch normalisation."""
+        return layers.SeparableConvBatchNorm(filters, size, strides=stride, name=name, **self._normalization)(x)
+
+    def factorized_reduction(self, x, filters, *, name, relu=True):
+        """Half the size, from pixels at even and at odd positions."""
+        return layers.FactorizedReduction(filters, relu=relu, name=name, **self._normalization)(x)
+
+    def pool(self, x, kind, size, stride, *, name):
+        """Maximum or average of windows."""
+        if stride > 1 and self._keras_padding:
+            return layers.PaddedPooling2D(kind, size, name=name)(x)
+        return _POOLS[kind](size, stride, "same", data_format=_LAST, name=name)(x)
+
+    def drop_path(self, x, rate, *, name):
+        """Drop examples at random, in training."""
+        return DropPath(rate, name=name)([x, self._progress])
+
+    def add(self, xs, *, name):
+        """Sum."""
+        return keras.layers.Add(name=name)(xs)
+
+    def concat(self, xs, *, name):
+        """Concatenation of channels; a single tensor gets its name and is passed on."""
+        if len(xs) == 1:
+            return keras.layers.Identity(name=name)(xs[0])
+        return keras.layers.Concatenate(name=name)(xs)
+
+    def relu(self, x, *, name):
+        """ReLU as a layer of its own."""
+        return keras.layers.ReLU(name=name)(x)
+
+    def global_pool(self, x, kind, *, name):
+        """Maximum or average of the whole map."""
+        return _GLOBAL_POOLS[kind](data_format=_LAST, name=name)(x)
+
+    def dropout(self, x, rate, *, name):
+        """Dropout of features."""
+        return keras.layers.Dropout(rate, name=name)(x)
+
+    def dense(self, x, units, *, name, activation):
+        """The classifier, in float32 under mixed precision too."""
+        return keras.layers.Dense(units, activation=activation, dtype="float32", name=name)(x)
+
+    def auxiliary_head(self, x, units, filters, *, name, activation):
+        """The second classifier."""
+        return layers.AuxiliaryHead(units, filters=filters, activation=activation, name=name, **self._normalization)(x)

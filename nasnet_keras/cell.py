@@ -1,0 +1,113 @@
+"""One cell → tensors, by stride bookkeeping."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nasnet_keras.genotype import CURRENT, PREVIOUS, Cell, block_state
+from nasnet_keras.operations import OPERATIONS
+
+__all__ = ["Feature", "build_cell"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A tensor, and how many times it has been halved since the input image."""
+
+    tensor: Any
+    level: int
+
+
+def build_cell(
+    builder: Any,
+    cell: Cell,
+    inputs: dict[str, Feature | None],
+    *,
+    filters: int,
+    input_level: int,
+    level: int,
+    name: str,
+    drop_path_rate: float = 0.0,
+) -> Feature:
+    """Build the live part of a cell with `builder`.
+
+    Args:
+        builder: makes layers (`layers.LayerBuilder`) or counts their cost (`cost.CostBuilder`).
+        cell: what to build.
+        inputs: the outputs of earlier cells, by the cell's names for them; an input that the cell does not read may
+            be None. Where `previous` is read and None, in a network's first cell, `current` takes its place as it
+            is, unsqueezed.
+        filters: F, the width of the cell's states.
+        input_level: level of `current`, to which `previous` is brought.
+        level: level of the cell's output; what the cell's inputs lack to it is the stride of the edges reading them.
+        name: prefix of the names of all layers.
+        drop_path_rate: probability with which an operation's result is dropped, per example.
+
+    Returns:
+        The concatenated outputs.
+
+    Source: TF-Slim's cell (NASNet, appendix A.4).
+    """
+    current, previous = inputs[CURRENT], inputs[PREVIOUS]
+    makers: dict[str, Callable[[], Feature]] = {
+        CURRENT: lambda: _squeeze(builder, current, filters, f"{name}_current"),
+        PREVIOUS: lambda: current if previous is None else _adjust(builder, previous, input_level, filters, name),
+    }
+    live = cell.live_states
+    states = {state: make() for state, make in makers.items() if state in live}
+    narrowed: dict[str, Feature] = {}
+
+    def read(state: str) -> Feature:
+        # A concatenated block is 2F wide: what reads it reads one shared projection to F.
+        if state in makers or states[state].tensor.shape[-1] == filters:
+            return states[state]
+        if state not in narrowed:
+            tensor = builder.conv(states[state].tensor, filters, name=f"{name}_{state}_project")
+            narrowed[state] = Feature(tensor, states[state].level)
+        return narrowed[state]
+
+    for index, block in enumerate(cell.blocks):
+        if block_state(index) not in live:
+            continue
+        results = []
+        for side, edge in zip(("left", "right"), block.edges, strict=True):
+            source = read(edge.input)
+            edge_name = f"{name}_block_{index}_{side}"
+            operation = OPERATIONS[edge.operation]
+            tensor = operation.apply(builder, source.tensor, filters, 2 ** (level - source.level), edge_name)
+            if drop_path_rate and operation.drop_path:
+                tensor = builder.drop_path(tensor, drop_path_rate, name=f"{edge_name}_drop_path")
+            results.append(tensor)
+        combine = builder.add if block.combine == "add" else builder.concat
+        states[block_state(index)] = Feature(combine(results, name=f"{name}_block_{index}_{block.combine}"), level)
+
+    tensors = []
+    for state in cell.outputs:
+        feature = states[state]
+        if state in makers:  # blocks enter as they are; an input is brought to the size and width of the others
+            feature = _fit(builder, feature, filters, level, f"{name}_output_{state}")
+        tensors.append(feature.tensor)
+    return Feature(builder.concat(tensors, name=f"{name}_output"), level)
+
+
+def _squeeze(builder, feature: Feature, filters: int, name: str) -> Feature:
+    return Feature(builder.conv(feature.tensor, filters, name=name), feature.level)
+
+
+def _adjust(builder, previous: Feature, level: int, filters: int, name: str) -> Feature:
+    """Bring the previous output to the current one's size and to F filters."""
+    if previous.level < level:
+        tensor = builder.factorized_reduction(previous.tensor, filters, name=f"{name}_previous")
+        return Feature(tensor, level)
+    if previous.tensor.shape[-1] != filters:
+        return _squeeze(builder, previous, filters, f"{name}_previous")
+    return previous
+
+
+def _fit(builder, feature: Feature, filters: int, level: int, name: str) -> Feature:
+    """Bring an input of the cell to the cell's output size and width, without a ReLU, as the released code does."""
+    if feature.level < level:
+        return Feature(builder.factorized_reduction(feature.tensor, filters, name=name, relu=False), level)
+    if feature.tensor.shape[-1] != filters:
+        return Feature(builder.conv(feature.tensor, filters, name=name, relu=False), level)
+    return feature

@@ -1,0 +1,128 @@
+"""Scheduled drop-path: the results of operations are dropped, per example, more often in later cells and later steps.
+
+Source: NASNet (Zoph et al. 2018, appendix A.4): the probability grows linearly with the depth of the cell and with
+the progress of training.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = ["DropPath", "DropPathSchedule", "TrainingProgress"]
+
+_register = keras.saving.register_keras_serializable("nasnet_keras")
+
+
+class _ProgressState(keras.random.SeedGenerator):
+    """A scalar that belongs to a layer's state, like a random seed, and not to its weights.
+
+    Keras passes a seed generator's state through compiled steps on every backend, but does not count it among the
+    parameters and does not save it with them, which is what the progress of a training run needs.
+    """
+
+    def __init__(self, value: float = 1.0, name: str = "progress") -> None:
+        super().__init__(seed=0, name=name)
+        self.state = keras.Variable(value, dtype="float32", trainable=False, name=name)
+
+
+@_register
+class TrainingProgress(keras.layers.Layer):
+    """How far training has come, from 0 to 1, as a tensor that `DropPath` layers read.
+
+    It is 1 until told otherwise, so a model trained without a schedule drops paths at its full rate.
+
+    Example:
+        >>> progress = TrainingProgress()
+        >>> progress.assign(0.25)
+        >>> float(progress(np.zeros((1, 8, 8, 3))))
+        0.25
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.progress = _ProgressState()
+
+    def assign(self, progress: float) -> None:
+        """Set the progress; values beyond 0 and 1 are clipped."""
+        self.progress.state.assign(min(max(float(progress), 0.0), 1.0))
+
+    def call(self, x):
+        del x  # read only so that the layer has a place in the graph
+        return ops.convert_to_tensor(self.progress.state.value)
+
+    def compute_output_shape(self, input_shape):
+        return ()
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor((), dtype="float32")
+
+
+@_register
+class DropPath(keras.layers.Layer):
+    """Drop a whole example's tensor with probability `rate · progress`, and scale up what stays.
+
+    Args:
+        rate: probability at the end of training, in [0, 1).
+        seed: of the random numbers.
+
+    Call it with `[x, progress]`, where `progress` comes from `TrainingProgress`. Identity outside training.
+
+    Example:
+        >>> layer = DropPath(0.5, seed=1)
+        >>> sorted(set(np.ravel(layer([np.ones((100, 1, 1, 1)), np.float32(1.0)], training=True)).tolist()))
+        [0.0, 2.0]
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"a drop-path rate must be in [0, 1), got {rate!r}")
+        self.rate = rate
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs, training=None):
+        x, progress = inputs
+        if not training:
+            return x
+        keep = 1.0 - self.rate * ops.cast(progress, "float32")
+        uniform = keras.random.uniform((ops.shape(x)[0], 1, 1, 1), dtype="float32", seed=self.seed_generator)
+        return x * ops.cast(ops.floor(keep + uniform) / keep, x.dtype)
+
+    def compute_output_spec(self, inputs, training=None):
+        return keras.KerasTensor(inputs[0].shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+class DropPathSchedule(keras.callbacks.Callback):
+    """Let drop-path grow linearly over training: `model.fit(…, callbacks=[DropPathSchedule(total_steps)])`.
+
+    On JAX the progress takes effect at the start of the next epoch, since `fit` keeps the state within an epoch.
+
+    Args:
+        total_steps: optimizer steps until the full rate is reached.
+
+    Raises:
+        ValueError: `total_steps` is not positive, or the model has no drop-path.
+    """
+
+    def __init__(self, total_steps: int) -> None:
+        super().__init__()
+        if total_steps < 1:
+            raise ValueError(f"total_steps must be positive, got {total_steps!r}")
+        self.total_steps = total_steps
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        layers = [layer for layer in self.model.layers if isinstance(layer, TrainingProgress)]
+        if not layers:
+            raise ValueError("the model has no drop-path to schedule: build it with drop_path_rate > 0")
+        self._layers = layers
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        step = int(np.asarray(keras.ops.convert_to_numpy(self.model.optimizer.iterations.value)))
+        for layer in self._layers:
+            layer.assign(step / self.total_steps)

@@ -1,0 +1,344 @@
+"""The Keras layers that Keras lacks: convolutions with their ReLU and batch normalisation in one layer.
+
+A NASNet has hundreds of convolutions, and what a network costs to build, trace and start is paid by the layer. One
+layer for "ReLU, convolution, batch normalisation" halves their number and lets TensorFlow use its fused
+normalisation kernel, which `keras.layers.BatchNormalization` does not. All layers work in `channels_last` on every
+backend, for inputs of unknown size.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from nasnet_keras.normalization import batch_normalize
+
+__all__ = ["AuxiliaryHead", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
+__all__ += ["SeparableConvBatchNorm"]
+
+_register = keras.saving.register_keras_serializable("nasnet_keras")
+
+
+class CountedLayer(keras.layers.Layer):
+    """A layer that knows how many multiply-adds it makes."""
+
+    def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
+        """Multiply-adds of convolutions and dense layers for one example of `input_shape` (with a batch axis)."""
+        raise NotImplementedError
+
+
+class _NormalizedConv(CountedLayer):
+    """What the convolutions share: an optional ReLU before, batch normalisation after, kernels between."""
+
+    def __init__(self, filters, *, relu=True, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.relu = relu
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def _add_kernel(self, name: str, shape: tuple[int, ...]) -> Any:
+        # A new initializer each time: an instance gives equal values for equal shapes.
+        he_normal = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+        return self.add_weight(name=name, shape=shape, initializer=he_normal)
+
+    def _add_normalization(self) -> None:
+        def weight(name, initializer, trainable):
+            return self.add_weight(
+                name=name, shape=(self.filters,), initializer=initializer, trainable=trainable, autocast=False
+            )
+
+        self.gamma = weight("gamma", "ones", True)
+        self.beta = weight("beta", "zeros", True)
+        self.moving_mean = weight("moving_mean", "zeros", False)
+        self.moving_variance = weight("moving_variance", "ones", False)
+
+    def _activate(self, x):
+        return ops.relu(x) if self.relu else x
+
+    def _normalize(self, x, training):
+        return batch_normalize(
+            x,
+            self.gamma,
+            self.beta,
+            self.moving_mean,
+            self.moving_variance,
+            training=bool(training) and self.trainable,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+        )
+
+    def multiply_adds(self, input_shape):
+        height, width = self.compute_output_shape(input_shape)[1:3]
+        # Every kernel is applied once at every position of the output.
+        return height * width * sum(math.prod(w.shape) for w in self.weights if len(w.shape) == 4)
+
+    def get_config(self):
+        config = {"filters": self.filters, "relu": self.relu, "momentum": self.momentum, "epsilon": self.epsilon}
+        return {**super().get_config(), **config}
+
+
+@_register
+class ConvBatchNorm(_NormalizedConv):
+    """ReLU, convolution without bias, batch normalisation.
+
+    Args:
+        filters: output channels.
+        kernel_size: `(height, width)`.
+        strides: `(height, width)`.
+        dilation: rate in both directions; with strides it must be even.
+        padding: `"same"` or `"valid"`.
+        relu: False leaves the ReLU out.
+        momentum, epsilon: of the batch normalisation.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / stride), ceil(width / stride), filters)`.
+
+    Example:
+        >>> ConvBatchNorm(8, (3, 3))(np.ones((1, 16, 16, 3), "float32")).shape
+        TensorShape([1, 16, 16, 8])
+    """
+
+    def __init__(self, filters, kernel_size=(1, 1), *, strides=(1, 1), dilation=1, padding="same", **kwargs):
+        super().__init__(filters, **kwargs)
+        self.kernel_size = tuple(kernel_size)
+        self.strides = tuple(strides)
+        self.dilation = dilation
+        self.padding = padding
+        _check_dilation(dilation, self.strides)
+
+    def build(self, input_shape):
+        self.kernel = self._add_kernel("kernel", (*self.kernel_size, input_shape[-1], self.filters))
+        self._add_normalization()
+
+    def call(self, x, training=None):
+        x, strides, dilation = _subsample(self._activate(x), self.strides, self.dilation)
+        x = ops.conv(x, self.kernel, strides, self.padding, "channels_last", dilation)
+        return self._normalize(x, training)
+
+    def compute_output_shape(self, input_shape):
+        return _conv_shape(input_shape, self.filters, self.kernel_size, self.strides, self.padding)
+
+    def get_config(self):
+        config = {"kernel_size": self.kernel_size, "strides": self.strides, "dilation": self.dilation}
+        return {**super().get_config(), **config, "padding": self.padding}
+
+
+@_register
+class SeparableConvBatchNorm(_NormalizedConv):
+    """ReLU, depthwise convolution, pointwise convolution, batch normalisation; no biases.
+
+    Args:
+        filters: output channels; the pointwise convolution maps to them.
+        kernel_size: side of the depthwise kernel.
+        strides: of the depthwise convolution, in both directions.
+        dilation: of the depthwise convolution; with strides it must be even.
+        relu, momentum, epsilon: as for `ConvBatchNorm`.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / strides), ceil(width / strides), filters)`.
+
+    Example:
+        >>> SeparableConvBatchNorm(8, 5, strides=2)(np.ones((1, 16, 16, 3), "float32")).shape
+        TensorShape([1, 8, 8, 8])
+    """
+
+    def __init__(self, filters, kernel_size, *, strides=1, dilation=1, **kwargs):
+        super().__init__(filters, **kwargs)
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.dilation = dilation
+        _check_dilation(dilation, (strides, strides))
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        self.depthwise_kernel = self._add_kernel("depthwise_kernel", (self.kernel_size, self.kernel_size, channels, 1))
+        self.pointwise_kernel = self._add_kernel("pointwise_kernel", (1, 1, channels, self.filters))
+        self._add_normalization()
+
+    def call(self, x, training=None):
+        x, strides, dilation = _subsample(self._activate(x), (self.strides, self.strides), self.dilation)
+        x = ops.depthwise_conv(x, self.depthwise_kernel, strides, "same", "channels_last", dilation)
+        x = ops.conv(x, self.pointwise_kernel, 1, "valid", "channels_last")
+        return self._normalize(x, training)
+
+    def compute_output_shape(self, input_shape):
+        return _conv_shape(input_shape, self.filters, (1, 1), (self.strides, self.strides), "same")
+
+    def get_config(self):
+        config = {"kernel_size": self.kernel_size, "strides": self.strides, "dilation": self.dilation}
+        return {**super().get_config(), **config}
+
+
+@_register
+class FactorizedReduction(_NormalizedConv):
+    """ReLU, then half the size without losing every other pixel; batch normalisation.
+
+    One 1×1 convolution reads the pixels at even positions, another those at odd ones, with zeros beyond the border;
+    their results are concatenated. With an odd number of filters the second one makes one more.
+
+    Args:
+        filters: output channels.
+        relu, momentum, epsilon: as for `ConvBatchNorm`.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / 2), ceil(width / 2), filters)`.
+
+    Source: TF-Slim's `factorized_reduction`.
+
+    Example:
+        >>> FactorizedReduction(8)(np.ones((1, 15, 15, 3), "float32")).shape
+        TensorShape([1, 8, 8, 8])
+    """
+
+    def build(self, input_shape):
+        half = self.filters // 2
+        self.even_kernel = self._add_kernel("even_kernel", (1, 1, input_shape[-1], half)) if half else None
+        self.odd_kernel = self._add_kernel("odd_kernel", (1, 1, input_shape[-1], self.filters - half))
+        self._add_normalization()
+
+    def call(self, x, training=None):
+        x = self._activate(x)
+        shifted = ops.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
+        y = ops.conv(shifted[:, 1::2, 1::2], self.odd_kernel, 1, "valid", "channels_last")
+        if self.even_kernel is not None:
+            even = ops.conv(x[:, ::2, ::2], self.even_kernel, 1, "valid", "channels_last")
+            y = ops.concatenate([even, y], axis=-1)
+        return self._normalize(y, training)
+
+    def compute_output_shape(self, input_shape):
+        return _conv_shape(input_shape, self.filters, (1, 1), (2, 2), "same")
+
+
+@_register
+class PaddedPooling2D(keras.layers.Layer):
+    """Pooling at stride 2 with a border of zeros, as `keras.applications.nasnet` pads by hand.
+
+    TensorFlow's own `"same"` padding ignores what lies beyond the border; here zeros take part in the maximum and in
+    the average. They are one row and column fewer at the start where a size is even.
+
+    Args:
+        kind: `"max"` or `"avg"`.
+        pool_size: side of the window.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / 2), ceil(width / 2), channels)`.
+
+    Example:
+        >>> float(PaddedPooling2D("max", 3)(-np.ones((1, 4, 4, 1), "float32"))[0, 1, 1, 0])
+        0.0
+    """
+
+    def __init__(self, kind, pool_size, **kwargs):
+        super().__init__(**kwargs)
+        if kind not in ("max", "avg"):
+            raise ValueError(f"kind must be 'max' or 'avg', got {kind!r}")
+        self.kind = kind
+        self.pool_size = pool_size
+
+    def call(self, x):
+        border = self.pool_size // 2
+        x = ops.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
+        height, width = ops.shape(x)[1:3]  # still of the parity of the input
+        x = x[:, (height + 1) % 2 :, (width + 1) % 2 :]
+        pool = ops.max_pool if self.kind == "max" else ops.average_pool
+        return pool(x, self.pool_size, 2, "valid", "channels_last")
+
+    def compute_output_shape(self, input_shape):
+        return _conv_shape(input_shape, input_shape[-1], (1, 1), (2, 2), "same")
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind, "pool_size": self.pool_size}
+
+
+@_register
+class AuxiliaryHead(CountedLayer):
+    """The classifier on an earlier cell that helps deep networks train.
+
+    ReLU, 5×5 average pooling at stride 3, 1×1 convolution, a convolution over the whole map, dense. One layer, so
+    that weights load into a model with or without it.
+
+    Args:
+        units: classes.
+        filters: of the two convolutions.
+        activation: of the classifier.
+        momentum, epsilon: of the batch normalisations.
+
+    Raises:
+        ValueError: the map is smaller than 5×5, or its size is unknown (the last convolution covers all of it).
+
+    Source: TF-Slim's `_build_aux_head`.
+
+    Example:
+        >>> AuxiliaryHead(10)(np.ones((1, 8, 8, 16), "float32")).shape
+        TensorShape([1, 10])
+    """
+
+    def __init__(self, units, *, filters=(128, 768), activation=None, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.filters = tuple(filters)
+        self.activation = keras.activations.get(activation)
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        sizes = input_shape[1:3]
+        if any(size is None or size < 5 for size in sizes):
+            raise ValueError(
+                f"an auxiliary head needs a map of known size, at least 5x5, and would read one of {sizes}; give a "
+                f"known and larger input_shape, or build without auxiliary_head"
+            )
+        common = {"momentum": self.momentum, "epsilon": self.epsilon, "dtype": self.dtype_policy}
+        window = tuple((size - 5) // 3 + 1 for size in sizes)
+        self.project = ConvBatchNorm(self.filters[0], name="project", relu=False, **common)
+        self.whole_map = ConvBatchNorm(self.filters[1], window, padding="valid", name="whole_map", **common)
+        self.classify = keras.layers.Dense(self.units, name="classify", dtype=self.dtype_policy)
+        shape = (input_shape[0], *window, input_shape[-1])
+        for layer in (self.project, self.whole_map):
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self.classify.build((shape[0], shape[-1]))
+
+    def call(self, x, training=None):
+        x = ops.average_pool(ops.relu(x), 5, 3, "valid", "channels_last")
+        x = self.whole_map(self.project(x, training=training), training=training)
+        x = ops.relu(ops.squeeze(x, (1, 2)))
+        return self.activation(self.classify(x))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.units)
+
+    def multiply_adds(self, input_shape):
+        shape = (None, *((size - 5) // 3 + 1 for size in input_shape[1:3]), input_shape[-1])
+        total = self.project.multiply_adds(shape)
+        total += self.whole_map.multiply_adds(self.project.compute_output_shape(shape))
+        return total + math.prod(self.classify.kernel.shape)
+
+    def get_config(self):
+        config = {"units": self.units, "filters": self.filters, "momentum": self.momentum, "epsilon": self.epsilon}
+        return {**super().get_config(), **config, "activation": keras.activations.serialize(self.activation)}
+
+
+def _check_dilation(dilation, strides):
+    if strides != (1, 1) and dilation > 1 and (strides != (2, 2) or dilation % 2):
+        raise ValueError(f"strides {strides} with dilation {dilation}: only strides of 2 with an even dilation work")
+
+
+def _subsample(x, strides, dilation):
+    """Turn a dilated convolution at stride 2 into an equal one at stride 1, which every backend can do.
+
+    With an even dilation the kernel touches pixels of one parity only: odd ones where the size is even, else even
+    ones, in TensorFlow's "same" padding.
+    """
+    if dilation == 1 or strides == (1, 1):
+        return x, strides, dilation
+    height, width = ops.shape(x)[1:3]
+    return x[:, (height + 1) % 2 :: 2, (width + 1) % 2 :: 2], (1, 1), dilation // 2
+
+
+def _conv_shape(input_shape, filters, kernel, strides, padding):
+    def size(before, k, stride):
+        if before is None:
+            return None
+        return -(-before // stride) if padding == "same" else (before - k) // stride + 1
+
+    spatial = (size(*args) for args in zip(input_shape[1:3], kernel, strides, strict=True))
+    return (input_shape[0], *spatial, filters)

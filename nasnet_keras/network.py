@@ -1,0 +1,339 @@
+"""Genotype × skeleton → network: the description that is built with layers or counted."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras import genotypes
+from nasnet_keras.cell import Feature, build_cell
+from nasnet_keras.genotype import CURRENT, PREVIOUS, Genotype
+from nasnet_keras.skeleton import NASNET, NetworkPlan, Skeleton
+
+__all__ = ["NASNetFromGenotype", "NetworkConfig", "resolve_genotype"]
+
+_PADDINGS = ("same", "keras")
+_POOLINGS = (None, "avg", "max")
+# stem: the size of images it was made for, the smallest that leaves something to see
+_IMAGE_SIZES = {"cifar": (32, 8), "imagenet": (224, 32)}
+
+
+def resolve_genotype(genotype: Genotype | str | Path) -> Genotype:
+    """A genotype from itself, a name of the catalogue, a JSON text or a path.
+
+    Raises:
+        GenotypeError: it is none of these.
+    """
+    if isinstance(genotype, Genotype):
+        return genotype
+    if isinstance(genotype, str) and genotype.isidentifier() and not Path(genotype).exists():
+        return genotypes.get(genotype)
+    return Genotype.from_json(genotype)
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The validated arguments of a network. `of` makes one, `build` describes the network to a builder."""
+
+    genotype: Genotype
+    plan: NetworkPlan
+    skeleton: Skeleton
+    input_shape: tuple[int | None, int | None, int]
+    padding: str
+    include_top: bool
+    pooling: str | None
+    classes: int
+    classifier_activation: Any
+    auxiliary_head: bool
+    drop_path_rate: float
+    dropout_rate: float
+    batch_norm_momentum: float
+    batch_norm_epsilon: float
+
+    @classmethod
+    def of(
+        cls,
+        genotype: Genotype | str | Path,
+        input_shape: tuple[int | None, int | None, int] | None = None,
+        num_repeats: int = 6,
+        filters: int | None = None,
+        stem: str = "cifar",
+        skeleton: Skeleton | None = None,
+        stem_filters: int | None = None,
+        skip_reduction_input: bool = False,
+        padding: str = "same",
+        include_top: bool = True,
+        pooling: str | None = None,
+        classes: int = 10,
+        classifier_activation: Any = "softmax",
+        auxiliary_head: bool = False,
+        drop_path_rate: float = 0.0,
+        dropout_rate: float = 0.0,
+        batch_norm_momentum: float = 0.9,
+        batch_norm_epsilon: float = 1e-5,
+        penultimate_filters: int | None = None,
+        name: str | None = None,
+    ) -> "NetworkConfig":
+        """Check everything; the arguments are those of `NASNetFromGenotype`.
+
+        Raises:
+            ValueError: an argument is out of range; the error says what was expected and what came.
+        """
+        del name
+        skeleton = NASNET if skeleton is None else skeleton
+        if not isinstance(skeleton, Skeleton):
+            raise ValueError(f"skeleton must be a Skeleton or None, got {skeleton!r}")
+        plan = skeleton.plan(
+            num_repeats, _filters(filters, penultimate_filters, skeleton), stem, stem_filters, skip_reduction_input
+        )
+        _choice("padding", padding, _PADDINGS)
+        _choice("pooling", pooling, _POOLINGS)
+        if include_top and pooling is not None:
+            raise ValueError(f"pooling={pooling!r} is for include_top=False; the classifier pools on its own")
+        if type(classes) is not int or classes < 1:
+            raise ValueError(f"classes must be a positive integer, got {classes!r}")
+        if auxiliary_head and not include_top:
+            raise ValueError("auxiliary_head=True needs include_top=True: it is a second classifier")
+        for key, value in (("drop_path_rate", drop_path_rate), ("dropout_rate", dropout_rate)):
+            _number(key, value, "in [0, 1)", lambda v: 0.0 <= v < 1.0)
+        _number("batch_norm_momentum", batch_norm_momentum, "in [0, 1]", lambda v: 0.0 <= v <= 1.0)
+        _number("batch_norm_epsilon", batch_norm_epsilon, "positive", lambda v: 0.0 < v < math.inf)
+        return cls(
+            genotype=resolve_genotype(genotype),
+            plan=plan,
+            skeleton=skeleton,
+            input_shape=_input_shape(input_shape, stem),
+            padding=padding,
+            include_top=bool(include_top),
+            pooling=pooling,
+            classes=classes,
+            classifier_activation=classifier_activation,
+            auxiliary_head=bool(auxiliary_head),
+            drop_path_rate=drop_path_rate,
+            dropout_rate=dropout_rate,
+            batch_norm_momentum=batch_norm_momentum,
+            batch_norm_epsilon=batch_norm_epsilon,
+        )
+
+    def build(self, builder: Any, image: Any) -> Any:
+        """Describe the network to a builder; returns the output, or `{"logits": …, "auxiliary": …}`."""
+        outputs = self._cells(builder, image)
+        x = builder.relu(outputs[len(self.plan.cells)].tensor, name="head_relu")
+        if not self.include_top:
+            return x if self.pooling is None else builder.global_pool(x, self.pooling, name="head_pool")
+        x = builder.global_pool(x, "avg", name="head_pool")
+        if self.dropout_rate:
+            x = builder.dropout(x, self.dropout_rate, name="head_dropout")
+        head = {"units": self.classes, "activation": self.classifier_activation}
+        logits = builder.dense(x, name="logits", **head)
+        if not self.auxiliary_head:
+            return logits
+        auxiliary = builder.auxiliary_head(
+            outputs[self.plan.auxiliary].tensor, filters=self.skeleton.auxiliary_filters, name="auxiliary", **head
+        )
+        return {"logits": logits, "auxiliary": auxiliary}
+
+    def _cells(self, builder: Any, image: Any) -> dict[int, Feature]:
+        """The outputs that something reads: number 0 is the stem's convolution's, number i + 1 cell i's."""
+        plan = self.plan
+        strided = plan.stem_level > 0
+        stem = builder.conv(
+            image,
+            plan.stem_filters,
+            (3, 3),
+            name="stem_conv",
+            stride=2 if strided else 1,
+            relu=False,
+            padding="valid" if strided else "same",
+        )
+        outputs = {0: Feature(stem, plan.stem_level)}
+        live = self._live_outputs()
+        for index, cell_plan in enumerate(plan.cells):
+            if index + 1 not in live:
+                continue
+            previous = cell_plan.previous
+            outputs[index + 1] = build_cell(
+                builder,
+                getattr(self.genotype, cell_plan.role),
+                {
+                    CURRENT: outputs.get(cell_plan.current),
+                    PREVIOUS: None if previous is None else outputs.get(previous),
+                },
+                filters=cell_plan.filters,
+                input_level=plan.level(cell_plan.current),
+                level=cell_plan.level,
+                name=cell_plan.name,
+                drop_path_rate=self.drop_path_rate * cell_plan.depth,
+            )
+        return outputs
+
+    def _live_outputs(self) -> set[int]:
+        """The outputs that the heads depend on. A cell need not read both of its inputs."""
+        live = {len(self.plan.cells)} | ({self.plan.auxiliary} if self.auxiliary_head else set())
+        for index in reversed(range(len(self.plan.cells))):
+            if index + 1 in live:
+                cell_plan = self.plan.cells[index]
+                read = getattr(self.genotype, cell_plan.role).live_states
+                if CURRENT in read or cell_plan.previous is None:
+                    live.add(cell_plan.current)
+                if PREVIOUS in read and cell_plan.previous is not None:
+                    live.add(cell_plan.previous)
+        return live
+
+
+def NASNetFromGenotype(
+    genotype: Genotype | str | Path,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    num_repeats: int = 6,
+    filters: int | None = None,
+    stem: str = "cifar",
+    skeleton: Skeleton | None = None,
+    stem_filters: int | None = None,
+    skip_reduction_input: bool = False,
+    padding: str = "same",
+    include_top: bool = True,
+    weights: str | Path | None = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int = 10,
+    classifier_activation: Any = "softmax",
+    auxiliary_head: bool = False,
+    drop_path_rate: float = 0.0,
+    dropout_rate: float = 0.0,
+    batch_norm_momentum: float = 0.9,
+    batch_norm_epsilon: float = 1e-5,
+    penultimate_filters: int | None = None,
+    name: str | None = None,
+) -> Any:
+    """Build a Keras model from a genotype.
+
+    Args:
+        genotype: a `Genotype`, a catalogue name such as `"nasnet_a"`, a JSON text or a path.
+        input_shape: `(height, width, channels)` of the images, channels last; by default 32×32×3 for the CIFAR stem
+            and 224×224×3 for the ImageNet stem. Height and width may be None and give the same network. The CIFAR
+            stem takes sizes from 8, the ImageNet stem from 32.
+        num_repeats: N, normal cells in each of the three stacks.
+        filters: F, filters of the first stack, 32 by default.
+        stem: `"cifar"`, or `"imagenet"`, which reduces the image eightfold before the first stack.
+        skeleton: how cells become a network; by default the family's own, or NASNet's.
+        stem_filters: filters of the stem's convolution, instead of the skeleton's own.
+        skip_reduction_input: the cell after a reduction reads one output further back (NASNet-A large).
+        padding: `"same"`, or `"keras"` for the zero-padded borders of `keras.applications`, for strided pools.
+        include_top: whether to end in a classifier. Without, the output is the last map after its ReLU.
+        weights: None, or the path of a `.weights.h5` file that a model of the same arguments saved. An auxiliary
+            head that only one of the two has is left as it is.
+        input_tensor: a Keras tensor to build on.
+        pooling: None, `"avg"` or `"max"`, without the classifier.
+        classes: number of classes.
+        classifier_activation: `"softmax"`, or None for logits; of both classifiers.
+        auxiliary_head: a second classifier for training; the model then returns
+            `{"logits": …, "auxiliary": …}`. Needs a known input size.
+        drop_path_rate: probability of drop-path in the last cell at the end of training; see
+            `nasnet_keras.drop_path`.
+        dropout_rate: of the dropout before the classifier.
+        batch_norm_momentum, batch_norm_epsilon: of all batch normalisations.
+        penultimate_filters: width of the last cell's output, given instead of `filters` ("6 @ 768").
+        name: of the model.
+
+    Returns:
+        A functional `keras.Model`: `(batch, height, width, channels)` to `(batch, classes)`.
+
+    Raises:
+        GenotypeError: the genotype is not legal.
+        ValueError: any other argument is not; the error says what was expected and what came.
+
+    Source: Zoph et al. 2018 (arXiv 1707.07012) and its released code, TF-Slim.
+
+    Example:
+        >>> model = NASNetFromGenotype("nasnet_a", (16, 16, 3), num_repeats=1, filters=4)
+        >>> model.output_shape
+        (None, 10)
+    """
+    import keras
+
+    from nasnet_keras.builder import LayerBuilder
+    from nasnet_keras.weights import load_weights
+
+    if input_tensor is not None:
+        input_tensor, input_shape = _given_tensor(input_tensor, input_shape)
+    config = NetworkConfig.of(
+        genotype=genotype,
+        input_shape=input_shape,
+        num_repeats=num_repeats,
+        filters=filters,
+        stem=stem,
+        skeleton=skeleton,
+        stem_filters=stem_filters,
+        skip_reduction_input=skip_reduction_input,
+        padding=padding,
+        include_top=include_top,
+        pooling=pooling,
+        classes=classes,
+        classifier_activation=classifier_activation,
+        auxiliary_head=auxiliary_head,
+        drop_path_rate=drop_path_rate,
+        dropout_rate=dropout_rate,
+        batch_norm_momentum=batch_norm_momentum,
+        batch_norm_epsilon=batch_norm_epsilon,
+        penultimate_filters=penultimate_filters,
+    )
+    image = keras.Input(config.input_shape, name="image") if input_tensor is None else input_tensor
+    builder = LayerBuilder(padding, batch_norm_momentum, batch_norm_epsilon, image if drop_path_rate else None)
+    output = config.build(builder, image)
+    inputs = image if input_tensor is None else keras.utils.get_source_inputs(image)
+    model = keras.Model(inputs, output, name=name or "nasnet_from_genotype")
+    if weights is not None:
+        load_weights(model, weights)
+    return model
+
+
+def _given_tensor(tensor: Any, input_shape: Any) -> tuple[Any, tuple[int | None, ...]]:
+    import keras
+
+    if not isinstance(tensor, keras.KerasTensor):
+        raise ValueError(f"input_tensor must be a Keras tensor such as keras.Input(...), got {type(tensor).__name__}")
+    shape = tuple(tensor.shape[1:])
+    if input_shape is not None and tuple(input_shape) != shape:
+        raise ValueError(f"input_tensor has shape {shape} and input_shape is {input_shape}: give one of them")
+    return tensor, shape
+
+
+def _filters(filters: int | None, penultimate_filters: int | None, skeleton: Skeleton) -> int:
+    if penultimate_filters is None:
+        return 32 if filters is None else filters
+    if filters is not None:
+        raise ValueError(f"give filters={filters!r} or penultimate_filters={penultimate_filters!r}, not both")
+    factor = skeleton.penultimate_factor
+    if type(penultimate_filters) is not int or penultimate_filters < 1 or penultimate_filters % factor:
+        raise ValueError(
+            f"penultimate_filters must be a positive multiple of {factor} (filters = penultimate_filters / {factor}), "
+            f"got {penultimate_filters!r}"
+        )
+    return penultimate_filters // factor
+
+
+def _input_shape(input_shape: Any, stem: str) -> tuple[int | None, int | None, int]:
+    default, smallest = _IMAGE_SIZES[stem]
+    if input_shape is None:
+        return (default, default, 3)
+    legal = isinstance(input_shape, (tuple, list)) and len(input_shape) == 3
+    if legal:
+        *sizes, channels = input_shape
+        legal = type(channels) is int and channels > 0
+        legal = legal and all(size is None or (type(size) is int and size >= smallest) for size in sizes)
+    if not legal:
+        raise ValueError(
+            f"input_shape must be (height, width, channels), with height and width None or at least {smallest} for "
+            f"the {stem} stem and channels positive, got {input_shape!r}"
+        )
+    return tuple(input_shape)
+
+
+def _choice(key: str, value: Any, legal: tuple[Any, ...]) -> None:
+    if value not in legal:
+        raise ValueError(f"{key} must be one of {', '.join(map(repr, legal))}, got {value!r}")
+
+
+def _number(key: str, value: Any, expected: str, legal: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not legal(value):
+        raise ValueError(f"{key} must be {expected}, got {value!r}")

@@ -1,0 +1,93 @@
+"""The operation vocabulary: one entry an operation.
+
+An operation is written once, over the primitives of a *builder*, and two builders run it: `layers.LayerBuilder`
+makes Keras layers of it, `cost.CostBuilder` counts parameters and multiply-adds. What an operation costs
+therefore stands beside how it is built and cannot drift from it.
+
+Every operation takes a state of any width to `filters` channels, at stride 1 or 2. The order is ReLU,
+convolution, batch normalisation; convolutions have no bias. Source: NASNet (Zoph et al. 2018, section 3.1 and
+appendix), in the form of the released code (TF-Slim).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["NASNET_OPERATIONS", "OPERATIONS", "Operation"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the vocabulary.
+
+    Attributes:
+        name: as genotypes write it.
+        apply: `(builder, x, filters, stride, name) -> y`; layer names start with `name`.
+        drop_path: whether scheduled drop-path may drop its result (identities are never dropped).
+    """
+
+    name: str
+    apply: Callable[[Any, Any, int, int, str], Any]
+    drop_path: bool = True
+
+
+def _identity(builder, x, filters, stride, name):
+    if stride == 1 and x.shape[-1] == filters:
+        return x
+    return builder.conv(x, filters, name=f"{name}_project", stride=stride)
+
+
+def _pool(kind: str, size: int):
+    def apply(builder, x, filters, stride, name):
+        x = builder.pool(x, kind, size, stride, name=f"{name}_pool")
+        if x.shape[-1] != filters:
+            x = builder.conv(x, filters, name=f"{name}_project", relu=False)
+        return x
+
+    return apply
+
+
+def _separable(size: int):
+    def apply(builder, x, filters, stride, name):
+        x = builder.separable_conv(x, filters, size, name=f"{name}_separable_1", stride=stride)
+        return builder.separable_conv(x, filters, size, name=f"{name}_separable_2")
+
+    return apply
+
+
+def _conv(size: int, dilation: int = 1):
+    def apply(builder, x, filters, stride, name):
+        return builder.conv(x, filters, (size, size), name=f"{name}_conv", stride=stride, dilation=dilation)
+
+    return apply
+
+
+def _factorised_conv(size: int):
+    def apply(builder, x, filters, stride, name):
+        x = builder.conv(x, filters, (1, size), name=f"{name}_conv_1x{size}", stride=(1, stride))
+        return builder.conv(x, filters, (size, 1), name=f"{name}_conv_{size}x1", stride=(stride, 1))
+
+    return apply
+
+
+# The 13 operations of the NASNet search space, in the paper's order.
+_NASNET = (
+    Operation("identity", _identity, drop_path=False),
+    Operation("conv_1x3_3x1", _factorised_conv(3)),
+    Operation("conv_1x7_7x1", _factorised_conv(7)),
+    Operation("dil_conv_3x3", _conv(3, dilation=2)),
+    Operation("avg_pool_3x3", _pool("avg", 3)),
+    Operation("max_pool_3x3", _pool("max", 3)),
+    Operation("max_pool_5x5", _pool("max", 5)),
+    Operation("max_pool_7x7", _pool("max", 7)),
+    Operation("conv_1x1", _conv(1)),
+    Operation("conv_3x3", _conv(3)),
+    Operation("sep_conv_3x3", _separable(3)),
+    Operation("sep_conv_5x5", _separable(5)),
+    Operation("sep_conv_7x7", _separable(7)),
+)
+
+NASNET_OPERATIONS: tuple[str, ...] = tuple(operation.name for operation in _NASNET)
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType({operation.name: operation for operation in _NASNET})

@@ -1,0 +1,106 @@
+"""Strict loading of weights: by layer name, all or nothing, and a mismatch shows both sides."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+__all__ = ["load_weights"]
+
+_AUXILIARY = "auxiliary"
+_HEADS = ("logits", _AUXILIARY)
+_SHOWN = 6
+
+
+def load_weights(model: Any, path: str | Path) -> None:
+    """Load a file that `model.save_weights` wrote, into the layers of the same names.
+
+    The auxiliary head may be missing in the file (it keeps its values) or in the model (it is passed over).
+    Nothing is changed unless everything fits.
+
+    Args:
+        model: a functional model made by `nasnet_keras`.
+        path: of a `.weights.h5` file.
+
+    Raises:
+        ValueError: no such file, no weights file, or weights of another network; the error lists what the file
+            holds and what the model expects.
+    """
+    expected = _expected(model)
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"no weights file {str(path)!r}: expected the path of a .weights.h5 file")
+    try:
+        with h5py.File(path, "r") as file:
+            found = _found(file["layers"]) if "layers" in file else {}
+            if not found:
+                raise ValueError(f"{path} holds no layers: expected a file written by model.save_weights(...)")
+            _compare(path, expected, found)
+            values = {owner: [np.asarray(dataset) for dataset in found[owner]] for owner in expected if owner in found}
+    except (OSError, KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"{path} cannot be read as a .weights.h5 file (cut off, or another format?): {error}"
+        ) from None
+    for owner, arrays in values.items():
+        for variable, array in zip(expected[owner], arrays, strict=True):
+            variable.assign(array)
+
+
+def _expected(model: Any) -> dict[str, list[Any]]:
+    """The model's variables by the path of the layer that owns them, in the order in which Keras saves them."""
+    owners: dict[str, list[Any]] = {}
+    for variable in model.weights:
+        owners.setdefault(variable.path.rpartition("/")[0], []).append(variable)
+    return owners
+
+
+def _found(group: h5py.Group, prefix: str = "") -> dict[str, list[h5py.Dataset]]:
+    """The file's data sets by the path of the layer that owns them. Nothing outside the file is followed."""
+    owners: dict[str, list[h5py.Dataset]] = {}
+    for key in group:
+        link = group.get(key, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise ValueError(f"{group.file.filename} has a link to elsewhere at {group.name}/{key}: refused")
+        layer = group[key]
+        if key == "vars" or not isinstance(layer, h5py.Group) or "vars" not in layer:
+            continue
+        variables = layer["vars"]
+        name = prefix + str(variables.attrs.get("name", key))
+        datasets = [variables[str(index)] for index in range(len(variables))]
+        for dataset in datasets:
+            if not isinstance(dataset, h5py.Dataset) or dataset.external:
+                raise ValueError(f"{group.file.filename} has weights outside the file at {variables.name}: refused")
+        if datasets:
+            owners[name] = datasets
+        owners.update(_found(layer, f"{name}/"))
+    return owners
+
+
+def _compare(path: Path, expected: dict[str, list[Any]], found: dict[str, list[Any]]) -> None:
+    def shapes(owners, owner):
+        return [tuple(value.shape) for value in owners[owner]] if owner in owners else None
+
+    def optional(owner):
+        return owner.startswith(_AUXILIARY) and not (owner in expected and owner in found)
+
+    differing = [
+        owner
+        for owner in dict.fromkeys([*expected, *found])
+        if shapes(expected, owner) != shapes(found, owner) and not optional(owner)
+    ]
+    if not differing:
+        return
+    lines = [
+        f"  {owner}: file {shapes(found, owner) or 'absent'}, model {shapes(expected, owner) or 'absent'}"
+        for owner in differing[:_SHOWN]
+    ]
+    if len(differing) > _SHOWN:
+        lines.append(f"  … and {len(differing) - _SHOWN} more")
+    hint = ""
+    if all(owner.startswith(_HEADS) for owner in differing) and "logits" in found and "logits" in expected:
+        classes = found["logits"][-1].shape[0], expected["logits"][-1].shape[0]
+        hint = f" (the file is for {classes[0]} classes, the model has classes={classes[1]})"
+    elif all(owner.startswith("logits") for owner in differing):
+        hint = " (only the classifier differs: is include_top what the file was saved with?)"
+    raise ValueError(f"{path} does not fit the model{hint}; nothing was loaded:\n" + "\n".join(lines))

@@ -1,0 +1,1 @@
+"""Search algorithms: they propose genotypes and learn from results."""

@@ -1,0 +1,53 @@
+"""The configuration of a search, as a value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasnet_keras.training import datasets
+
+__all__ = ["SearchConfig"]
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """What a search does; with the same configuration it proposes and trains the same children.
+
+    Attributes:
+        workdir: the study's folder; made where it is missing, continued where it holds the same configuration.
+        dataset: name of the data set.
+        trials: number of children.
+        num_blocks: blocks in each cell of the search space.
+        num_repeats, filters: N and F of a child.
+        epochs: passes over the training images that a child gets.
+        final_epochs: what the best genotype gets in the end, trained anew.
+        batch_size: images a step, over all devices.
+        learning_rate: at the start of its cosine decay to zero.
+        seed: of everything random.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    workdir: str | Path
+    dataset: str = "digits"
+    trials: int = 12
+    num_blocks: int = 5
+    num_repeats: int = 1
+    filters: int = 8
+    epochs: int = 5
+    final_epochs: int = 40
+    batch_size: int = 64
+    learning_rate: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("trials", "num_blocks", "num_repeats", "filters", "epochs", "final_epochs", "batch_size"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} must be a positive integer, got {value!r}")
+        if type(self.seed) is not int or not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {self.seed!r}")
+        if not 0.0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
+        if self.dataset not in datasets.names():
+            raise ValueError(f"dataset must be one of {', '.join(datasets.names())}, got {self.dataset!r}")

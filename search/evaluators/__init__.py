@@ -1,0 +1,1 @@
+"""Evaluators: from a genotype to a result."""

@@ -1,0 +1,151 @@
+"""Children trained from scratch: a TensorFlow 2 custom loop under `MirroredStrategy`."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nasnet_keras.genotype import Genotype
+from nasnet_keras.network import NASNetFromGenotype
+from nasnet_keras.training.datasets import Dataset, Split
+
+__all__ = ["Diverged", "TrainingPlan", "accuracy", "train"]
+
+
+class Diverged(ArithmeticError):
+    """The loss of a child stopped being a finite number."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How a network is built and trained.
+
+    Attributes:
+        num_repeats, filters: N and F.
+        epochs: passes over the training images.
+        batch_size: images a step, over all replicas.
+        learning_rate: at the start of its cosine decay to zero; momentum is 0.9 (Nesterov).
+        weight_decay: L2 penalty `weight_decay · Σw² / 2` on the kernels, as in the released code.
+        seed: of the weights and of the order of images.
+    """
+
+    num_repeats: int
+    filters: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+    weight_decay: float = 5e-4
+
+
+def train(
+    genotype: Genotype, dataset: Dataset, plan: TrainingPlan, strategy: tf.distribute.Strategy | None = None
+) -> Iterator[tuple[keras.Model, float]]:
+    """Train a network epoch by epoch.
+
+    Args:
+        genotype: what to build.
+        dataset: its training split is trained on, nothing else is looked at.
+        plan: how.
+        strategy: of the devices; by default a `MirroredStrategy` over all GPUs, or the CPU.
+
+    Yields:
+        after each epoch the model and the mean loss.
+
+    Raises:
+        Diverged: the loss is not finite.
+    """
+    keras.utils.set_random_seed(plan.seed)
+    strategy = strategy or _all_devices()
+    batch_size = min(plan.batch_size, len(dataset.train))
+    if batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(f"batch size {batch_size} does not divide by {strategy.num_replicas_in_sync} devices")
+    steps = len(dataset.train) // batch_size
+    with strategy.scope():
+        model = NASNetFromGenotype(
+            genotype,
+            dataset.image_shape,
+            num_repeats=plan.num_repeats,
+            filters=plan.filters,
+            classes=len(dataset.class_names),
+            classifier_activation=None,
+        )
+        schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, plan.epochs * steps)
+        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True)
+        optimizer.build(model.trainable_variables)
+    step = _compiled_step(model, optimizer, strategy, batch_size, plan.weight_decay)
+    order = np.random.default_rng(plan.seed)
+    for _ in range(plan.epochs):
+        shuffled = order.permutation(len(dataset.train))[: steps * batch_size].reshape(steps, batch_size)
+        losses = [step(*_shares(dataset.train, indices, strategy)) for indices in shuffled]
+        loss = float(np.mean([value.numpy() for value in losses]))
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss became {loss}")
+        yield model, loss
+
+
+def _all_devices() -> tf.distribute.Strategy:
+    if tf.config.list_logical_devices("GPU"):
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.MirroredStrategy(["/cpu:0"], tf.distribute.ReductionToOneDevice())
+
+
+def accuracy(model: keras.Model, split: Split, batch_size: int = 256) -> float:
+    """The share of a split's images that the model gets right, from 0 to 1."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def predict(images):
+        return tf.argmax(model(_scaled(images), training=False), axis=-1)
+
+    right = 0
+    for start in range(0, len(split), batch_size):
+        part = slice(start, start + batch_size)
+        right += int(np.sum(predict(tf.constant(split.images[part])).numpy() == split.labels[part]))
+    return right / len(split)
+
+
+def _compiled_step(
+    model: keras.Model, optimizer: Any, strategy: tf.distribute.Strategy, batch_size: int, weight_decay: float
+) -> Any:
+    """A step over all replicas: `(images, labels)` as distributed values → mean loss of the global batch."""
+    kernels = [w for w in model.trainable_variables if len(w.shape) > 1]
+    replicas = strategy.num_replicas_in_sync
+
+    def replica_step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = model(_scaled(images), training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            # Keras optimizers sum gradients over replicas: every term is its share of the global batch's.
+            loss = tf.reduce_sum(losses) / batch_size
+            penalty = weight_decay / replicas * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in kernels])
+            total = loss + penalty
+        variables = model.trainable_variables
+        optimizer.apply(tape.gradient(total, [v.value for v in variables]), variables)
+        return loss
+
+    @tf.function(autograph=False)
+    def step(images, labels):
+        return strategy.reduce("SUM", strategy.run(replica_step, (images, labels)), axis=None)
+
+    return step
+
+
+def _shares(split: Split, indices: np.ndarray, strategy: tf.distribute.Strategy) -> tuple[Any, Any]:
+    """A batch cut into equal parts, one a replica."""
+    parts = np.split(indices, strategy.num_replicas_in_sync)
+
+    def distribute(values):
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(values[parts[context.replica_id_in_sync_group]])
+        )
+
+    return distribute(split.images), distribute(split.labels)
+
+
+def _scaled(images: Any) -> Any:
+    """uint8 from 0 to 255 → float32 from -1 to 1."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0

@@ -1,0 +1,59 @@
+"""Three folders, one import package: `search/` is `nasnet_keras.search`, so nothing called `search` is installed."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+MAPPED = {"nasnet_keras": "nasnet_keras", "nasnet_keras.search": "search"}
+
+
+def packages() -> list[str]:
+    found = []
+    for package, folder in MAPPED.items():
+        found += [package, *(f"{package}.{name}" for name in find_packages(folder))]
+    return found
+
+
+def version() -> str:
+    line = next(x for x in (ROOT / "nasnet_keras/__init__.py").read_text().splitlines() if x.startswith("__version__"))
+    return line.split('"')[1]
+
+
+setup(
+    name="nasnet_keras",
+    version=version(),
+    description="NASNet-family networks from genotypes, exact to the parameter, and the search that finds them",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    keywords="nasnet neural-architecture-search keras tensorflow",
+    python_requires=">=3.11",
+    packages=packages(),
+    package_dir=MAPPED,
+    package_data={"nasnet_keras.training": ["digits.npz"]},
+    install_requires=[
+        "absl-py>=2.1",  # search/__main__.py: flags of the jobs
+        "h5py>=3.11",  # weights.py: reading weights strictly
+        "keras>=3.15,<4",  # layers, models, saving
+        "numpy>=1.26",  # data sets, random choices
+        "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search
+        "tqdm>=4.66",  # search/loop.py: progress bar
+        "wrapt>=1.16",  # __init__.py: layers are registered when Keras is imported, not before
+    ],
+    extras_require={
+        "test": [
+            "hypothesis>=6.100",  # property tests
+            "pytest>=8",
+            "ruff==0.17.6",  # tests/test_style.py: lint and format
+        ],
+    },
+    entry_points={"console_scripts": ["nasnet-search = nasnet_keras.search.__main__:console"]},
+)

@@ -1,0 +1,27 @@
+"""Write `nasnet_keras/training/digits.npz` from scikit-learn's copy of the UCI handwritten digits.
+
+    pip install scikit-learn && python tools/make_digits.py
+
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998,
+doi:10.24432/C50P49, licence CC BY 4.0. scikit-learn has the test part of it: 1,797 images of 8×8 pixels from 0 to 16.
+The images are shuffled once, with a fixed seed, since they are sorted by writer; nothing else is changed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+TARGET = Path(__file__).parent.parent / "nasnet_keras" / "training" / "digits.npz"
+
+
+def main() -> None:
+    images, labels = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(images))
+    images = images[order].reshape(-1, 8, 8).astype(np.uint8)
+    np.savez_compressed(TARGET, images=images, labels=labels[order].astype(np.uint8))
+    print(f"{TARGET}: {len(images)} images, {TARGET.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
