@@ -1,7 +1,6 @@
 """Writing files so that a reader never sees half of one."""
 
 import os
-import tempfile
 from pathlib import Path
 
 __all__ = ["write_text"]
@@ -9,14 +8,13 @@ __all__ = ["write_text"]
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` at once: the file is the old one or the new one, after a crash too."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

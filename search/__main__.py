@@ -32,6 +32,7 @@ _FLAGS = (
 
 
 def main(argv: list[str]) -> None:
+    """Flags, then one call."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     try:

@@ -12,7 +12,7 @@ from nasnet_keras.files import write_text
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
-from nasnet_keras.search.evaluators.child import Diverged, TrainingPlan, accuracy, train
+from nasnet_keras.search.evaluators.child import DivergedError, TrainingPlan, accuracy, train
 from nasnet_keras.search.space import CellSpace
 from nasnet_keras.search.study import Study, StudyError, Trial
 from nasnet_keras.training import datasets
@@ -36,9 +36,7 @@ def run(config: SearchConfig) -> Study:
     try:
         _search(study, config, dataset)
         if study.best is None:
-            raise StudyError(
-                f"none of the {len(study.trials)} children could be trained; see {study.path}/trials.jsonl"
-            )
+            raise StudyError(f"none of {len(study.trials)} children could be trained; see {study.path}/trials.jsonl")
         if study.result is None:
             _train_best(study, config, dataset)
     finally:
@@ -65,9 +63,8 @@ def _evaluate(genotype: Genotype, number: int, config: SearchConfig, dataset: da
     started = time.monotonic()
     keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
     try:
-        for model, loss in train(genotype, dataset, _plan(config, config.epochs, seed)):
-            pass
-    except Diverged as error:
+        model, loss = train(genotype, dataset, _plan(config, config.epochs, seed))
+    except DivergedError as error:
         return Trial(number, genotype, "diverged", None, {"error": str(error)}, time.monotonic() - started, seed)
     reward = accuracy(model, dataset.validation)
     metrics = {"validation_accuracy": reward, "loss": loss, "parameters": model.count_params()}
@@ -80,9 +77,13 @@ def _train_best(study: Study, config: SearchConfig, dataset: datasets.Dataset) -
     started = time.monotonic()
     keras.backend.clear_session()
     with tqdm(total=config.final_epochs, desc="best genotype", unit="epoch") as progress:
-        for trained, loss in train(best.genotype, dataset, _plan(config, config.final_epochs, config.seed)):
+
+        def show(loss: float) -> None:
+            progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
             progress.update()
-            progress.set_postfix(loss=f"{loss:.4f}")
+
+        plan = _plan(config, config.final_epochs, config.seed)
+        trained, _ = train(best.genotype, dataset, plan, on_epoch=show)
     path = study.path / "best_model.keras"
     _save(trained, path)
     model = keras.models.load_model(path)

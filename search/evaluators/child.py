@@ -1,7 +1,7 @@
 """Children trained from scratch: a TensorFlow 2 custom loop under `MirroredStrategy`."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,10 @@ from nasnet_keras.genotype import Genotype
 from nasnet_keras.network import NASNetFromGenotype
 from nasnet_keras.training.datasets import Dataset, Split
 
-__all__ = ["Diverged", "TrainingPlan", "accuracy", "train"]
+__all__ = ["DivergedError", "TrainingPlan", "accuracy", "train"]
 
 
-class Diverged(ArithmeticError):
+class DivergedError(ArithmeticError):
     """The loss of a child stopped being a finite number."""
 
 
@@ -43,21 +43,27 @@ class TrainingPlan:
 
 
 def train(
-    genotype: Genotype, dataset: Dataset, plan: TrainingPlan, strategy: tf.distribute.Strategy | None = None
-) -> Iterator[tuple[keras.Model, float]]:
-    """Train a network epoch by epoch.
+    genotype: Genotype,
+    dataset: Dataset,
+    plan: TrainingPlan,
+    strategy: tf.distribute.Strategy | None = None,
+    on_epoch: Callable[[float], None] = lambda loss: None,
+) -> tuple[keras.Model, float]:
+    """Train a network.
 
     Args:
         genotype: what to build.
         dataset: its training split is trained on, nothing else is looked at.
         plan: how.
         strategy: of the devices; by default a `MirroredStrategy` over all GPUs, or the CPU.
+        on_epoch: called with the mean loss after each epoch.
 
-    Yields:
-        after each epoch the model and the mean loss.
+    Returns:
+        The model, which takes images from -1 to 1 and returns logits, and the mean loss of the last epoch.
 
     Raises:
-        Diverged: the loss is not finite.
+        DivergedError: the loss is not finite.
+        ValueError: the batch does not divide by the number of devices.
     """
     keras.utils.set_random_seed(plan.seed)
     strategy = strategy or _all_devices()
@@ -84,8 +90,9 @@ def train(
         losses = [step(*_shares(dataset.train, indices, strategy)) for indices in shuffled]
         loss = float(np.mean([value.numpy() for value in losses]))
         if not math.isfinite(loss):
-            raise Diverged(f"the loss became {loss}")
-        yield model, loss
+            raise DivergedError(f"the loss became {loss}")
+        on_epoch(loss)
+    return model, loss
 
 
 def _all_devices() -> tf.distribute.Strategy:

@@ -1,0 +1,18 @@
+from nasnet_keras import environment
+
+environment.prepare()
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def fresh_keras():
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(0)

@@ -1,0 +1,45 @@
+"""What several tests use."""
+
+import numpy as np
+
+from nasnet_keras.genotype import COMBINES, Block, Cell, Edge, Genotype, block_state
+from nasnet_keras.operations import OPERATIONS
+
+
+def random_cell(generator: np.random.Generator, num_blocks: int | None = None) -> Cell:
+    """Any legal cell: every operation, add and concat, inputs among the outputs, blocks that nobody reads."""
+    states = ["current", "previous"]
+    blocks = []
+    for index in range(num_blocks or int(generator.integers(1, 6))):
+        edges = [Edge(str(generator.choice(list(OPERATIONS))), str(generator.choice(states))) for _ in range(2)]
+        blocks.append(Block(*edges, combine=str(generator.choice(COMBINES))))
+        states.append(block_state(index))
+    outputs = generator.permutation(states)[: generator.integers(1, len(states) + 1)]
+    return Cell(blocks, [str(output) for output in outputs])
+
+
+def random_genotype(generator: np.random.Generator) -> Genotype:
+    return Genotype(random_cell(generator), random_cell(generator))
+
+
+def randomize(model, generator: np.random.Generator) -> None:
+    """Weights as of a trained model: moving statistics and offsets far from their start, outputs of order one."""
+    for weight in model.weights:
+        shape = tuple(weight.shape)
+        name = weight.path.rpartition("/")[2]
+        if name in ("gamma", "moving_variance"):
+            weight.assign(generator.uniform(0.5, 1.5, shape))
+        elif len(shape) == 1:
+            weight.assign(generator.normal(0.0, 0.2, shape))
+        else:
+            fan_in = np.prod(shape[:2]) if "depthwise" in name else np.prod(shape[:-1])
+            weight.assign(generator.normal(0.0, np.sqrt(1.0 / fan_in), shape))
+
+
+def difference(a, b) -> float:
+    """max|a - b| / max|b|."""
+    a, b = np.asarray(a, "float64"), np.asarray(b, "float64")
+    assert a.shape == b.shape
+    scale = np.abs(b).max()
+    assert np.isfinite(scale) and scale > 1e-6, "outputs too small to compare"
+    return float(np.abs(a - b).max() / scale)
