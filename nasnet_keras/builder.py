@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from nasnet_keras import layers
-from nasnet_keras.drop_path import DropPath, TrainingProgress
+from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
 
 __all__ = ["LayerBuilder"]
 
@@ -60,13 +60,11 @@ class LayerBuilder:
             return layers.PaddedPooling2D(kind, size, name=name)(x)
         return _POOLS[kind](size, stride, "same", data_format=_LAST, name=name)(x)
 
-    def drop_path(self, x, rate, *, name):
-        """Drop examples at random, in training."""
-        return DropPath(rate, name=name)([x, self._progress])
-
-    def add(self, xs, *, name):
-        """Sum."""
-        return keras.layers.Add(name=name)(xs)
+    def combine(self, xs, combine, drop_path_rates, *, name):
+        """Sum or concatenation, of which each part may be dropped in training."""
+        if any(drop_path_rates):
+            return DropPathCombine(combine, drop_path_rates, name=name)([*xs, self._progress])
+        return keras.layers.Add(name=name)(xs) if combine == "add" else keras.layers.Concatenate(name=name)(xs)
 
     def concat(self, xs, *, name):
         """Concatenation of channels; a single tensor gets its name and is passed on."""

@@ -69,17 +69,15 @@ def build_cell(
     for index, block in enumerate(cell.blocks):
         if block_state(index) not in live:
             continue
-        results = []
+        results, rates = [], []
         for side, edge in zip(("left", "right"), block.edges, strict=True):
             source = read(edge.input)
             edge_name = f"{name}_block_{index}_{side}"
             operation = OPERATIONS[edge.operation]
-            tensor = operation.apply(builder, source.tensor, filters, 2 ** (level - source.level), edge_name)
-            if drop_path_rate and operation.drop_path:
-                tensor = builder.drop_path(tensor, drop_path_rate, name=f"{edge_name}_drop_path")
-            results.append(tensor)
-        combine = builder.add if block.combine == "add" else builder.concat
-        states[block_state(index)] = Feature(combine(results, name=f"{name}_block_{index}_{block.combine}"), level)
+            results.append(operation.apply(builder, source.tensor, filters, 2 ** (level - source.level), edge_name))
+            rates.append(drop_path_rate if operation.drop_path else 0.0)
+        tensor = builder.combine(results, block.combine, rates, name=f"{name}_block_{index}_{block.combine}")
+        states[block_state(index)] = Feature(tensor, level)
 
     tensors = []
     for state in cell.outputs:

@@ -72,13 +72,9 @@ class CostBuilder:
         del kind, size, name
         return self._strided(x.shape[1:3], (stride, stride), x.shape[-1])
 
-    def drop_path(self, x, rate, *, name):
-        del rate, name
-        return x
-
-    def add(self, xs, *, name):
-        del name
-        return xs[0]
+    def combine(self, xs, combine, drop_path_rates, *, name):
+        del drop_path_rates
+        return xs[0] if combine == "add" else self.concat(xs, name=name)
 
     def concat(self, xs, *, name):
         del name

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["DropPath", "DropPathSchedule", "TrainingProgress"]
+__all__ = ["DropPathCombine", "DropPathSchedule", "TrainingProgress"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 
@@ -29,7 +29,7 @@ class _ProgressState(keras.random.SeedGenerator):
 
 @_register
 class TrainingProgress(keras.layers.Layer):
-    """How far training has come, from 0 to 1, as a tensor that `DropPath` layers read.
+    """How far training has come, from 0 to 1, as a tensor that `DropPathCombine` layers read.
 
     It is 1 until told otherwise, so a model trained without a schedule drops paths at its full rate.
 
@@ -60,42 +60,57 @@ class TrainingProgress(keras.layers.Layer):
 
 
 @_register
-class DropPath(keras.layers.Layer):
-    """Drop a whole example's tensor with probability `rate · progress`, and scale up what stays.
+class DropPathCombine(keras.layers.Layer):
+    """Add or concatenate the results of a block's operations, dropping each of them at random in training.
+
+    A result is dropped for a whole example with probability `rate · progress`, and scaled up where it stays. It is one
+    layer with the combination, so that a network with drop-path has the layers of the one without, in the same order.
 
     Args:
-        rate: probability at the end of training, in [0, 1).
+        combine: `"add"` or `"concat"`.
+        rates: for each tensor, the probability at the end of training, in [0, 1).
         seed: of the random numbers.
 
-    Call it with `[x, progress]`, where `progress` comes from `TrainingProgress`. Identity outside training.
+    Call it with `[*tensors, progress]`, where `progress` comes from `TrainingProgress`.
 
     Example:
-        >>> layer = DropPath(0.5, seed=1)
-        >>> sorted(set(np.ravel(layer([np.ones((100, 1, 1, 1)), np.float32(1.0)], training=True)).tolist()))
-        [0.0, 2.0]
+        >>> layer = DropPathCombine("add", (0.5, 0.0), seed=1)
+        >>> ones = np.ones((100, 1, 1, 1), "float32")
+        >>> sorted(set(np.ravel(layer([ones, ones, np.float32(1.0)], training=True)).tolist()))
+        [1.0, 3.0]
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, combine, rates, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not 0.0 <= rate < 1.0:
-            raise ValueError(f"a drop-path rate must be in [0, 1), got {rate!r}")
-        self.rate = rate
+        if combine not in ("add", "concat"):
+            raise ValueError(f"combine must be 'add' or 'concat', got {combine!r}")
+        if not all(0.0 <= rate < 1.0 for rate in rates):
+            raise ValueError(f"drop-path rates must be in [0, 1), got {rates!r}")
+        self.combine = combine
+        self.rates = tuple(rates)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs, training=None):
-        x, progress = inputs
-        if not training:
+        *tensors, progress = inputs
+        if training:
+            tensors = [self._drop(x, rate, progress) for x, rate in zip(tensors, self.rates, strict=True)]
+        return sum(tensors[1:], tensors[0]) if self.combine == "add" else ops.concatenate(tensors, axis=-1)
+
+    def _drop(self, x, rate, progress):
+        if not rate:
             return x
-        keep = 1.0 - self.rate * ops.cast(progress, "float32")
+        keep = 1.0 - rate * ops.cast(progress, "float32")
         uniform = keras.random.uniform((ops.shape(x)[0], 1, 1, 1), dtype="float32", seed=self.seed_generator)
         return x * ops.cast(ops.floor(keep + uniform) / keep, x.dtype)
 
     def compute_output_spec(self, inputs, training=None):
-        return keras.KerasTensor(inputs[0].shape, dtype=self.compute_dtype)
+        shape, channels = inputs[0].shape, [x.shape[-1] for x in inputs[:-1]]
+        width = channels[0] if self.combine == "add" else sum(channels)
+        return keras.KerasTensor((*shape[:-1], width), dtype=self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+        return {**super().get_config(), "combine": self.combine, "rates": self.rates, "seed": self.seed}
 
 
 class DropPathSchedule(keras.callbacks.Callback):

@@ -1,5 +1,6 @@
 """Settings of the process that must be made before TensorFlow is imported."""
 
+import logging
 import os
 
 __all__ = ["prepare"]
@@ -11,4 +12,5 @@ def prepare() -> None:
     oneDNN is off by default on AMD processors, where it doubles the speed of training (measured on AVX2 cores).
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") >= "2":
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -74,6 +74,17 @@ class _NormalizedConv(CountedLayer):
         # Every kernel is applied once at every position of the output.
         return height * width * sum(math.prod(w.shape) for w in self.weights if len(w.shape) == 4)
 
+    def load_own_variables(self, store):
+        # Keras matches layers by their order in the model, which may differ between a network and its variant with
+        # an auxiliary head. Where the file knows the name, weights of another layer must not slip in.
+        name = getattr(getattr(store, "_h5_entry_group", None), "attrs", {}).get("name", self.name)
+        if name != self.name:
+            raise ValueError(
+                f"layer {self.name!r} was about to load the weights of layer {name!r}: the file is of another network "
+                f"or variant. Build the model with weights=PATH, which loads by name"
+            )
+        super().load_own_variables(store)
+
     def get_config(self):
         config = {"filters": self.filters, "relu": self.relu, "momentum": self.momentum, "epsilon": self.epsilon}
         return {**super().get_config(), **config}

@@ -7,7 +7,7 @@ was stopped goes on when the same command is given again.
 import dataclasses
 import sys
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from nasnet_keras import environment
 from nasnet_keras.search.config import SearchConfig
@@ -42,7 +42,6 @@ def main(argv: list[str]) -> None:
     environment.prepare()
     from nasnet_keras.search.loop import run  # imports TensorFlow
 
-    logging.set_verbosity(flags.FLAGS.verbosity)  # TensorFlow turns it up
     try:
         study = run(config)
     except StudyError as error:

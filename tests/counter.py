@@ -21,7 +21,7 @@ class Counter:
                 roles.append(("reduction", filters * 2**stack, False))
             roles += [("normal", filters * 2**stack, False)] * repeats
         outputs = [None, 0]
-        for index, (role, width, is_stem) in enumerate(roles):
+        for index, (role, width, _) in enumerate(roles):
             before = outputs[-2]
             follows = index and roles[index - 1][0] == "reduction" and not roles[index - 1][2]
             if skip and follows:
@@ -93,7 +93,7 @@ class Counter:
 
         width = 0
         for name in cell.outputs:
-            at, channels = state(name)
+            channels = state(name)[1]
             if name in ("current", "previous") and (role == "reduction" or channels != f):
                 self.conv(target, channels * f, f)
                 channels = f

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-
 from counter import count
 from helpers import random_genotype
+
 from nasnet_keras import Cost, NASNetFromGenotype, applications, genotype_cost, model_cost
 from nasnet_keras.genotypes import NASNET_A
 

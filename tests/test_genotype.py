@@ -4,10 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers import random_cell, random_genotype
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import random_cell, random_genotype
 from nasnet_keras import Block, Cell, Edge, Genotype, GenotypeError, genotypes
 from nasnet_keras.genotypes import NASNET_A
 
@@ -178,7 +178,9 @@ def test_mutated_text_gives_a_genotype_or_a_genotype_error(data):
     _expect_nothing_else(text[:start] + data.draw(st.text(max_size=5)) + text[end:])
 
 
-@pytest.mark.parametrize("text", ["{" * 10**5, '{"a":' * 10**5, '{"version": ' + "9" * 10**5 + "}", '{"a": ' + "[" * 10**5])
+@pytest.mark.parametrize(
+    "text", ["{" * 10**5, '{"a":' * 10**5, '{"version": ' + "9" * 10**5 + "}", '{"a": ' + "[" * 10**5]
+)
 def test_hostile_text(text):
     with pytest.raises(GenotypeError):
         Genotype.from_json(text)

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import difference, randomize
 from keras import ops
 
-from helpers import difference, randomize
-from nasnet_keras.drop_path import DropPath, DropPathSchedule, TrainingProgress
+from nasnet_keras.drop_path import DropPathCombine, DropPathSchedule, TrainingProgress
 from nasnet_keras.layers import (
     AuxiliaryHead,
     ConvBatchNorm,
@@ -167,19 +167,24 @@ def test_auxiliary_head(generator):
             AuxiliaryHead(7).build(shape)
 
 
-def test_drop_path_drops_whole_examples_and_keeps_the_mean():
-    x = np.ones((4000, 2, 2, 3), "float32")
-    layer = DropPath(0.4, seed=3)
+@pytest.mark.parametrize("combine", ["add", "concat"])
+def test_drop_path_drops_whole_examples_and_keeps_the_mean(combine):
+    x, other = np.ones((4000, 2, 2, 3), "float32"), np.zeros((4000, 2, 2, 3), "float32")
+    layer = DropPathCombine(combine, (0.4, 0.0), seed=3)
     for progress, rate in ((1.0, 0.4), (0.5, 0.2), (0.0, 0.0)):
-        y = np.asarray(layer([x, np.float32(progress)], training=True))
+        y = np.asarray(layer([x, other, np.float32(progress)], training=True))
+        assert y.shape == (4000, 2, 2, 3 if combine == "add" else 6)
+        y = y[..., :3]
         kept = y[:, 0, 0, 0] > 0
         assert (y == y[:, :1, :1, :1]).all(), "an example is dropped as a whole"
         assert abs(kept.mean() - (1 - rate)) < 0.03
         np.testing.assert_allclose(y[kept], 1 / (1 - rate), rtol=1e-6)
-    assert (np.asarray(layer([x, np.float32(1.0)])) == x).all(), "identity outside training"
-    for rate in (-0.1, 1.0):
-        with pytest.raises(ValueError, match=r"in \[0, 1\)"):
-            DropPath(rate)
+    both = np.asarray(DropPathCombine(combine, (0.5, 0.5), seed=3)([x, x, np.float32(1.0)], training=True))
+    assert len(np.unique(both.sum(axis=(1, 2, 3)))) == 3, "the two are dropped independently"
+    assert (np.asarray(layer([x, other, np.float32(1.0)]))[..., :3] == x).all(), "identity outside training"
+    for arguments in ((combine, (-0.1, 0.0)), (combine, (0.0, 1.0)), ("mean", (0.1, 0.1))):
+        with pytest.raises(ValueError, match="must be"):
+            DropPathCombine(*arguments)
 
 
 def test_progress_is_state_but_no_weight():

@@ -104,7 +104,7 @@ def _all_devices() -> tf.distribute.Strategy:
 def accuracy(model: keras.Model, split: Split, batch_size: int = 256) -> float:
     """The share of a split's images that the model gets right, from 0 to 1."""
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, *split.images.shape[1:]), tf.uint8)])
     def predict(images):
         return tf.argmax(model(_scaled(images), training=False), axis=-1)
 

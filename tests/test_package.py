@@ -1,0 +1,126 @@
+"""The package as a whole: what it imports, how it is laid out and written."""
+
+import ast
+import doctest
+import importlib
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import nasnet_keras as nk
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {"nasnet_keras": "nasnet_keras", "search": "nasnet_keras.search"}
+HEAVY = ("keras", "tensorflow", "jax", "torch")
+
+
+def modules():
+    for folder, package in FOLDERS.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            name = ".".join((package, *(part for part in parts if part != "__init__")))
+            yield name, path
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def test_values_catalogue_costs_and_flags_need_no_keras():
+    run_python(f"""
+import sys
+import nasnet_keras as nk
+from nasnet_keras.search import SearchConfig, CellSpace, load_study
+import nasnet_keras.search.__main__
+genotype = nk.Genotype.from_json(nk.genotypes.NASNET_A.to_json())
+assert nk.genotype_cost(genotype).trainable_parameters == 3346538
+loaded = [name for name in {HEAVY} if name in sys.modules]
+assert not loaded, loaded
+""")
+
+
+def test_import_is_instant():
+    code = "import time; start = time.perf_counter(); import nasnet_keras; print(time.perf_counter() - start)"
+    assert min(float(run_python(code)) for _ in range(3)) < 0.5
+
+
+def test_imports_point_one_way():
+    for name, path in modules():
+        for imported in imports(path):
+            if not name.startswith("nasnet_keras.search"):
+                assert not imported.startswith("nasnet_keras.search"), f"the core imports search: {path}"
+            assert not imported.startswith(("tests", "benchmarks")), path
+
+
+def test_public_names_resolve_and_unknown_ones_do_not():
+    for package in (nk, importlib.import_module("nasnet_keras.search")):
+        for name in package.__all__:
+            assert getattr(package, name) is not None and name in dir(package)
+        with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+            package.nothing  # noqa: B018
+    for name, path in modules():
+        tree = ast.parse(path.read_text())
+        if path.name not in ("__main__.py",) and any(isinstance(n, (ast.FunctionDef, ast.ClassDef)) for n in tree.body):
+            module = importlib.import_module(name)
+            assert all(hasattr(module, public) for public in module.__all__), name
+
+
+@pytest.mark.parametrize("name", [name for name, path in modules() if ">>> " in path.read_text()])
+def test_examples_in_docstrings(name):
+    module = importlib.import_module(name)
+    names = {**vars(module), "np": np, "keras": keras, "nk": nk}
+    flags = doctest.NORMALIZE_WHITESPACE
+    result = doctest.testmod(module, extraglobs=names, optionflags=flags)
+    assert result.attempted and not result.failed
+
+
+def test_readme_code_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    names = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+
+
+def test_readme_commands_are_those_of_ci():
+    readme = (ROOT / "README.md").read_text()
+    assert "pip install -e . && nasnet-search" in readme
+    assert 'pip install -e ".[test]" && pytest' in readme
+    assert '".[test]" && pytest' in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]])
+def test_style(arguments):
+    done = subprocess.run([sys.executable, "-m", "ruff", *arguments, str(ROOT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_file_is_too_long_and_no_assert_outside_tests():
+    for _, path in modules():
+        text = path.read_text()
+        assert text.count("\n") <= 330, path
+        assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(text))), path
+
+
+def test_version_is_one():
+    from importlib import metadata
+
+    assert metadata.version("nasnet_keras") == nk.__version__
+    start = time.monotonic()
+    assert nk.__version__ in (ROOT / "CHANGELOG.md").read_text() and time.monotonic() - start < 5
