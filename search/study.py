@@ -90,18 +90,27 @@ class Study:
         try:
             path.mkdir(parents=True, exist_ok=True)
             lock = _lock(path)
-            if not (path / "study.json").exists():
-                others = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
-                if others:
-                    raise StudyError(f"{path} is not a study, and not empty (it has {others[0]}): name a new folder")
-                plain = {"format": _FORMAT, "version": _VERSION, "config": _plain(config), "versions": _versions()}
-                write_text(path / "study.json", json.dumps(plain, indent=2) + "\n")
-            study = load_study(path)
-            _check_same(path, study.config, _plain(config))
-            _drop_torn_line(path / "trials.jsonl")
+            try:
+                study = cls._open(path, config)
+            except BaseException:
+                os.close(lock)
+                raise
         except OSError as error:
             raise StudyError(f"cannot write the study {path}: {error}") from None
         study._lock = lock
+        return study
+
+    @classmethod
+    def _open(cls, path: Path, config: SearchConfig) -> "Study":
+        if not (path / "study.json").exists():
+            others = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+            if others:
+                raise StudyError(f"{path} is not a study, and not empty (it has {others[0]}): name a new folder")
+            plain = {"format": _FORMAT, "version": _VERSION, "config": _plain(config), "versions": _versions()}
+            write_text(path / "study.json", json.dumps(plain, indent=2) + "\n")
+        study = load_study(path)
+        _check_same(path, study.config, _plain(config))
+        _drop_torn_line(path / "trials.jsonl")
         return study
 
     def append(self, trial: Trial) -> None:

@@ -122,17 +122,11 @@ def compare_replicas():
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     digits = datasets.load("digits")
-    digits = datasets.Dataset("half", digits.validation, digits.validation, digits.test, digits.class_names)
-    # One step on images of which both halves are the same, so that the replicas' batch statistics are the whole's.
-    half = datasets.Split(digits.train.images[:16].repeat(2, axis=0), digits.train.labels[:16].repeat(2))
-    generator = np.random.default_rng(3)
-    order = generator.permutation(32)
-    arranged = datasets.Split(np.empty_like(half.images), np.empty_like(half.labels))
-    arranged.images[order], arranged.labels[order] = (
-        np.concatenate([half.images[::2]] * 2),
-        np.tile(half.labels[::2], 2),
-    )
-    data = datasets.Dataset("half", arranged, digits.validation, digits.test, digits.class_names)
+    # One step on images of which both halves are the same, so that each replica's batch statistics are the whole's.
+    order = np.random.default_rng(3).permutation(32)  # as `train` with seed 3 will draw it
+    images, labels = np.empty((32, 8, 8, 1), np.uint8), np.empty(32, np.int32)
+    images[order], labels[order] = np.tile(digits.train.images[:16], (2, 1, 1, 1)), np.tile(digits.train.labels[:16], 2)
+    data = datasets.Dataset("halves", datasets.Split(images, labels), *[digits.test] * 2, digits.class_names)
     plan = TrainingPlan(num_repeats=1, filters=4, epochs=1, batch_size=32, learning_rate=0.1, seed=3)
     models = []
     for devices in (["/cpu:0"], ["/cpu:0", "/cpu:1"]):
