@@ -47,7 +47,7 @@ def __dir__() -> list[str]:
 
 def _register_layers(_: Any) -> None:
     # Keras finds the layers of a saved model only when their modules have been imported.
-    for module in ("layers", "drop_path"):
+    for module in ("layers", "auxiliary", "drop_path"):
         importlib.import_module(f"{__name__}.{module}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from nasnet_keras import layers
+from nasnet_keras.auxiliary import AuxiliaryHead
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
 
 __all__ = ["LayerBuilder"]
@@ -46,9 +47,10 @@ class LayerBuilder:
             **self._normalization,
         )(x)
 
-    def separable_conv(self, x, filters, size, *, name, stride=1):
+    def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
         """ReLU, depthwise and pointwise convolution, batch normalisation."""
-        return layers.SeparableConvBatchNorm(filters, size, strides=stride, name=name, **self._normalization)(x)
+        common = {"name": name, **self._normalization}
+        return layers.SeparableConvBatchNorm(filters, size, strides=stride, dilation=dilation, **common)(x)
 
     def factorized_reduction(self, x, filters, *, name, relu=True):
         """Half the size, from pixels at even and at odd positions."""
@@ -84,10 +86,19 @@ class LayerBuilder:
         """Dropout of features."""
         return keras.layers.Dropout(rate, name=name)(x)
 
-    def dense(self, x, units, *, name, activation):
+    def dense(self, x, units, *, name, activation, use_bias):
         """The classifier, in float32 under mixed precision too."""
-        return keras.layers.Dense(units, activation=activation, dtype="float32", name=name)(x)
+        return keras.layers.Dense(units, activation, use_bias, dtype="float32", name=name)(x)
 
-    def auxiliary_head(self, x, units, filters, *, name, activation):
+    def auxiliary_head(self, x, units, auxiliary, *, name, activation):
         """The second classifier."""
-        return layers.AuxiliaryHead(units, filters=filters, activation=activation, name=name, **self._normalization)(x)
+        return AuxiliaryHead(
+            units,
+            filters=auxiliary.filters,
+            stride=auxiliary.stride,
+            use_bias=auxiliary.use_bias,
+            last_normalization=auxiliary.last_normalization,
+            activation=activation,
+            name=name,
+            **self._normalization,
+        )(x)

@@ -26,6 +26,7 @@ def build_cell(
     filters: int,
     input_level: int,
     level: int,
+    calibration: str = "nasnet",
     name: str,
     drop_path_rate: float = 0.0,
 ) -> Feature:
@@ -40,6 +41,7 @@ def build_cell(
         filters: F, the width of the cell's states.
         input_level: level of `current`, to which `previous` is brought.
         level: level of the cell's output; what the cell's inputs lack to it is the stride of the edges reading them.
+        calibration: how the inputs are brought to F filters; see `Skeleton`.
         name: prefix of the names of all layers.
         drop_path_rate: probability with which an operation's result is dropped, per example.
 
@@ -50,8 +52,12 @@ def build_cell(
     """
     current, previous = inputs[CURRENT], inputs[PREVIOUS]
     makers: dict[str, Callable[[], Feature]] = {
-        CURRENT: lambda: _squeeze(builder, current, filters, f"{name}_current"),
-        PREVIOUS: lambda: current if previous is None else _adjust(builder, previous, input_level, filters, name),
+        CURRENT: lambda: _calibrate_current(builder, current, filters, calibration, f"{name}_current"),
+        PREVIOUS: lambda: (
+            current
+            if previous is None
+            else _calibrate_previous(builder, previous, input_level, filters, calibration, f"{name}_previous")
+        ),
     }
     live = cell.live_states
     states = {state: make() for state, make in makers.items() if state in live}
@@ -74,8 +80,9 @@ def build_cell(
             source = read(edge.input)
             edge_name = f"{name}_block_{index}_{side}"
             operation = OPERATIONS[edge.operation]
-            results.append(operation.apply(builder, source.tensor, filters, 2 ** (level - source.level), edge_name))
-            rates.append(drop_path_rate if operation.drop_path else 0.0)
+            stride = 2 ** (level - source.level)
+            results.append(operation.apply(builder, source.tensor, filters, stride, edge_name))
+            rates.append(drop_path_rate if operation.dropped(stride) else 0.0)
         tensor = builder.combine(results, block.combine, rates, name=f"{name}_block_{index}_{block.combine}")
         states[block_state(index)] = Feature(tensor, level)
 
@@ -88,17 +95,19 @@ def build_cell(
     return Feature(builder.concat(tensors, name=f"{name}_output"), level)
 
 
-def _squeeze(builder, feature: Feature, filters: int, name: str) -> Feature:
-    return Feature(builder.conv(feature.tensor, filters, name=name), feature.level)
+def _calibrate_current(builder, current: Feature, filters: int, calibration: str, name: str) -> Feature:
+    tensor = current.tensor
+    if calibration == "enas" and tensor.shape[-1] != filters:
+        tensor = builder.conv(tensor, filters, name=f"{name}_calibrate")
+    return Feature(builder.conv(tensor, filters, name=name), current.level)
 
 
-def _adjust(builder, previous: Feature, level: int, filters: int, name: str) -> Feature:
+def _calibrate_previous(builder, previous: Feature, level: int, filters: int, calibration: str, name: str) -> Feature:
     """Bring the previous output to the current one's size and to F filters."""
     if previous.level < level:
-        tensor = builder.factorized_reduction(previous.tensor, filters, name=f"{name}_previous")
-        return Feature(tensor, level)
-    if previous.tensor.shape[-1] != filters:
-        return _squeeze(builder, previous, filters, f"{name}_previous")
+        return Feature(builder.factorized_reduction(previous.tensor, filters, name=name), level)
+    if calibration == "darts" or previous.tensor.shape[-1] != filters:
+        return Feature(builder.conv(previous.tensor, filters, name=name), level)
     return previous
 
 

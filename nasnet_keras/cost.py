@@ -56,8 +56,8 @@ class CostBuilder:
         self._kernel(out, math.prod(kernel) * x.shape[-1] * filters)
         return self._normalized(out)
 
-    def separable_conv(self, x, filters, size, *, name, stride=1):
-        del name
+    def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
+        del name, dilation
         out = self._strided(x.shape[1:3], (stride, stride), filters)
         self._kernel(out, x.shape[-1] * (size * size + filters))
         return self._normalized(out)
@@ -92,17 +92,21 @@ class CostBuilder:
         del rate, name
         return x
 
-    def dense(self, x, units, *, name, activation):
+    def dense(self, x, units, *, name, activation, use_bias):
         del name, activation
-        self.trainable += (x.shape[-1] + 1) * units
+        self.trainable += (x.shape[-1] + use_bias) * units
         self.multiply_adds += x.shape[-1] * units
         return _Map((None, units))
 
-    def auxiliary_head(self, x, units, filters, *, name, activation):
-        x = _Map((None, *((size - 5) // 3 + 1 for size in x.shape[1:3]), x.shape[-1]))
-        x = self.conv(x, filters[0], name=name)
-        x = self.conv(x, filters[1], x.shape[1:3], name=name, padding="valid")
-        return self.dense(_Map((None, x.shape[-1])), units, name=name, activation=activation)
+    def auxiliary_head(self, x, units, auxiliary, *, name, activation):
+        narrow, wide = auxiliary.filters
+        x = _Map((None, *((size - 5) // auxiliary.stride + 1 for size in x.shape[1:3]), x.shape[-1]))
+        x = self.conv(x, narrow, name=name)
+        if auxiliary.last_normalization:
+            self.conv(x, wide, x.shape[1:3], name=name, padding="valid")
+        else:
+            self._kernel(_Map((None, 1, 1, wide)), math.prod(x.shape[1:]) * wide)
+        return self.dense(_Map((None, wide)), units, name=name, activation=activation, use_bias=auxiliary.use_bias)
 
     def cost(self) -> Cost:
         return Cost(self.trainable + self.moving, self.trainable, self.multiply_adds)

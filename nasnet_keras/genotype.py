@@ -184,6 +184,12 @@ class Cell:
                 live.update(edge.input for edge in self.blocks[index].edges)
         return frozenset(live)
 
+    @property
+    def width(self) -> int:
+        """Width of the output, in units of F: 2 for a block that concatenates, else 1."""
+        wide = {block_state(index) for index, block in enumerate(self.blocks) if block.combine == "concat"}
+        return sum(2 if output in wide else 1 for output in self.outputs)
+
     def describe(self) -> str:
         """One line a block, then the output."""
         lines = []

@@ -14,8 +14,7 @@ from keras import ops
 
 from nasnet_keras.normalization import batch_normalize
 
-__all__ = ["AuxiliaryHead", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
-__all__ += ["SeparableConvBatchNorm"]
+__all__ = ["ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D", "SeparableConvBatchNorm"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 
@@ -257,75 +256,6 @@ class PaddedPooling2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "kind": self.kind, "pool_size": self.pool_size}
-
-
-@_register
-class AuxiliaryHead(CountedLayer):
-    """The classifier on an earlier cell that helps deep networks train.
-
-    ReLU, 5×5 average pooling at stride 3, 1×1 convolution, a convolution over the whole map, dense. One layer, so
-    that weights load into a model with or without it.
-
-    Args:
-        units: classes.
-        filters: of the two convolutions.
-        activation: of the classifier.
-        momentum, epsilon: of the batch normalisations.
-
-    Raises:
-        ValueError: the map is smaller than 5×5, or its size is unknown (the last convolution covers all of it).
-
-    Source: TF-Slim's `_build_aux_head`.
-
-    Example:
-        >>> AuxiliaryHead(10)(np.ones((1, 8, 8, 16), "float32")).shape
-        TensorShape([1, 10])
-    """
-
-    def __init__(self, units, *, filters=(128, 768), activation=None, momentum=0.9, epsilon=1e-5, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.filters = tuple(filters)
-        self.activation = keras.activations.get(activation)
-        self.momentum = momentum
-        self.epsilon = epsilon
-
-    def build(self, input_shape):
-        sizes = input_shape[1:3]
-        if any(size is None or size < 5 for size in sizes):
-            raise ValueError(
-                f"an auxiliary head needs a map of known size, at least 5x5, and would read one of {sizes}; give a "
-                f"known and larger input_shape, or build without auxiliary_head"
-            )
-        common = {"momentum": self.momentum, "epsilon": self.epsilon, "dtype": self.dtype_policy}
-        window = tuple((size - 5) // 3 + 1 for size in sizes)
-        self.project = ConvBatchNorm(self.filters[0], name="project", relu=False, **common)
-        self.whole_map = ConvBatchNorm(self.filters[1], window, padding="valid", name="whole_map", **common)
-        self.classify = keras.layers.Dense(self.units, name="classify", dtype=self.dtype_policy)
-        shape = (input_shape[0], *window, input_shape[-1])
-        for layer in (self.project, self.whole_map):
-            layer.build(shape)
-            shape = layer.compute_output_shape(shape)
-        self.classify.build((shape[0], shape[-1]))
-
-    def call(self, x, training=None):
-        x = ops.average_pool(ops.relu(x), 5, 3, "valid", "channels_last")
-        x = self.whole_map(self.project(x, training=training), training=training)
-        x = ops.relu(ops.squeeze(x, (1, 2)))
-        return self.activation(self.classify(x))
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.units)
-
-    def multiply_adds(self, input_shape):
-        shape = (None, *((size - 5) // 3 + 1 for size in input_shape[1:3]), input_shape[-1])
-        total = self.project.multiply_adds(shape)
-        total += self.whole_map.multiply_adds(self.project.compute_output_shape(shape))
-        return total + math.prod(self.classify.kernel.shape)
-
-    def get_config(self):
-        config = {"units": self.units, "filters": self.filters, "momentum": self.momentum, "epsilon": self.epsilon}
-        return {**super().get_config(), **config, "activation": keras.activations.serialize(self.activation)}
 
 
 def _check_dilation(dilation, strides):

@@ -8,7 +8,7 @@ from typing import Any
 from nasnet_keras import genotypes
 from nasnet_keras.cell import Feature, build_cell
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Genotype
-from nasnet_keras.skeleton import NASNET, NetworkPlan, Skeleton
+from nasnet_keras.skeleton import NetworkPlan, Skeleton
 
 __all__ = ["NASNetFromGenotype", "NetworkConfig", "resolve_genotype"]
 
@@ -38,6 +38,7 @@ class NetworkConfig:
     genotype: Genotype
     plan: NetworkPlan
     skeleton: Skeleton
+    stem: str
     input_shape: tuple[int | None, int | None, int]
     padding: str
     include_top: bool
@@ -80,11 +81,12 @@ class NetworkConfig:
             ValueError: an argument is out of range; the error says what was expected and what came.
         """
         del name
-        skeleton = NASNET if skeleton is None else skeleton
+        genotype = resolve_genotype(genotype)
+        skeleton = genotypes.skeleton_of(genotype) if skeleton is None else skeleton
         if not isinstance(skeleton, Skeleton):
             raise ValueError(f"skeleton must be a Skeleton or None, got {skeleton!r}")
         plan = skeleton.plan(
-            num_repeats, _filters(filters, penultimate_filters, skeleton), stem, stem_filters, skip_reduction_input
+            num_repeats, _filters(filters, penultimate_filters, genotype), stem, stem_filters, skip_reduction_input
         )
         _choice("padding", padding, _PADDINGS)
         _choice("pooling", pooling, _POOLINGS)
@@ -99,9 +101,10 @@ class NetworkConfig:
         _number("batch_norm_momentum", batch_norm_momentum, "in [0, 1]", lambda v: 0.0 <= v <= 1.0)
         _number("batch_norm_epsilon", batch_norm_epsilon, "positive", lambda v: 0.0 < v < math.inf)
         return cls(
-            genotype=resolve_genotype(genotype),
+            genotype=genotype,
             plan=plan,
             skeleton=skeleton,
+            stem=stem,
             input_shape=_input_shape(input_shape, stem),
             padding=padding,
             include_top=bool(include_top),
@@ -118,41 +121,35 @@ class NetworkConfig:
     def build(self, builder: Any, image: Any) -> Any:
         """Describe the network to a builder; returns the output, or `{"logits": …, "auxiliary": …}`."""
         outputs = self._cells(builder, image)
-        x = builder.relu(outputs[len(self.plan.cells)].tensor, name="head_relu")
+        x = outputs[self.plan.last].tensor
+        if self.skeleton.head_relu:
+            x = builder.relu(x, name="head_relu")
         if not self.include_top:
             return x if self.pooling is None else builder.global_pool(x, self.pooling, name="head_pool")
         x = builder.global_pool(x, "avg", name="head_pool")
         if self.dropout_rate:
             x = builder.dropout(x, self.dropout_rate, name="head_dropout")
         head = {"units": self.classes, "activation": self.classifier_activation}
-        logits = builder.dense(x, name="logits", **head)
+        logits = builder.dense(x, name="logits", use_bias=self.skeleton.head_bias, **head)
         if not self.auxiliary_head:
             return logits
-        auxiliary = builder.auxiliary_head(
-            outputs[self.plan.auxiliary].tensor, filters=self.skeleton.auxiliary_filters, name="auxiliary", **head
-        )
-        return {"logits": logits, "auxiliary": auxiliary}
+        auxiliary = self.skeleton.auxiliary_for(self.stem)
+        feature = outputs[self.plan.auxiliary]
+        return {
+            "logits": logits,
+            "auxiliary": builder.auxiliary_head(feature.tensor, auxiliary=auxiliary, name="auxiliary", **head),
+        }
 
     def _cells(self, builder: Any, image: Any) -> dict[int, Feature]:
-        """The outputs that something reads: number 0 is the stem's convolution's, number i + 1 cell i's."""
+        """The outputs that something reads, by their index: first the stem's, then one a cell."""
         plan = self.plan
-        strided = plan.stem_level > 0
-        stem = builder.conv(
-            image,
-            plan.stem_filters,
-            (3, 3),
-            name="stem_conv",
-            stride=2 if strided else 1,
-            relu=False,
-            padding="valid" if strided else "same",
-        )
-        outputs = {0: Feature(stem, plan.stem_level)}
+        outputs = self._stem(builder, image)
         live = self._live_outputs()
-        for index, cell_plan in enumerate(plan.cells):
-            if index + 1 not in live:
+        for index, cell_plan in enumerate(plan.cells, start=len(plan.stem_levels)):
+            if index not in live:
                 continue
             previous = cell_plan.previous
-            outputs[index + 1] = build_cell(
+            outputs[index] = build_cell(
                 builder,
                 getattr(self.genotype, cell_plan.role),
                 {
@@ -162,17 +159,29 @@ class NetworkConfig:
                 filters=cell_plan.filters,
                 input_level=plan.level(cell_plan.current),
                 level=cell_plan.level,
+                calibration=self.skeleton.calibration,
                 name=cell_plan.name,
                 drop_path_rate=self.drop_path_rate * cell_plan.depth,
             )
         return outputs
 
+    def _stem(self, builder: Any, image: Any) -> dict[int, Feature]:
+        outputs: dict[int, Feature] = {}
+        x = image
+        for number, (conv, filters) in enumerate(self.plan.stem):
+            name = "stem_conv" if len(self.plan.stem) == 1 else f"stem_conv_{number}"
+            x = builder.conv(x, filters, (3, 3), name=name, stride=conv.stride, relu=conv.relu, padding=conv.padding)
+            if conv.output:
+                index = len(outputs)
+                outputs[index] = Feature(x, self.plan.level(index))
+        return outputs
+
     def _live_outputs(self) -> set[int]:
         """The outputs that the heads depend on. A cell need not read both of its inputs."""
-        live = {len(self.plan.cells)} | ({self.plan.auxiliary} if self.auxiliary_head else set())
-        for index in reversed(range(len(self.plan.cells))):
-            if index + 1 in live:
-                cell_plan = self.plan.cells[index]
+        plan = self.plan
+        live = {plan.last} | ({plan.auxiliary} if self.auxiliary_head else set())
+        for index, cell_plan in reversed(list(enumerate(plan.cells, start=len(plan.stem_levels)))):
+            if index in live:
                 read = getattr(self.genotype, cell_plan.role).live_states
                 if CURRENT in read or cell_plan.previous is None:
                     live.add(cell_plan.current)
@@ -298,16 +307,16 @@ def _given_tensor(tensor: Any, input_shape: Any) -> tuple[Any, tuple[int | None,
     return tensor, shape
 
 
-def _filters(filters: int | None, penultimate_filters: int | None, skeleton: Skeleton) -> int:
+def _filters(filters: int | None, penultimate_filters: int | None, genotype: Genotype) -> int:
     if penultimate_filters is None:
         return 32 if filters is None else filters
     if filters is not None:
         raise ValueError(f"give filters={filters!r} or penultimate_filters={penultimate_filters!r}, not both")
-    factor = skeleton.penultimate_factor
+    factor = 4 * genotype.normal.width  # the last stack has 4F
     if type(penultimate_filters) is not int or penultimate_filters < 1 or penultimate_filters % factor:
         raise ValueError(
-            f"penultimate_filters must be a positive multiple of {factor} (filters = penultimate_filters / {factor}), "
-            f"got {penultimate_filters!r}"
+            f"penultimate_filters must be a positive multiple of {factor} for this genotype "
+            f"(filters = penultimate_filters / {factor}), got {penultimate_filters!r}"
         )
     return penultimate_filters // factor
 

@@ -24,18 +24,31 @@ class Operation:
     Attributes:
         name: as genotypes write it.
         apply: `(builder, x, filters, stride, name) -> y`; layer names start with `name`.
-        drop_path: whether scheduled drop-path may drop its result (identities are never dropped).
+        drop_path: when scheduled drop-path may drop its result: `"always"`, `"never"` or `"strided"`.
     """
 
     name: str
     apply: Callable[[Any, Any, int, int, str], Any]
-    drop_path: bool = True
+    drop_path: str = "always"
+
+    def dropped(self, stride: int) -> bool:
+        """Whether drop-path may drop its result at that stride."""
+        return self.drop_path == "always" or (self.drop_path == "strided" and stride > 1)
 
 
 def _identity(builder, x, filters, stride, name):
     if stride == 1 and x.shape[-1] == filters:
         return x
     return builder.conv(x, filters, name=f"{name}_project", stride=stride)
+
+
+def _factorized_identity(relu: bool):
+    def apply(builder, x, filters, stride, name):
+        if stride == 1:
+            return _identity(builder, x, filters, stride, name)
+        return builder.factorized_reduction(x, filters, name=f"{name}_reduce", relu=relu)
+
+    return apply
 
 
 def _pool(kind: str, size: int):
@@ -63,6 +76,27 @@ def _conv(size: int, dilation: int = 1):
     return apply
 
 
+def _dilated_separable(size: int):
+    def apply(builder, x, filters, stride, name):
+        return builder.separable_conv(x, filters, size, name=f"{name}_separable", stride=stride, dilation=2)
+
+    return apply
+
+
+def _bottleneck(core):
+    """1×1 to a quarter of the filters, the core on those, 1×1 back; the core alone where a quarter is nothing."""
+
+    def apply(builder, x, filters, stride, name):
+        narrow = filters // 4
+        if not narrow:
+            return core(builder, x, filters, stride, name)
+        x = builder.conv(x, narrow, name=f"{name}_narrow")
+        x = core(builder, x, narrow, stride, name)
+        return builder.conv(x, filters, name=f"{name}_widen")
+
+    return apply
+
+
 def _factorised_conv(size: int):
     def apply(builder, x, filters, stride, name):
         x = builder.conv(x, filters, (1, size), name=f"{name}_conv_1x{size}", stride=(1, stride))
@@ -73,7 +107,7 @@ def _factorised_conv(size: int):
 
 # The 13 operations of the NASNet search space, in the paper's order.
 _NASNET = (
-    Operation("identity", _identity, drop_path=False),
+    Operation("identity", _identity, drop_path="never"),
     Operation("conv_1x3_3x1", _factorised_conv(3)),
     Operation("conv_1x7_7x1", _factorised_conv(7)),
     Operation("dil_conv_3x3", _conv(3, dilation=2)),
@@ -90,4 +124,21 @@ _NASNET = (
 
 NASNET_OPERATIONS: tuple[str, ...] = tuple(operation.name for operation in _NASNET)
 
-OPERATIONS: Mapping[str, Operation] = MappingProxyType({operation.name: operation for operation in _NASNET})
+# What other papers use, under names of their own where theirs means something else.
+_OTHERS = (
+    # AmoebaNet, released code: 3×3 and 1×7-7×1 convolutions inside a bottleneck, and a small pool.
+    Operation("bottleneck_conv_3x3", _bottleneck(_conv(3))),
+    Operation("bottleneck_conv_1x7_7x1", _bottleneck(_factorised_conv(7))),
+    Operation("bottleneck_dil_conv_3x3", _bottleneck(_conv(3, dilation=2))),
+    Operation("max_pool_2x2", _pool("max", 2)),
+    # DARTS: a separable convolution with dilation 2, applied once; an identity that is factorised at stride 2.
+    Operation("dil_sep_conv_3x3", _dilated_separable(3)),
+    Operation("dil_sep_conv_5x5", _dilated_separable(5)),
+    Operation("skip_connect", _factorized_identity(relu=True), drop_path="strided"),
+    # ENAS: the same without its ReLU.
+    Operation("factorized_identity", _factorized_identity(relu=False), drop_path="never"),
+)
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {operation.name: operation for operation in (*_NASNET, *_OTHERS)}
+)

@@ -8,9 +8,49 @@ the same networks.
 
 from dataclasses import dataclass
 
-__all__ = ["NASNET", "STEMS", "CellPlan", "NetworkPlan", "Skeleton"]
+__all__ = ["AMOEBANET", "DARTS", "ENAS", "NASNET", "PNASNET", "STEMS"]
+__all__ += ["Auxiliary", "CellPlan", "NetworkPlan", "Skeleton", "StemConv"]
 
 STEMS = ("cifar", "imagenet")
+CALIBRATIONS = ("nasnet", "enas", "darts")
+
+
+@dataclass(frozen=True)
+class StemConv:
+    """A 3×3 convolution of a stem.
+
+    Attributes:
+        filters: its filters as a share of F (a float), or their number (an int), which `stem_filters` replaces.
+        stride: 1 or 2.
+        relu: whether a ReLU comes before it.
+        padding: `"same"` or `"valid"`.
+        output: whether cells may read its result; the last one's is always read.
+    """
+
+    filters: int | float
+    stride: int = 1
+    relu: bool = False
+    padding: str = "same"
+    output: bool = True
+
+
+@dataclass(frozen=True)
+class Auxiliary:
+    """Where the auxiliary head reads, and what it is made of.
+
+    Attributes:
+        position: the cell it reads, counted from the second reduction cell: -1 is the one before it.
+        filters: of its two convolutions.
+        use_bias: of its classifier.
+        stride: of its pooling.
+        last_normalization: whether its second convolution is normalised.
+    """
+
+    position: int = -1
+    filters: tuple[int, int] = (128, 768)
+    use_bias: bool = True
+    stride: int = 3
+    last_normalization: bool = True
 
 
 @dataclass(frozen=True)
@@ -24,7 +64,7 @@ class CellPlan:
         current: index, among the network's outputs so far, of the output that it reads as `current`.
         previous: the same for `previous`; None where there is none yet, and `current` stands in for it.
         level: how many times its output has been halved, counted from the input image.
-        depth: its place among the cells, in (0, 1]: scheduled drop-path grows with it.
+        depth: scheduled drop-path's share of the full rate, in (0, 1].
     """
 
     name: str
@@ -35,31 +75,32 @@ class CellPlan:
     level: int
     depth: float
 
-    @property
-    def stride(self) -> int:
-        """2 for a reduction cell, else 1."""
-        return 2 if self.role == "reduction" else 1
-
 
 @dataclass(frozen=True)
 class NetworkPlan:
     """All cells of a network.
 
     Attributes:
-        stem_filters: filters of the stem's convolution, whose output has index 0.
-        stem_level: 0, or 1 where the stem's convolution halves the image.
-        cells: cell `i` makes output `i + 1`.
+        stem: the stem's convolutions with their numbers of filters. Those with `output` make the first outputs.
+        stem_levels: how many times each of these outputs has been halved.
+        cells: each makes one output more.
         auxiliary: index of the output that the auxiliary head reads.
     """
 
-    stem_filters: int
-    stem_level: int
+    stem: tuple[tuple[StemConv, int], ...]
+    stem_levels: tuple[int, ...]
     cells: tuple[CellPlan, ...]
     auxiliary: int
 
     def level(self, output: int) -> int:
         """How many times output `output` has been halved."""
-        return self.stem_level if output == 0 else self.cells[output - 1].level
+        stems = len(self.stem_levels)
+        return self.stem_levels[output] if output < stems else self.cells[output - stems].level
+
+    @property
+    def last(self) -> int:
+        """Index of the output that the classifier reads."""
+        return len(self.stem_levels) + len(self.cells) - 1
 
 
 @dataclass(frozen=True)
@@ -68,19 +109,42 @@ class Skeleton:
 
     Attributes:
         name: the family.
-        cifar_stem_multiplier: filters of the CIFAR stem, in units of F.
-        imagenet_stem_filters: filters of the ImageNet stem's convolution.
-        imagenet_stem_divisors: one reduction cell each follows that convolution, with F over this many filters.
-        auxiliary_filters: filters of the auxiliary head's two convolutions.
-        penultimate_factor: width of the last cell's output, in units of F.
+        insert_reductions: whether the two reduction cells come between the stacks of normal cells, or replace the
+            first cell of the second and third stack.
+        calibration: how a cell's inputs are brought to its width: `"nasnet"` (`previous` where it differs, `current`
+            always), `"enas"` (both where they differ, then `current` once more) or `"darts"` (both always).
+        first_previous: whether the first cell reads the stem as a `previous` of its own, calibrated, or unchanged.
+        cifar_stem, imagenet_stem: the stems' convolutions.
+        imagenet_stem_cells: one reduction cell each follows the ImageNet stem, with F over this many filters.
+        depth_scaling: whether drop-path grows with the depth of the cell.
+        head_relu: whether a ReLU comes before the classifier's pooling.
+        head_bias: whether the classifier has a bias.
+        auxiliary, imagenet_auxiliary: the auxiliary head; the second one, where given, with the ImageNet stem.
+
+    Raises:
+        ValueError: the calibration is unknown.
     """
 
     name: str
-    cifar_stem_multiplier: int = 3
-    imagenet_stem_filters: int = 32
-    imagenet_stem_divisors: tuple[int, ...] = (4, 2)
-    auxiliary_filters: tuple[int, int] = (128, 768)
-    penultimate_factor: int = 24
+    insert_reductions: bool = True
+    calibration: str = "nasnet"
+    first_previous: bool = False
+    cifar_stem: tuple[StemConv, ...] = (StemConv(3.0),)
+    imagenet_stem: tuple[StemConv, ...] = (StemConv(32, stride=2, padding="valid"),)
+    imagenet_stem_cells: tuple[int, ...] = (4, 2)
+    depth_scaling: bool = True
+    head_relu: bool = True
+    head_bias: bool = True
+    auxiliary: Auxiliary = Auxiliary()
+    imagenet_auxiliary: Auxiliary | None = None
+
+    def __post_init__(self) -> None:
+        if self.calibration not in CALIBRATIONS:
+            raise ValueError(f"calibration must be one of {', '.join(CALIBRATIONS)}, got {self.calibration!r}")
+
+    def auxiliary_for(self, stem: str) -> Auxiliary:
+        """The auxiliary head of networks with that stem."""
+        return self.imagenet_auxiliary or self.auxiliary if stem == "imagenet" else self.auxiliary
 
     def plan(
         self,
@@ -90,57 +154,117 @@ class Skeleton:
         stem_filters: int | None = None,
         skip_reduction_input: bool = False,
     ) -> NetworkPlan:
-        """Lay out three stacks of `num_repeats` normal cells with a reduction cell between them.
+        """Lay out three stacks of `num_repeats` cells and two reductions.
 
         Args:
             num_repeats: N, at least 1.
             filters: F of the first stack; each reduction doubles it.
-            stem: `"cifar"` (convolution at stride 1) or `"imagenet"` (at stride 2, then reduction cells).
-            stem_filters: filters of the stem's convolution instead of the family's.
-            skip_reduction_input: whether the normal cell after a reduction cell reads as `previous` what the
-                reduction cell read as `previous` (NASNet-A large) and not what it read as `current`.
+            stem: `"cifar"` (at the image's size) or `"imagenet"` (reduces it eightfold).
+            stem_filters: filters of the stem's first convolution instead of the family's.
+            skip_reduction_input: whether the normal cell after an inserted reduction cell reads as `previous` what
+                the reduction cell read as `previous` (NASNet-A large) and not what it read as `current`.
 
         Raises:
-            ValueError: a number is not positive, the stem is unknown, or F is too small for the stem's cells.
+            ValueError: a number is not positive, the stem is unknown, or F is too small for the stem.
 
         Example:
             >>> [cell.name for cell in NASNET.plan(1, 32).cells]
             ['cell_00', 'reduction_0', 'cell_01', 'reduction_1', 'cell_02']
+            >>> [cell.role for cell in PNASNET.plan(1, 32).cells]
+            ['normal', 'reduction', 'reduction']
         """
         _positive("num_repeats", num_repeats)
         _positive("filters", filters)
         if stem not in STEMS:
             raise ValueError(f"stem must be one of {', '.join(STEMS)}, got {stem!r}")
-        divisors = self.imagenet_stem_divisors if stem == "imagenet" else ()
-        if divisors and filters < max(divisors):
-            raise ValueError(f"filters must be at least {max(divisors)} with the imagenet stem, got {filters}")
-        if stem_filters is None:
-            stem_filters = self.imagenet_stem_filters if stem == "imagenet" else self.cifar_stem_multiplier * filters
-        _positive("stem_filters", stem_filters)
-
-        # name, role, filters
-        sequence = [(f"stem_{i}", "reduction", filters // divisor) for i, divisor in enumerate(divisors)]
-        for stack in range(3):
-            if stack:
-                sequence.append((f"reduction_{stack - 1}", "reduction", filters * 2**stack))
-            first = stack * num_repeats
-            sequence += [(f"cell_{first + i:02d}", "normal", filters * 2**stack) for i in range(num_repeats)]
-
-        level = stem_level = 1 if stem == "imagenet" else 0
-        cells = []
+        convs, levels = self._stem(stem, filters, stem_filters)
+        sequence = self._sequence(num_repeats, filters, stem)
+        cells: list[CellPlan] = []
+        level = levels[-1]
         for index, (name, role, width) in enumerate(sequence):
             level += role == "reduction"
+            current = len(levels) - 1 + index
             if skip_reduction_input and index and sequence[index - 1][0].startswith("reduction"):
                 previous = cells[-1].previous
+            elif current == 0:
+                previous = 0 if self.first_previous else None
             else:
-                previous = index - 1 if index else None
-            cells.append(CellPlan(name, role, width, index, previous, level, (index + 1) / len(sequence)))
-        auxiliary = [name for name, _, _ in sequence].index("reduction_1")  # the output just before it
-        return NetworkPlan(stem_filters, stem_level, tuple(cells), auxiliary)
+                previous = current - 1
+            depth = (index + 1) / len(sequence) if self.depth_scaling else 1.0
+            cells.append(CellPlan(name, role, width, current, previous, level, depth))
+        second_reduction = max(index for index, cell in enumerate(cells) if cell.role == "reduction")
+        auxiliary = cells[second_reduction].current + 1 + self.auxiliary_for(stem).position
+        return NetworkPlan(convs, levels, tuple(cells), auxiliary)
+
+    def _stem(
+        self, stem: str, filters: int, stem_filters: int | None
+    ) -> tuple[tuple[tuple[StemConv, int], ...], tuple[int, ...]]:
+        convs = self.imagenet_stem if stem == "imagenet" else self.cifar_stem
+        smallest = max(self.imagenet_stem_cells, default=2) if stem == "imagenet" else 1
+        if filters < smallest:
+            raise ValueError(f"filters must be at least {smallest} with the imagenet stem, got {filters}")
+        if stem_filters is not None:
+            _positive("stem_filters", stem_filters)
+        counted, levels, level = [], [], 0
+        for index, conv in enumerate(convs):
+            width = conv.filters if type(conv.filters) is int else int(conv.filters * filters)
+            counted.append((conv, stem_filters if index == 0 and stem_filters is not None else width))
+            level += conv.stride == 2
+            if conv.output:
+                levels.append(level)
+        return tuple(counted), tuple(levels)
+
+    def _sequence(self, num_repeats: int, filters: int, stem: str) -> list[tuple[str, str, int]]:
+        """Name, role and filters of each cell."""
+        divisors = self.imagenet_stem_cells if stem == "imagenet" else ()
+        sequence = [(f"stem_{index}", "reduction", filters // divisor) for index, divisor in enumerate(divisors)]
+        for stack in range(3):
+            width = filters * 2**stack
+            if stack and self.insert_reductions:
+                sequence.append((f"reduction_{stack - 1}", "reduction", width))
+            for index in range(num_repeats):
+                replaced = stack and not index and not self.insert_reductions
+                role = "reduction" if replaced else "normal"
+                sequence.append((f"cell_{stack * num_repeats + index:02d}", role, width))
+        return sequence
 
 
 NASNET = Skeleton("nasnet")
 """NASNet (Zoph et al. 2018, figure 2), with the constants of the released code (TF-Slim)."""
+
+AMOEBANET = Skeleton("amoebanet", auxiliary=Auxiliary(filters=(51, 307)))
+"""AmoebaNet (Real et al. 2019): NASNet's, with the auxiliary head scaled by 0.4 as in the released code (TPU)."""
+
+PNASNET = Skeleton("pnasnet", insert_reductions=False)
+"""PNASNet (Liu et al. 2018, figure 5): its one cell runs at stride 2 where NASNet inserts a reduction cell."""
+
+ENAS = Skeleton(
+    "enas",
+    calibration="enas",
+    first_previous=True,
+    head_bias=False,
+    auxiliary=Auxiliary(position=1, use_bias=False),
+)
+"""ENAS micro (Pham et al. 2018), with the constants of the released code. Its ImageNet stem is NASNet's: the paper has
+none."""
+
+DARTS = Skeleton(
+    "darts",
+    calibration="darts",
+    first_previous=True,
+    imagenet_stem=(
+        StemConv(0.5, stride=2, output=False),
+        StemConv(1.0, stride=2, relu=True),
+        StemConv(1.0, stride=2, relu=True),
+    ),
+    imagenet_stem_cells=(),
+    depth_scaling=False,
+    head_relu=False,
+    auxiliary=Auxiliary(position=0),
+    imagenet_auxiliary=Auxiliary(position=0, stride=2, last_normalization=False),
+)
+"""DARTS (Liu et al. 2019), with the constants of the released code. Known deviation: strided operations are padded as
+TensorFlow's "same" pads, which shifts them by a pixel against PyTorch's symmetric padding."""
 
 
 def _positive(name: str, value: object) -> None:
