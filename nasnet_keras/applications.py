@@ -1,98 +1,240 @@
-"""The named models, with the signature of `keras.applications`."""
+"""The named models, with the signature of `keras.applications`.
 
+Every function takes `keras.applications`' arguments, in its order, and any other of `NASNetFromGenotype` by name.
+Images of the ImageNet models are scaled to [-1, 1] by `preprocess_input`.
+"""
+
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from nasnet_keras.network import NASNetFromGenotype
 
-__all__ = ["NASNetCIFAR10", "NASNetLarge", "NASNetMobile"]
+__all__ = [
+    "DARTSCIFAR10",
+    "AmoebaNetA",
+    "AmoebaNetB",
+    "AmoebaNetC",
+    "AmoebaNetD",
+    "DARTSImageNet",
+    "ENASMicro",
+    "NASNetCIFAR10",
+    "NASNetLarge",
+    "NASNetMobile",
+    "PNASNet5CIFAR10",
+    "PNASNet5Large",
+    "PNASNet5Mobile",
+    "decode_predictions",
+    "preprocess_input",
+]
 
-_IMAGENET_EPSILON = 1e-3
+_IMAGENET = {"stem": "imagenet", "classes": 1000, "batch_norm_epsilon": 1e-3}
+_MOBILE = {**_IMAGENET, "input_shape": (224, 224, 3)}
+_LARGE = {**_IMAGENET, "input_shape": (331, 331, 3)}
 
 
-def NASNetCIFAR10(
-    input_shape=None,
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    pooling=None,
-    classes=10,
-    classifier_activation="softmax",
-    name="nasnet_cifar10",
-    **network: Any,
-):
+def _named(
+    name: str, genotype: str, docstring: str, published: str | None = None, **defaults: Any
+) -> Callable[..., Any]:
+    """A function with the signature of `keras.applications` that builds a genotype with these defaults.
+
+    `published` names the ImageNet weights that there are of it.
+    """
+    classes = defaults.get("classes", 10)
+    default_weights = "imagenet" if published else None
+
+    def build(
+        input_shape=None,
+        include_top=True,
+        weights=default_weights,
+        input_tensor=None,
+        pooling=None,
+        classes=classes,
+        classifier_activation="softmax",
+        name=name,
+        **network: Any,
+    ):
+        given = {**network, "include_top": include_top, "weights": weights, "pooling": pooling, "classes": classes}
+        given |= {"classifier_activation": classifier_activation, "name": name, "input_tensor": input_tensor}
+        if input_shape is not None or input_tensor is not None:
+            given["input_shape"] = input_shape
+        if "penultimate_filters" in network:
+            given.setdefault("filters", None)
+        arguments = {"genotype": genotype, **defaults, **given}
+        if weights == "imagenet" and published is not None:
+            from nasnet_keras.imagenet import build_with_imagenet_weights
+
+            return build_with_imagenet_weights(arguments, published)
+        return NASNetFromGenotype(**arguments)
+
+    build.__name__ = build.__qualname__ = "".join(part.capitalize() for part in name.split("_"))
+    build.__doc__ = inspect.cleandoc(docstring)
+    return build
+
+
+NASNetCIFAR10 = _named(
+    "nasnet_cifar10",
+    "nasnet_a",
     """NASNet-A (6 @ 768) for 32×32 images: N=6, F=32, 3.3 million parameters.
 
-    The arguments are those of `keras.applications`, and any other of `NASNetFromGenotype` in `network`.
     Source: Zoph et al. 2018, table 1.
 
     Example:
         >>> NASNetCIFAR10(num_repeats=1, filters=4).output_shape
         (None, 10)
-    """
-    return _nasnet_a(locals(), num_repeats=6)
-
-
-def NASNetMobile(
-    input_shape=None,
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="nasnet_mobile",
-    **network: Any,
-):
+    """,
+)
+NASNetMobile = _named(
+    "nasnet_mobile",
+    "nasnet_a",
     """NASNet-A (4 @ 1056) for 224×224 images: N=4, F=44, 5.3 million parameters, 564 million multiply-adds.
 
-    The arguments are those of `keras.applications`, and any other of `NASNetFromGenotype` in `network`. The borders
-    are those of `keras.applications`; `padding="same"` gives TF-Slim's. Images are scaled to [-1, 1].
-    Source: Zoph et al. 2018, table 3.
+    The borders are those of `keras.applications`; `padding="same"` gives TF-Slim's. `weights="imagenet"` downloads
+    Keras' published weights. Source: Zoph et al. 2018, table 3.
 
     Example:
-        >>> NASNetMobile(include_top=False, pooling="avg").output_shape
+        >>> NASNetMobile(weights=None, include_top=False, pooling="avg").output_shape
         (None, 1056)
-    """
-    return _nasnet_a(
-        locals(), num_repeats=4, filters=44, stem="imagenet", padding="keras", batch_norm_epsilon=_IMAGENET_EPSILON
-    )
-
-
-def NASNetLarge(
-    input_shape=None,
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="nasnet_large",
-    **network: Any,
-):
+    """,
+    **_MOBILE,
+    num_repeats=4,
+    filters=44,
+    padding="keras",
+    published="mobile",
+)
+NASNetLarge = _named(
+    "nasnet_large",
+    "nasnet_a",
     """NASNet-A (6 @ 4032) for 331×331 images: N=6, F=168, 88.8 million parameters, 23.8 billion multiply-adds.
 
-    The arguments are those of `keras.applications`, and any other of `NASNetFromGenotype` in `network`. The borders
-    are those of `keras.applications`; `padding="same"` gives TF-Slim's. Images are scaled to [-1, 1].
-    Source: Zoph et al. 2018, table 2.
+    The borders are those of `keras.applications`; `padding="same"` gives TF-Slim's. `weights="imagenet"` downloads
+    Keras' published weights. Source: Zoph et al. 2018, table 2.
+    """,
+    **_LARGE,
+    num_repeats=6,
+    filters=168,
+    stem_filters=96,
+    skip_reduction_input=True,
+    padding="keras",
+    published="large",
+)
+PNASNet5CIFAR10 = _named(
+    "pnasnet_5_cifar10",
+    "pnasnet_5",
+    """PNASNet-5 for 32×32 images: N=3, F=48, 3.2 million parameters. Source: Liu et al. 2018, table 2.""",
+    num_repeats=3,
+    filters=48,
+)
+PNASNet5Mobile = _named(
+    "pnasnet_5_mobile",
+    "pnasnet_5",
+    """PNASNet-5 for 224×224 images: N=3, F=54, 5.1 million parameters. Source: Liu et al. 2018, table 4.""",
+    **_MOBILE,
+    num_repeats=3,
+    filters=54,
+)
+PNASNet5Large = _named(
+    "pnasnet_5_large",
+    "pnasnet_5",
+    """PNASNet-5 for 331×331 images: N=4, F=216, 86 million parameters. Source: Liu et al. 2018, table 5.""",
+    **_LARGE,
+    num_repeats=4,
+    filters=216,
+    stem_filters=96,
+)
+AmoebaNetA = _named(
+    "amoebanet_a",
+    "amoebanet_a",
+    """AmoebaNet-A for 331×331 images: N=6, F=190, 86.7 million parameters. Source: Real et al. 2019, table 2.""",
+    **_LARGE,
+    num_repeats=6,
+    filters=190,
+)
+AmoebaNetB = _named(
+    "amoebanet_b",
+    "amoebanet_b",
+    """AmoebaNet-B for 224×224 images: N=3, F=62, 5.3 million parameters. Source: Real et al. 2019, appendix.""",
+    **_MOBILE,
+    num_repeats=3,
+    filters=62,
+)
+AmoebaNetC = _named(
+    "amoebanet_c",
+    "amoebanet_c",
+    """AmoebaNet-C for 224×224 images: N=4, F=50, 6.4 million parameters. Source: Real et al. 2019, appendix.""",
+    **_MOBILE,
+    num_repeats=4,
+    filters=50,
+)
+AmoebaNetD = _named(
+    "amoebanet_d",
+    "amoebanet_d",
+    """AmoebaNet-D for 224×224 images: N=4, F=256, 84 million parameters, as the TPU code's defaults have it.
+
+    Source: Real et al. 2019, appendix; the released code.
+    """,
+    **_MOBILE,
+    num_repeats=4,
+    filters=256,
+)
+ENASMicro = _named(
+    "enas_micro",
+    "enas_micro",
+    """ENAS micro for 32×32 images: 15 layers, F=36, 3.9 million parameters. Source: Pham et al. 2018, section 3.2.""",
+    num_repeats=5,
+    filters=36,
+)
+DARTSCIFAR10 = _named(
+    "darts_cifar10",
+    "darts_v2",
+    """DARTS (second order) for 32×32 images: 20 cells, F=36, 3.3 million parameters.
+
+    Source: Liu et al. 2019, table 1.
+    """,
+    filters=36,
+)
+DARTSImageNet = _named(
+    "darts_imagenet",
+    "darts_v2",
+    """DARTS (second order) for 224×224 images: 14 cells, F=48, 4.7 million parameters.
+
+    Source: Liu et al. 2019, table 3. The released code's batch-normalisation epsilon is 1e-5.
+    """,
+    **{**_MOBILE, "batch_norm_epsilon": 1e-5},
+    num_repeats=4,
+    filters=48,
+)
+
+
+def preprocess_input(x: Any) -> Any:
+    """Scale pixels from 0 to 255 to [-1, 1], as all these models expect.
+
+    Args:
+        x: an array, or a tensor of the backend, of any shape; it is not changed.
+
+    Returns:
+        The same kind of value, float32 where `x` held integers.
+
+    Example:
+        >>> preprocess_input(np.array([0, 255], "uint8")).tolist()
+        [-1.0, 1.0]
     """
-    arguments = locals()
-    if input_shape is None and input_tensor is None:
-        arguments["input_shape"] = (331, 331, 3)
-    return _nasnet_a(
-        arguments,
-        num_repeats=6,
-        filters=168,
-        stem="imagenet",
-        stem_filters=96,
-        skip_reduction_input=True,
-        padding="keras",
-        batch_norm_epsilon=_IMAGENET_EPSILON,
-    )
+    import numpy as np
+    from keras import ops
+
+    if isinstance(x, np.ndarray):
+        return x.astype(x.dtype if np.issubdtype(x.dtype, np.floating) else "float32") / 127.5 - 1.0
+    return ops.cast(x, "float32") / 127.5 - 1.0
 
 
-def _nasnet_a(arguments: dict[str, Any], **defaults: Any) -> Any:
-    """A NASNet-A from a named model's arguments over its configuration."""
-    network = arguments.pop("network")
-    if "penultimate_filters" in network:
-        defaults.pop("filters", None)
-    return NASNetFromGenotype("nasnet_a", **{**defaults, **arguments, **network})
+def decode_predictions(predictions: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """The `top` ImageNet classes of each prediction, as `(WordNet id, name, probability)`.
+
+    Keras' own, which downloads the names of the classes once.
+
+    Raises:
+        ValueError: the predictions are not of shape `(batch, 1000)`.
+    """
+    import keras
+
+    return keras.applications.nasnet.decode_predictions(predictions, top=top)

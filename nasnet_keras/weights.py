@@ -6,6 +6,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from nasnet_keras import legacy
+
 __all__ = ["load_weights"]
 
 _AUXILIARY = "auxiliary"
@@ -21,22 +23,29 @@ def load_weights(model: Any, path: str | Path) -> None:
 
     Args:
         model: a functional model made by `nasnet_keras`.
-        path: of a `.weights.h5` file.
+        path: of a `.weights.h5` file, or of a file of `keras.applications`' NASNet in Keras' legacy `.h5` format.
 
     Raises:
         ValueError: no such file, no weights file, or weights of another network; the error lists what the file
             holds and what the model expects.
     """
-    expected = _expected(model)
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"no weights file {str(path)!r}: expected the path of a .weights.h5 file")
+    expected = _expected(model)
     try:
         with h5py.File(path, "r") as file:
-            found = _found(file["layers"]) if "layers" in file else {}
+            if "layer_names" in file.attrs:
+                found = legacy.found(file)
+            elif "layers" in file:
+                found = _found(file["layers"])
+            else:
+                found = {}
             if not found:
                 raise ValueError(f"{path} holds no layers: expected a file written by model.save_weights(...)")
-            _compare(path, expected, found)
+            problem = _mismatch(path, expected, found)
+            if problem:
+                raise ValueError(problem)
             values = {owner: [np.asarray(dataset) for dataset in found[owner]] for owner in expected if owner in found}
     except (OSError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(
@@ -77,7 +86,9 @@ def _found(group: h5py.Group, prefix: str = "") -> dict[str, list[h5py.Dataset]]
     return owners
 
 
-def _compare(path: Path, expected: dict[str, list[Any]], found: dict[str, list[Any]]) -> None:
+def _mismatch(path: Path, expected: dict[str, list[Any]], found: dict[str, list[Any]]) -> str | None:
+    """What differs between the file and the model, or None. The auxiliary head may be absent on one side."""
+
     def shapes(owners, owner):
         return [tuple(value.shape) for value in owners[owner]] if owner in owners else None
 
@@ -90,7 +101,7 @@ def _compare(path: Path, expected: dict[str, list[Any]], found: dict[str, list[A
         if shapes(expected, owner) != shapes(found, owner) and not optional(owner)
     ]
     if not differing:
-        return
+        return None
     lines = [
         f"  {owner}: file {shapes(found, owner) or 'absent'}, model {shapes(expected, owner) or 'absent'}"
         for owner in differing[:_SHOWN]
@@ -103,4 +114,4 @@ def _compare(path: Path, expected: dict[str, list[Any]], found: dict[str, list[A
         hint = f" (the file is for {classes[0]} classes, the model has classes={classes[1]})"
     elif all(owner.startswith("logits") for owner in differing):
         hint = " (only the classifier differs: is include_top what the file was saved with?)"
-    raise ValueError(f"{path} does not fit the model{hint}; nothing was loaded:\n" + "\n".join(lines))
+    return f"{path} does not fit the model{hint}; nothing was loaded:\n" + "\n".join(lines)

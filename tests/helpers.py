@@ -6,20 +6,20 @@ from nasnet_keras.genotype import COMBINES, Block, Cell, Edge, Genotype, block_s
 from nasnet_keras.operations import OPERATIONS
 
 
-def random_cell(generator: np.random.Generator, num_blocks: int | None = None) -> Cell:
+def random_cell(generator: np.random.Generator, operations=tuple(OPERATIONS)) -> Cell:
     """Any legal cell: every operation, add and concat, inputs among the outputs, blocks that nobody reads."""
     states = ["current", "previous"]
     blocks = []
-    for index in range(num_blocks or int(generator.integers(1, 6))):
-        edges = [Edge(str(generator.choice(list(OPERATIONS))), str(generator.choice(states))) for _ in range(2)]
+    for index in range(int(generator.integers(1, 6))):
+        edges = [Edge(str(generator.choice(operations)), str(generator.choice(states))) for _ in range(2)]
         blocks.append(Block(*edges, combine=str(generator.choice(COMBINES))))
         states.append(block_state(index))
     outputs = generator.permutation(states)[: generator.integers(1, len(states) + 1)]
     return Cell(blocks, [str(output) for output in outputs])
 
 
-def random_genotype(generator: np.random.Generator) -> Genotype:
-    return Genotype(random_cell(generator), random_cell(generator))
+def random_genotype(generator: np.random.Generator, operations=tuple(OPERATIONS)) -> Genotype:
+    return Genotype(random_cell(generator, operations), random_cell(generator, operations))
 
 
 def randomize(model, generator: np.random.Generator) -> None:

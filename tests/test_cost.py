@@ -6,14 +6,18 @@ import pytest
 from counter import count
 from helpers import random_genotype
 
-from nasnet_keras import Cost, NASNetFromGenotype, applications, genotype_cost, model_cost
+from nasnet_keras import Cost, NASNetFromGenotype, applications, genotype_cost, genotypes, model_cost
 from nasnet_keras.genotypes import NASNET_A
+from nasnet_keras.operations import NASNET_OPERATIONS
 
 MOBILE = {"stem": "imagenet", "num_repeats": 4, "filters": 44, "classes": 1000}
 LARGE = {"stem": "imagenet", "num_repeats": 6, "filters": 168, "stem_filters": 96, "classes": 1000}
 A5_1536 = {"stem": "imagenet", "num_repeats": 5, "filters": 64, "input_shape": (299, 299, 3), "classes": 1000}
 
 # name: arguments, trainable parameters, batch normalisation's moving statistics, multiply-adds as printed
+PNAS_LARGE = {**LARGE, "num_repeats": 4, "filters": 216, "input_shape": (331, 331, 3)}
+PNAS_MOBILE = {"stem": "imagenet", "num_repeats": 3, "filters": 54, "classes": 1000}
+
 GOLDEN = {
     "mobile": (MOBILE, 5_289_978, 36_738, "563.6M"),
     "mobile, 1001 classes": ({**MOBILE, "classes": 1001}, 5_291_035, 36_738, None),
@@ -40,10 +44,28 @@ GOLDEN = {
 }
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_published_sizes(name):
-    arguments, trainable, moving, printed = GOLDEN[name]
-    cost = genotype_cost(NASNET_A, **arguments)
+# genotype, arguments, trainable parameters, moving statistics, multiply-adds as printed
+FAMILIES = [
+    ("pnasnet_5", PNAS_LARGE, 86_057_668, 176_988, "24937M"),
+    ("pnasnet_5", {**PNAS_LARGE, "classes": 1001}, 86_061_989, 176_988, None),
+    ("pnasnet_5", {**PNAS_LARGE, "auxiliary_head": True}, 86_057_668 + 4_586_216, None, None),
+    ("pnasnet_5", PNAS_MOBILE, 5_064_487, 33_664, "587.3M"),
+    ("pnasnet_5", {**PNAS_MOBILE, "classes": 1001}, 5_065_568, 33_664, None),
+    ("pnasnet_5", {"num_repeats": 3, "filters": 48}, 3_189_082, 29_088, "574.9M"),
+    ("enas_micro", {"num_repeats": 5, "filters": 36}, 3_894_372, 44_928, "620.9M"),
+    ("enas_micro", {"num_repeats": 5, "filters": 36, "auxiliary_head": True}, 3_894_372 + 494_848, None, None),
+    ("darts_v1", {"filters": 36}, 3_169_414, 37_368, "501.0M"),
+    ("darts_v2", {"filters": 36}, 3_349_342, 40_392, "528.4M"),
+    ("darts_v2", {"filters": 36, "auxiliary_head": True}, 3_349_342 + 476_426, None, None),
+    ("amoebanet_a", {"filters": 32}, 2_567_754, None, "408M"),
+    ("amoebanet_a", {"filters": 36}, 3_218_266, None, "510M"),
+]
+
+
+@pytest.mark.parametrize("case", [*(("nasnet_a", *GOLDEN[name]) for name in GOLDEN), *FAMILIES])
+def test_published_sizes(case):
+    genotype, arguments, trainable, moving, printed = case
+    cost = genotype_cost(genotype, **arguments)
     assert cost.trainable_parameters == trainable
     if moving is not None:
         assert cost.parameters - cost.trainable_parameters == moving
@@ -58,6 +80,38 @@ def test_models_cost_what_their_genotype_says(name):
     model = NASNetFromGenotype(NASNET_A, **arguments)
     assert model_cost(model) == genotype_cost(NASNET_A, **arguments)
     assert model.count_params() == genotype_cost(NASNET_A, **arguments).parameters
+
+
+@pytest.mark.parametrize(
+    ("genotype", "arguments", "published"),
+    [
+        ("amoebanet_a", {"num_repeats": 6, "filters": 190, "input_shape": (331, 331, 3)}, ("86.7M", "23.1B")),
+        ("amoebanet_a", {"num_repeats": 6, "filters": 448, "input_shape": (299, 299, 3)}, (None, "103.9B")),
+        ("amoebanet_a", {"num_repeats": 4, "filters": 50}, ("5.1M", "0.6B")),
+        ("darts_v2", {"num_repeats": 4, "filters": 48}, ("4.7M", "0.5B")),
+    ],
+)
+def test_imagenet_sizes_to_the_digits_of_the_papers(genotype, arguments, published):
+    cost = genotype_cost(genotype, stem="imagenet", classes=1000, **arguments)
+    found = f"{cost.trainable_parameters / 1e6:.1f}M", f"{cost.multiply_adds / 1e9:.1f}B"
+    assert all(wanted in (None, got) for wanted, got in zip(published, found, strict=True)), found
+
+
+PNASNET_MOBILE_INCREMENTS = {
+    "stem_conv": 928,
+    "stem_0": 7_835,
+    "stem_1": 19_710,
+    "cell_00": 60_912,
+    "cell_01": 71_982,
+    "cell_02": 79_272,
+    "cell_03": 240_408,
+    "cell_04": 257_688,
+    "cell_05": 286_848,
+    "cell_06": 900_720,
+    "cell_07": 970_272,
+    "cell_08": 1_086_912,
+    "logits": 1_081_000,
+}
 
 
 def test_figure_style_outputs():
@@ -110,7 +164,11 @@ MOBILE_INCREMENTS = {
 
 @pytest.mark.parametrize(
     ("build", "increments"),
-    [(applications.NASNetCIFAR10, CIFAR_INCREMENTS), (applications.NASNetMobile, MOBILE_INCREMENTS)],
+    [
+        (applications.NASNetCIFAR10, CIFAR_INCREMENTS),
+        (applications.NASNetMobile, MOBILE_INCREMENTS),
+        (applications.PNASNet5Mobile, PNASNET_MOBILE_INCREMENTS),
+    ],
 )
 def test_parameters_of_each_cell(build, increments):
     model = build()
@@ -124,7 +182,7 @@ def test_parameters_of_each_cell(build, increments):
 def test_thousands_of_random_genotypes_cost_what_an_independent_counter_says():
     generator = np.random.default_rng(2)
     for index in range(3000):
-        genotype = random_genotype(generator)
+        genotype = random_genotype(generator, NASNET_OPERATIONS)
         size, filters, repeats = int(generator.integers(8, 50)), int(generator.integers(1, 40)), index % 3 + 1
         skip = bool(index % 2)
         network = {"num_repeats": repeats, "filters": filters, "classes": 7, "skip_reduction_input": skip}
@@ -135,6 +193,15 @@ def test_thousands_of_random_genotypes_cost_what_an_independent_counter_says():
             cost = genotype_cost(genotype, (size, size, 1), stem="imagenet", **network)
             expected = count(genotype, size, 1, repeats, filters, 7, skip=skip, stem="imagenet")
             assert (cost.parameters, cost.trainable_parameters, cost.multiply_adds) == expected, genotype.describe()
+
+
+@pytest.mark.parametrize("name", genotypes.names())
+@pytest.mark.parametrize("stem", ["cifar", "imagenet"])
+def test_every_published_cell_builds_and_costs_what_it_says(name, stem):
+    arguments = {"num_repeats": 1, "filters": 6, "stem": stem, "auxiliary_head": stem == "cifar", "classes": 3}
+    shape = (32, 32, 3) if stem == "cifar" else (65, 64, 3)
+    model = NASNetFromGenotype(name, shape, **arguments)
+    assert model_cost(model) == genotype_cost(name, shape, **arguments)
 
 
 def test_cost_at_another_size():

@@ -7,9 +7,9 @@ import tensorflow as tf
 from helpers import difference, randomize
 from keras import ops
 
+from nasnet_keras.auxiliary import AuxiliaryHead
 from nasnet_keras.drop_path import DropPathCombine, DropPathSchedule, TrainingProgress
 from nasnet_keras.layers import (
-    AuxiliaryHead,
     ConvBatchNorm,
     FactorizedReduction,
     PaddedPooling2D,

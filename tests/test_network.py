@@ -15,7 +15,7 @@ from nasnet_keras import (
 )
 from nasnet_keras.drop_path import TrainingProgress
 from nasnet_keras.genotypes import NASNET_A
-from nasnet_keras.skeleton import NASNET
+from nasnet_keras.skeleton import NASNET, StemConv
 
 SMALL = {"num_repeats": 1, "filters": 4}
 
@@ -209,7 +209,7 @@ def test_genotypes_by_name_text_and_path(tmp_path):
 def test_penultimate_filters_and_other_skeletons():
     assert genotype_cost(NASNET_A, penultimate_filters=768) == genotype_cost(NASNET_A, filters=32)
     assert applications.NASNetCIFAR10(num_repeats=1, penultimate_filters=96).output_shape == (None, 10)
-    wider = Skeleton("wider", cifar_stem_multiplier=1)
+    wider = Skeleton("narrower", cifar_stem=(StemConv(1.0),))
     assert genotype_cost(NASNET_A, skeleton=wider) != genotype_cost(NASNET_A)
 
 
