@@ -27,6 +27,7 @@ _EXPORTS = {
     "genotype_cost": "cost",
     "model_cost": "cost",
     "DropPathSchedule": "drop_path",
+    "plot_genotype": "plotting",
 }
 _MODULES = ("applications", "genotypes")
 

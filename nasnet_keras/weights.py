@@ -12,7 +12,7 @@ __all__ = ["load_weights"]
 
 _AUXILIARY = "auxiliary"
 _HEADS = ("logits", _AUXILIARY)
-_SHOWN = 6
+_SHOWN = 3
 
 
 def load_weights(model: Any, path: str | Path) -> None:
@@ -102,12 +102,18 @@ def _mismatch(path: Path, expected: dict[str, list[Any]], found: dict[str, list[
     ]
     if not differing:
         return None
-    lines = [
-        f"  {owner}: file {shapes(found, owner) or 'absent'}, model {shapes(expected, owner) or 'absent'}"
-        for owner in differing[:_SHOWN]
-    ]
-    if len(differing) > _SHOWN:
-        lines.append(f"  … and {len(differing) - _SHOWN} more")
+    # First what both have in other shapes, then what only the file, then what only the model has: some of each.
+    kinds: dict[tuple[bool, bool], list[str]] = {(True, True): [], (False, True): [], (True, False): []}
+    for owner in differing:
+        kinds[owner in expected, owner in found].append(owner)
+    lines = []
+    for owners in kinds.values():
+        lines += [
+            f"  {owner}: file {shapes(found, owner) or 'absent'}, model {shapes(expected, owner) or 'absent'}"
+            for owner in owners[:_SHOWN]
+        ]
+        if len(owners) > _SHOWN:
+            lines.append(f"  … and {len(owners) - _SHOWN} more like these")
     hint = ""
     if all(owner.startswith(_HEADS) for owner in differing) and "logits" in found and "logits" in expected:
         classes = found["logits"][-1].shape[0], expected["logits"][-1].shape[0]

@@ -4,9 +4,9 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from helpers import difference, randomize
 from keras.src.legacy.saving import legacy_h5_format
 
-from helpers import difference, randomize
 from nasnet_keras import NASNetFromGenotype, applications
 
 TOLERANCE = 1e-5

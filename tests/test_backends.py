@@ -1,0 +1,125 @@
+"""The same weights give the same outputs on every backend. Each backend needs a process of its own."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+BACKENDS = [
+    pytest.param(name, marks=pytest.mark.skipif(not importlib.util.find_spec(name), reason=f"{name} is not installed"))
+    for name in ("tensorflow", "jax", "torch")
+]
+# A genotype of every operation that the catalogue does not use.
+REST = ("conv_1x3_3x1", "conv_1x7_7x1", "dil_conv_3x3", "max_pool_5x5", "max_pool_7x7", "conv_3x3")
+REST += ("bottleneck_dil_conv_3x3", "dil_sep_conv_5x5")
+
+
+def run(backend, action, folder):
+    code = f"import test_backends; test_backends.{action}({str(folder)!r})"
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        timeout=600,
+        cwd=os.path.dirname(__file__),  # noqa: PTH120
+        env={**os.environ, "KERAS_BACKEND": backend},
+    )
+
+
+def cases():
+    from nasnet_keras import Block, Cell, Edge, Genotype, genotypes
+
+    yield from ((name, genotypes.get(name)) for name in genotypes.names())
+    pairs = list(zip(REST[::2], REST[1::2], strict=True))
+    blocks = [
+        Block(Edge(a, "current"), Edge(b, "previous"), "concat" if i % 2 else "add") for i, (a, b) in enumerate(pairs)
+    ]
+    cell = Cell(blocks, ["current", *(f"block_{i}" for i in range(len(blocks)))])
+    yield "rest", Genotype(cell, cell)
+
+
+def build(genotype, padding, **arguments):
+    from nasnet_keras import NASNetFromGenotype
+
+    return NASNetFromGenotype(genotype, (33, 34, 3), num_repeats=1, filters=4, classes=5, padding=padding, **arguments)
+
+
+def write(folder):
+    """Weights and outputs of the first backend."""
+    from helpers import randomize
+
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(2, 33, 34, 3)).astype("float32")
+    np.save(f"{folder}/images.npy", images)
+    for index, (name, genotype) in enumerate(cases()):
+        model = build(genotype, "keras" if index % 2 else "same", classifier_activation=None)
+        randomize(model, generator)
+        model.save_weights(f"{folder}/{name}.weights.h5")
+        np.save(f"{folder}/{name}.npy", model.predict(images, verbose=0))
+
+
+def compare(folder):
+    """Outputs of another backend."""
+    from helpers import difference
+
+    images = np.load(f"{folder}/images.npy")
+    for index, (name, genotype) in enumerate(cases()):
+        padding, weights = "keras" if index % 2 else "same", f"{folder}/{name}.weights.h5"
+        model = build(genotype, padding, weights=weights, classifier_activation=None)
+        assert difference(model.predict(images, verbose=0), np.load(f"{folder}/{name}.npy")) < 1e-4, name
+
+
+def learn(folder, names=None):
+    """Forward and backward in training: the loss falls, drop-path and the auxiliary head take part."""
+    import keras
+
+    from nasnet_keras import DropPathSchedule
+
+    generator = np.random.default_rng(0)
+    labels = np.arange(16) % 5
+    images = (generator.normal(size=(16, 33, 34, 3)) + labels[:, None, None, None]).astype("float32")
+    for name, genotype in cases():
+        if names is not None and name not in names:
+            continue
+        keras.utils.set_random_seed(0)
+        model = build(genotype, "same", auxiliary_head=True, drop_path_rate=0.1)
+        loss = "sparse_categorical_crossentropy"
+        model.compile(keras.optimizers.SGD(0.02), {"logits": loss, "auxiliary": loss}, loss_weights=[1.0, 0.4])
+        targets = {"logits": labels, "auxiliary": labels}
+        before = model.get_weights()
+        schedule = DropPathSchedule(12)
+        losses = model.fit(images, targets, batch_size=8, epochs=3, verbose=0, callbacks=[schedule]).history["loss"]
+        assert np.isfinite(losses).all() and min(losses[1:]) < losses[0], (name, losses)
+        changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+        assert all(changed), (name, [w.path for w, c in zip(model.weights, changed, strict=True) if not c])
+
+
+def smoke(folder):
+    learn(folder, ("nasnet_a",))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    run("tensorflow", "write", folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_equal_outputs(backend, reference):
+    run(backend, "compare", reference)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backend", "action"),
+    [
+        pytest.param(*backend.values, "smoke" if "torch" in backend.values else "learn", marks=backend.marks)
+        for backend in BACKENDS
+    ],
+)
+def test_training(backend, action, reference):
+    run(backend, action, reference)
