@@ -51,6 +51,7 @@ setup(
     extras_require={
         "test": [
             "hypothesis>=6.100",  # property tests
+            "jax>=0.5",  # tests/test_backends.py; PyTorch is tested where it is installed
             "pytest>=8",
             "ruff==0.17.6",  # tests/test_style.py: lint and format
         ],

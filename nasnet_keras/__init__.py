@@ -29,7 +29,7 @@ _EXPORTS = {
     "DropPathSchedule": "drop_path",
     "plot_genotype": "plotting",
 }
-_MODULES = ("applications", "genotypes")
+_MODULES = ("applications", "conventions", "genotypes")
 
 __all__ = sorted([*_EXPORTS, *_MODULES])
 

@@ -14,7 +14,7 @@ from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
 
 __all__ = ["LayerBuilder"]
 
-_POOLS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
+_POOLS = {"max": keras.layers.MaxPooling2D, "avg": layers.AveragePooling2D}
 _GLOBAL_POOLS = {"max": keras.layers.GlobalMaxPooling2D, "avg": keras.layers.GlobalAveragePooling2D}
 _LAST = "channels_last"
 

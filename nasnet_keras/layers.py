@@ -14,7 +14,8 @@ from keras import ops
 
 from nasnet_keras.normalization import batch_normalize
 
-__all__ = ["ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D", "SeparableConvBatchNorm"]
+__all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
+__all__ += ["SeparableConvBatchNorm"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 
@@ -216,6 +217,33 @@ class FactorizedReduction(_NormalizedConv):
 
     def compute_output_shape(self, input_shape):
         return _conv_shape(input_shape, self.filters, (1, 1), (2, 2), "same")
+
+
+@_register
+class AveragePooling2D(keras.layers.AveragePooling2D):
+    """Keras' own, equal on every backend.
+
+    With `padding="same"`, what lies beyond the border is not counted. Keras 3.15 repeats the border instead, on
+    PyTorch, where a stride makes the padding uneven.
+
+    Example:
+        >>> float(AveragePooling2D(3, 2, "same")(np.ones((1, 4, 4, 1), "float32"))[0, 1, 1, 0])
+        1.0
+    """
+
+    def call(self, inputs):
+        if keras.backend.backend() != "torch" or self.padding != "same":
+            return super().call(inputs)
+        borders = [(0, 0)]
+        for size, window, stride in zip(inputs.shape[1:3], self.pool_size, self.strides, strict=True):
+            missing = max(0, (-(-size // stride) - 1) * stride + window - size)
+            borders.append((missing // 2, missing - missing // 2))
+        borders.append((0, 0))
+
+        def pool(x):
+            return ops.average_pool(ops.pad(x, borders), self.pool_size, self.strides, "valid", "channels_last")
+
+        return pool(inputs) / pool(ops.ones_like(inputs[:1, :, :, :1]))
 
 
 @_register

@@ -40,6 +40,14 @@ class _Box:
         return self.x, self.y + _HEADER + _ROW_HEIGHT * (row + 0.5)
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """The boxes by state (and `output`), and the heights of the lanes by state and column."""
+
+    boxes: dict[str, _Box]
+    lanes: dict[tuple[str, int], float]
+
+
 def plot_genotype(genotype: Genotype | str | Path, path: str | Path) -> Path:
     """Draw the normal and the reduction cell of a genotype as an SVG file, which every browser shows.
 
@@ -74,9 +82,10 @@ def genotype_svg(genotype: Genotype) -> str:
         cells = {"Normal and reduction cell": genotype.normal}
     parts, top, width = [], 0.0, 0.0
     for title, cell in cells.items():
-        boxes = _layout(cell, top + _MARGIN + _TITLE)
+        layout = _layout(cell, top + _MARGIN + _TITLE)
+        boxes = layout.boxes
         parts.append(f'<text class="title" x="{_MARGIN}" y="{top + _MARGIN + 14:g}">{escape(title)}</text>')
-        parts += _draw(cell, boxes)
+        parts += _draw(cell, layout)
         top = max(box.y + box.height for box in boxes.values()) + _MARGIN
         width = max(width, *(box.x + _BOX_WIDTH + _MARGIN for box in boxes.values()))
     return (
@@ -86,44 +95,70 @@ def genotype_svg(genotype: Genotype) -> str:
     )
 
 
-def _layout(cell: Cell, top: float) -> dict[str, _Box]:
-    """Boxes in columns: a block stands right of all that it reads, the output right of everything."""
+def _layout(cell: Cell, top: float) -> _Layout:
+    """Boxes in columns: a block stands right of all that it reads, the output right of everything.
+
+    What reads a state from further off than the next column is led there through lanes between the boxes.
+    """
     column = {CURRENT: 0, PREVIOUS: 0}
     for index, block in enumerate(cell.blocks):
         column[block_state(index)] = 1 + max(column[edge.input] for edge in block.edges)
     shown = [state for state in cell.states if state in cell.live_states]
     last = 1 + max(column[state] for state in shown)
-    rows: dict[str, tuple[str, ...]] = {CURRENT: (), PREVIOUS: ()}
-    titles = {CURRENT: CURRENT, PREVIOUS: PREVIOUS}
-    for index, block in enumerate(cell.blocks):
-        rows[block_state(index)] = tuple(edge.operation for edge in block.edges)
-        titles[block_state(index)] = f"{block_state(index)}: {block.combine}"
-    columns = [[state for state in shown if column[state] == number] for number in range(last)]
+    rows = {block_state(index): tuple(edge.operation for edge in b.edges) for index, b in enumerate(cell.blocks)}
+    titles = {block_state(index): f"{block_state(index)}: {b.combine}" for index, b in enumerate(cell.blocks)}
+    reads = {state: [e.input for e in cell.blocks[i].edges] for i, state in enumerate(cell.states[2:])}
+    farthest = dict.fromkeys(shown, 0)
+    for state in shown:
+        for source in reads.get(state, ()):
+            farthest[source] = max(farthest[source], column[state])
+    farthest |= dict.fromkeys(cell.outputs, last)
 
-    def height(states: list[str]) -> float:
-        return sum(_HEADER + _ROW_HEIGHT * len(rows[state]) + _ROW_GAP for state in states) - _ROW_GAP
+    boxes: dict[str, _Box] = {}
+    lanes: dict[tuple[str, int], float] = {}
+    placed: list[list[tuple[float, str, float]]] = []  # per column: middle, state, height
 
-    tallest = max(height(states) for states in columns)
-    boxes = {}
-    for number, states in enumerate(columns):
-        y = top + (tallest - height(states)) / 2
-        for state in states:
-            boxes[state] = _Box(_MARGIN + number * (_BOX_WIDTH + _COLUMN_GAP), y, titles[state], rows[state])
-            y += boxes[state].height + _ROW_GAP
+    def order(state: str, number: int) -> float:
+        """Mean height of what it reads, so that few lines cross."""
+        sources = reads.get(state, ()) if column[state] == number else (state,)
+        heights = {name: middle for items in placed for middle, name, _ in items}
+        return sum(heights[source] for source in sources) / len(sources) if sources else 0.0
+
+    for number in range(last):
+        items = [state for state in shown if column[state] == number or column[state] < number < farthest[state]]
+        items.sort(key=lambda state: order(state, number))
+        y, entries = 0.0, []
+        for state in items:
+            boxed = column[state] == number
+            height = _HEADER + _ROW_HEIGHT * len(rows.get(state, ())) if boxed else 0.0
+            entries.append((y + height / 2, state, height))
+            y += height + _ROW_GAP
+        shift = (y - _ROW_GAP) / 2
+        placed.append([(middle - shift, state, height) for middle, state, height in entries])
+    tallest = max(2 * max(abs(middle) + height / 2 for middle, _, height in items) for items in placed)
+    for number, items in enumerate(placed):
+        x = _MARGIN + number * (_BOX_WIDTH + _COLUMN_GAP)
+        for middle, state, height in items:
+            center = top + tallest / 2 + middle
+            if column[state] == number:
+                boxes[state] = _Box(x, center - height / 2, titles.get(state, state), rows.get(state, ()))
+            else:
+                lanes[state, number] = center
     x = _MARGIN + last * (_BOX_WIDTH + _COLUMN_GAP)
     boxes["output"] = _Box(x, top + (tallest - _HEADER) / 2, "output: concat", ())
-    return boxes
+    return _Layout(boxes, lanes)
 
 
-def _draw(cell: Cell, boxes: dict[str, _Box]) -> list[str]:
+def _draw(cell: Cell, layout: _Layout) -> list[str]:
+    boxes = layout.boxes
     parts = []
     for index, block in enumerate(cell.blocks):
         if block_state(index) in boxes:
             for row, edge in enumerate(block.edges):
-                parts.append(_curve(boxes[edge.input].exit, boxes[block_state(index)].entry(row), "edge"))
+                parts.append(_path(layout, edge.input, boxes[block_state(index)].entry(row), "edge"))
     target = boxes["output"]
     for state in cell.outputs:
-        parts.append(_curve(boxes[state].exit, (target.x, target.y + target.height / 2), "edge output"))
+        parts.append(_path(layout, state, (target.x, target.y + target.height / 2), "edge output"))
     for box in boxes.values():
         parts.append(
             f'<rect x="{box.x:g}" y="{box.y:g}" width="{_BOX_WIDTH}" height="{box.height:g}" rx="5" fill="#cfd8dc" '
@@ -141,15 +176,22 @@ def _draw(cell: Cell, boxes: dict[str, _Box]) -> list[str]:
     return parts
 
 
-def _curve(start: tuple[float, float], end: tuple[float, float], style: str) -> str:
-    """An arrow that leaves to the right and arrives from the left."""
-    (x0, y0), (x1, y1) = start, end
-    bend = min((x1 - x0) / 2, _COLUMN_GAP)
-    tip = f"M{x1 - 7:g},{y1 - 4:g}L{x1:g},{y1:g}L{x1 - 7:g},{y1 + 4:g}"
-    return (
-        f'<path class="{style}" d="M{x0:g},{y0:g}C{x0 + bend:g},{y0:g} {x1 - bend:g},{y1:g} {x1:g},{y1:g}"/>'
-        f'<path class="edge" d="{tip}"/>'
-    )
+def _path(layout: _Layout, source: str, end: tuple[float, float], style: str) -> str:
+    """An arrow that leaves to the right, passes the columns between in their lanes, and arrives from the left."""
+    x, y = layout.boxes[source].exit
+    drawn = f"M{x:g},{y:g}"
+    while True:
+        at_end = x + _COLUMN_GAP >= end[0]
+        number = round((x + _COLUMN_GAP - _MARGIN) / (_BOX_WIDTH + _COLUMN_GAP))
+        to_x, to_y = end if at_end else (x + _COLUMN_GAP, layout.lanes[source, number])
+        bend = (to_x - x) / 2
+        drawn += f"C{x + bend:g},{y:g} {to_x - bend:g},{to_y:g} {to_x:g},{to_y:g}"
+        if at_end:
+            break
+        x, y = to_x + _BOX_WIDTH, to_y
+        drawn += f"H{x:g}"
+    tip = f"M{end[0] - 7:g},{end[1] - 4:g}L{end[0]:g},{end[1]:g}L{end[0] - 7:g},{end[1] + 4:g}"
+    return f'<path class="{style}" d="{drawn}"/><path class="edge" d="{tip}"/>'
 
 
 def _color(operation: str) -> str:

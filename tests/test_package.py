@@ -3,9 +3,11 @@
 import ast
 import doctest
 import importlib
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -83,7 +85,7 @@ def test_public_names_resolve_and_unknown_ones_do_not():
 @pytest.mark.parametrize("name", [name for name, path in modules() if ">>> " in path.read_text()])
 def test_examples_in_docstrings(name):
     module = importlib.import_module(name)
-    names = {**vars(module), "np": np, "keras": keras, "nk": nk}
+    names = {**vars(module), "np": np, "keras": keras, "nk": nk, "pathlib": pathlib, "tempfile": tempfile}
     flags = doctest.NORMALIZE_WHITESPACE
     result = doctest.testmod(module, extraglobs=names, optionflags=flags)
     assert result.attempted and not result.failed

@@ -1,0 +1,164 @@
+"""The published cells, the conventions of other code, skeletons and named models."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from helpers import difference, random_cell, randomize
+
+from nasnet_keras import Genotype, GenotypeError, NASNetFromGenotype, Skeleton, applications, genotypes
+from nasnet_keras.conventions import from_darts, from_enas, to_darts
+from nasnet_keras.operations import OPERATIONS
+from nasnet_keras.skeleton import DARTS, ENAS, PNASNET
+
+FINGERPRINTS = {
+    "nasnet_a": "67d8ab12431859eb",
+}
+
+
+def test_names_and_fingerprints():
+    assert genotypes.names()[0] == "nasnet_a" and len(genotypes.names()) == 9
+    found = {name: genotypes.get(name).fingerprint for name in genotypes.names()}
+    assert len(set(found.values())) == 9
+    assert {name: found[name] for name in FINGERPRINTS} == FINGERPRINTS
+    for name in genotypes.names():
+        assert getattr(genotypes, name.upper()) == genotypes.get(name)
+
+
+@pytest.mark.parametrize(
+    ("genotype", "role", "expected"),
+    [
+        ("enas_micro", "normal", "avg_pool_3x3(previous) + sep_conv_3x3(previous)"),
+        ("enas_micro", "reduction", "sep_conv_3x3(current) + sep_conv_3x3(current)"),
+        ("darts_v1", "normal", "sep_conv_3x3(current) + sep_conv_3x3(previous)"),
+        ("darts_v2", "reduction", "max_pool_3x3(previous) + max_pool_3x3(current)"),
+        ("amoebanet_d", "normal", "conv_1x1(previous) + max_pool_3x3(previous)"),
+        ("pnasnet_5", "reduction", "sep_conv_5x5(previous) + max_pool_3x3(previous)"),
+    ],
+)
+def test_first_blocks(genotype, role, expected):
+    assert str(getattr(genotypes.get(genotype), role).blocks[0]) == expected
+
+
+def test_enas_outputs_are_loose_ends():
+    assert genotypes.ENAS_MICRO.normal.outputs == tuple(f"block_{i}" for i in range(5))
+    assert genotypes.ENAS_MICRO.reduction.outputs == ("block_0", "block_2", "block_3", "block_4")
+
+
+def test_darts_there_and_back():
+    for genotype in (genotypes.DARTS_V1, genotypes.DARTS_V2):
+        assert from_darts(**to_darts(genotype)) == genotype
+    encoded = to_darts(genotypes.DARTS_V2)
+    assert encoded["normal"][-1] == ("dil_conv_3x3", 2) and encoded["normal_concat"] == [2, 3, 4, 5]
+    assert from_darts(*encoded.values()) == genotypes.DARTS_V2  # as the named tuple of DARTS unpacks
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: from_darts([("conv_7x1_1x7", 0)] * 2, [2], [("sep_conv_3x3", 0)] * 2, [2]), "'conv_7x1_1x7' has none"),
+        (lambda: from_darts([("sep_conv_3x3", 0)] * 3, [2], [], [2]), "two edges a block, got 3"),
+        (lambda: from_darts([("sep_conv_3x3", 5)] * 2, [2], [], [2]), "block_0 reads 'block_3'"),
+        (lambda: from_darts([("sep_conv_3x3", -1)] * 2, [2], [], [2]), "whole number from 0, got -1"),
+        (lambda: from_darts(["sep_conv_3x3"] * 2, [2], [], [2]), "expected a pair"),
+        (lambda: to_darts(genotypes.NASNET_A), "is no DARTS operation"),
+        (lambda: from_enas("0 2 0", "1 0 1 0"), "four numbers a block, got 3"),
+        (lambda: from_enas("0 9 0 0", "1 0 1 0"), "operations are 0 to 4, got 9"),
+        (lambda: from_enas("0 x 0 0", "1 0 1 0"), "list of whole numbers"),
+        (lambda: from_enas("", ""), "got 0"),
+    ],
+)
+def test_what_cannot_be_converted(make, message):
+    with pytest.raises(GenotypeError, match=".") as caught:
+        make()
+    assert message in str(caught.value)
+
+
+def test_skeletons_are_values_and_say_how_a_genotype_becomes_a_network():
+    plan = PNASNET.plan(3, 54, "imagenet")
+    assert [cell.role for cell in plan.cells][2:] == ["normal"] * 3 + (["reduction"] + ["normal"] * 2) * 2
+    assert plan.cells[plan.auxiliary - 1].name == "cell_05"
+    plan = DARTS.plan(4, 48, "imagenet")
+    assert plan.stem_levels == (2, 3) and plan.cells[0].previous == 0 and plan.cells[0].current == 1
+    assert [width for _, width in plan.stem] == [24, 48, 48] and {cell.depth for cell in plan.cells} == {1.0}
+    assert len(ENAS.plan(5, 36).cells) == 17 and ENAS.plan(5, 36).cells[0].previous == 0
+    with pytest.raises(ValueError, match="calibration must be one of nasnet, enas, darts"):
+        Skeleton("mine", calibration="other")
+    with pytest.raises(ValueError, match="at least 2 with the imagenet stem"):
+        DARTS.plan(1, 1, "imagenet")
+    default = NASNetFromGenotype("pnasnet_5", (16, 16, 3), num_repeats=1, filters=4)
+    same = NASNetFromGenotype(genotypes.PNASNET_5, (16, 16, 3), num_repeats=1, filters=4, skeleton=PNASNET)
+    other = NASNetFromGenotype("pnasnet_5", (16, 16, 3), num_repeats=1, filters=4, skeleton=ENAS)
+    assert default.count_params() == same.count_params() != other.count_params()
+
+
+@pytest.mark.parametrize("name", [name for name in applications.__all__ if name[0].isupper()])
+def test_named_models_have_the_signature_of_keras_applications(name):
+    build = getattr(applications, name)
+    theirs = list(inspect.signature(keras.applications.NASNetMobile).parameters)
+    assert list(inspect.signature(build).parameters) == [*theirs, "network"]
+    assert build.__doc__.startswith(("NASNet-A", "PNASNet-5", "AmoebaNet-", "ENAS micro", "DARTS"))
+    small = build(weights=None, num_repeats=1, filters=8, classes=7, input_shape=(48, 48, 3))
+    assert small.output_shape == (None, 7)
+    assert build(weights=None, num_repeats=1, filters=8, include_top=False, pooling="max").output_shape[0] is None
+    given = build(weights=None, num_repeats=1, filters=8, input_tensor=keras.Input((40, 40, 3)))
+    assert given.input_shape == (None, 40, 40, 3)
+
+
+def test_sizes_of_the_named_models():
+    assert applications.ENASMicro().count_params() == 3_894_372 + 44_928
+    assert applications.DARTSCIFAR10().count_params() == 3_349_342 + 40_392
+    assert applications.PNASNet5Mobile().count_params() == 5_064_487 + 33_664
+    assert applications.NASNetMobile(weights=None, padding="same").count_params() == 5_326_716
+
+
+def test_preprocess_and_decode():
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype("uint8")
+    expected = keras.applications.nasnet.preprocess_input(images.astype("float32"))
+    np.testing.assert_allclose(applications.preprocess_input(images), expected, atol=1e-6)
+    np.testing.assert_allclose(applications.preprocess_input(keras.ops.convert_to_tensor(images)), expected, atol=1e-6)
+    assert images.dtype == np.uint8
+    with pytest.raises(ValueError, match="1000"):
+        applications.decode_predictions(np.zeros((1, 7)))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy, generator):
+    arguments = {"input_shape": (20, 20, 3), "num_repeats": 1, "filters": 8, "auxiliary_head": True}
+    plain = NASNetFromGenotype("nasnet_a", drop_path_rate=0.1, **arguments)
+    randomize(plain, generator)
+    keras.config.set_dtype_policy(policy)
+    try:
+        mixed = NASNetFromGenotype("nasnet_a", drop_path_rate=0.1, **arguments)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.set_weights(plain.get_weights())
+    assert mixed.get_layer("cell_02_output").compute_dtype == policy.removeprefix("mixed_")
+    assert all(weight.dtype == "float32" for weight in mixed.weights)
+    x = generator.normal(size=(4, 20, 20, 3)).astype("float32")
+    outputs = mixed(x)
+    assert outputs["logits"].dtype == outputs["auxiliary"].dtype == "float32"
+    assert difference(outputs["logits"], plain(x)["logits"]) < 0.1
+    mixed.compile("sgd", {"logits": "sparse_categorical_crossentropy", "auxiliary": "sparse_categorical_crossentropy"})
+    labels = {"logits": np.arange(4), "auxiliary": np.arange(4)}
+    assert np.isfinite(mixed.fit(x, labels, verbose=0).history["loss"]).all()
+
+
+def test_operations_that_share_a_name_across_papers_have_names_of_their_own(generator):
+    """Counts, at 8 filters and 8 channels, of each meaning of two names."""
+    from nasnet_keras.cost import CostBuilder
+
+    def parameters(operation):
+        builder = CostBuilder()
+        OPERATIONS[operation].apply(builder, builder.input(8, 8, 8), 8, 1, "x")
+        return builder.trainable
+
+    assert parameters("conv_3x3") == 9 * 64 + 16
+    assert parameters("bottleneck_conv_3x3") == (16 + 4) + (36 + 4) + (16 + 16)
+    assert parameters("dil_conv_3x3") == parameters("conv_3x3")
+    assert parameters("dil_sep_conv_3x3") == 72 + 64 + 16
+    assert parameters("bottleneck_dil_conv_3x3") == parameters("bottleneck_conv_3x3")
+    assert parameters("sep_conv_3x3") == 2 * parameters("dil_sep_conv_3x3")
+    assert parameters("conv_1x7_7x1") == 2 * (7 * 64 + 16)
+    assert isinstance(Genotype(random_cell(generator), random_cell(generator)).fingerprint, str)
