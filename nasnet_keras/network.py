@@ -7,6 +7,7 @@ from typing import Any
 
 from nasnet_keras import genotypes
 from nasnet_keras.cell import Feature, build_cell
+from nasnet_keras.checks import integer, positive_integer
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Genotype
 from nasnet_keras.skeleton import NetworkPlan, Skeleton
 
@@ -92,8 +93,7 @@ class NetworkConfig:
         _choice("pooling", pooling, _POOLINGS)
         if include_top and pooling is not None:
             raise ValueError(f"pooling={pooling!r} is for include_top=False; the classifier pools on its own")
-        if type(classes) is not int or classes < 1:
-            raise ValueError(f"classes must be a positive integer, got {classes!r}")
+        classes = positive_integer("classes", classes)
         if auxiliary_head and not include_top:
             raise ValueError("auxiliary_head=True needs include_top=True: it is a second classifier")
         for key, value in (("drop_path_rate", drop_path_rate), ("dropout_rate", dropout_rate)):
@@ -313,12 +313,13 @@ def _filters(filters: int | None, penultimate_filters: int | None, genotype: Gen
     if filters is not None:
         raise ValueError(f"give filters={filters!r} or penultimate_filters={penultimate_filters!r}, not both")
     factor = 4 * genotype.normal.width  # the last stack has 4F
-    if type(penultimate_filters) is not int or penultimate_filters < 1 or penultimate_filters % factor:
+    number = integer(penultimate_filters)
+    if number is None or number < 1 or number % factor:
         raise ValueError(
             f"penultimate_filters must be a positive multiple of {factor} for this genotype "
             f"(filters = penultimate_filters / {factor}), got {penultimate_filters!r}"
         )
-    return penultimate_filters // factor
+    return number // factor
 
 
 def _input_shape(input_shape: Any, stem: str) -> tuple[int | None, int | None, int]:
@@ -327,15 +328,16 @@ def _input_shape(input_shape: Any, stem: str) -> tuple[int | None, int | None, i
         return (default, default, 3)
     legal = isinstance(input_shape, (tuple, list)) and len(input_shape) == 3
     if legal:
-        *sizes, channels = input_shape
-        legal = type(channels) is int and channels > 0
-        legal = legal and all(size is None or (type(size) is int and size >= smallest) for size in sizes)
+        shape = tuple(None if size is None else integer(size) for size in input_shape)
+        legal = all(size is None or number is not None for size, number in zip(input_shape, shape, strict=True))
+        legal = legal and shape[2] is not None and shape[2] > 0
+        legal = legal and all(size is None or size >= smallest for size in shape[:2])
     if not legal:
         raise ValueError(
             f"input_shape must be (height, width, channels), with height and width None or at least {smallest} for "
             f"the {stem} stem and channels positive, got {input_shape!r}"
         )
-    return tuple(input_shape)
+    return shape
 
 
 def _choice(key: str, value: Any, legal: tuple[Any, ...]) -> None:

@@ -8,6 +8,8 @@ the same networks.
 
 from dataclasses import dataclass
 
+from nasnet_keras.checks import positive_integer
+
 __all__ = ["AMOEBANET", "DARTS", "ENAS", "NASNET", "PNASNET", "STEMS"]
 __all__ += ["Auxiliary", "CellPlan", "NetworkPlan", "Skeleton", "StemConv"]
 
@@ -173,8 +175,8 @@ class Skeleton:
             >>> [cell.role for cell in PNASNET.plan(1, 32).cells]
             ['normal', 'reduction', 'reduction']
         """
-        _positive("num_repeats", num_repeats)
-        _positive("filters", filters)
+        num_repeats = positive_integer("num_repeats", num_repeats)
+        filters = positive_integer("filters", filters)
         if stem not in STEMS:
             raise ValueError(f"stem must be one of {', '.join(STEMS)}, got {stem!r}")
         convs, levels = self._stem(stem, filters, stem_filters)
@@ -204,7 +206,7 @@ class Skeleton:
         if filters < smallest:
             raise ValueError(f"filters must be at least {smallest} with the imagenet stem, got {filters}")
         if stem_filters is not None:
-            _positive("stem_filters", stem_filters)
+            stem_filters = positive_integer("stem_filters", stem_filters)
         counted, levels, level = [], [], 0
         for index, conv in enumerate(convs):
             width = conv.filters if type(conv.filters) is int else int(conv.filters * filters)
@@ -265,8 +267,3 @@ DARTS = Skeleton(
 )
 """DARTS (Liu et al. 2019), with the constants of the released code. Known deviation: strided operations are padded as
 TensorFlow's "same" pads, which shifts them by a pixel against PyTorch's symmetric padding."""
-
-
-def _positive(name: str, value: object) -> None:
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")

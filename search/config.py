@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasnet_keras.checks import integer, positive_integer
 from nasnet_keras.training import datasets
 
 __all__ = ["SearchConfig"]
@@ -42,11 +43,11 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         for name in ("trials", "num_blocks", "num_repeats", "filters", "epochs", "final_epochs", "batch_size"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise ValueError(f"{name} must be a positive integer, got {value!r}")
-        if type(self.seed) is not int or not 0 <= self.seed < 2**31:
+            object.__setattr__(self, name, positive_integer(name, getattr(self, name)))
+        seed = integer(self.seed)
+        if seed is None or not 0 <= seed < 2**31:
             raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {self.seed!r}")
+        object.__setattr__(self, "seed", seed)
         if not 0.0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
         if self.dataset not in datasets.names():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nasnet_keras.checks import positive_integer
 from nasnet_keras.genotype import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, block_state
 from nasnet_keras.operations import NASNET_OPERATIONS, OPERATIONS
 
@@ -53,8 +54,7 @@ class CellSpace:
             if not values or unknown or len(set(values)) != len(values):
                 raise ValueError(f"{name} must be some of {', '.join(legal)}, each once, got {values}")
             object.__setattr__(self, name, values)
-        if type(self.num_blocks) is not int or self.num_blocks < 1:
-            raise ValueError(f"num_blocks must be a positive integer, got {self.num_blocks!r}")
+        object.__setattr__(self, "num_blocks", positive_integer("num_blocks", self.num_blocks))
         decisions = []
         for role in ("normal", "reduction"):
             for index in range(self.num_blocks):

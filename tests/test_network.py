@@ -195,6 +195,16 @@ def test_bad_arguments_give_one_clear_error(arguments, message):
         assert message in str(caught.value)
 
 
+def test_whole_numbers_of_any_type_and_lists_for_shapes():
+    plain = genotype_cost("nasnet_a", (16, 24, 3), num_repeats=1, filters=4, classes=7)
+    one, four, seven = np.int64(1), np.int32(4), np.uint8(7)
+    shape = [np.int64(16), 24, np.int64(3)]
+    assert genotype_cost("nasnet_a", shape, num_repeats=one, filters=four, classes=seven) == plain
+    model = NASNetFromGenotype("nasnet_a", shape, num_repeats=one, filters=four, classes=seven)
+    assert model_cost(model) == plain and model.input_shape == (None, 16, 24, 3)
+    assert type(model.from_config(model.get_config())) is type(model)
+
+
 def test_genotypes_by_name_text_and_path(tmp_path):
     path = tmp_path / "genotype.json"
     path.write_text(NASNET_A.to_json())

@@ -1,0 +1,31 @@
+"""Checks of arguments, with one wording for their errors."""
+
+from typing import Any
+
+__all__ = ["integer", "positive_integer"]
+
+
+def integer(value: Any) -> int | None:
+    """`value` as an int where it is a whole number of any type (NumPy's too, but no bool), else None."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    try:
+        return value.__index__()
+    except TypeError:  # an array of several numbers
+        return None
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """`value` as an int.
+
+    Raises:
+        ValueError: it is not a whole number from 1.
+
+    Example:
+        >>> positive_integer("filters", np.int64(32))
+        32
+    """
+    number = integer(value)
+    if number is None or number < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    return number
