@@ -27,6 +27,7 @@ def build_cell(
     input_level: int,
     level: int,
     calibration: str = "nasnet",
+    odd_reductions: bool = True,
     name: str,
     drop_path_rate: float = 0.0,
 ) -> Feature:
@@ -41,7 +42,7 @@ def build_cell(
         filters: F, the width of the cell's states.
         input_level: level of `current`, to which `previous` is brought.
         level: level of the cell's output; what the cell's inputs lack to it is the stride of the edges reading them.
-        calibration: how the inputs are brought to F filters; see `Skeleton`.
+        calibration, odd_reductions: how the inputs are brought to F filters; see `Skeleton`.
         name: prefix of the names of all layers.
         drop_path_rate: probability with which an operation's result is dropped, per example.
 
@@ -51,12 +52,13 @@ def build_cell(
     Source: TF-Slim's cell (NASNet, appendix A.4).
     """
     current, previous = inputs[CURRENT], inputs[PREVIOUS]
+    reduced = filters if odd_reductions or filters == 1 else filters - filters % 2
     makers: dict[str, Callable[[], Feature]] = {
         CURRENT: lambda: _calibrate_current(builder, current, filters, calibration, f"{name}_current"),
         PREVIOUS: lambda: (
             current
             if previous is None
-            else _calibrate_previous(builder, previous, input_level, filters, calibration, f"{name}_previous")
+            else _calibrate_previous(builder, previous, input_level, filters, reduced, calibration, f"{name}_previous")
         ),
     }
     live = cell.live_states
@@ -90,7 +92,7 @@ def build_cell(
     for state in cell.outputs:
         feature = states[state]
         if state in makers:  # blocks enter as they are; an input is brought to the size and width of the others
-            feature = _fit(builder, feature, filters, level, f"{name}_output_{state}")
+            feature = _fit(builder, feature, filters, reduced, level, f"{name}_output_{state}")
         tensors.append(feature.tensor)
     return Feature(builder.concat(tensors, name=f"{name}_output"), level)
 
@@ -102,19 +104,21 @@ def _calibrate_current(builder, current: Feature, filters: int, calibration: str
     return Feature(builder.conv(tensor, filters, name=name), current.level)
 
 
-def _calibrate_previous(builder, previous: Feature, level: int, filters: int, calibration: str, name: str) -> Feature:
+def _calibrate_previous(
+    builder, previous: Feature, level: int, filters: int, reduced: int, calibration: str, name: str
+) -> Feature:
     """Bring the previous output to the current one's size and to F filters."""
     if previous.level < level:
-        return Feature(builder.factorized_reduction(previous.tensor, filters, name=name), level)
+        return Feature(builder.factorized_reduction(previous.tensor, reduced, name=name), level)
     if calibration == "darts" or previous.tensor.shape[-1] != filters:
         return Feature(builder.conv(previous.tensor, filters, name=name), level)
     return previous
 
 
-def _fit(builder, feature: Feature, filters: int, level: int, name: str) -> Feature:
+def _fit(builder, feature: Feature, filters: int, reduced: int, level: int, name: str) -> Feature:
     """Bring an input of the cell to the cell's output size and width, without a ReLU, as the released code does."""
     if feature.level < level:
-        return Feature(builder.factorized_reduction(feature.tensor, filters, name=name, relu=False), level)
+        return Feature(builder.factorized_reduction(feature.tensor, reduced, name=name, relu=False), level)
     if feature.tensor.shape[-1] != filters:
         return Feature(builder.conv(feature.tensor, filters, name=name, relu=False), level)
     return feature

@@ -160,6 +160,7 @@ class NetworkConfig:
                 input_level=plan.level(cell_plan.current),
                 level=cell_plan.level,
                 calibration=self.skeleton.calibration,
+                odd_reductions=self.skeleton.odd_reductions,
                 name=cell_plan.name,
                 drop_path_rate=self.drop_path_rate * cell_plan.depth,
             )

@@ -115,6 +115,8 @@ class Skeleton:
             first cell of the second and third stack.
         calibration: how a cell's inputs are brought to its width: `"nasnet"` (`previous` where it differs, `current`
             always), `"enas"` (both where they differ, then `current` once more) or `"darts"` (both always).
+        odd_reductions: whether a factorised reduction to an odd number of filters makes all of them, as newer TF-Slim
+            does, or one fewer, twice the rounded half, as the code of AmoebaNet's time counts.
         first_previous: whether the first cell reads the stem as a `previous` of its own, calibrated, or unchanged.
         cifar_stem, imagenet_stem: the stems' convolutions.
         imagenet_stem_cells: one reduction cell each follows the ImageNet stem, with F over this many filters.
@@ -130,6 +132,7 @@ class Skeleton:
     name: str
     insert_reductions: bool = True
     calibration: str = "nasnet"
+    odd_reductions: bool = True
     first_previous: bool = False
     cifar_stem: tuple[StemConv, ...] = (StemConv(3.0),)
     imagenet_stem: tuple[StemConv, ...] = (StemConv(32, stride=2, padding="valid"),)
@@ -234,8 +237,12 @@ class Skeleton:
 NASNET = Skeleton("nasnet")
 """NASNet (Zoph et al. 2018, figure 2), with the constants of the released code (TF-Slim)."""
 
-AMOEBANET = Skeleton("amoebanet", auxiliary=Auxiliary(filters=(51, 307)))
-"""AmoebaNet (Real et al. 2019): NASNet's, with the auxiliary head scaled by 0.4 as in the released code (TPU)."""
+AMOEBANET = Skeleton("amoebanet", odd_reductions=False, auxiliary=Auxiliary(filters=(51, 307)))
+"""AmoebaNet (Real et al. 2019): NASNet's, with the auxiliary head scaled by 0.4 as in the released code (TPU).
+
+Its published ImageNet widths (F=190, F=50) give the stem's second cell an odd number of filters, which the released
+code's factorised reduction refuses; the published sizes follow when each of its two halves is rounded down.
+"""
 
 PNASNET = Skeleton("pnasnet", insert_reductions=False)
 """PNASNet (Liu et al. 2018, figure 5): its one cell runs at stride 2 where NASNet inserts a reduction cell."""
