@@ -34,7 +34,7 @@ def build_cell(
     """Build the live part of a cell with `builder`.
 
     Args:
-        builder: makes layers (`layers.LayerBuilder`) or counts their cost (`cost.CostBuilder`).
+        builder: makes layers (`builder.LayerBuilder`) or counts their cost (`cost.CostBuilder`).
         cell: what to build.
         inputs: the outputs of earlier cells, by the cell's names for them; an input that the cell does not read may
             be None. Where `previous` is read and None, in a network's first cell, `current` takes its place as it

@@ -37,7 +37,7 @@ class _Map:
 class CostBuilder:
     """Runs a network's description on shapes alone and counts.
 
-    It has the primitives of `layers.LayerBuilder`; the two share no code, so that tests can hold one to the other.
+    It has the primitives of `builder.LayerBuilder`; the two share no code, so that tests can hold one to the other.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """The operation vocabulary: one entry an operation.
 
-An operation is written once, over the primitives of a *builder*, and two builders run it: `layers.LayerBuilder`
+An operation is written once, over the primitives of a *builder*, and two builders run it: `builder.LayerBuilder`
 makes Keras layers of it, `cost.CostBuilder` counts parameters and multiply-adds. What an operation costs
 therefore stands beside how it is built and cannot drift from it.
 
