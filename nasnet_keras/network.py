@@ -27,9 +27,17 @@ def resolve_genotype(genotype: Genotype | str | Path) -> Genotype:
     """
     if isinstance(genotype, Genotype):
         return genotype
-    if isinstance(genotype, str) and genotype.isidentifier() and not Path(genotype).exists():
+    if isinstance(genotype, str) and (genotype in genotypes.names() or _is_unknown_name(genotype)):
         return genotypes.get(genotype)
     return Genotype.from_json(genotype)
+
+
+def _is_unknown_name(text: str) -> bool:
+    """Whether a text looks like a catalogue name, and is no file that a genotype could be read from."""
+    try:
+        return text.isidentifier() and not Path(text).is_file()
+    except OSError:  # longer than a path can be
+        return True
 
 
 @dataclass(frozen=True)

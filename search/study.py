@@ -111,6 +111,8 @@ class Study:
         study = load_study(path)
         _check_same(path, study.config, _plain(config))
         _drop_torn_line(path / "trials.jsonl")
+        if study.best is not None:  # a kill may have come between the trial's line and this file
+            write_text(path / "best_genotype.json", study.best.genotype.to_json() + "\n")
         return study
 
     def append(self, trial: Trial) -> None:

@@ -216,6 +216,15 @@ def test_genotypes_by_name_text_and_path(tmp_path):
             genotype_cost(wrong)
 
 
+def test_a_folder_does_not_hide_a_published_genotype(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nasnet_a").mkdir()
+    assert genotype_cost("nasnet_a") == genotype_cost(NASNET_A)
+    for unknown in ("nasnet_b", "a" * 300):
+        with pytest.raises(GenotypeError, match="unknown genotype"):
+            genotype_cost(unknown)
+
+
 def test_penultimate_filters_and_other_skeletons():
     assert genotype_cost(NASNET_A, penultimate_filters=768) == genotype_cost(NASNET_A, filters=32)
     assert applications.NASNetCIFAR10(num_repeats=1, penultimate_filters=96).output_shape == (None, 10)

@@ -174,6 +174,18 @@ def test_a_study_is_written_read_and_continued(tmp_path):
     again.close()
 
 
+def test_the_best_genotype_is_mended_after_a_kill(tmp_path):
+    config = SearchConfig(tmp_path)
+    better = CellSpace().decode(CellSpace().sample(np.random.default_rng(0)))
+    study = Study.open(config)
+    study.append(trial(0, 0.5))
+    study.close()
+    with (tmp_path / "trials.jsonl").open("a") as file:  # as a kill leaves it, before the other file is written
+        file.write(trial(1, 0.9, genotype=better).to_line())
+    Study.open(config).close()
+    assert Genotype.from_json(tmp_path / "best_genotype.json") == better
+
+
 def test_a_changed_configuration_is_refused_and_shown(tmp_path):
     Study.open(SearchConfig(tmp_path, seed=1)).close()
     before = (tmp_path / "study.json").read_bytes()
