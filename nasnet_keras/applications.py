@@ -34,9 +34,9 @@ _LARGE = {**_IMAGENET, "input_shape": (331, 331, 3)}
 
 
 def _named(
-    name: str, genotype: str, docstring: str, published: str | None = None, **defaults: Any
+    function: str, name: str, genotype: str, docstring: str, published: str | None = None, **defaults: Any
 ) -> Callable[..., Any]:
-    """A function with the signature of `keras.applications` that builds a genotype with these defaults.
+    """The function `function`, with the signature of `keras.applications`, that builds a genotype with these defaults.
 
     `published` names the ImageNet weights that there are of it.
     """
@@ -54,6 +54,7 @@ def _named(
         name=name,
         **network: Any,
     ):
+        network = {key: value for key, value in network.items() if value is not None}  # None: the model's own
         given = {**network, "include_top": include_top, "weights": weights, "pooling": pooling, "classes": classes}
         given |= {"classifier_activation": classifier_activation, "name": name, "input_tensor": input_tensor}
         if input_shape is not None or input_tensor is not None:
@@ -67,12 +68,13 @@ def _named(
             return build_with_imagenet_weights(arguments, published)
         return NASNetFromGenotype(**arguments)
 
-    build.__name__ = build.__qualname__ = "".join(part.capitalize() for part in name.split("_"))
+    build.__name__ = build.__qualname__ = function
     build.__doc__ = inspect.cleandoc(docstring)
     return build
 
 
 NASNetCIFAR10 = _named(
+    "NASNetCIFAR10",
     "nasnet_cifar10",
     "nasnet_a",
     """NASNet-A (6 @ 768) for 32×32 images: N=6, F=32, 3.3 million parameters.
@@ -85,6 +87,7 @@ NASNetCIFAR10 = _named(
     """,
 )
 NASNetMobile = _named(
+    "NASNetMobile",
     "nasnet_mobile",
     "nasnet_a",
     """NASNet-A (4 @ 1056) for 224×224 images: N=4, F=44, 5.3 million parameters, 564 million multiply-adds.
@@ -103,6 +106,7 @@ NASNetMobile = _named(
     published="mobile",
 )
 NASNetLarge = _named(
+    "NASNetLarge",
     "nasnet_large",
     "nasnet_a",
     """NASNet-A (6 @ 4032) for 331×331 images: N=6, F=168, 88.8 million parameters, 23.8 billion multiply-adds.
@@ -119,6 +123,7 @@ NASNetLarge = _named(
     published="large",
 )
 PNASNet5CIFAR10 = _named(
+    "PNASNet5CIFAR10",
     "pnasnet_5_cifar10",
     "pnasnet_5",
     """PNASNet-5 for 32×32 images: N=3, F=48, 3.2 million parameters. Source: Liu et al. 2018, table 2.""",
@@ -126,6 +131,7 @@ PNASNet5CIFAR10 = _named(
     filters=48,
 )
 PNASNet5Mobile = _named(
+    "PNASNet5Mobile",
     "pnasnet_5_mobile",
     "pnasnet_5",
     """PNASNet-5 for 224×224 images: N=3, F=54, 5.1 million parameters. Source: Liu et al. 2018, table 4.""",
@@ -134,6 +140,7 @@ PNASNet5Mobile = _named(
     filters=54,
 )
 PNASNet5Large = _named(
+    "PNASNet5Large",
     "pnasnet_5_large",
     "pnasnet_5",
     """PNASNet-5 for 331×331 images: N=4, F=216, 86 million parameters. Source: Liu et al. 2018, table 5.""",
@@ -143,6 +150,7 @@ PNASNet5Large = _named(
     stem_filters=96,
 )
 AmoebaNetA = _named(
+    "AmoebaNetA",
     "amoebanet_a",
     "amoebanet_a",
     """AmoebaNet-A for 331×331 images: N=6, F=190, 86.7 million parameters. Source: Real et al. 2019, table 2.""",
@@ -151,6 +159,7 @@ AmoebaNetA = _named(
     filters=190,
 )
 AmoebaNetB = _named(
+    "AmoebaNetB",
     "amoebanet_b",
     "amoebanet_b",
     """AmoebaNet-B for 224×224 images: N=3, F=62, 5.3 million parameters. Source: Real et al. 2019, appendix.""",
@@ -159,6 +168,7 @@ AmoebaNetB = _named(
     filters=62,
 )
 AmoebaNetC = _named(
+    "AmoebaNetC",
     "amoebanet_c",
     "amoebanet_c",
     """AmoebaNet-C for 224×224 images: N=4, F=50, 6.4 million parameters. Source: Real et al. 2019, appendix.""",
@@ -167,6 +177,7 @@ AmoebaNetC = _named(
     filters=50,
 )
 AmoebaNetD = _named(
+    "AmoebaNetD",
     "amoebanet_d",
     "amoebanet_d",
     """AmoebaNet-D for 224×224 images: N=4, F=256, 84 million parameters, as the TPU code's defaults have it.
@@ -178,6 +189,7 @@ AmoebaNetD = _named(
     filters=256,
 )
 ENASMicro = _named(
+    "ENASMicro",
     "enas_micro",
     "enas_micro",
     """ENAS micro for 32×32 images: 15 layers, F=36, 3.9 million parameters. Source: Pham et al. 2018, section 3.2.""",
@@ -185,6 +197,7 @@ ENASMicro = _named(
     filters=36,
 )
 DARTSCIFAR10 = _named(
+    "DARTSCIFAR10",
     "darts_cifar10",
     "darts_v2",
     """DARTS (second order) for 32×32 images: 20 cells, F=36, 3.3 million parameters.
@@ -194,6 +207,7 @@ DARTSCIFAR10 = _named(
     filters=36,
 )
 DARTSImageNet = _named(
+    "DARTSImageNet",
     "darts_imagenet",
     "darts_v2",
     """DARTS (second order) for 224×224 images: 14 cells, F=48, 4.7 million parameters.

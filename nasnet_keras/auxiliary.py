@@ -6,10 +6,9 @@ import keras
 from keras import ops
 
 from nasnet_keras.layers import ConvBatchNorm, CountedLayer
+from nasnet_keras.skeleton import AUXILIARY_POOL, auxiliary_map
 
 __all__ = ["AuxiliaryHead"]
-
-_POOL = 5
 
 
 @keras.saving.register_keras_serializable("nasnet_keras")
@@ -25,6 +24,7 @@ class AuxiliaryHead(CountedLayer):
         stride: of the pooling.
         use_bias: of the classifier.
         last_normalization: whether the second convolution is normalised.
+        padding: of the second convolution; `"same"` leaves a map, which is averaged.
         activation: of the classifier.
         momentum, epsilon: of the batch normalisations.
 
@@ -48,6 +48,7 @@ class AuxiliaryHead(CountedLayer):
         stride=3,
         use_bias=True,
         last_normalization=True,
+        padding="valid",
         activation=None,
         momentum=0.9,
         epsilon=1e-5,
@@ -59,17 +60,12 @@ class AuxiliaryHead(CountedLayer):
         self.stride = stride
         self.use_bias = use_bias
         self.last_normalization = last_normalization
+        self.padding = padding
         self.activation = keras.activations.get(activation)
         self.momentum = momentum
         self.epsilon = epsilon
 
     def build(self, input_shape):
-        sizes = input_shape[1:3]
-        if any(size is None or size < _POOL for size in sizes):
-            raise ValueError(
-                f"an auxiliary head needs a map of known size, at least 5x5, and would read one of {sizes}; give a "
-                f"known and larger input_shape, or build without auxiliary_head"
-            )
         narrow, wide = self.filters
         common = {"momentum": self.momentum, "epsilon": self.epsilon, "dtype": self.dtype_policy}
         shape = self._pooled(input_shape)
@@ -77,23 +73,29 @@ class AuxiliaryHead(CountedLayer):
         self.project.build(shape)
         shape = self.project.compute_output_shape(shape)
         if self.last_normalization:
-            self.whole_map = ConvBatchNorm(wide, shape[1:3], padding="valid", name="whole_map", **common)
+            self.whole_map = ConvBatchNorm(wide, shape[1:3], padding=self.padding, name="whole_map", **common)
         else:
             self.whole_map = keras.layers.Conv2D(
-                wide, shape[1:3], use_bias=False, data_format="channels_last", name="whole_map", dtype=self.dtype_policy
+                wide,
+                shape[1:3],
+                padding=self.padding,
+                use_bias=False,
+                data_format="channels_last",
+                name="whole_map",
+                dtype=self.dtype_policy,
             )
         self.whole_map.build(shape)
         self.classify = keras.layers.Dense(self.units, use_bias=self.use_bias, name="classify", dtype="float32")
         self.classify.build((None, wide))
 
     def call(self, x, training=None):
-        x = ops.average_pool(ops.relu(x), _POOL, self.stride, "valid", "channels_last")
+        x = ops.average_pool(ops.relu(x), AUXILIARY_POOL, self.stride, "valid", "channels_last")
         x = self.project(x, training=training)
         if self.last_normalization:
             x = self.whole_map(x, training=training)
         else:
             x = self.whole_map(ops.relu(x))
-        x = ops.relu(ops.squeeze(x, (1, 2)))
+        x = ops.mean(ops.relu(x), axis=(1, 2))  # one position, unless the padding is "same"
         return self.activation(self.classify(x))
 
     def compute_output_shape(self, input_shape):
@@ -105,12 +107,13 @@ class AuxiliaryHead(CountedLayer):
     def multiply_adds(self, input_shape):
         shape = self._pooled(input_shape)
         total = self.project.multiply_adds(shape)
-        return total + math.prod(self.whole_map.kernel.shape) + math.prod(self.classify.kernel.shape)
+        positions = math.prod(shape[1:3]) if self.padding == "same" else 1
+        return total + positions * math.prod(self.whole_map.kernel.shape) + math.prod(self.classify.kernel.shape)
 
     def get_config(self):
-        names = ("units", "filters", "stride", "use_bias", "last_normalization", "momentum", "epsilon")
+        names = ("units", "filters", "stride", "use_bias", "last_normalization", "padding", "momentum", "epsilon")
         config = {name: getattr(self, name) for name in names}
         return {**super().get_config(), **config, "activation": keras.activations.serialize(self.activation)}
 
     def _pooled(self, shape):
-        return (shape[0], *((size - _POOL) // self.stride + 1 for size in shape[1:3]), shape[-1])
+        return (shape[0], *auxiliary_map(shape[1:3], self.stride), shape[-1])

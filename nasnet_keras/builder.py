@@ -98,6 +98,7 @@ class LayerBuilder:
             stride=auxiliary.stride,
             use_bias=auxiliary.use_bias,
             last_normalization=auxiliary.last_normalization,
+            padding=auxiliary.padding,
             activation=activation,
             name=name,
             **self._normalization,

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nasnet_keras.skeleton import auxiliary_map
+
 __all__ = ["Cost", "CostBuilder", "genotype_cost", "model_cost"]
 
 
@@ -100,12 +102,13 @@ class CostBuilder:
 
     def auxiliary_head(self, x, units, auxiliary, *, name, activation):
         narrow, wide = auxiliary.filters
-        x = _Map((None, *((size - 5) // auxiliary.stride + 1 for size in x.shape[1:3]), x.shape[-1]))
+        x = _Map((None, *auxiliary_map(x.shape[1:3], auxiliary.stride), x.shape[-1]))
         x = self.conv(x, narrow, name=name)
         if auxiliary.last_normalization:
-            self.conv(x, wide, x.shape[1:3], name=name, padding="valid")
+            self.conv(x, wide, x.shape[1:3], name=name, padding=auxiliary.padding)
         else:
-            self._kernel(_Map((None, 1, 1, wide)), math.prod(x.shape[1:]) * wide)
+            positions = x.shape[1:3] if auxiliary.padding == "same" else (1, 1)
+            self._kernel(_Map((None, *positions, wide)), math.prod(x.shape[1:]) * wide)
         return self.dense(_Map((None, wide)), units, name=name, activation=activation, use_bias=auxiliary.use_bias)
 
     def cost(self) -> Cost:

@@ -6,14 +6,16 @@ reduced is decided from this bookkeeping and never from the shapes of tensors, s
 the same networks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nasnet_keras.checks import positive_integer
 
 __all__ = ["AMOEBANET", "DARTS", "ENAS", "NASNET", "PNASNET", "STEMS"]
-__all__ += ["Auxiliary", "CellPlan", "NetworkPlan", "Skeleton", "StemConv"]
+__all__ += ["AUXILIARY_POOL", "Auxiliary", "CellPlan", "NetworkPlan", "Skeleton", "StemConv", "auxiliary_map"]
 
 STEMS = ("cifar", "imagenet")
+AUXILIARY_POOL = 5
 CALIBRATIONS = ("nasnet", "enas", "darts")
 
 
@@ -46,6 +48,8 @@ class Auxiliary:
         use_bias: of its classifier.
         stride: of its pooling.
         last_normalization: whether its second convolution is normalised.
+        padding: of its second convolution, whose kernel covers the whole map: `"valid"`, or `"same"` (ENAS), after
+            which the map is averaged.
     """
 
     position: int = -1
@@ -53,6 +57,22 @@ class Auxiliary:
     use_bias: bool = True
     stride: int = 3
     last_normalization: bool = True
+    padding: str = "valid"
+
+
+def auxiliary_map(sizes: Sequence[int | None], stride: int) -> tuple[int, int]:
+    """Height and width of the map that the auxiliary head's pooling makes of one of `sizes`.
+
+    Raises:
+        ValueError: the map is smaller than the pooling's 5×5, or its size is unknown.
+    """
+    if any(size is None or size < AUXILIARY_POOL for size in sizes):
+        raise ValueError(
+            f"an auxiliary head needs a map of known size, at least 5x5, and would read one of {tuple(sizes)}; give a "
+            f"known and larger input_shape, or build without auxiliary_head"
+        )
+    height, width = ((size - AUXILIARY_POOL) // stride + 1 for size in sizes)
+    return height, width
 
 
 @dataclass(frozen=True)
@@ -252,7 +272,7 @@ ENAS = Skeleton(
     calibration="enas",
     first_previous=True,
     head_bias=False,
-    auxiliary=Auxiliary(position=1, use_bias=False),
+    auxiliary=Auxiliary(position=1, use_bias=False, padding="same"),
 )
 """ENAS micro (Pham et al. 2018), with the constants of the released code. Its ImageNet stem is NASNet's: the paper has
 none."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 from tqdm import tqdm
 
 from nasnet_keras.files import write_text
@@ -18,6 +19,12 @@ from nasnet_keras.search.study import Study, StudyError, Trial
 from nasnet_keras.training import datasets
 
 __all__ = ["run"]
+
+_FAILURES = (
+    (DivergedError, "diverged"),
+    (tf.errors.ResourceExhaustedError, "out_of_memory"),
+    (MemoryError, "out_of_memory"),
+)
 
 
 def run(config: SearchConfig) -> Study:
@@ -64,8 +71,10 @@ def _evaluate(genotype: Genotype, number: int, config: SearchConfig, dataset: da
     keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
     try:
         model, loss = train(genotype, dataset, _plan(config, config.epochs, seed))
-    except DivergedError as error:
-        return Trial(number, genotype, "diverged", None, {"error": str(error)}, time.monotonic() - started, seed)
+    except Exception as error:  # whatever ends a child, the search goes on with the next
+        status = next((name for kind, name in _FAILURES if isinstance(error, kind)), "crashed")
+        metrics = {"error": f"{type(error).__name__}: {error}"[:1000]}
+        return Trial(number, genotype, status, None, metrics, time.monotonic() - started, seed)
     reward = accuracy(model, dataset.validation)
     metrics = {"validation_accuracy": reward, "loss": loss, "parameters": model.count_params()}
     return Trial(number, genotype, "ok", reward, metrics, time.monotonic() - started, seed)
@@ -83,7 +92,13 @@ def _train_best(study: Study, config: SearchConfig, dataset: datasets.Dataset) -
             progress.update()
 
         plan = _plan(config, config.final_epochs, config.seed)
-        trained, _ = train(best.genotype, dataset, plan, on_epoch=show)
+        try:
+            trained, _ = train(best.genotype, dataset, plan, on_epoch=show)
+        except DivergedError as error:
+            raise StudyError(
+                f"the best genotype (trial {best.trial}) diverged in its longer training: {error}. The children are "
+                f"kept in {study.path}; name a new folder and a smaller learning_rate"
+            ) from None
     path = study.path / "best_model.keras"
     _save(trained, path)
     model = keras.models.load_model(path)

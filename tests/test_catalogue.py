@@ -98,6 +98,7 @@ def test_named_models_have_the_signature_of_keras_applications(name):
     build = getattr(applications, name)
     theirs = list(inspect.signature(keras.applications.NASNetMobile).parameters)
     assert list(inspect.signature(build).parameters) == [*theirs, "network"]
+    assert build.__name__ == name
     assert build.__doc__.startswith(("NASNet-A", "PNASNet-5", "AmoebaNet-", "ENAS micro", "DARTS"))
     small = build(weights=None, num_repeats=1, filters=8, classes=7, input_shape=(48, 48, 3))
     assert small.output_shape == (None, 7)
@@ -111,6 +112,12 @@ def test_sizes_of_the_named_models():
     assert applications.DARTSCIFAR10().count_params() == 3_349_342 + 40_392
     assert applications.PNASNet5Mobile().count_params() == 5_064_487 + 33_664
     assert applications.NASNetMobile(weights=None, padding="same").count_params() == 5_326_716
+
+
+def test_none_means_a_named_models_own():
+    plain = applications.DARTSCIFAR10(num_repeats=1).count_params()
+    for key in ("filters", "penultimate_filters", "stem_filters", "skeleton"):
+        assert applications.DARTSCIFAR10(num_repeats=1, **{key: None}).count_params() == plain
 
 
 def test_preprocess_and_decode():

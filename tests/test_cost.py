@@ -212,6 +212,21 @@ def test_every_published_cell_builds_and_costs_what_it_says(name, stem):
     assert model_cost(model) == genotype_cost(name, shape, **arguments)
 
 
+def test_enas_auxiliary_head_keeps_its_map_until_it_is_averaged():
+    def extra(**arguments):
+        costs = [genotype_cost("enas_micro", num_repeats=5, filters=36, auxiliary_head=a, **arguments) for a in (1, 0)]
+        return costs[0].multiply_adds - costs[1].multiply_adds
+
+    # an 8×8 map of 720 channels is pooled to 2×2; both convolutions run at all four positions, the classifier at one
+    assert extra() == 4 * 720 * 128 + 4 * (2 * 2 * 128 * 768) + 768 * 10
+
+
+def test_costs_refuse_the_maps_that_the_auxiliary_head_refuses():
+    for build in (genotype_cost, NASNetFromGenotype):
+        with pytest.raises(ValueError, match="known size, at least 5x5"):
+            build(NASNET_A, (8, 8, 3), num_repeats=1, filters=4, auxiliary_head=True)
+
+
 def test_cost_at_another_size():
     model = NASNetFromGenotype(NASNET_A, (None, None, 3), num_repeats=1, filters=4)
     for shape in ((8, 8, 3), (33, 17, 3)):

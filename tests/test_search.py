@@ -274,6 +274,39 @@ def test_run_saves_a_model_that_was_judged_after_reloading(tmp_path):
     assert (tmp_path / "best_model.keras").stat().st_mtime_ns == stamp, "a finished search trains nothing"
 
 
+def test_children_that_fail_are_trials_and_the_search_goes_on(tmp_path, monkeypatch):
+    from nasnet_keras.search import loop
+
+    failures = [tf.errors.ResourceExhaustedError(None, None, "no memory"), RuntimeError("broken"), DivergedError("nan")]
+    expected = ["out_of_memory", "crashed", "diverged", "ok"]
+    real = loop.train
+
+    def fail(*arguments, **options):
+        if failures:
+            raise failures.pop(0)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(loop, "train", fail)
+    study = run(SearchConfig(tmp_path, **{**TINY, "trials": 4}))
+    assert [t.status for t in load_study(tmp_path).trials] == expected and study.best.trial == 3
+    assert study.trials[1].metrics == {"error": "RuntimeError: broken"} and study.trials[1].reward is None
+
+
+def test_a_final_training_that_diverges_is_one_clear_error(tmp_path, monkeypatch):
+    from nasnet_keras.search import loop
+
+    study = run(SearchConfig(tmp_path, **TINY))
+    (tmp_path / "result.json").unlink()
+
+    def diverge(*arguments, **options):
+        raise DivergedError("the loss became nan")
+
+    monkeypatch.setattr(loop, "train", diverge)
+    with pytest.raises(StudyError, match="diverged in its longer training"):
+        run(SearchConfig(tmp_path, **TINY))
+    assert load_study(tmp_path).trials == study.trials
+
+
 def command(*flags):
     return [sys.executable, "-m", "nasnet_keras.search", *flags]
 
