@@ -12,6 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nasnet_keras.depthwise import depthwise_conv
 from nasnet_keras.normalization import batch_normalize
 
 __all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
@@ -124,6 +125,8 @@ class ConvBatchNorm(_NormalizedConv):
 
     def call(self, x, training=None):
         x, strides, dilation = _subsample(self._activate(x), self.strides, self.dilation)
+        if self.kernel_size == strides == (1, 1):
+            return self._normalize(_pointwise(x, self.kernel), training)
         x = ops.conv(x, self.kernel, strides, self.padding, "channels_last", dilation)
         return self._normalize(x, training)
 
@@ -168,9 +171,8 @@ class SeparableConvBatchNorm(_NormalizedConv):
 
     def call(self, x, training=None):
         x, strides, dilation = _subsample(self._activate(x), (self.strides, self.strides), self.dilation)
-        x = ops.depthwise_conv(x, self.depthwise_kernel, strides, "same", "channels_last", dilation)
-        x = ops.conv(x, self.pointwise_kernel, 1, "valid", "channels_last")
-        return self._normalize(x, training)
+        x = depthwise_conv(x, self.depthwise_kernel, strides, dilation, training=bool(training))
+        return self._normalize(_pointwise(x, self.pointwise_kernel), training)
 
     def compute_output_shape(self, input_shape):
         return _conv_shape(input_shape, self.filters, (1, 1), (self.strides, self.strides), "same")
@@ -207,13 +209,13 @@ class FactorizedReduction(_NormalizedConv):
         self._add_normalization()
 
     def call(self, x, training=None):
-        x = self._activate(x)
-        shifted = ops.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
-        y = ops.conv(shifted[:, 1::2, 1::2], self.odd_kernel, 1, "valid", "channels_last")
+        # One 2×2 convolution whose kernel is zero at the pixels that are not read: several times faster, with its
+        # gradient, than slices with a step. Where a size is odd, "same" adds the zeros beyond the border.
+        kernel = ops.pad(self.odd_kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
         if self.even_kernel is not None:
-            even = ops.conv(x[:, ::2, ::2], self.even_kernel, 1, "valid", "channels_last")
-            y = ops.concatenate([even, y], axis=-1)
-        return self._normalize(y, training)
+            even = ops.pad(self.even_kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))
+            kernel = ops.concatenate([even, kernel], axis=-1)
+        return self._normalize(ops.conv(self._activate(x), kernel, 2, "same", "channels_last"), training)
 
     def compute_output_shape(self, input_shape):
         return _conv_shape(input_shape, self.filters, (1, 1), (2, 2), "same")
@@ -284,6 +286,13 @@ class PaddedPooling2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "kind": self.kind, "pool_size": self.pool_size}
+
+
+def _pointwise(x, kernel):
+    """A 1×1 convolution, as the product of matrices that it is."""
+    channels, filters = kernel.shape[2:]
+    y = ops.matmul(ops.reshape(x, (-1, channels)), ops.reshape(kernel, (channels, filters)))
+    return ops.reshape(y, (*ops.shape(x)[:3], filters))
 
 
 def _check_dilation(dilation, strides):

@@ -1,0 +1,75 @@
+"""The peer: the same networks from plain Keras layers, as one would write them without this library."""
+
+from typing import Any
+
+import keras
+
+from nasnet_keras.network import NetworkConfig
+
+__all__ = ["plain_model"]
+
+
+class PlainBuilder:
+    """The primitives of `nasnet_keras.builder.LayerBuilder` from `keras.layers` alone."""
+
+    def __init__(self, momentum: float, epsilon: float) -> None:
+        self._normalization = {"momentum": momentum, "epsilon": epsilon}
+
+    def _normalized(self, x, name):
+        return keras.layers.BatchNormalization(name=f"{name}_norm", **self._normalization)(x)
+
+    def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
+        if relu:
+            x = keras.layers.ReLU(name=f"{name}_relu")(x)
+        layer = keras.layers.Conv2D(
+            filters, kernel, stride, padding, dilation_rate=dilation, use_bias=False, name=f"{name}_conv"
+        )
+        return self._normalized(layer(x), name)
+
+    def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
+        x = keras.layers.ReLU(name=f"{name}_relu")(x)
+        layer = keras.layers.SeparableConv2D(
+            filters, size, stride, "same", dilation_rate=dilation, use_bias=False, name=f"{name}_conv"
+        )
+        return self._normalized(layer(x), name)
+
+    def factorized_reduction(self, x, filters, *, name, relu=True):
+        if relu:
+            x = keras.layers.ReLU(name=f"{name}_relu")(x)
+        half = filters // 2
+        even = keras.layers.AveragePooling2D(1, 2, name=f"{name}_even_pool")(x)
+        odd = keras.layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
+        odd = keras.layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")(odd)
+        odd = keras.layers.AveragePooling2D(1, 2, name=f"{name}_odd_pool")(odd)
+        even = keras.layers.Conv2D(half, 1, use_bias=False, name=f"{name}_even")(even)
+        odd = keras.layers.Conv2D(filters - half, 1, use_bias=False, name=f"{name}_odd")(odd)
+        return self._normalized(keras.layers.Concatenate(name=f"{name}_concat")([even, odd]), name)
+
+    def pool(self, x, kind, size, stride, *, name):
+        layer = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}[kind]
+        return layer(size, stride, "same", name=name)(x)
+
+    def combine(self, xs, combine, drop_path_rates, *, name):
+        if any(drop_path_rates):
+            raise ValueError("the plain peer has no drop-path")
+        return (keras.layers.Add if combine == "add" else keras.layers.Concatenate)(name=name)(xs)
+
+    def concat(self, xs, *, name):
+        return xs[0] if len(xs) == 1 else keras.layers.Concatenate(name=name)(xs)
+
+    def relu(self, x, *, name):
+        return keras.layers.ReLU(name=name)(x)
+
+    def global_pool(self, x, kind, *, name):
+        return keras.layers.GlobalAveragePooling2D(name=name)(x)
+
+    def dense(self, x, units, *, name, activation, use_bias):
+        return keras.layers.Dense(units, activation, use_bias, name=name)(x)
+
+
+def plain_model(genotype: Any, input_shape: tuple[int, int, int], **arguments: Any) -> keras.Model:
+    """What `NASNetFromGenotype(genotype, input_shape, …)` builds, from plain layers; weights of the same shapes."""
+    config = NetworkConfig.of(genotype, input_shape, **arguments)
+    image = keras.Input(config.input_shape)
+    builder = PlainBuilder(config.batch_norm_momentum, config.batch_norm_epsilon)
+    return keras.Model(image, config.build(builder, image))
