@@ -42,10 +42,15 @@ setup(
     install_requires=[
         "absl-py>=2.1",  # search/__main__.py: flags of the jobs
         "h5py>=3.11",  # weights.py: reading weights strictly
+        "importlib_resources>=6",  # for tensorflow-datasets, which imports it and does not require it
         "keras>=3.15,<4",  # layers, models, saving
         "numpy>=1.26",  # data sets, random choices
+        "pillow>=10",  # training/image_folder.py: reading images
+        "psutil>=5.9",  # training/tensorflow_datasets.py: whether a data set fits into memory
+        "tensorboard>=2.20",  # training/job.py: curves
         "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search
-        "tqdm>=4.66",  # search/loop.py: progress bar
+        "tensorflow-datasets>=4.9.10",  # training/tensorflow_datasets.py: data sets by name
+        "tqdm>=4.66",  # search/loop.py, training/job.py: progress bars
         "wrapt>=1.16",  # __init__.py: layers are registered when Keras is imported, not before
     ],
     extras_require={
@@ -56,5 +61,10 @@ setup(
             "ruff==0.17.6",  # tests/test_style.py: lint and format
         ],
     },
-    entry_points={"console_scripts": ["nasnet-search = nasnet_keras.search.__main__:console"]},
+    entry_points={
+        "console_scripts": [
+            "nasnet-search = nasnet_keras.search.__main__:console",
+            "nasnet-train = nasnet_keras.training.__main__:console",
+        ]
+    },
 )

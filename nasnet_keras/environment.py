@@ -2,8 +2,10 @@
 
 import logging
 import os
+import platform
+from pathlib import Path
 
-__all__ = ["prepare"]
+__all__ = ["hardware", "prepare"]
 
 
 def prepare() -> None:
@@ -14,3 +16,34 @@ def prepare() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") >= "2":
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def hardware() -> str:
+    """What this process computes on, for people: the accelerators, or the processor and how many of its cores."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        accelerators = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    elif backend == "torch":
+        import torch
+
+        accelerators = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    else:
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        accelerators = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+    if accelerators:
+        return f"{len(accelerators)} × {accelerators[0]}"
+    return f"{len(os.sched_getaffinity(0))} cores of {_processor()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

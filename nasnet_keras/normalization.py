@@ -1,5 +1,6 @@
 """Batch normalisation as a function: TensorFlow's fused kernel where it exists, Keras operations elsewhere."""
 
+import math
 from typing import Any
 
 import keras
@@ -33,8 +34,8 @@ def batch_normalize(
         scale = gamma * ops.rsqrt(variance + epsilon)
         y = ops.cast(wide * scale + (beta - mean * scale), x.dtype)
     if training:
-        moving_mean.assign(moving_mean * momentum + mean * (1.0 - momentum))
-        moving_variance.assign(moving_variance * momentum + variance * (1.0 - momentum))
+        for moving, batch in ((moving_mean, mean), (moving_variance, variance)):
+            moving.assign(moving + (batch - moving) * (1.0 - momentum))
     return y
 
 
@@ -52,6 +53,6 @@ def _fused(x, gamma, beta, moving_mean, moving_variance, training, epsilon):
     )
     if training:
         # The kernel reports the unbiased variance; Keras keeps the biased one.
-        count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-        variance *= tf.maximum(count - 1.0, 1.0) / count
+        count = math.prod(x.shape[:-1]) if None not in x.shape else tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+        variance *= (count - 1) / count  # of one value it is zero, however divided
     return y, mean, variance

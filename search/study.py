@@ -7,28 +7,27 @@
 """
 
 import dataclasses
-import fcntl
 import json
 import os
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from nasnet_keras.files import write_text
 from nasnet_keras.genotype import Genotype, GenotypeError
 from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.workdir import Workdir, WorkdirError, read_description
 
 __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
 
 STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory")
 
+_FILE = "study.json"
 _FORMAT = "nasnet_keras.study"
 _VERSION = 1
 _MAY_CHANGE = ("workdir", "trials")  # a longer search goes on from a shorter one
 
 
-class StudyError(ValueError):
+class StudyError(WorkdirError):
     """A study's folder cannot be used; nothing in it was changed."""
 
 
@@ -76,7 +75,7 @@ class Study:
         self.path = path
         self.config = config
         self.trials = trials
-        self._lock: Any = None
+        self._folder: Workdir | None = None
 
     @classmethod
     def open(cls, config: SearchConfig) -> "Study":
@@ -86,33 +85,20 @@ class Study:
             StudyError: another process writes to it, it holds another configuration (the differences are shown) or
                 other files, it is damaged, or it cannot be written.
         """
-        path = Path(config.workdir)
+        folder = Workdir(config.workdir, _FILE, _FORMAT, _VERSION, _plain(config), StudyError)
+        path = folder.path
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            lock = _lock(path)
-            try:
-                study = cls._open(path, config)
-            except BaseException:
-                os.close(lock)
-                raise
+            study = load_study(path)
+            _drop_torn_line(path / "trials.jsonl")
+            if study.best is not None:  # a kill may have come between the trial's line and this file
+                write_text(path / "best_genotype.json", study.best.genotype.to_json() + "\n")
         except OSError as error:
+            folder.close()
             raise StudyError(f"cannot write the study {path}: {error}") from None
-        study._lock = lock
-        return study
-
-    @classmethod
-    def _open(cls, path: Path, config: SearchConfig) -> "Study":
-        if not (path / "study.json").exists():
-            others = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
-            if others:
-                raise StudyError(f"{path} is not a study, and not empty (it has {others[0]}): name a new folder")
-            plain = {"format": _FORMAT, "version": _VERSION, "config": _plain(config), "versions": _versions()}
-            write_text(path / "study.json", json.dumps(plain, indent=2) + "\n")
-        study = load_study(path)
-        _check_same(path, study.config, _plain(config))
-        _drop_torn_line(path / "trials.jsonl")
-        if study.best is not None:  # a kill may have come between the trial's line and this file
-            write_text(path / "best_genotype.json", study.best.genotype.to_json() + "\n")
+        except BaseException:
+            folder.close()
+            raise
+        study._folder = folder
         return study
 
     def append(self, trial: Trial) -> None:
@@ -150,9 +136,9 @@ class Study:
 
     def close(self) -> None:
         """Let other processes write to the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
 
 
 def load_study(workdir: str | Path) -> Study:
@@ -162,17 +148,7 @@ def load_study(workdir: str | Path) -> Study:
         StudyError: the folder holds no study, one of a later version, or a damaged one.
     """
     path = Path(workdir)
-    try:
-        plain = json.loads((path / "study.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{path} holds no study that can be read: {error}") from None
-    if not isinstance(plain, dict) or plain.get("format") != _FORMAT or not isinstance(plain.get("config"), dict):
-        raise StudyError(f"{path / 'study.json'} does not describe a study")
-    if plain.get("version") != _VERSION:
-        raise StudyError(
-            f"{path} has format version {plain.get('version')!r}, this nasnet_keras reads version {_VERSION}"
-        )
-    return Study(path, plain["config"], _read_trials(path / "trials.jsonl"))
+    return Study(path, read_description(path, _FILE, _FORMAT, _VERSION, StudyError), _read_trials(path / "trials.jsonl"))
 
 
 def _read_trials(path: Path) -> list[Trial]:
@@ -198,28 +174,6 @@ def _drop_torn_line(path: Path) -> None:
             os.truncate(path, len(complete[0]) + len(complete[1]))
 
 
-def _lock(path: Path) -> int:
-    descriptor = os.open(path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise StudyError(f"another process is writing to the study {path}") from None
-    return descriptor
-
-
 def _plain(config: SearchConfig) -> dict[str, Any]:
     plain = dataclasses.asdict(config)
     return {key: value for key, value in plain.items() if key not in _MAY_CHANGE}
-
-
-def _check_same(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    if differing:
-        shown = "; ".join(f"{key} was {old.get(key)!r} and is now {new.get(key)!r}" for key in differing)
-        raise StudyError(f"{path} is a study of another configuration: {shown}. Name a new folder, or the old values")
-
-
-def _versions() -> dict[str, str]:
-    packages = ("nasnet_keras", "keras", "tensorflow", "numpy")
-    return {"python": platform.python_version(), **{package: metadata.version(package) for package in packages}}

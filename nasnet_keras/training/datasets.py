@@ -1,11 +1,17 @@
-"""Data sets as arrays: what is trained on, what is chosen by, and what is judged by."""
+"""Data sets as arrays in memory: what is trained on, what is chosen by, and what is judged by."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 __all__ = ["Dataset", "Split", "load", "names"]
+
+_SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -18,15 +24,22 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, indices: Any) -> "Split":
+        """The images at `indices`."""
+        return Split(self.images[indices], self.labels[indices])
+
 
 @dataclass(frozen=True)
 class Dataset:
     """Three splits without a common image, and the names of the classes by label.
 
     Attributes:
+        name: short, of letters, digits and underscores.
         train: for the weights.
-        validation: for choosing among networks.
+        validation: for choosing among networks; may be empty.
         test: for the final figure only.
+        class_names: by label.
+        source: where the images come from and how they were stored, for people.
     """
 
     name: str
@@ -34,11 +47,129 @@ class Dataset:
     validation: Split
     test: Split
     class_names: tuple[str, ...]
+    source: str = ""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """`(height, width, channels)`."""
         return self.train.images.shape[1:]
+
+
+def names() -> tuple[str, ...]:
+    """The data sets that are in the package."""
+    return ("digits",)
+
+
+def load(
+    dataset: str | Path,
+    data_dir: str | Path | None = None,
+    *,
+    image_size: int | None = None,
+    validation_fraction: float = 0.1,
+) -> Dataset:
+    """Load a data set.
+
+    Args:
+        dataset: one of
+            - `"digits"`: handwritten digits, 8×8 grey pixels, in the package;
+            - the path of an `.npz` file with `train_images`, `train_labels`, `test_images`, `test_labels` (uint8
+              images, whole-number labels from 0) and, if you like, `validation_images`, `validation_labels` and
+              `class_names`;
+            - the path of a folder of images, `FOLDER/CLASS/IMAGE`, or of a folder with such folders named `train`,
+              `test` and, if you like, `validation`;
+            - a name of TensorFlow Datasets, such as `"cifar10"`, which is downloaded where it is missing.
+        data_dir: of TensorFlow Datasets; by default the environment variable `TFDS_DATA_DIR`, or their own default.
+        image_size: side to bring all images to; needed where they differ in size.
+        validation_fraction: share of the training images that becomes the validation split, in [0, 1), where the
+            data set has none of its own. They are the same images every time.
+
+    Raises:
+        ValueError: there is no such data set, or it cannot be used; the error says what was expected.
+
+    Example:
+        >>> load("digits").image_shape
+        (8, 8, 1)
+    """
+    if not isinstance(validation_fraction, int | float) or not 0.0 <= validation_fraction < 1.0:
+        raise ValueError(f"validation_fraction must be in [0, 1), got {validation_fraction!r}")
+    if dataset == "digits":
+        loaded = _digits()
+    elif str(dataset).endswith(".npz"):
+        loaded = _npz(Path(dataset), validation_fraction)
+    elif Path(dataset).is_dir() or os.sep in str(dataset) and not _is_tfds_name(str(dataset)):
+        from nasnet_keras.training import image_folder
+
+        loaded = _assembled(image_folder.load(Path(dataset), image_size), validation_fraction)
+    else:
+        from nasnet_keras.training import tensorflow_datasets
+
+        loaded = _assembled(tensorflow_datasets.load(str(dataset), data_dir, image_size), validation_fraction)
+    side = loaded.image_shape[:2]
+    if image_size is not None and side != (image_size, image_size):
+        raise ValueError(f"image_size={image_size}: the images of {dataset} are {side[0]}x{side[1]} and stay so")
+    return loaded
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a source gives: at least a training split; what is missing is taken from it."""
+
+    name: str
+    splits: dict[str, Split]
+    class_names: tuple[str, ...]
+    source: str
+
+
+def _is_tfds_name(name: str) -> bool:
+    """`name/config` and `name:version` are TensorFlow Datasets' ways to say what they want."""
+    parts = name.split("/")
+    return len(parts) == 2 and all(part.replace(":", "").replace(".", "").replace("-", "").isidentifier() for part in parts)
+
+
+def _assembled(loaded: Loaded, validation_fraction: float) -> Dataset:
+    """Check the splits and make the missing ones out of the training images."""
+    classes = len(loaded.class_names)
+    if classes < 2:
+        raise ValueError(f"{loaded.source} has only one class ({', '.join(loaded.class_names)}): at least two are needed")
+    splits = dict(loaded.splits)
+    for name, split in splits.items():
+        _check(split, name, loaded.source, classes)
+    if "test" not in splits:
+        splits["train"], splits["test"] = _cut(splits["train"], max(validation_fraction, 0.1))
+    if "validation" not in splits:
+        splits["train"], splits["validation"] = _cut(splits["train"], validation_fraction)
+    if not len(splits["train"]) or not len(splits["test"]):
+        raise ValueError(f"{loaded.source} has too few images to train and test on: {len(loaded.splits['train'])}")
+    shapes = {split.images.shape[1:] for split in splits.values()}
+    if len(shapes) > 1:
+        raise ValueError(f"the splits of {loaded.source} have images of different shapes: {sorted(shapes)}")
+    return Dataset(loaded.name, *(splits[name] for name in _SPLITS), loaded.class_names, loaded.source)
+
+
+def _check(split: Split, name: str, source: str, classes: int) -> None:
+    images, labels = split.images, split.labels
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise ValueError(
+            f"{name} images of {source} must be uint8 of (count, height, width, channels), "
+            f"got {images.dtype} of {images.shape}"
+        )
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"{name} labels of {source} must be whole numbers of shape ({len(images)},), "
+            f"got {labels.dtype} of {labels.shape}"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"{name} labels of {source} must be from 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
+        )
+
+
+def _cut(split: Split, fraction: float) -> tuple[Split, Split]:
+    """The same random share of a split every time, and what is left of it, both in their order."""
+    taken = np.zeros(len(split), bool)
+    count = round(len(split) * fraction)
+    taken[np.random.default_rng(0).permutation(len(split))[:count]] = True
+    return split.take(~taken), split.take(taken)
 
 
 def _digits() -> Dataset:
@@ -50,27 +181,51 @@ def _digits() -> Dataset:
         grey, labels = stored["images"], stored["labels"].astype(np.int32)
     images = np.rint(grey[..., None] * (255 / 16)).astype(np.uint8)  # 17 levels of grey
     splits = (Split(images[part], labels[part]) for part in (slice(1197), slice(1197, 1497), slice(1497, None)))
-    return Dataset("digits", *splits, class_names=tuple("0123456789"))
+    return Dataset("digits", *splits, class_names=tuple("0123456789"), source="UCI handwritten digits, 17 levels of grey")
 
 
-_LOADERS = {"digits": _digits}
+def _npz(path: Path, validation_fraction: float) -> Dataset:
+    if not path.is_file():
+        raise ValueError(f"no data set file {str(path)!r}")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    except Exception as error:  # zipfile, zlib, EOF, pickle: there is no common base
+        raise ValueError(f"{path} cannot be read as an .npz file without pickled objects: {error}") from None
+    splits = {}
+    for name in _SPLITS:
+        images, labels = arrays.get(f"{name}_images"), arrays.get(f"{name}_labels")
+        if (images is None) != (labels is None) or (name == "train" and images is None):
+            raise ValueError(
+                f"{path} must hold train_images and train_labels, and the same for validation and test or neither; "
+                f"it holds {', '.join(sorted(arrays)) or 'nothing'}"
+            )
+        if images is not None:
+            if np.issubdtype(labels.dtype, np.integer):
+                labels = labels.astype(np.int32)
+            splits[name] = Split(images, labels)
+    labels = splits["train"].labels
+    classes = int(labels.max()) + 1 if labels.ndim == 1 and len(labels) else 0
+    class_names = tuple(map(str, arrays.get("class_names", range(classes))))
+    return _assembled(Loaded(_short(path.stem), splits, class_names, str(path)), validation_fraction)
 
 
-def names() -> tuple[str, ...]:
-    """The names that `load` knows."""
-    return tuple(_LOADERS)
+def _short(text: str) -> str:
+    """A text as letters, digits and underscores."""
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower() or "images"
 
 
-def load(name: str) -> Dataset:
-    """Load a data set by name.
+def stacked(images: Sequence[np.ndarray], source: str, image_size: int | None) -> np.ndarray:
+    """Images of one shape as one array.
 
     Raises:
-        ValueError: no such data set.
-
-    Example:
-        >>> load("digits").image_shape
-        (8, 8, 1)
+        ValueError: they have different shapes.
     """
-    if name not in _LOADERS:
-        raise ValueError(f"unknown data set {name!r}; known are {', '.join(_LOADERS)}")
-    return _LOADERS[name]()
+    shapes = sorted({image.shape for image in images})
+    if len(shapes) > 1:
+        some = ", ".join("x".join(map(str, shape)) for shape in shapes[:3])
+        raise ValueError(
+            f"the images of {source} have {len(shapes)} different sizes ({some}, …): give image_size, the side to "
+            f"bring them to"
+        )
+    return np.stack(images)

@@ -1,0 +1,181 @@
+"""Cards: what the file of a trained model says of itself. A `NAME.json` beside its `NAME.weights.h5`."""
+
+import base64
+import dataclasses
+import hashlib
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasnet_keras.files import write_text
+from nasnet_keras.genotype import Genotype, GenotypeError
+
+__all__ = ["Card", "CardError", "WeightsFile"]
+
+_FORMAT = "nasnet_keras.card"
+_VERSION = 1
+
+
+class CardError(ValueError):
+    """A card or what it names cannot be used."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A weight file beside a card: a bare name, its size in bytes and its SHA-256."""
+
+    file: str
+    size: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.file, str) or Path(self.file).name != self.file or self.file in ("", ".", ".."):
+            raise CardError(f"a weight file must be a bare name beside its card, got {self.file!r}")
+
+    @classmethod
+    def of(cls, path: Path) -> "WeightsFile":
+        """Describe the file at `path`."""
+        return cls(path.name, path.stat().st_size, _sha256(path))
+
+    def check(self, folder: Path) -> Path:
+        """The path of the file in `folder`.
+
+        Raises:
+            CardError: it is missing, or has another size or content.
+        """
+        path = folder / self.file
+        if not path.is_file():
+            raise CardError(f"the weight file {path} is missing")
+        if path.stat().st_size != self.size:
+            raise CardError(f"{path} has {path.stat().st_size:,} bytes, the card says {self.size:,}")
+        if (found := _sha256(path)) != self.sha256:
+            raise CardError(f"{path} has SHA-256 {found}, the card says {self.sha256}: it is another file or damaged")
+        return path
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that is known of a trained model.
+
+    Attributes:
+        name: of the model, and of its files.
+        genotype: the cells.
+        network: arguments of `NASNetFromGenotype` that, with the genotype and the input shape, build it.
+        input_shape: `(height, width, channels)` that it was trained at.
+        input_range: of the images' values before preprocessing.
+        preprocessing: `{"scale": …, "offset": …}`: the network reads `images * scale + offset`.
+        class_names: by label.
+        dataset: name, source and encoding, numbers of images.
+        training: recipe, command, hardware, hours, epochs, seed, versions.
+        metrics: figures by name, with the number of images and of runs.
+        cost: parameters, trainable parameters, multiply-adds.
+        licence: of the weights.
+        weights: the weight file.
+        reference: a few images and what the model answers, to check an installation by.
+
+    Raises:
+        CardError: a value is missing or of the wrong kind.
+    """
+
+    name: str
+    genotype: Genotype
+    network: dict[str, Any]
+    input_shape: tuple[int, int, int]
+    input_range: tuple[float, float]
+    preprocessing: dict[str, float]
+    class_names: tuple[str, ...]
+    dataset: dict[str, Any]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+    cost: dict[str, int]
+    licence: str
+    weights: WeightsFile
+    reference: dict[str, Any]
+
+    def to_json(self) -> str:
+        """The card's text."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values |= {"genotype": json.loads(self.genotype.to_json()), "weights": dataclasses.asdict(self.weights)}
+        head = {"format": _FORMAT, "version": _VERSION, "name": self.name, "fingerprint": self.genotype.fingerprint}
+        return json.dumps({**head, **values}, indent=1, ensure_ascii=False) + "\n"
+
+    def write(self, folder: Path) -> Path:
+        """Write `NAME.json` into `folder`, at once; returns its path."""
+        path = folder / f"{self.name}.json"
+        write_text(path, self.to_json())
+        return path
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Card":
+        """Read a card; its weight file is not looked at.
+
+        Raises:
+            CardError: no card, one of a later version, or one that does not agree with itself.
+        """
+        path = Path(path)
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CardError(f"cannot read the card {path}: {error}") from None
+        if not isinstance(values, dict) or values.get("format") != _FORMAT:
+            raise CardError(f"{path} is no card: expected a JSON object with format {_FORMAT!r}")
+        if values.get("version") != _VERSION:
+            raise CardError(
+                f"{path} is a card of version {values.get('version')!r}; this version of nasnet_keras reads {_VERSION}"
+            )
+        fields = [field.name for field in dataclasses.fields(cls)]
+        if missing := [name for name in fields if name not in values]:
+            raise CardError(f"{path} lacks {', '.join(missing)}")
+        values = {name: values[name] for name in [*fields, "fingerprint"] if name in values}
+        fingerprint = values.pop("fingerprint", None)
+        try:
+            values["genotype"] = Genotype.from_json(json.dumps(values["genotype"]))
+            values["weights"] = WeightsFile(**values["weights"])
+            for name in ("input_shape", "input_range", "class_names"):
+                values[name] = tuple(values[name])
+            card = cls(**values)
+        except CardError:
+            raise
+        except (GenotypeError, TypeError, ValueError) as error:
+            raise CardError(f"{path} is damaged: {error}") from None
+        if card.genotype.fingerprint != fingerprint:
+            raise CardError(
+                f"{path} says fingerprint {fingerprint!r}, its genotype has {card.genotype.fingerprint!r}"
+            )
+        return card
+
+    def build(self, **changes: Any) -> Any:
+        """The network without weights; it reads preprocessed images and returns logits.
+
+        Args:
+            **changes: arguments of `NASNetFromGenotype` to differ in.
+        """
+        from nasnet_keras.network import NASNetFromGenotype
+
+        arguments = {"input_shape": self.input_shape, "classes": len(self.class_names), **self.network, **changes}
+        return NASNetFromGenotype(self.genotype, name=self.name, **arguments)
+
+
+def encoded(images: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
+    """Reference images (uint8) and outputs (float32) as JSON values."""
+    return {
+        "images": base64.b64encode(zlib.compress(np.ascontiguousarray(images).tobytes(), 9)).decode(),
+        "shape": list(images.shape),
+        "outputs": [[float(f"{value:.6g}") for value in row] for row in outputs.tolist()],
+    }
+
+
+def decoded(reference: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The images and outputs that `encoded` packed."""
+    pixels = zlib.decompress(base64.b64decode(reference["images"]))
+    images = np.frombuffer(pixels, np.uint8).reshape(reference["shape"])
+    return images, np.asarray(reference["outputs"], np.float32)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,254 @@
+"""One training step on any backend: a pure function of a state, compiled once.
+
+The trainable weights of a network are one vector here, its moving statistics another. The optimizer, the clipping and
+the averaging are then a handful of operations on whole vectors, where one update per variable costs more to trace
+than the network itself.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = ["Objective", "Stepper"]
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a step minimises, and how.
+
+    Attributes:
+        label_smoothing: share of the target spread over all classes, in [0, 1).
+        auxiliary_weight: of the auxiliary head's loss.
+        weight_decay: times half the sum of squares of the kernels is added to the loss.
+        clip_norm: largest norm of the whole gradient, the decay's included; None for no clipping.
+        momentum: Nesterov's.
+    """
+
+    label_smoothing: float = 0.0
+    auxiliary_weight: float = 0.4
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    momentum: float = 0.9
+
+
+class Stepper:
+    """Trains and judges one model.
+
+    Args:
+        model: functional, from raw images `(batch, height, width, channels)` uint8 scaled by `scale`; its outputs are
+            logits, or `{"logits": …, "auxiliary": …}`.
+        objective: what to minimise.
+
+    A state is a dict of arrays: `parameters`, `velocity`, `statistics`, the averages of parameters and statistics,
+    and the states of the random generators. Nothing else changes from step to step, so a state that is written and
+    read back goes on as if nothing had happened. The model's own variables keep their values until `assign`.
+    """
+
+    def __init__(self, model: keras.Model, objective: Objective) -> None:
+        self.model = model
+        self.objective = objective
+        self._trainable = model.trainable_variables
+        self._statistics = model.non_trainable_weights
+        ours = {id(v) for v in self._statistics}
+        self._generators = [v for v in model.non_trainable_variables if id(v) not in ours]
+        self._decayed = _flat([np.full(v.shape, float(len(v.shape) > 1), np.float32) for v in self._trainable])
+        self._step = _compiled(self._update)
+        self._predict = _compiled(self._logits)
+
+    def initial(self) -> State:
+        """The state that begins with the model's present weights."""
+        parameters = _flat([ops.convert_to_numpy(v.value) for v in self._trainable])
+        statistics = _flat([ops.convert_to_numpy(v.value) for v in self._statistics])
+        state = {
+            "parameters": parameters,
+            "velocity": np.zeros_like(parameters),
+            "statistics": statistics,
+            "average_parameters": parameters.copy(),
+            "average_statistics": statistics.copy(),
+        }
+        state |= {f"generator_{i}": ops.convert_to_numpy(v.value) for i, v in enumerate(self._generators)}
+        return {name: ops.convert_to_tensor(value) for name, value in state.items()}
+
+    def step(
+        self,
+        state: State,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        learning_rate: float,
+        progress: float = 0.0,
+        average_decay: float = 0.0,
+        size: tuple[int, int] | None = None,
+    ) -> tuple[State, Any]:
+        """One update.
+
+        Args:
+            state: is used up.
+            images, labels: a batch: uint8 and int32.
+            learning_rate: of this step.
+            progress: of the whole training, from 0 to 1, for drop-path.
+            average_decay: how much of the averages stays.
+            size: height and width to scale the images to; each size is compiled once.
+
+        Returns:
+            The next state, and a vector of the mean cross-entropy and the share of right answers.
+        """
+        settings = np.asarray([learning_rate, progress, average_decay], np.float32)
+        return self._step(state, *(ops.convert_to_tensor(value) for value in (images, labels, settings)), size=size)
+
+    def logits(self, state: State, images: np.ndarray, *, averaged: bool = True) -> np.ndarray:
+        """What the network answers: `(batch, classes)` of uint8 images, by the averaged weights or the present ones."""
+        names = ("average_parameters", "average_statistics") if averaged else ("parameters", "statistics")
+        weights = {key: state[name] for key, name in zip(("parameters", "statistics"), names, strict=True)}
+        return ops.convert_to_numpy(self._predict(weights, ops.convert_to_tensor(images)))
+
+    def assign(self, state: State, *, averaged: bool = True) -> None:
+        """Give the model the state's weights."""
+        prefix = "average_" if averaged else ""
+        for name, variables in (("parameters", self._trainable), ("statistics", self._statistics)):
+            for variable, value in zip(variables, _parts(state[prefix + name], variables), strict=True):
+                variable.assign(value)
+
+    def _update(
+        self, state: State, images: Any, labels: Any, settings: Any, size: tuple[int, int] | None = None
+    ) -> tuple[State, Any]:
+        images = scaled(images)
+        if size is not None:
+            images = ops.image.resize(images, size, antialias=True, data_format="channels_last")
+        learning_rate, progress, average_decay = (settings[i] for i in range(3))
+        generators = [state[f"generator_{i}"] for i in range(len(self._generators))]
+        for index, variable in enumerate(self._generators):
+            if variable.path.endswith("progress"):
+                generators[index] = progress
+
+        def loss(parameters):
+            values = [*_parts(state["statistics"], self._statistics), *generators]
+            outputs, updated = self.model.stateless_call(
+                _parts(parameters, self._trainable),
+                self._ordered(values),
+                images,
+                training=True,
+            )
+            if not isinstance(outputs, dict):
+                outputs = {"logits": outputs}
+            entropy = {name: self._entropy(logits, labels) for name, logits in outputs.items()}
+            total = entropy["logits"]
+            if "auxiliary" in entropy:
+                total += self.objective.auxiliary_weight * entropy["auxiliary"]
+            return total, (entropy["logits"], outputs["logits"], updated)
+
+        (entropy, logits, updated), gradient = _gradient(loss, state["parameters"])
+        by_id = {id(v): value for v, value in zip(self.model.non_trainable_variables, updated, strict=True)}
+        statistics = ops.concatenate([by_id[id(v)] for v in self._statistics])
+        parameters, velocity = self._descend(state["parameters"], state["velocity"], gradient, learning_rate)
+        new = {
+            "parameters": parameters,
+            "velocity": velocity,
+            "statistics": statistics,
+            "average_parameters": _mix(state["average_parameters"], parameters, average_decay),
+            "average_statistics": _mix(state["average_statistics"], statistics, average_decay),
+        }
+        new |= {f"generator_{i}": by_id[id(v)] for i, v in enumerate(self._generators)}
+        right = ops.mean(ops.cast(ops.equal(ops.argmax(logits, -1), ops.cast(labels, "int64")), "float32"))
+        return new, ops.stack([entropy, right])
+
+    def _ordered(self, values: list[Any]) -> list[Any]:
+        by_id = {id(v): value for v, value in zip([*self._statistics, *self._generators], values, strict=True)}
+        return [by_id[id(v)] for v in self.model.non_trainable_variables]
+
+    def _entropy(self, logits: Any, labels: Any) -> Any:
+        classes = logits.shape[-1]
+        targets = ops.one_hot(labels, classes)
+        smoothing = self.objective.label_smoothing
+        targets = targets * (1.0 - smoothing) + smoothing / classes
+        return -ops.mean(ops.sum(targets * ops.log_softmax(ops.cast(logits, "float32")), axis=-1))
+
+    def _descend(self, parameters: Any, velocity: Any, gradient: Any, learning_rate: Any) -> tuple[Any, Any]:
+        objective = self.objective
+        if objective.weight_decay:
+            gradient += objective.weight_decay * ops.convert_to_tensor(self._decayed) * parameters
+        if objective.clip_norm is not None:
+            norm = ops.sqrt(ops.sum(ops.square(gradient)))
+            gradient *= ops.minimum(1.0, objective.clip_norm / ops.maximum(norm, 1e-12))
+        velocity = objective.momentum * velocity - learning_rate * gradient
+        return parameters + objective.momentum * velocity - learning_rate * gradient, velocity
+
+    def _logits(self, weights: State, images: Any) -> Any:
+        values = [*_parts(weights["statistics"], self._statistics), *(v.value for v in self._generators)]
+        outputs, _ = self.model.stateless_call(
+            _parts(weights["parameters"], self._trainable), self._ordered(values), scaled(images), training=False
+        )
+        return outputs["logits"] if isinstance(outputs, dict) else outputs
+
+
+def scaled(images: Any) -> Any:
+    """uint8 from 0 to 255 → float32 from -1 to 1."""
+    return ops.cast(images, "float32") / 127.5 - 1.0
+
+
+def _mix(average: Any, new: Any, decay: Any) -> Any:
+    return average * decay + new * (1.0 - decay)
+
+
+def _flat(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.ravel(array) for array in arrays])
+
+
+def _parts(vector: Any, variables: list[Any]) -> list[Any]:
+    """A vector cut into values of the shapes of `variables`."""
+    sizes = [math.prod(v.shape) for v in variables]
+    pieces = ops.split(vector, np.cumsum(sizes)[:-1].tolist())
+    # What is a vector already needs no operation, of which there would be hundreds.
+    return [p if len(v.shape) == 1 else ops.reshape(p, v.shape) for p, v in zip(pieces, variables, strict=True)]
+
+
+def _gradient(loss: Callable[[Any], tuple[Any, Any]], parameters: Any) -> tuple[Any, Any]:
+    """`loss` returns a scalar and something else; this returns the something else and the scalar's gradient."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(parameters)
+            total, other = loss(parameters)
+        return other, tape.gradient(total, parameters)
+    if backend == "jax":
+        import jax
+
+        gradient, other = jax.grad(loss, has_aux=True)(parameters)
+        return other, gradient
+    import torch
+
+    parameters = parameters.detach().requires_grad_()
+    total, other = loss(parameters)
+    (gradient,) = torch.autograd.grad(total, parameters)
+    return _detached(other), gradient
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)(map(_detached, value))
+    return value.detach()
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # XLA makes these networks ten times slower on processors, and faster on GPUs.
+        return tf.function(function, autograph=False, jit_compile=bool(tf.config.list_physical_devices("GPU")))
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function, static_argnames=("size",) if function.__name__ == "_update" else ())
+    import torch
+
+    return torch.no_grad()(function) if function.__name__ == "_logits" else function

@@ -1,0 +1,102 @@
+"""Data sets of TensorFlow Datasets, as arrays."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasnet_keras.training.datasets import Loaded, Split, _short, stacked
+
+__all__ = ["load"]
+
+
+def load(name: str, data_dir: str | Path | None, image_size: int | None = None) -> Loaded:
+    """Read a data set of images with one label each, downloaded and prepared where it is missing.
+
+    Args:
+        name: as `tfds.load` takes it: `"cifar10"`, `"cifar10:3.0.2"`, `"name/config"`.
+        data_dir: where prepared data sets are and are put.
+        image_size: side that every image is brought to, its shorter side resized and the middle cut out.
+
+    Returns:
+        Its splits `train`, `validation` and `test`; where `validation` is all there is to judge by, it is `test`.
+
+    Raises:
+        ValueError: no such data set, it cannot be had, or it is not one of images with labels.
+    """
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except Exception as error:  # whatever a builder's code raises
+        raise ValueError(
+            f"no data set {name!r}: it is neither in the package, nor a file, nor a folder, and TensorFlow Datasets "
+            f"says: {_first_line(error)}"
+        ) from None
+    features = builder.info.features
+    keys = builder.info.supervised_keys
+    image = features[keys[0]] if keys and keys[0] in features else None
+    label = features[keys[1]] if keys and isinstance(keys[1], str) and keys[1] in features else None
+    if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
+        raise ValueError(f"{name} of TensorFlow Datasets is not one of images with a class each; it has {features}")
+    try:
+        builder.download_and_prepare()  # returns at once where it is done
+    except Exception as error:  # network, disk, checksums, the builder's own code
+        raise ValueError(
+            f"{name} is not in {builder.data_dir} and cannot be downloaded there: {_first_line(error)}. Get it where "
+            f"there is a network, with tfds.builder({name!r}).download_and_prepare(), and give its data_dir"
+        ) from None
+    known = {key: builder.info.splits[key] for key in ("train", "validation", "test") if key in builder.info.splits}
+    if "train" not in known:
+        raise ValueError(f"{name} has no training split; it has {', '.join(builder.info.splits)}")
+    _check_memory(name, image.shape, image_size, sum(split.num_examples for split in known.values()))
+    splits = {}
+    for key in known:
+        data = builder.as_dataset(split=key, as_supervised=True)
+        if image_size is not None and image.shape[:2] != (image_size, image_size):
+            data = data.map(lambda x, y: (_resized(tf, x, image_size), y), num_parallel_calls=tf.data.AUTOTUNE)
+        splits[key] = _read(data.prefetch(tf.data.AUTOTUNE), known[key].num_examples, f"{name} ({key})", image_size)
+    if "test" not in splits and "validation" in splits:
+        splits["test"] = splits.pop("validation")
+    source = f"{builder.info.full_name} of TensorFlow Datasets, stored as {image.encoding_format or 'png'}"
+    return Loaded(_short(builder.info.name), splits, tuple(label.names), source)
+
+
+def _read(data: Any, count: int, source: str, image_size: int | None) -> Split:
+    labels = np.empty(count, np.int32)
+    if None not in data.element_spec[0].shape:
+        images = np.empty((count, *data.element_spec[0].shape), np.uint8)
+        for index, (image, label) in enumerate(data.as_numpy_iterator()):
+            images[index], labels[index] = image, label
+        return Split(images, labels)
+    unequal = []
+    for index, (image, label) in enumerate(data.as_numpy_iterator()):
+        unequal.append(image)
+        labels[index] = label
+    return Split(stacked(unequal, source, image_size), labels)
+
+
+def _resized(tf: Any, image: Any, image_size: int) -> Any:
+    size = tf.cast(tf.shape(image)[:2], tf.float32)
+    scaled = tf.cast(tf.math.round(size * (image_size / tf.reduce_min(size))), tf.int32)
+    image = tf.image.resize(image, tf.maximum(scaled, image_size), antialias=True)
+    image = tf.image.resize_with_crop_or_pad(image, image_size, image_size)
+    return tf.cast(tf.clip_by_value(tf.math.round(image), 0.0, 255.0), tf.uint8)
+
+
+def _check_memory(name: str, shape: tuple[int | None, ...], image_size: int | None, count: int) -> None:
+    height, width = (image_size or side or 0 for side in shape[:2])
+    needed = count * height * width * (shape[2] or 3)
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if needed > 0.8 * free:
+        raise ValueError(
+            f"{name} has {count:,} images of {height}x{width}, {needed / 2**30:.1f} GiB in memory, where "
+            f"{free / 2**30:.1f} GiB are free: give a smaller image_size, or a part of the data set"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"

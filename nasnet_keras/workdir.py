@@ -1,0 +1,130 @@
+"""The folder of a job: one writer, one configuration, and never a folder of something else."""
+
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras.files import write_text
+
+__all__ = ["Workdir", "WorkdirError", "describe", "read_description"]
+
+
+class WorkdirError(ValueError):
+    """A job's folder cannot be used; what is in it was not changed."""
+
+
+class Workdir:
+    """A folder that this process alone writes to, until `close`.
+
+    Args:
+        path: made where it is missing.
+        file: name of the JSON file that says what the folder is, such as `study.json`.
+        kind: what that file must say of its format, such as `nasnet_keras.study`.
+        version: of the format.
+        config: of the job, JSON values.
+        error: the exception to raise, a subclass of `WorkdirError`.
+
+    Raises:
+        WorkdirError: another process writes to it, it holds another configuration (the differences are shown) or
+            other files, it is damaged, or it cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        file: str,
+        kind: str,
+        version: int,
+        config: dict[str, Any],
+        error: type[WorkdirError] = WorkdirError,
+    ) -> None:
+        self.path = Path(path)
+        self._lock: int | None = None
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not (self.path / file).exists():
+                others = sorted(entry.name for entry in self.path.iterdir() if not entry.name.startswith("."))
+                if others:
+                    raise error(f"{self.path} has no {file}, and is not empty (it has {others[0]}): name a new folder")
+            self._lock = _lock(self.path, error)
+            try:
+                if not (self.path / file).exists():
+                    write_text(self.path / file, describe(kind, version, config))
+                found = read_description(self.path, file, kind, version, error)
+                _check_same(self.path, found, json.loads(json.dumps(config)), error)
+            except BaseException:
+                self.close()
+                raise
+        except OSError as problem:
+            raise error(f"cannot write the folder {self.path}: {problem}") from None
+
+    def close(self) -> None:
+        """Let other processes write to the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def describe(kind: str, version: int, config: dict[str, Any]) -> str:
+    """The text of the file that says what a folder is."""
+    return json.dumps({"format": kind, "version": version, "config": config, "versions": _versions()}, indent=2) + "\n"
+
+
+def read_description(
+    path: Path, file: str, kind: str, version: int, error: type[WorkdirError] = WorkdirError
+) -> dict[str, Any]:
+    """The configuration of the job whose folder `path` is.
+
+    Raises:
+        WorkdirError: it is no such folder, or one of a later version.
+    """
+    name = kind.rpartition(".")[2]
+    try:
+        plain = json.loads((path / file).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise error(f"{path} holds no {name} that can be read: {problem}") from None
+    if not isinstance(plain, dict) or plain.get("format") != kind or not isinstance(plain.get("config"), dict):
+        raise error(f"{path / file} does not describe a {name}")
+    if plain.get("version") != version:
+        raise error(f"{path} has format version {plain.get('version')!r}, this nasnet_keras reads version {version}")
+    return plain["config"]
+
+
+def _lock(path: Path, error: type[WorkdirError]) -> int:
+    descriptor = os.open(path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise error(f"another process is writing to {path}") from None
+    return descriptor
+
+
+def _check_same(path: Path, old: dict[str, Any], new: dict[str, Any], error: type[WorkdirError]) -> None:
+    differing = list(_differences(old, new))
+    if differing:
+        raise error(f"{path} has another configuration: {'; '.join(differing)}. Name a new folder, or the old values")
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> Iterable[str]:
+    for key in sorted({*old, *new}):
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            yield from _differences(before, now, f"{prefix}{key}.")
+        elif before != now:
+            yield f"{prefix}{key} was {before!r} and is now {now!r}"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("nasnet_keras", "keras", "tensorflow", "jax", "torch", "numpy"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
