@@ -6,7 +6,7 @@ import keras
 
 from nasnet_keras.network import NetworkConfig
 
-__all__ = ["plain_model"]
+__all__ = ["copy_weights", "plain_model"]
 
 
 class PlainBuilder:
@@ -21,10 +21,15 @@ class PlainBuilder:
     def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
         if relu:
             x = keras.layers.ReLU(name=f"{name}_relu")(x)
+        late = dilation > 1 and stride != 1  # Keras has no dilated convolution with a stride
         layer = keras.layers.Conv2D(
-            filters, kernel, stride, padding, dilation_rate=dilation, use_bias=False, name=f"{name}_conv"
+            filters, kernel, 1 if late else stride, padding, dilation_rate=dilation, use_bias=False, name=f"{name}_conv"
         )
-        return self._normalized(layer(x), name)
+        x = layer(x)
+        if late:
+            odd = [((size + 1) % 2, 0) for size in x.shape[1:3]]
+            x = keras.layers.AveragePooling2D(1, 2, name=f"{name}_pick")(keras.layers.Cropping2D(odd)(x))
+        return self._normalized(x, name)
 
     def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
         x = keras.layers.ReLU(name=f"{name}_relu")(x)
@@ -41,9 +46,11 @@ class PlainBuilder:
         odd = keras.layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
         odd = keras.layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")(odd)
         odd = keras.layers.AveragePooling2D(1, 2, name=f"{name}_odd_pool")(odd)
-        even = keras.layers.Conv2D(half, 1, use_bias=False, name=f"{name}_even")(even)
         odd = keras.layers.Conv2D(filters - half, 1, use_bias=False, name=f"{name}_odd")(odd)
-        return self._normalized(keras.layers.Concatenate(name=f"{name}_concat")([even, odd]), name)
+        if half:
+            even = keras.layers.Conv2D(half, 1, use_bias=False, name=f"{name}_even")(even)
+            odd = keras.layers.Concatenate(name=f"{name}_concat")([even, odd])
+        return self._normalized(odd, name)
 
     def pool(self, x, kind, size, stride, *, name):
         layer = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}[kind]
@@ -73,3 +80,22 @@ def plain_model(genotype: Any, input_shape: tuple[int, int, int], **arguments: A
     image = keras.Input(config.input_shape)
     builder = PlainBuilder(config.batch_norm_momentum, config.batch_norm_epsilon)
     return keras.Model(image, config.build(builder, image))
+
+
+def copy_weights(model: keras.Model, plain: keras.Model) -> list[tuple[Any, Any]]:
+    """Give a plain model the weights of ours; returns the pairs of variables that correspond."""
+    pairs = []
+    for layer in model.layers:
+        if layer.name == "logits":
+            theirs = plain.get_layer("logits").weights
+        elif layer.weights:
+            parts = ("even", "odd", "conv", "norm")
+            names = (f"{layer.name}_{part}" for part in parts)
+            known = {other.name: other for other in plain.layers}
+            theirs = [weight for name in names if name in known for weight in known[name].weights]
+        else:
+            continue
+        pairs += zip(layer.weights, theirs, strict=True)
+    for ours, other in pairs:
+        other.assign(ours)
+    return pairs
