@@ -143,9 +143,7 @@ class Card:
         except (GenotypeError, TypeError, ValueError) as error:
             raise CardError(f"{path} is damaged: {error}") from None
         if card.genotype.fingerprint != fingerprint:
-            raise CardError(
-                f"{path} says fingerprint {fingerprint!r}, its genotype has {card.genotype.fingerprint!r}"
-            )
+            raise CardError(f"{path} says fingerprint {fingerprint!r}, its genotype has {card.genotype.fingerprint!r}")
         return card
 
     def build(self, **changes: Any) -> Any:

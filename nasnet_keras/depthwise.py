@@ -30,9 +30,10 @@ def depthwise_conv(x: Any, kernel: Any, strides: tuple[int, int], dilation: int,
     Returns:
         `(batch, ceil(height / stride), ceil(width / stride), channels)`.
     """
-    if training and tuple(strides) == (1, 1) and dilation == 1 and kernel.shape[0] in _SIZES and _on_processor():
-        if x.shape[2] is not None and x.shape[2] % 2 == 0:
-            return _with_fast_gradient(x, kernel)
+    wide = kernel.shape[0] in _SIZES and tuple(strides) == (1, 1) and dilation == 1
+    in_pairs = x.shape[2] is not None and x.shape[2] % 2 == 0
+    if training and wide and in_pairs and _on_processor():
+        return _with_fast_gradient(x, kernel)
     return ops.depthwise_conv(x, kernel, strides, "same", "channels_last", dilation)
 
 

@@ -148,7 +148,9 @@ def load_study(workdir: str | Path) -> Study:
         StudyError: the folder holds no study, one of a later version, or a damaged one.
     """
     path = Path(workdir)
-    return Study(path, read_description(path, _FILE, _FORMAT, _VERSION, StudyError), _read_trials(path / "trials.jsonl"))
+    return Study(
+        path, read_description(path, _FILE, _FORMAT, _VERSION, StudyError), _read_trials(path / "trials.jsonl")
+    )
 
 
 def _read_trials(path: Path) -> list[Trial]:

@@ -10,20 +10,24 @@ import sys
 from absl import app, flags
 
 from nasnet_keras import environment
-from nasnet_keras.genotype import GenotypeError
+from nasnet_keras.training import datasets
+from nasnet_keras.training.config import TrainingConfig
+from nasnet_keras.training.recipes import RECIPES
 
 _FLAGS = {
     "workdir": flags.DEFINE_string("workdir", "nasnet_train", "The run's folder: made, or continued where it exists."),
     "genotype": flags.DEFINE_string("genotype", "nasnet_a", "A catalogue name, a JSON file, or a JSON text."),
     "dataset": flags.DEFINE_string(
-        "dataset", "digits", "'digits', a name of TensorFlow Datasets, a folder of images (FOLDER/CLASS/IMAGE), or .npz."
+        "dataset",
+        "digits",
+        "'digits', a name of TensorFlow Datasets, a folder of images (FOLDER/CLASS/IMAGE), or .npz.",
     ),
     "data_dir": flags.DEFINE_string("data_dir", None, "Of TensorFlow Datasets; by default $TFDS_DATA_DIR."),
     "image_size": flags.DEFINE_integer("image_size", None, "Side to bring all images to.", lower_bound=8),
     "validation_fraction": flags.DEFINE_float(
         "validation_fraction", 0.1, "Share of the training images to validate by, where there is no such split."
     ),
-    "recipe": flags.DEFINE_enum("recipe", "short", ("paper", "short"), "What the recipe's own flags start from."),
+    "recipe": flags.DEFINE_enum("recipe", "short", tuple(RECIPES), "What the recipe's own flags start from."),
     "num_repeats": flags.DEFINE_integer("num_repeats", 2, "N: normal cells in a stack.", lower_bound=1),
     "filters": flags.DEFINE_integer("filters", 16, "F: filters of the first stack.", lower_bound=1),
     "stem": flags.DEFINE_enum("stem", "cifar", ("cifar", "imagenet"), "The imagenet stem reduces images eightfold."),
@@ -62,24 +66,22 @@ def main(argv: list[str]) -> None:
     environment.prepare()
     try:
         _train()
-    except (ValueError, GenotypeError) as error:
+    except ValueError as error:
         sys.exit(f"nasnet-train: {error}")
 
 
 def _train() -> None:
-    from nasnet_keras.training import datasets
-    from nasnet_keras.training.recipes import RECIPES
-
     values = {name: flag.value for name, flag in _FLAGS.items()}
     changes = {name: flag.value for name, flag in _RECIPE_FLAGS.items() if flag.value is not None}
     if "sizes" in changes:
         changes["sizes"] = [pair.split(":") for pair in changes["sizes"]]
     recipe = dataclasses.replace(RECIPES[values["recipe"]], **changes)
     data = {name: values.pop(name) for name in ("data_dir", "image_size", "validation_fraction")}
-    from nasnet_keras.training.job import Stopped, TrainingConfig, train  # imports Keras
-
     config = TrainingConfig(**{**values, "recipe": recipe})
     dataset = datasets.load(config.dataset, **data)
+    config.check(dataset)
+    from nasnet_keras.training.job import Stopped, train  # imports Keras
+
     try:
         result = train(config, dataset)
     except (Stopped, KeyboardInterrupt):

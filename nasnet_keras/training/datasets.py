@@ -96,7 +96,7 @@ def load(
         loaded = _digits()
     elif str(dataset).endswith(".npz"):
         loaded = _npz(Path(dataset), validation_fraction)
-    elif Path(dataset).is_dir() or os.sep in str(dataset) and not _is_tfds_name(str(dataset)):
+    elif Path(dataset).is_dir() or (os.sep in str(dataset) and not _is_tfds_name(str(dataset))):
         from nasnet_keras.training import image_folder
 
         loaded = _assembled(image_folder.load(Path(dataset), image_size), validation_fraction)
@@ -123,17 +123,22 @@ class Loaded:
 def _is_tfds_name(name: str) -> bool:
     """`name/config` and `name:version` are TensorFlow Datasets' ways to say what they want."""
     parts = name.split("/")
-    return len(parts) == 2 and all(part.replace(":", "").replace(".", "").replace("-", "").isidentifier() for part in parts)
+    return len(parts) == 2 and all(
+        part.replace(":", "").replace(".", "").replace("-", "").isidentifier() for part in parts
+    )
 
 
 def _assembled(loaded: Loaded, validation_fraction: float) -> Dataset:
     """Check the splits and make the missing ones out of the training images."""
-    classes = len(loaded.class_names)
-    if classes < 2:
-        raise ValueError(f"{loaded.source} has only one class ({', '.join(loaded.class_names)}): at least two are needed")
     splits = dict(loaded.splits)
     for name, split in splits.items():
-        _check(split, name, loaded.source, classes)
+        _check_arrays(split, name, loaded.source)
+    classes = len(loaded.class_names)
+    if classes < 2:
+        named = f" ({loaded.class_names[0]})" if classes else ""
+        raise ValueError(f"{loaded.source} has only one class{named}: at least two are needed")
+    for name, split in splits.items():
+        _check_labels(split.labels, name, loaded.source, classes)
     if "test" not in splits:
         splits["train"], splits["test"] = _cut(splits["train"], max(validation_fraction, 0.1))
     if "validation" not in splits:
@@ -146,7 +151,7 @@ def _assembled(loaded: Loaded, validation_fraction: float) -> Dataset:
     return Dataset(loaded.name, *(splits[name] for name in _SPLITS), loaded.class_names, loaded.source)
 
 
-def _check(split: Split, name: str, source: str, classes: int) -> None:
+def _check_arrays(split: Split, name: str, source: str) -> None:
     images, labels = split.images, split.labels
     if images.dtype != np.uint8 or images.ndim != 4:
         raise ValueError(
@@ -158,6 +163,9 @@ def _check(split: Split, name: str, source: str, classes: int) -> None:
             f"{name} labels of {source} must be whole numbers of shape ({len(images)},), "
             f"got {labels.dtype} of {labels.shape}"
         )
+
+
+def _check_labels(labels: np.ndarray, name: str, source: str, classes: int) -> None:
     if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(
             f"{name} labels of {source} must be from 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
@@ -181,7 +189,9 @@ def _digits() -> Dataset:
         grey, labels = stored["images"], stored["labels"].astype(np.int32)
     images = np.rint(grey[..., None] * (255 / 16)).astype(np.uint8)  # 17 levels of grey
     splits = (Split(images[part], labels[part]) for part in (slice(1197), slice(1197, 1497), slice(1497, None)))
-    return Dataset("digits", *splits, class_names=tuple("0123456789"), source="UCI handwritten digits, 17 levels of grey")
+    return Dataset(
+        "digits", *splits, class_names=tuple("0123456789"), source="UCI handwritten digits, 17 levels of grey"
+    )
 
 
 def _npz(path: Path, validation_fraction: float) -> Dataset:

@@ -1,0 +1,94 @@
+"""What a training run does, as a value."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras import genotypes
+from nasnet_keras.checks import integer
+from nasnet_keras.cost import genotype_cost
+from nasnet_keras.genotype import Genotype
+from nasnet_keras.network import resolve_genotype
+from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.training.recipes import RECIPES, Recipe
+
+__all__ = ["TrainingConfig"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What is trained, on what and how. The same configuration gives the same weights.
+
+    Attributes:
+        workdir: the run's folder; made where it is missing, continued where it holds the same configuration.
+        genotype: a `Genotype`, a catalogue name, a JSON text or a path.
+        dataset: what the data set was loaded by, for the records.
+        recipe: how.
+        num_repeats, filters, stem: of the network.
+        name: of the card and the weights; by default made of the genotype's and the data set's names.
+        seed: of everything random.
+        deterministic: whether the same seed gives the same bits, on one device. On GPUs it costs speed.
+        checkpoint_minutes: how often the state is written; what a kill can cost.
+        licence: of the weights, for the card.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    workdir: str | Path
+    genotype: Genotype | str | Path = "nasnet_a"
+    dataset: str = "digits"
+    recipe: Recipe = RECIPES["short"]
+    num_repeats: int = 2
+    filters: int = 16
+    stem: str = "cifar"
+    name: str | None = None
+    seed: int = 0
+    deterministic: bool = True
+    checkpoint_minutes: float = 5.0
+    licence: str = "Apache-2.0"
+    resolved: Genotype = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resolved", resolve_genotype(self.genotype))
+        seed = integer(self.seed)
+        if seed is None or not 0 <= seed < 2**31:
+            raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {self.seed!r}")
+        if not self.checkpoint_minutes > 0:
+            raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
+        if self.name is not None and (not self.name.isascii() or not self.name.isidentifier()):
+            raise ValueError(f"name must be of letters, digits and underscores, got {self.name!r}")
+
+    def check(self, dataset: Dataset) -> None:
+        """Raise a ValueError where the network cannot be built for these images, without building it."""
+        auxiliary_head = self.recipe.auxiliary_weight > 0
+        genotype_cost(self.resolved, dataset.image_shape, auxiliary_head=auxiliary_head, **self.network(dataset))
+
+    def network(self, dataset: Dataset) -> dict[str, Any]:
+        """Arguments of `NASNetFromGenotype` that describe the network for inference."""
+        return {
+            "num_repeats": self.num_repeats,
+            "filters": self.filters,
+            "stem": self.stem,
+            "classes": len(dataset.class_names),
+            "classifier_activation": None,
+            "batch_norm_momentum": self.recipe.batch_norm_momentum,
+        }
+
+    def model_name(self, dataset: Dataset) -> str:
+        """The name given, or one made of the genotype's and the data set's."""
+        known = (name for name in genotypes.names() if genotypes.get(name) == self.resolved)
+        return self.name or f"{next(known, f'genotype_{self.resolved.fingerprint}')}_{dataset.name}"
+
+    def to_json(self, dataset: Dataset) -> dict[str, Any]:
+        """What may not change between sittings, as JSON values."""
+        return {
+            "genotype": self.resolved.fingerprint,
+            "dataset": self.dataset,
+            "images": {"train": len(dataset.train), "validation": len(dataset.validation)},
+            "image_shape": list(dataset.image_shape),
+            "network": self.network(dataset),
+            "recipe": self.recipe.to_json(),
+            "seed": self.seed,
+            "deterministic": self.deterministic,
+        }
