@@ -97,6 +97,88 @@ def learn(folder, names=None):
         assert all(changed), (name, [w.path for w, c in zip(model.weights, changed, strict=True) if not c])
 
 
+def steps(model, images, labels):
+    """The weights, averages and figures after two steps of the training job."""
+    from nasnet_keras.training.step import Objective, Stepper
+
+    stepper = Stepper(model, Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5))
+    state = stepper.initial()
+    for _ in range(2):
+        state, figures = stepper.step(state, images, labels, learning_rate=0.05, average_decay=0.5)
+    stepper.assign(state)
+    logits = stepper.logits(state, images)
+    return [*model.get_weights(), np.asarray([float(value) for value in figures]), logits]
+
+
+def write_steps(folder):
+    from helpers import randomize
+
+    from nasnet_keras import NASNetFromGenotype
+
+    generator = np.random.default_rng(0)
+    model = NASNetFromGenotype("nasnet_a", (16, 16, 3), num_repeats=1, filters=4, classifier_activation=None)
+    randomize(model, generator)
+    model.save_weights(f"{folder}/start.weights.h5")
+    images, labels = generator.integers(0, 256, (8, 16, 16, 3), dtype=np.uint8), generator.integers(0, 10, 8)
+    np.savez(f"{folder}/batch.npz", images=images, labels=labels.astype(np.int32))
+    np.savez(f"{folder}/steps.npz", *steps(model, images, labels.astype(np.int32)))
+
+
+def compare_steps(folder):
+    from nasnet_keras import NASNetFromGenotype
+
+    weights = f"{folder}/start.weights.h5"
+    arguments = {"num_repeats": 1, "filters": 4, "classifier_activation": None, "weights": weights}
+    model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **arguments)
+    with np.load(f"{folder}/batch.npz") as batch:
+        found = steps(model, batch["images"], batch["labels"])
+    with np.load(f"{folder}/steps.npz") as expected:
+        for index, value in enumerate(found):
+            np.testing.assert_allclose(value, expected[f"arr_{index}"], rtol=2e-3, atol=2e-4)
+
+
+def job(folder):
+    """The training job from an `.npz`, without TensorFlow unless it is the backend; then it goes on after a stop."""
+    from nasnet_keras import Block, Cell, Edge, Genotype
+    from nasnet_keras.training import datasets
+    from nasnet_keras.training.config import TrainingConfig
+    from nasnet_keras.training.job import Stopped, _Run, train
+    from nasnet_keras.training.recipes import Recipe
+
+    backend = os.environ["KERAS_BACKEND"]
+    data = datasets.load("digits")
+    path = f"{folder}/{backend}.npz"
+    np.savez(
+        path,
+        train_images=data.train.images[:256],
+        train_labels=data.train.labels[:256],
+        test_images=data.test.images,
+        test_labels=data.test.labels,
+    )
+    data = datasets.load(path)
+    recipe = Recipe(epochs=4, batch_size=64, learning_rate=0.1, flip=False, pad=1, drop_path_rate=0.1, dropout_rate=0.1)
+    cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
+    config = TrainingConfig(f"{folder}/{backend}", Genotype(cell, cell), recipe=recipe, num_repeats=1, filters=8)
+    one_step = _Run._one_step
+
+    def interrupted(run):
+        one_step(run)
+        run.stopping = run.step == 5
+
+    _Run._one_step = interrupted
+    try:
+        train(config, data)
+    except Stopped:
+        pass
+    else:
+        raise AssertionError("the run was not stopped")
+    _Run._one_step = one_step
+    result = train(config, data)
+    assert [entry["epoch"] for entry in result.history] == [1, 2, 3, 4]
+    assert result.history[-1]["loss"] < result.history[0]["loss"]
+    assert backend == "tensorflow" or "tensorflow" not in sys.modules or "tensorboard" in sys.modules
+
+
 def smoke(folder):
     learn(folder, ("nasnet_a",))
 
@@ -112,6 +194,25 @@ def reference(tmp_path_factory):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_equal_outputs(backend, reference):
     run(backend, "compare", reference)
+
+
+@pytest.fixture(scope="module")
+def reference_steps(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("steps")
+    run("tensorflow", "write_steps", folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_equal_steps(backend, reference_steps):
+    run(backend, "compare_steps", reference_steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_training_job(backend, tmp_path):
+    run(backend, "job", tmp_path)
 
 
 @pytest.mark.slow

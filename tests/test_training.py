@@ -443,7 +443,7 @@ def test_a_run_killed_at_random_moments_reaches_the_same_weights(tmp_path):
     subprocess.run(command(*KILLED, f"--workdir={tmp_path}/whole"), check=True, capture_output=True, timeout=300)
     expected = (tmp_path / "whole" / "nasnet_a_digits.json").read_text()
     moments = random.Random(0)
-    kills = interrupted = 0
+    kills = 0
     for attempt in range(12):
         process = subprocess.Popen(
             command(*KILLED, f"--workdir={tmp_path}/killed"),
@@ -466,8 +466,7 @@ def test_a_run_killed_at_random_moments_reaches_the_same_weights(tmp_path):
             process.send_signal(number)
             _, errors = process.communicate(timeout=60)
             kills += 1
-            if number == signal.SIGTERM and "The same command goes on" in errors:
-                interrupted += 1
+            assert number == signal.SIGKILL or "The same command goes on" in errors or process.returncode == 0
     else:
         subprocess.run(command(*KILLED, f"--workdir={tmp_path}/killed"), check=True, capture_output=True, timeout=300)
     assert kills >= 2

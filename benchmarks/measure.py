@@ -1,0 +1,60 @@
+"""Paired measurements: each side in fresh processes, in turn, and the ratio with its spread."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["paired", "processor", "report", "settings"]
+
+
+def processor() -> str:
+    """What this machine computes with, in words."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    flags = next((line for line in lines if line.startswith("flags")), "").split()
+    width = next((name for name in ("avx512f", "avx2", "avx") if name in flags), "no AVX")
+    return f"{len(os.sched_getaffinity(0))} cores of {names[0]} ({width})"
+
+
+def settings(one_dnn: str | None) -> dict[str, str]:
+    """The environment of a process: TensorFlow's defaults, or oneDNN switched on or off."""
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    return environment if one_dnn is None else {**environment, "TF_ENABLE_ONEDNN_OPTS": one_dnn}
+
+
+def paired(script: str, sides: dict[str, dict[str, str]], runs: int) -> dict[str, list[dict[str, Any]]]:
+    """Run `script SIDE` in a process of its own, `runs` times a side, in turn.
+
+    Args:
+        script: prints a JSON object of figures as its last line.
+        sides: the environment of each side.
+    """
+    found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    for run in range(runs):
+        for side, environment in sides.items():
+            done = subprocess.run(
+                [sys.executable, script, side], env=environment, capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                sys.exit(done.stderr)
+            found[side].append(json.loads(done.stdout.strip().splitlines()[-1]))
+            print(f"  run {run + 1} of {runs}, {side}: {found[side][-1]}", flush=True)
+    return found
+
+
+def report(name: str, ours: list[float], theirs: list[float], unit: str) -> None:
+    """Print both sides' median and range, and the ratio of each pair of runs."""
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+
+    def shown(values):
+        return f"{statistics.median(values):.3g} {unit} ({min(values):.3g} to {max(values):.3g})"
+
+    print(
+        f"{name}: ours {shown(ours)}, peer {shown(theirs)}; ratio {statistics.median(ratios):.2f} "
+        f"({min(ratios):.2f} to {max(ratios):.2f}), {len(ratios)} runs"
+    )
