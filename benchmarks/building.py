@@ -1,6 +1,6 @@
 """Building NASNet-A mobile and large: ours against `keras.applications`, in turn, in one process.
 
-    python benchmarks/building.py [--runs=5]
+python benchmarks/building.py [--runs=5]
 """
 
 import argparse

@@ -51,7 +51,9 @@ def plain(images, labels):
     times = [time.perf_counter()]
     model = plain_model("nasnet_a", images.shape[1:], **NETWORK)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy")
-    after_step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.perf_counter()))
+    after_step = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: times.append(time.perf_counter())
+    )
     model.fit(images, labels, batch_size=BATCH, verbose=0, callbacks=[after_step])
     return times
 

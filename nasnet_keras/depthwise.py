@@ -58,7 +58,7 @@ def _with_fast_gradient(x, kernel):
 
         return conv(x, kernel), gradient
 
-    return apply(x, tf.convert_to_tensor(ops.convert_to_tensor(kernel)))  # a value, and no variable
+    return apply(x, kernel)
 
 
 def _kernel_gradient(x, dy, size):

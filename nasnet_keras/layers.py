@@ -14,6 +14,7 @@ from keras import ops
 
 from nasnet_keras.depthwise import depthwise_conv
 from nasnet_keras.normalization import batch_normalize
+from nasnet_keras.traces import traced
 
 __all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
 __all__ += ["SeparableConvBatchNorm"]
@@ -55,20 +56,39 @@ class _NormalizedConv(CountedLayer):
         self.moving_mean = weight("moving_mean", "zeros", False)
         self.moving_variance = weight("moving_variance", "ones", False)
 
-    def _activate(self, x):
-        return ops.relu(x) if self.relu else x
-
-    def _normalize(self, x, training):
-        return batch_normalize(
+    def call(self, x, training=None):
+        training = bool(training) and self.trainable
+        moving = () if training else (self.moving_mean, self.moving_variance)
+        y, *batch = traced(
+            _normalized_convolution,
             x,
             self.gamma,
             self.beta,
-            self.moving_mean,
-            self.moving_variance,
-            training=bool(training) and self.trainable,
-            momentum=self.momentum,
+            *moving,
+            *self._kernels(),
+            convolve=self._convolve,
+            settings=self._settings(),
+            relu=self.relu,
             epsilon=self.epsilon,
+            training=training,
         )
+        if training:
+            for average, value in zip((self.moving_mean, self.moving_variance), batch, strict=True):
+                average.assign(average + (value - average) * (1.0 - self.momentum))
+        return y
+
+    def _kernels(self) -> list[Any]:
+        """The kernels, as `_convolve` takes them."""
+        raise NotImplementedError
+
+    def _settings(self) -> tuple[Any, ...]:
+        """What else `_convolve` takes."""
+        return ()
+
+    @staticmethod
+    def _convolve(x: Any, kernels: list[Any], training: bool, *settings: Any) -> Any:
+        """The convolution itself. It is no method, since layers of equal settings share its trace."""
+        raise NotImplementedError
 
     def multiply_adds(self, input_shape):
         height, width = self.compute_output_shape(input_shape)[1:3]
@@ -123,12 +143,19 @@ class ConvBatchNorm(_NormalizedConv):
         self.kernel = self._add_kernel("kernel", (*self.kernel_size, input_shape[-1], self.filters))
         self._add_normalization()
 
-    def call(self, x, training=None):
-        x, strides, dilation = _subsample(self._activate(x), self.strides, self.dilation)
-        if self.kernel_size == strides == (1, 1):
-            return self._normalize(_pointwise(x, self.kernel), training)
-        x = ops.conv(x, self.kernel, strides, self.padding, "channels_last", dilation)
-        return self._normalize(x, training)
+    def _kernels(self):
+        return [self.kernel]
+
+    def _settings(self):
+        return (self.strides, self.dilation, self.padding)
+
+    @staticmethod
+    def _convolve(x, kernels, training, strides, dilation, padding):
+        (kernel,) = kernels
+        x, strides, dilation = _subsample(x, strides, dilation)
+        if tuple(kernel.shape[:2]) == strides == (1, 1):
+            return _pointwise(x, kernel)
+        return ops.conv(x, kernel, strides, padding, "channels_last", dilation)
 
     def compute_output_shape(self, input_shape):
         return _conv_shape(input_shape, self.filters, self.kernel_size, self.strides, self.padding)
@@ -169,10 +196,17 @@ class SeparableConvBatchNorm(_NormalizedConv):
         self.pointwise_kernel = self._add_kernel("pointwise_kernel", (1, 1, channels, self.filters))
         self._add_normalization()
 
-    def call(self, x, training=None):
-        x, strides, dilation = _subsample(self._activate(x), (self.strides, self.strides), self.dilation)
-        x = depthwise_conv(x, self.depthwise_kernel, strides, dilation, training=bool(training))
-        return self._normalize(_pointwise(x, self.pointwise_kernel), training)
+    def _kernels(self):
+        return [self.depthwise_kernel, self.pointwise_kernel]
+
+    def _settings(self):
+        return ((self.strides, self.strides), self.dilation)
+
+    @staticmethod
+    def _convolve(x, kernels, training, strides, dilation):
+        depthwise, pointwise = kernels
+        x, strides, dilation = _subsample(x, strides, dilation)
+        return _pointwise(depthwise_conv(x, depthwise, strides, dilation, training), pointwise)
 
     def compute_output_shape(self, input_shape):
         return _conv_shape(input_shape, self.filters, (1, 1), (self.strides, self.strides), "same")
@@ -208,14 +242,18 @@ class FactorizedReduction(_NormalizedConv):
         self.odd_kernel = self._add_kernel("odd_kernel", (1, 1, input_shape[-1], self.filters - half))
         self._add_normalization()
 
-    def call(self, x, training=None):
+    def _kernels(self):
+        return [self.odd_kernel] if self.even_kernel is None else [self.odd_kernel, self.even_kernel]
+
+    @staticmethod
+    def _convolve(x, kernels, training):
         # One 2×2 convolution whose kernel is zero at the pixels that are not read: several times faster, with its
         # gradient, than slices with a step. Where a size is odd, "same" adds the zeros beyond the border.
-        kernel = ops.pad(self.odd_kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
-        if self.even_kernel is not None:
-            even = ops.pad(self.even_kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))
-            kernel = ops.concatenate([even, kernel], axis=-1)
-        return self._normalize(ops.conv(self._activate(x), kernel, 2, "same", "channels_last"), training)
+        odd, *even = kernels
+        kernel = ops.pad(odd, ((1, 0), (1, 0), (0, 0), (0, 0)))
+        if even:
+            kernel = ops.concatenate([ops.pad(even[0], ((0, 1), (0, 1), (0, 0), (0, 0))), kernel], axis=-1)
+        return ops.conv(x, kernel, 2, "same", "channels_last")
 
     def compute_output_shape(self, input_shape):
         return _conv_shape(input_shape, self.filters, (1, 1), (2, 2), "same")
@@ -286,6 +324,14 @@ class PaddedPooling2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "kind": self.kind, "pool_size": self.pool_size}
+
+
+def _normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, epsilon, training):
+    """What every layer here computes: the result, and in training the batch's mean and variance."""
+    moving, kernels = (None, others) if training else (others[:2], others[2:])
+    y = convolve(ops.relu(x) if relu else x, kernels, training, *settings)
+    y, statistics = batch_normalize(y, gamma, beta, moving, epsilon)
+    return (y, *statistics) if training else (y,)
 
 
 def _pointwise(x, kernel):

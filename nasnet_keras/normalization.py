@@ -10,49 +10,37 @@ __all__ = ["batch_normalize"]
 
 
 def batch_normalize(
-    x: Any,
-    gamma: Any,
-    beta: Any,
-    moving_mean: Any,
-    moving_variance: Any,
-    *,
-    training: bool,
-    momentum: float,
-    epsilon: float,
-) -> Any:
-    """Normalise `(batch, height, width, channels)` over all axes but the last.
+    x: Any, gamma: Any, beta: Any, moving: tuple[Any, Any] | None, epsilon: float
+) -> tuple[Any, tuple[Any, Any]]:
+    """Normalise over all axes but the last.
 
-    In training the statistics are those of the batch, and the moving ones are updated as Keras does:
-    `moving = moving * momentum + batch * (1 - momentum)`, with the variance that divides by the number of values.
-    Statistics are float32 whatever the type of `x`.
+    Args:
+        x: `(batch, height, width, channels)`.
+        gamma, beta: `(channels,)`, float32.
+        moving: mean and variance to use; None for the batch's own, in training.
+        epsilon: added to the variance.
+
+    Returns:
+        The result, in the type of `x`, and the mean and the variance that were used, float32. The batch's variance is
+        the one that divides by the number of values, which is what Keras averages over steps.
     """
     if keras.backend.backend() == "tensorflow":
-        y, mean, variance = _fused(x, gamma, beta, moving_mean, moving_variance, training, epsilon)
-    else:
-        wide = ops.cast(x, "float32")
-        mean, variance = ops.moments(wide, axes=(0, 1, 2)) if training else (moving_mean.value, moving_variance.value)
-        scale = gamma * ops.rsqrt(variance + epsilon)
-        y = ops.cast(wide * scale + (beta - mean * scale), x.dtype)
-    if training:
-        for moving, batch in ((moving_mean, mean), (moving_variance, variance)):
-            moving.assign(moving + (batch - moving) * (1.0 - momentum))
-    return y
+        return _fused(x, gamma, beta, moving, epsilon)
+    wide = ops.cast(x, "float32")
+    mean, variance = ops.moments(wide, axes=(0, 1, 2)) if moving is None else moving
+    scale = gamma * ops.rsqrt(variance + epsilon)
+    return ops.cast(wide * scale + (beta - mean * scale), x.dtype), (mean, variance)
 
 
-def _fused(x, gamma, beta, moving_mean, moving_variance, training, epsilon):
+def _fused(x, gamma, beta, moving, epsilon):
     import tensorflow as tf
 
+    mean, variance = ([], []) if moving is None else moving
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=x,
-        scale=gamma.value,
-        offset=beta.value,
-        mean=[] if training else moving_mean.value,
-        variance=[] if training else moving_variance.value,
-        epsilon=epsilon,
-        is_training=training,
+        x=x, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=epsilon, is_training=moving is None
     )
-    if training:
-        # The kernel reports the unbiased variance; Keras keeps the biased one.
+    if moving is None:
+        # The kernel reports the unbiased variance. Of a single value it is zero, however divided.
         count = math.prod(x.shape[:-1]) if None not in x.shape else tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-        variance *= (count - 1) / count  # of one value it is zero, however divided
-    return y, mean, variance
+        variance *= (count - 1) / count
+    return y, (mean, variance)

@@ -12,7 +12,7 @@ from absl import app, flags
 from nasnet_keras import environment
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.recipes import RECIPES
+from nasnet_keras.training.recipes import RECIPES, default_recipe
 
 _FLAGS = {
     "workdir": flags.DEFINE_string("workdir", "nasnet_train", "The run's folder: made, or continued where it exists."),
@@ -27,7 +27,12 @@ _FLAGS = {
     "validation_fraction": flags.DEFINE_float(
         "validation_fraction", 0.1, "Share of the training images to validate by, where there is no such split."
     ),
-    "recipe": flags.DEFINE_enum("recipe", "short", tuple(RECIPES), "What the recipe's own flags start from."),
+    "recipe": flags.DEFINE_enum(
+        "recipe",
+        None,
+        tuple(RECIPES),
+        "What the recipe's own flags start from; by default 'short', for digits 'digits'.",
+    ),
     "num_repeats": flags.DEFINE_integer("num_repeats", 2, "N: normal cells in a stack.", lower_bound=1),
     "filters": flags.DEFINE_integer("filters", 16, "F: filters of the first stack.", lower_bound=1),
     "stem": flags.DEFINE_enum("stem", "cifar", ("cifar", "imagenet"), "The imagenet stem reduces images eightfold."),
@@ -35,7 +40,7 @@ _FLAGS = {
     "seed": flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
     "deterministic": flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
     "checkpoint_minutes": flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
-    "licence": flags.DEFINE_string("licence", "Apache-2.0", "Of the weights, for the card."),
+    "licence": flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
 }
 
 _RECIPE_FLAGS = {
@@ -75,7 +80,7 @@ def _train() -> None:
     changes = {name: flag.value for name, flag in _RECIPE_FLAGS.items() if flag.value is not None}
     if "sizes" in changes:
         changes["sizes"] = [pair.split(":") for pair in changes["sizes"]]
-    recipe = dataclasses.replace(RECIPES[values["recipe"]], **changes)
+    recipe = dataclasses.replace(RECIPES[values["recipe"] or default_recipe(values["dataset"])], **changes)
     data = {name: values.pop(name) for name in ("data_dir", "image_size", "validation_fraction")}
     config = TrainingConfig(**{**values, "recipe": recipe})
     dataset = datasets.load(config.dataset, **data)

@@ -38,7 +38,7 @@ class TrainingConfig:
     workdir: str | Path
     genotype: Genotype | str | Path = "nasnet_a"
     dataset: str = "digits"
-    recipe: Recipe = RECIPES["short"]
+    recipe: Recipe = RECIPES["digits"]
     num_repeats: int = 2
     filters: int = 16
     stem: str = "cifar"
@@ -46,7 +46,7 @@ class TrainingConfig:
     seed: int = 0
     deterministic: bool = True
     checkpoint_minutes: float = 5.0
-    licence: str = "Apache-2.0"
+    licence: str = "not stated"
     resolved: Genotype = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

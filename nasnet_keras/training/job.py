@@ -131,9 +131,12 @@ class _Run:
         """Go on to the last step."""
         written = shown = started = time.monotonic()
         before = self.seconds
+        often = 0.5 if sys.stderr.isatty() else 30.0  # a log is read later
         with (
             _tensorboard(self.path) as log,
-            tqdm(total=self.total, initial=self.step, desc="training", unit="step", smoothing=0.1) as bar,
+            tqdm(
+                total=self.total, initial=self.step, desc="training", unit="step", smoothing=0.1, mininterval=often
+            ) as bar,
         ):
             while self.step < self.total:
                 self._one_step()

@@ -8,7 +8,7 @@ from typing import Any
 from nasnet_keras.checks import positive_integer
 from nasnet_keras.training.augmentation import Augmentation
 
-__all__ = ["RECIPES", "Recipe"]
+__all__ = ["RECIPES", "Recipe", "default_recipe"]
 
 _SCHEDULES = ("cosine", "one_cycle")
 
@@ -151,4 +151,16 @@ SHORT = Recipe(
 )
 """The most of a few CPU hours."""
 
-RECIPES = {"paper": PAPER, "short": SHORT}
+DIGITS = Recipe(epochs=30, batch_size=64, learning_rate=0.1, warmup=0.1, pad=1, flip=False, average_decay=0.9)
+"""For the embedded handwritten digits, which must not be mirrored.
+
+Lab note: `nasnet-train` (NASNet-A, N=2, F=16, 370,202 parameters): test accuracy 0.9933 on 300 images, one run, 108
+seconds beside two other jobs on two cores of an AMD EPYC (AVX-512).
+"""
+
+RECIPES = {"paper": PAPER, "short": SHORT, "digits": DIGITS}
+
+
+def default_recipe(dataset: str) -> str:
+    """The name of the recipe to start from where nobody named one."""
+    return "digits" if dataset == "digits" else "short"

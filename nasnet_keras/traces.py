@@ -1,0 +1,41 @@
+"""Functions of tensors that TensorFlow traces once for all layers of the same shapes.
+
+A network has hundreds of convolutions of a dozen shapes. Tracing each of them, forward and backward, is most of what a
+network costs before its first step; a call of a function that has been traced is one operation, which TensorFlow
+inlines when it optimises the graph.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+import keras
+
+__all__ = ["traced"]
+
+
+def traced(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
+    """Call a pure function.
+
+    Args:
+        function: of `*tensors` and hashable keyword arguments, to a tuple of tensors.
+        tensors, settings: its arguments.
+
+    Returns:
+        What `function` returns; on other backends than TensorFlow it is just called.
+    """
+    tensors = tuple(keras.ops.convert_to_tensor(tensor) for tensor in tensors)
+    if keras.backend.backend() != "tensorflow":
+        return function(*tensors, **settings)
+    import tensorflow as tf
+
+    tensors = tuple(map(tf.convert_to_tensor, tensors))  # values, and no variables
+    signature = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
+    return _trace(function, signature, tuple(sorted(settings.items())))(*tensors)
+
+
+@lru_cache(maxsize=1024)
+def _trace(function: Callable[..., Any], signature: Any, settings: tuple[tuple[str, Any], ...]) -> Any:
+    import tensorflow as tf
+
+    return tf.function(partial(function, **dict(settings)), input_signature=signature, autograph=False)
