@@ -49,6 +49,9 @@ import sys
 import nasnet_keras as nk
 from nasnet_keras.search import SearchConfig, CellSpace, load_study
 import nasnet_keras.search.__main__
+import nasnet_keras.card, nasnet_keras.training.__main__
+from nasnet_keras.training import datasets
+datasets.load("digits")
 genotype = nk.Genotype.from_json(nk.genotypes.NASNET_A.to_json())
 assert nk.genotype_cost(genotype).trainable_parameters == 3346538
 loaded = [name for name in {HEAVY} if name in sys.modules]

@@ -1,0 +1,74 @@
+"""Where the time of a training step goes: TensorFlow operations by the time spent in their kernels.
+
+    python benchmarks/profile_step.py
+
+Our side of `benchmarks/training.py`. Kernels run side by side on several cores, so that the times add up to more than
+the step takes.
+"""
+
+import collections
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from nasnet_keras import environment
+
+environment.prepare()
+
+import tensorflow as tf
+from measure import processor
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
+from training import BATCH, NETWORK, data
+
+from nasnet_keras import NASNetFromGenotype
+from nasnet_keras.training.step import Objective, Stepper
+
+STEPS = 5
+
+
+def kernels(folder):
+    """Milliseconds and number of calls by operation, in the profile that was written to `folder`."""
+    (path,) = Path(folder).rglob("*.xplane.pb")
+    space = xplane_pb2.XSpace.FromString(path.read_bytes())
+    milliseconds, calls = collections.Counter(), collections.Counter()
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                _, colon, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
+                if colon and operation.isidentifier():
+                    milliseconds[operation] += event.duration_ps / 1e9
+                    calls[operation] += 1
+    return milliseconds, calls
+
+
+def main():
+    images, labels = (array[:BATCH] for array in data())
+    model = NASNetFromGenotype("nasnet_a", images.shape[1:], classifier_activation=None, **NETWORK)
+    stepper = Stepper(model, Objective(weight_decay=5e-4, clip_norm=5.0))
+    state = stepper.initial()
+
+    def steps(state, count):
+        for _ in range(count):
+            state, figures = stepper.step(state, images, labels, learning_rate=0.1)
+            float(figures[0])
+        return state
+
+    state = steps(state, 2)
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            steps(state, STEPS)
+            seconds = (time.perf_counter() - started) / STEPS
+        milliseconds, calls = kernels(folder)
+    total = sum(milliseconds.values())
+    print(f"{processor()}: {1000 * seconds:.0f} ms a step, {total / STEPS:.0f} ms in kernels")
+    for operation, spent in milliseconds.most_common(16):
+        print(f"{operation:52s} {spent / STEPS:7.1f} ms {spent / total:6.1%} {calls[operation] // STEPS:5d} calls")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
