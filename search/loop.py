@@ -14,7 +14,7 @@ from nasnet_keras.genotype import Genotype
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.child import DivergedError, TrainingPlan, accuracy, train
-from nasnet_keras.search.space import CellSpace
+from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.study import Study, StudyError, Trial
 from nasnet_keras.training import datasets
 
@@ -59,7 +59,7 @@ def _search(study: Study, config: SearchConfig, dataset: datasets.Dataset) -> No
             if study.best is not None:
                 progress.set_postfix(best=f"{study.best.reward:.4f}")
             number = len(study.trials)
-            study.append(_evaluate(algorithm.ask(number), number, config, dataset))
+            study.append(_evaluate(algorithm.space.decode(algorithm.ask(number)), number, config, dataset))
             progress.update()
         if study.best is not None:
             progress.set_postfix(best=f"{study.best.reward:.4f}")
