@@ -1,21 +1,18 @@
 """What the search needs of Keras."""
 
-import os
-
 __all__ = ["require_tensorflow"]
 
 
 def require_tensorflow() -> None:
-    """Import Keras, and see that it runs on TensorFlow.
+    """See that Keras runs on TensorFlow.
 
     Raises:
         ValueError: it runs on another backend.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # a user's keras.json may name another
-    import keras
+    import keras  # here, so that flags and settings come before it
 
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
-            f"the search trains its children and its controller on TensorFlow, and Keras runs on "
+            "children and controllers run on TensorFlow, and Keras was started with "
             f"{keras.backend.backend()!r}: set KERAS_BACKEND=tensorflow"
         )
