@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.checks import positive_integer
+from nasnet_keras.search.backend import require_tensorflow
 from nasnet_keras.search.space import Decision
 
 __all__ = ["Controller"]
@@ -29,6 +30,9 @@ class Controller(keras.layers.Layer):
         seed: of the first weights.
         units: of the LSTM and the embeddings.
 
+    Raises:
+        ValueError: Keras does not run on TensorFlow.
+
     Source: Zoph and Le 2017, section 3.1; Zoph et al. 2018, section 4 and appendix A.
 
     Example:
@@ -41,6 +45,7 @@ class Controller(keras.layers.Layer):
     """
 
     def __init__(self, decisions: Sequence[Decision], seed: int, units: int = 100) -> None:
+        require_tensorflow()
         super().__init__(name="controller")
         self._counts = [len(decision.choices) for decision in decisions]
         self._units = positive_integer("units", units)

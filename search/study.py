@@ -79,7 +79,8 @@ class Study:
         path = folder.path
         try:
             study = load_study(path)
-            study._file = _open_lines(path / "trials.jsonl")
+            if (path / "trials.jsonl").exists():
+                study._file = _open_lines(path / "trials.jsonl")
             if study.best is not None:  # a kill may have come between the trial's line and this file
                 write_text(path / "best_genotype.json", genotype_text(study.best.genotype) + "\n")
         except OSError as error:
@@ -102,13 +103,15 @@ class Study:
         """
         if trial.trial != len(self.trials):
             raise StudyError(f"trial {trial.trial} does not follow trial {len(self.trials) - 1}")
-        if self._file is None:
+        if self._folder is None:
             raise StudyError(f"the study {self.path} is not open to be written")
         try:
             line = trial.to_line().encode()
         except (TypeError, ValueError) as error:
             raise StudyError(f"the metrics of trial {trial.trial} are no JSON: {error}") from None
         try:
+            if self._file is None:
+                self._file = _open_lines(self.path / "trials.jsonl")
             _write_line(self._file, line)
             if time.monotonic() - self._synced >= _SYNC_SECONDS:
                 self.sync()

@@ -12,7 +12,7 @@ from nasnet_keras.search.space import Choices, Space
 
 __all__ = ["RegularisedEvolution"]
 
-_TRIES = 32  # mutations of one parent before the search steps on from its last, known one
+_TRIES = 32  # mutations of a parent, and then as many steps away from it, in search of a child that is not known
 
 
 class RegularisedEvolution(Algorithm):
@@ -80,8 +80,7 @@ class RegularisedEvolution(Algorithm):
     def _children(self, generator: np.random.Generator) -> Iterator[Choices]:
         rivals = generator.integers(len(self._population), size=self._sample_size)
         parent, _ = max((self._population[rival] for rival in rivals), key=lambda member: member[1])
-        for _ in range(_TRIES):  # all around a parent may be known: then go on from what was reached
-            for _ in range(_TRIES):
-                child = self.space.mutate(parent, generator)
-                yield child
-            parent = child
+        child = parent
+        for attempt in range(2 * _TRIES):  # all around the parent may be known: then go on from what was reached
+            child = self.space.mutate(parent if attempt < _TRIES else child, generator)
+            yield child

@@ -34,7 +34,7 @@ class PPO(PolicyGradient):
         batch_size: int = 10,
         epochs: int = 5,
         learning_rate: float = 0.003,
-        entropy_weight: float = 0.03,
+        entropy_weight: float = 0.05,
         clip: float = 0.2,
     ) -> None:
         self._clip = clip

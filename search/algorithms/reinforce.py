@@ -31,7 +31,7 @@ class Reinforce(PolicyGradient):
         seed: int,
         batch_size: int = 10,
         learning_rate: float = 0.01,
-        entropy_weight: float = 0.03,
+        entropy_weight: float = 0.05,
     ) -> None:
         super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight)
 
