@@ -1,13 +1,15 @@
 """The interface of search algorithms, and what those that learn share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from nasnet_keras.search.space import Choices, Space
 
-__all__ = ["Algorithm", "Seen"]
+__all__ = ["Algorithm", "Seen", "neighbours"]
+
+_TRIES = 32
 
 
 class Algorithm(ABC):
@@ -89,6 +91,14 @@ class Seen:
         if rows.dtype != np.uint16 or rows.ndim != 2 or rows.shape[1] != self._decisions:
             raise ValueError(f"expected rows of {self._decisions} choices, got {rows.dtype} of shape {rows.shape}")
         self._rows = dict.fromkeys(row.tobytes() for row in rows)
+
+
+def neighbours(space: Space, choices: Choices, generator: np.random.Generator) -> Iterator[Choices]:
+    """Mutations of a list of choices; then, since all of them may be known, a walk of as many steps away from it."""
+    mutated = choices
+    for attempt in range(2 * _TRIES):
+        mutated = space.mutate(choices if attempt < _TRIES else mutated, generator)
+        yield mutated
 
 
 def _row(choices: Choices) -> bytes:

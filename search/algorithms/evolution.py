@@ -7,12 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from nasnet_keras.checks import positive_integer
-from nasnet_keras.search.algorithms.base import Algorithm, Seen
+from nasnet_keras.search.algorithms.base import Algorithm, Seen, neighbours
 from nasnet_keras.search.space import Choices, Space
 
 __all__ = ["RegularisedEvolution"]
-
-_TRIES = 32  # mutations of a parent, and then as many steps away from it, in search of a child that is not known
 
 
 class RegularisedEvolution(Algorithm):
@@ -80,7 +78,4 @@ class RegularisedEvolution(Algorithm):
     def _children(self, generator: np.random.Generator) -> Iterator[Choices]:
         rivals = generator.integers(len(self._population), size=self._sample_size)
         parent, _ = max((self._population[rival] for rival in rivals), key=lambda member: member[1])
-        child = parent
-        for attempt in range(2 * _TRIES):  # all around the parent may be known: then go on from what was reached
-            child = self.space.mutate(parent if attempt < _TRIES else child, generator)
-            yield child
+        return neighbours(self.space, parent, generator)

@@ -10,13 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.checks import positive_integer
-from nasnet_keras.search.algorithms.base import Algorithm, Seen
+from nasnet_keras.search.algorithms.base import Algorithm, Seen, neighbours
 from nasnet_keras.search.controller import Controller
 from nasnet_keras.search.space import Choices, Space
 
 __all__ = ["PolicyGradient"]
 
-_CANDIDATES = 8  # drawn for a trial, and then neighbours of each; the first that was not evaluated yet is proposed
+_CANDIDATES = 8  # drawn for a trial; the first that was not evaluated yet is proposed
 _HISTORY = 1000  # rewards that a reward is ranked among
 _EMPHASIS = 3  # the power of a rank
 
@@ -118,12 +118,10 @@ class PolicyGradient(Algorithm):
 
     def _candidates(self, generator: np.random.Generator) -> Iterator[Choices]:
         noise = generator.random((_CANDIDATES, len(self.space.decisions)), np.float32)
-        candidates = [tuple(actions) for actions in self.controller.sample(noise).tolist()]
-        yield from candidates
+        for candidate in map(tuple, self.controller.sample(noise).tolist()):
+            yield candidate
         if self.space.size > 1:  # a policy that is sure of children it knows looks around them
-            for candidate in candidates:
-                for _ in range(_CANDIDATES):
-                    yield self.space.mutate(candidate, generator)
+            yield from neighbours(self.space, candidate, generator)
 
     def _update(self) -> None:
         advantages = tf.constant(self._advantages(), tf.float32)
