@@ -4,9 +4,10 @@ import fcntl
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nasnet_keras.files import write_text
@@ -28,6 +29,7 @@ class Workdir:
         version: of the format.
         config: of the job, JSON values.
         error: the exception to raise, a subclass of `WorkdirError`.
+        assumed: what a folder is taken to be configured with where its file, written by an earlier version, is silent.
 
     Raises:
         WorkdirError: another process writes to it, it holds another configuration (the differences are shown) or
@@ -42,6 +44,7 @@ class Workdir:
         version: int,
         config: dict[str, Any],
         error: type[WorkdirError] = WorkdirError,
+        assumed: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.path = Path(path)
         self._lock: int | None = None
@@ -55,7 +58,7 @@ class Workdir:
             try:
                 if not (self.path / file).exists():
                     write_text(self.path / file, describe(kind, version, config))
-                found = read_description(self.path, file, kind, version, error)
+                found = {**assumed, **read_description(self.path, file, kind, version, error)}
                 _check_same(self.path, found, json.loads(json.dumps(config)), error)
             except BaseException:
                 self.close()

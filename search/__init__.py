@@ -11,7 +11,7 @@ from typing import Any
 
 _EXPORTS = {
     "SearchConfig": "config",
-    "CellSpace": "space",
+    "CellSpace": "spaces.nasnet",
     "Study": "study",
     "StudyError": "study",
     "load_study": "study",

@@ -1,133 +1,117 @@
-"""Ask, evaluate, record: the loop of a search, and the training of what it found."""
+"""Ask, evaluate, record, tell: the loop of a search, and the judging of what it found."""
 
 import json
+import math
 import time
-from pathlib import Path
-from typing import Any
 
-import keras
-import tensorflow as tf
 from tqdm import tqdm
 
 from nasnet_keras.files import write_text
-from nasnet_keras.genotype import Genotype
-from nasnet_keras.search.algorithms.random import RandomSearch
+from nasnet_keras.search import algorithms, evaluators
+from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.config import SearchConfig
-from nasnet_keras.search.evaluators.child import DivergedError, TrainingPlan, accuracy, train
-from nasnet_keras.search.space import CellSpace
+from nasnet_keras.search.evaluators.base import DivergedError, Evaluator
 from nasnet_keras.search.study import Study, StudyError, Trial
-from nasnet_keras.training import datasets
+from nasnet_keras.search.trial import fingerprint
 
-__all__ = ["run"]
+__all__ = ["SearchError", "run"]
 
-_FAILURES = (
-    (DivergedError, "diverged"),
-    (tf.errors.ResourceExhaustedError, "out_of_memory"),
-    (MemoryError, "out_of_memory"),
-)
+_CHECKPOINT_TRIALS = 100  # told between two checkpoints: as many may have to be told again
+
+
+class SearchError(ValueError):
+    """What a search needs is missing; no folder was made."""
 
 
 def run(config: SearchConfig) -> Study:
-    """Search, then train the best genotype longer and save it.
+    """Search, then judge the best genotype: children that were trained are trained longer and saved.
 
     A search that was stopped at any moment goes on where it was when it is run again with the same configuration.
 
     Returns:
-        The study; `study.best` is the best trial and `study.result` the figures of the saved model.
+        The study; `study.best` is the best trial and `study.result` its figures.
 
     Raises:
-        StudyError: the folder cannot be used, or no child could be trained.
+        SearchError: the table, the data set or TensorFlow is missing.
+        StudyError: the folder cannot be used, or no child could be evaluated.
     """
-    dataset = datasets.load(config.dataset)
+    try:
+        evaluator = evaluators.make(config)
+        algorithm = algorithms.make(config.algorithm, config.search_space(), config.seed)
+    except ValueError as error:
+        raise SearchError(str(error)) from error
     study = Study.open(config)
     try:
-        _search(study, config, dataset)
+        _search(study, algorithm, evaluator, config)
         if study.best is None:
             raise StudyError(f"none of {len(study.trials)} children could be trained; see {study.path}/trials.jsonl")
         if study.result is None:
-            _train_best(study, config, dataset)
+            _finish(study, evaluator)
     finally:
         study.close()
     return study
 
 
-def _search(study: Study, config: SearchConfig, dataset: datasets.Dataset) -> None:
-    algorithm = RandomSearch(CellSpace(num_blocks=config.num_blocks), config.seed)
+def _search(study: Study, algorithm: Algorithm, evaluator: Evaluator, config: SearchConfig) -> None:
     done = min(len(study.trials), config.trials)
+    told = _restore(study, algorithm) if done < config.trials else done
     with tqdm(total=config.trials, initial=done, desc="search", unit="child") as progress:
-        while len(study.trials) < config.trials:
+        for number in range(done, config.trials):
+            while told <= number - config.window:
+                _tell(algorithm, study.trials[told])
+                told += 1
+                if told % _CHECKPOINT_TRIALS == 0 and (state := algorithm.state()):
+                    study.save_checkpoint(told, state)
+            study.append(_evaluate(algorithm, evaluator, number, config.seed + number))
             if study.best is not None:
-                progress.set_postfix(best=f"{study.best.reward:.4f}")
-            number = len(study.trials)
-            study.append(_evaluate(algorithm.ask(number), number, config, dataset))
+                progress.set_postfix(best=f"{study.best.reward:.4f}", refresh=False)
             progress.update()
-        if study.best is not None:
-            progress.set_postfix(best=f"{study.best.reward:.4f}")
 
 
-def _evaluate(genotype: Genotype, number: int, config: SearchConfig, dataset: datasets.Dataset) -> Trial:
-    seed = config.seed + number
-    started = time.monotonic()
-    keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
+def _restore(study: Study, algorithm: Algorithm) -> int:
+    """Go on from the latest checkpoint that can be used; gives the number of trials that it was told."""
+    for told, state in study.checkpoints.load(len(study.trials)):
+        try:
+            algorithm.restore(state)
+        except ValueError:  # of another version
+            continue
+        return told
+    return 0
+
+
+def _tell(algorithm: Algorithm, trial: Trial) -> None:
     try:
-        model, loss = train(genotype, dataset, _plan(config, config.epochs, seed))
+        choices = algorithm.space.encode(trial.genotype)
+    except ValueError as error:
+        raise StudyError(f"the genotype of trial {trial.trial} is not of the space that is searched: {error}") from None
+    algorithm.tell(choices, trial.reward)
+
+
+def _evaluate(algorithm: Algorithm, evaluator: Evaluator, number: int, seed: int) -> Trial:
+    genotype = algorithm.space.decode(algorithm.ask(number))
+    started = time.monotonic()
+    try:
+        reward, metrics = evaluator.evaluate(genotype, seed)
+        if not math.isfinite(reward):
+            raise DivergedError(f"the reward is {reward}")
+        status = "ok"
     except Exception as error:  # whatever ends a child, the search goes on with the next
-        status = next((name for kind, name in _FAILURES if isinstance(error, kind)), "crashed")
-        metrics = {"error": f"{type(error).__name__}: {error}"[:1000]}
-        return Trial(number, genotype, status, None, metrics, time.monotonic() - started, seed)
-    reward = accuracy(model, dataset.validation)
-    metrics = {"validation_accuracy": reward, "loss": loss, "parameters": model.count_params()}
-    return Trial(number, genotype, "ok", reward, metrics, time.monotonic() - started, seed)
+        kinds = ((DivergedError, "diverged"), (MemoryError, "out_of_memory"), (Exception, "crashed"))
+        status = next(name for kind, name in kinds if isinstance(error, kind))
+        reward, metrics = None, {"error": f"{type(error).__name__}: {error}"[:1000]}
+    return Trial(number, genotype, status, reward, metrics, time.monotonic() - started, seed)
 
 
-def _train_best(study: Study, config: SearchConfig, dataset: datasets.Dataset) -> None:
-    """Train the best genotype anew and longer, save it, and judge what was saved on the test images."""
+def _finish(study: Study, evaluator: Evaluator) -> None:
     best = study.best
     started = time.monotonic()
-    keras.backend.clear_session()
-    with tqdm(total=config.final_epochs, desc="best genotype", unit="epoch") as progress:
-
-        def show(loss: float) -> None:
-            progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
-            progress.update()
-
-        plan = _plan(config, config.final_epochs, config.seed)
-        try:
-            trained, _ = train(best.genotype, dataset, plan, on_epoch=show)
-        except DivergedError as error:
-            raise StudyError(
-                f"the best genotype (trial {best.trial}) diverged in its longer training: {error}. The children are "
-                f"kept in {study.path}; name a new folder and a smaller learning_rate"
-            ) from None
-    path = study.path / "best_model.keras"
-    _save(trained, path)
-    model = keras.models.load_model(path)
-    result: dict[str, Any] = {
-        "trial": best.trial,
-        "fingerprint": best.genotype.fingerprint,
-        "model": path.name,
-        "epochs": config.final_epochs,
-        "validation_accuracy": accuracy(model, dataset.validation),
-        "test_accuracy": accuracy(model, dataset.test),
-        "test_images": len(dataset.test),
-        "parameters": model.count_params(),
-        "seconds": time.monotonic() - started,
-    }
+    try:
+        figures = evaluator.finish(best.genotype, study.path)
+    except DivergedError as error:
+        raise StudyError(
+            f"the best genotype (trial {best.trial}) diverged in its longer training: {error}. The children are "
+            f"kept in {study.path}; name a new folder and a smaller learning_rate"
+        ) from None
+    result = {"trial": best.trial, "fingerprint": fingerprint(best.genotype), **figures}
+    result["seconds"] = time.monotonic() - started
     write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
-
-
-def _save(model: keras.Model, path: Path) -> None:
-    temporary = path.with_name(f".unfinished.{path.name}")
-    model.save(temporary)
-    temporary.replace(path)
-
-
-def _plan(config: SearchConfig, epochs: int, seed: int) -> TrainingPlan:
-    return TrainingPlan(
-        num_repeats=config.num_repeats,
-        filters=config.filters,
-        epochs=epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        seed=seed,
-    )

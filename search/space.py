@@ -1,15 +1,18 @@
-"""The search space of NASNet's cells, as an ordered list of decisions."""
+"""Search spaces as ordered lists of decisions: what every algorithm acts on."""
 
 import math
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from nasnet_keras.checks import positive_integer
-from nasnet_keras.genotype import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, block_state
-from nasnet_keras.operations import NASNET_OPERATIONS, OPERATIONS
+from nasnet_keras.checks import integer
 
-__all__ = ["CellSpace", "Decision"]
+__all__ = ["Choices", "Decision", "Space"]
+
+Choices = tuple[int, ...]  # one index a decision
 
 
 @dataclass(frozen=True)
@@ -20,62 +23,63 @@ class Decision:
     choices: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class CellSpace:
-    """NASNet's space: a normal and a reduction cell of blocks, each with two inputs, two operations and a combine.
+class Space(ABC):
+    """What may be searched: genotypes, each described by exactly one list of choices, one index a decision.
 
-    The decisions of a block come in the paper's order: two inputs, two operations, the combine; the normal cell's
-    blocks come first. A cell outputs the blocks that no block reads.
+    A space gives `decisions`, `decode` and `encode`; the rest follows. The rules:
 
-    Attributes:
-        operations: names of operations to choose from.
-        num_blocks: blocks in a cell.
-        combines: how a block may combine its two results.
-
-    Raises:
-        ValueError: an operation is unknown or listed twice, a list is empty, or there is no block.
-
-    Source: Zoph et al. 2018, section 3.1.
-
-    Example:
-        >>> len(CellSpace().decisions), f"{CellSpace(num_blocks=1).size:,}"
-        (50, '1,827,904')
+    - Every list of choices within the decisions' ranges is legal, whatever the other choices are.
+    - `encode` is the inverse of `decode`: `encode(decode(choices)) == choices`, and a genotype that `decode` cannot
+      give is refused with a `ValueError`.
+    - A genotype is a value: equal, hashable and writable as JSON.
+    - Nothing is random but through the generator that is handed in.
     """
 
-    operations: tuple[str, ...] = NASNET_OPERATIONS
-    num_blocks: int = 5
-    combines: tuple[str, ...] = COMBINES
-    decisions: tuple[Decision, ...] = field(init=False, repr=False)
+    decisions: tuple[Decision, ...]
 
-    def __post_init__(self) -> None:
-        for name, legal in (("operations", OPERATIONS), ("combines", COMBINES)):
-            values = tuple(getattr(self, name))
-            unknown = [value for value in values if value not in legal]
-            if not values or unknown or len(set(values)) != len(values):
-                raise ValueError(f"{name} must be some of {', '.join(legal)}, each once, got {values}")
-            object.__setattr__(self, name, values)
-        object.__setattr__(self, "num_blocks", positive_integer("num_blocks", self.num_blocks))
-        decisions = []
-        for role in ("normal", "reduction"):
-            for index in range(self.num_blocks):
-                states = (CURRENT, PREVIOUS, *map(block_state, range(index)))
-                choices = {"left_input": states, "right_input": states}
-                choices |= {"left_operation": self.operations, "right_operation": self.operations}
-                choices |= {"combine": self.combines}
-                decisions += [Decision(f"{role}_{block_state(index)}_{name}", c) for name, c in choices.items()]
-        object.__setattr__(self, "decisions", tuple(decisions))
+    @abstractmethod
+    def decode(self, choices: Sequence[int]) -> Any:
+        """The genotype that a list of choices describes.
+
+        Raises:
+            ValueError: the list has another length, or an index is out of range.
+        """
+
+    @abstractmethod
+    def encode(self, genotype: Any) -> Choices:
+        """The choices that describe a genotype.
+
+        Raises:
+            ValueError: the genotype is not one of this space; it says why.
+        """
 
     @property
     def size(self) -> int:
         """How many lists of choices there are (several may describe the same network)."""
         return math.prod(len(decision.choices) for decision in self.decisions)
 
-    def sample(self, generator: np.random.Generator) -> tuple[int, ...]:
+    def sample(self, generator: np.random.Generator) -> Choices:
         """Choices drawn uniformly for each decision."""
         return tuple(int(generator.integers(len(decision.choices))) for decision in self.decisions)
 
-    def decode(self, choices: tuple[int, ...]) -> Genotype:
-        """The genotype that a list of choices, one index a decision, describes.
+    def mutate(self, choices: Sequence[int], generator: np.random.Generator) -> Choices:
+        """The same choices but for one decision, drawn uniformly, which gets another value, drawn uniformly.
+
+        Raises:
+            ValueError: the choices are not legal, or no decision has a second choice.
+        """
+        self.pick(choices)
+        open_decisions = [i for i, decision in enumerate(self.decisions) if len(decision.choices) > 1]
+        if not open_decisions:
+            raise ValueError("nothing can be mutated: every decision has one choice only")
+        index = open_decisions[int(generator.integers(len(open_decisions)))]
+        step = 1 + int(generator.integers(len(self.decisions[index].choices) - 1))
+        mutated = list(choices)
+        mutated[index] = (mutated[index] + step) % len(self.decisions[index].choices)
+        return tuple(mutated)
+
+    def pick(self, choices: Sequence[int]) -> list[str]:
+        """The names that a list of choices picks.
 
         Raises:
             ValueError: the list has another length, or an index is out of range.
@@ -84,17 +88,23 @@ class CellSpace:
             raise ValueError(f"expected {len(self.decisions)} choices, got {len(choices)}")
         picked = []
         for decision, choice in zip(self.decisions, choices, strict=True):
-            if not 0 <= choice < len(decision.choices):
+            index = integer(choice)
+            if index is None or not 0 <= index < len(decision.choices):
                 raise ValueError(f"{decision.name} must be from 0 to {len(decision.choices) - 1}, got {choice}")
-            picked.append(decision.choices[choice])
-        half = len(picked) // 2
-        return Genotype(_cell(picked[:half]), _cell(picked[half:]))
+            picked.append(decision.choices[index])
+        return picked
 
+    def find(self, names: Sequence[str]) -> Choices:
+        """The choices that pick these names: the inverse of `pick`.
 
-def _cell(picked: list[str]) -> Cell:
-    blocks = []
-    for start in range(0, len(picked), 5):
-        left_input, right_input, left_operation, right_operation, combine = picked[start : start + 5]
-        blocks.append(Block(Edge(left_operation, left_input), Edge(right_operation, right_input), combine))
-    read = {edge.input for block in blocks for edge in block.edges}
-    return Cell(blocks, [state for state in map(block_state, range(len(blocks))) if state not in read])
+        Raises:
+            ValueError: there are more or fewer names than decisions, or a name is not among a decision's choices.
+        """
+        if len(names) != len(self.decisions):
+            raise ValueError(f"expected {len(self.decisions)} names, got {len(names)}")
+        choices = []
+        for decision, name in zip(self.decisions, names, strict=True):
+            if name not in decision.choices:
+                raise ValueError(f"{decision.name} must be one of {', '.join(decision.choices)}, got {name!r}")
+            choices.append(decision.choices.index(name))
+        return tuple(choices)

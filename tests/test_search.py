@@ -18,7 +18,9 @@ from nasnet_keras import Genotype
 from nasnet_keras.genotypes import NASNET_A
 from nasnet_keras.search import CellSpace, SearchConfig, Study, StudyError, load_study, run
 from nasnet_keras.search.algorithms.random import RandomSearch
-from nasnet_keras.search.evaluators.child import DivergedError, TrainingPlan, accuracy, train
+from nasnet_keras.search.evaluators import child
+from nasnet_keras.search.evaluators.base import DivergedError
+from nasnet_keras.search.evaluators.child import TrainingPlan, accuracy, train
 from nasnet_keras.search.study import Trial
 from nasnet_keras.training import datasets
 
@@ -29,56 +31,6 @@ PLAN = TrainingPlan(num_repeats=1, filters=4, epochs=2, batch_size=64, learning_
 def trial(number, reward=0.5, **changes):
     values = {"status": "ok", "metrics": {}, "seconds": 1.0, "seed": number}
     return Trial(**{"trial": number, "genotype": NASNET_A, "reward": reward, **values, **changes})
-
-
-# --- space and algorithm
-
-
-def test_space_has_the_papers_size_and_order():
-    space = CellSpace()
-    cell = np.prod([float((b + 2) ** 2 * 13**2 * 2) for b in range(5)])  # 2.3e18, section 3.1
-    assert space.size == pytest.approx(cell**2) and 2.2e18 < cell < 2.4e18
-    assert [d.name for d in space.decisions[5:10]] == [
-        f"normal_block_1_{name}"
-        for name in ("left_input", "right_input", "left_operation", "right_operation", "combine")
-    ]
-
-
-def test_sampled_genotypes_are_uniform_and_output_what_nobody_reads(generator):
-    space = CellSpace()
-    counts = {decision.name: np.zeros(len(decision.choices)) for decision in space.decisions}
-    for _ in range(3000):
-        choices = space.sample(generator)
-        for decision, choice in zip(space.decisions, choices, strict=True):
-            counts[decision.name][choice] += 1
-        genotype = space.decode(choices)
-        for cell in (genotype.normal, genotype.reduction):
-            read = {edge.input for block in cell.blocks for edge in block.edges}
-            assert set(cell.outputs) == {f"block_{i}" for i in range(5)} - read
-    for count in counts.values():
-        expected = count.sum() / len(count)
-        assert np.sum((count - expected) ** 2 / expected) < 45  # chi squared with at most 12 degrees of freedom
-
-
-def test_own_operations_and_bad_arguments():
-    space = CellSpace(operations=("identity", "sep_conv_3x3"), num_blocks=2, combines=("add",))
-    assert space.size == (4 * 4 * 9 * 4) ** 2
-    for arguments in ({"operations": ()}, {"operations": ("sep",)}, {"combines": ("add", "add")}, {"num_blocks": 0}):
-        with pytest.raises(ValueError, match="must be"):
-            CellSpace(**arguments)
-    with pytest.raises(ValueError, match="expected 20 choices, got 3"):
-        space.decode((0, 0, 0))
-    with pytest.raises(ValueError, match="left_input must be from 0 to 1, got 2"):
-        space.decode((2, *([0] * 19)))
-
-
-def test_random_search_depends_on_seed_and_trial_only():
-    space = CellSpace()
-    first = [RandomSearch(space, 5).ask(i) for i in range(20)]
-    algorithm = RandomSearch(space, 5)
-    assert [algorithm.ask(i) for i in reversed(range(20))] == first[::-1]
-    assert len(set(first)) == 20
-    assert first != [RandomSearch(space, 6).ask(i) for i in range(20)]
 
 
 # --- data and children
@@ -275,33 +227,29 @@ def test_run_saves_a_model_that_was_judged_after_reloading(tmp_path):
 
 
 def test_children_that_fail_are_trials_and_the_search_goes_on(tmp_path, monkeypatch):
-    from nasnet_keras.search import loop
-
     failures = [tf.errors.ResourceExhaustedError(None, None, "no memory"), RuntimeError("broken"), DivergedError("nan")]
     expected = ["out_of_memory", "crashed", "diverged", "ok"]
-    real = loop.train
+    real = child.train
 
     def fail(*arguments, **options):
         if failures:
             raise failures.pop(0)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(loop, "train", fail)
+    monkeypatch.setattr(child, "train", fail)
     study = run(SearchConfig(tmp_path, **{**TINY, "trials": 4}))
     assert [t.status for t in load_study(tmp_path).trials] == expected and study.best.trial == 3
     assert study.trials[1].metrics == {"error": "RuntimeError: broken"} and study.trials[1].reward is None
 
 
 def test_a_final_training_that_diverges_is_one_clear_error(tmp_path, monkeypatch):
-    from nasnet_keras.search import loop
-
     study = run(SearchConfig(tmp_path, **TINY))
     (tmp_path / "result.json").unlink()
 
     def diverge(*arguments, **options):
         raise DivergedError("the loss became nan")
 
-    monkeypatch.setattr(loop, "train", diverge)
+    monkeypatch.setattr(child, "train", diverge)
     with pytest.raises(StudyError, match="diverged in its longer training"):
         run(SearchConfig(tmp_path, **TINY))
     assert load_study(tmp_path).trials == study.trials
@@ -317,7 +265,8 @@ def flags_for(workdir, **changes):
 
 def test_a_killed_search_goes_on_with_the_same_trials(tmp_path):
     config = {**TINY, "trials": 6}
-    expected = [RandomSearch(CellSpace(num_blocks=1), 0).ask(number).fingerprint for number in range(6)]
+    space = CellSpace(num_blocks=1)
+    expected = [space.decode(RandomSearch(space, 0).ask(number)).fingerprint for number in range(6)]
     process = subprocess.Popen(command(*flags_for(tmp_path / "killed", **config)), stderr=subprocess.DEVNULL)
     log = tmp_path / "killed" / "trials.jsonl"
     deadline = time.monotonic() + 120

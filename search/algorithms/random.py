@@ -2,27 +2,31 @@
 
 import numpy as np
 
-from nasnet_keras.genotype import Genotype
-from nasnet_keras.search.space import CellSpace
+from nasnet_keras.search.algorithms.base import Algorithm
+from nasnet_keras.search.space import Choices
 
 __all__ = ["RandomSearch"]
 
 
-class RandomSearch:
+class RandomSearch(Algorithm):
     """Uniform choices for every decision: the baseline of every other algorithm.
 
-    What it proposes for a trial depends on the seed and the trial's number only, so a continued search proposes what
-    an unbroken one would have.
-
-    Args:
-        space: where to search.
-        seed: of the choices.
+    Example:
+        >>> from nasnet_keras.search import CellSpace
+        >>> algorithm = RandomSearch(CellSpace(), seed=0)
+        >>> algorithm.ask(7) == algorithm.ask(7) != algorithm.ask(8)
+        True
     """
 
-    def __init__(self, space: CellSpace, seed: int) -> None:
-        self._space = space
-        self._seed = seed
+    def ask(self, trial: int) -> Choices:
+        return self.space.sample(self.generator(trial))
 
-    def ask(self, trial: int) -> Genotype:
-        """The genotype of trial number `trial`."""
-        return self._space.decode(self._space.sample(np.random.default_rng((self._seed, trial))))
+    def tell(self, choices: Choices, reward: float | None) -> None:
+        """Nothing is learnt."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        if state:
+            raise ValueError(f"random search has no state, got {', '.join(state)}")

@@ -1,1 +1,44 @@
-"""Evaluators: from a genotype to a result."""
+"""Evaluators by name: from a genotype to a result. `base.Evaluator` states the rules."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from nasnet_keras.search.evaluators.base import Evaluator
+
+if TYPE_CHECKING:
+    from nasnet_keras.search.config import SearchConfig
+
+__all__ = ["check", "make", "names"]
+
+_EVALUATORS = {  # the class, imported when it is made, and the space whose genotypes it judges
+    "child": ("child.ChildEvaluator", "nasnet"),
+    "tabular": ("tabular.TabularEvaluator", "nasbench201"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all evaluators."""
+    return tuple(_EVALUATORS)
+
+
+def check(name: str, space: str, table: str | None) -> None:
+    """Whether an evaluator can judge a space with what it is given.
+
+    Raises:
+        ValueError: it cannot; the message says what would do.
+    """
+    _, legal = _EVALUATORS[name]
+    if space != legal:
+        raise ValueError(f"evaluator {name!r} judges genotypes of the space {legal!r} only, got {space!r}")
+    if (name == "tabular") != (table is not None):
+        raise ValueError(f"a table must be given with the evaluator 'tabular' and no other, got {name!r} and {table!r}")
+
+
+def make(config: "SearchConfig") -> Evaluator:
+    """The evaluator that a configuration names.
+
+    Raises:
+        ValueError: what it needs is missing: its table, its data set or TensorFlow.
+    """
+    module, _, attribute = _EVALUATORS[config.evaluator][0].partition(".")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(config)

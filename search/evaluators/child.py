@@ -3,21 +3,85 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.network import NASNetFromGenotype
+from nasnet_keras.search.backend import require_tensorflow
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.evaluators.base import DivergedError, Evaluator
+from nasnet_keras.training import datasets
 from nasnet_keras.training.datasets import Dataset, Split
 
-__all__ = ["DivergedError", "TrainingPlan", "accuracy", "train"]
+__all__ = ["ChildEvaluator", "TrainingPlan", "accuracy", "train"]
+
+_MODEL = "best_model.keras"
 
 
-class DivergedError(ArithmeticError):
-    """The loss of a child stopped being a finite number."""
+class ChildEvaluator(Evaluator):
+    """Trains children from scratch; the reward is the accuracy on the validation images, from 0 to 1.
+
+    Args:
+        config: data set, size and training of the children.
+
+    Raises:
+        ValueError: Keras does not run on TensorFlow.
+    """
+
+    def __init__(self, config: SearchConfig) -> None:
+        require_tensorflow()
+        self._config = config
+        self._dataset = datasets.load(config.dataset)
+
+    def evaluate(self, genotype: Genotype, seed: int) -> tuple[float, dict[str, Any]]:
+        keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
+        try:
+            model, loss = train(genotype, self._dataset, self._plan(self._config.epochs, seed))
+            reward = accuracy(model, self._dataset.validation)
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(str(error)) from None
+        return reward, {"validation_accuracy": reward, "loss": loss, "parameters": model.count_params()}
+
+    def finish(self, genotype: Genotype, path: Path) -> dict[str, Any]:
+        """Train the genotype anew and longer, save it, and judge what was saved on the test images."""
+        keras.backend.clear_session()
+        epochs = self._config.final_epochs
+        with tqdm(total=epochs, desc="best genotype", unit="epoch") as progress:
+
+            def show(loss: float) -> None:
+                progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
+                progress.update()
+
+            trained, _ = train(genotype, self._dataset, self._plan(epochs, self._config.seed), on_epoch=show)
+        temporary = path / f".unfinished.{_MODEL}"
+        trained.save(temporary)
+        temporary.replace(path / _MODEL)
+        model = keras.models.load_model(path / _MODEL)
+        return {
+            "model": _MODEL,
+            "epochs": epochs,
+            "validation_accuracy": accuracy(model, self._dataset.validation),
+            "test_accuracy": accuracy(model, self._dataset.test),
+            "test_images": len(self._dataset.test),
+            "parameters": model.count_params(),
+        }
+
+    def _plan(self, epochs: int, seed: int) -> "TrainingPlan":
+        config = self._config
+        return TrainingPlan(
+            num_repeats=config.num_repeats,
+            filters=config.filters,
+            epochs=epochs,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            seed=seed,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,154 @@
+"""What REINFORCE and PPO share: the controller, its batches of trials, and the advantages of their rewards."""
+
+import math
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nasnet_keras.checks import positive_integer
+from nasnet_keras.search.algorithms.base import Algorithm, Seen, neighbours
+from nasnet_keras.search.controller import Controller
+from nasnet_keras.search.space import Choices, Space
+
+__all__ = ["PolicyGradient"]
+
+_CANDIDATES = 8  # drawn for a trial; the first that was not evaluated yet is proposed
+_HISTORY = 1000  # rewards that a reward is ranked among
+_EMPHASIS = 3  # the power of a rank
+
+
+class PolicyGradient(Algorithm):
+    """A controller that proposes what its policy samples and is updated after every batch of trials.
+
+    A reward enters as the cube of its rank among the last thousand, from 0 to 1: its scale does not matter, a failed
+    child is as bad as the worst, and differences among the best weigh most (Zoph and Le 2017 cube accuracies). The
+    advantage is what enters less a moving baseline, divided by the batch's deviation.
+
+    Args:
+        space: where to search.
+        seed: of everything random.
+        batch_size: trials an update.
+        epochs: gradient steps an update.
+        learning_rate: of Adam.
+        entropy_weight: how much the policy's entropy, summed over decisions, adds to what is maximised.
+        baseline_decay: of the moving average of what enters.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        seed: int,
+        batch_size: int,
+        epochs: int,
+        learning_rate: float,
+        entropy_weight: float,
+        baseline_decay: float = 0.95,
+    ) -> None:
+        super().__init__(space, seed)
+        self._batch_size = positive_integer("batch_size", batch_size)
+        self._epochs = positive_integer("epochs", epochs)
+        self._entropy_weight = entropy_weight
+        self._baseline_decay = baseline_decay
+        self.controller = Controller(space.decisions, seed)
+        with tf.device("/CPU:0"):
+            self._optimizer = keras.optimizers.Adam(learning_rate)
+            self._optimizer.build(self.controller.trainable_variables)
+        self._baseline = math.nan  # until the first update
+        self._batch: list[Choices] = []
+        self._rewards: deque[float] = deque(maxlen=max(_HISTORY, batch_size))
+        self._seen = Seen(len(space.decisions))
+        self._step = tf.function(
+            self._gradient_step,
+            input_signature=[
+                tf.TensorSpec((None, len(space.decisions)), tf.int32),
+                tf.TensorSpec((None,), tf.float32),
+                tf.TensorSpec((None,), tf.float32),
+            ],
+            autograph=False,
+        )
+
+    @abstractmethod
+    def objective(self, log_probabilities: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> tf.Tensor:
+        """What is maximised, one value a trial.
+
+        Args:
+            log_probabilities: of the proposals, now; shape (trials,).
+            old: the same before the update's first step.
+            advantages: of their rewards.
+        """
+
+    def ask(self, trial: int) -> Choices:
+        return self._seen.first_new(self._candidates(self.generator(trial)))
+
+    def tell(self, choices: Choices, reward: float | None) -> None:
+        self._seen.add(choices)
+        self._batch.append(tuple(choices))
+        self._rewards.append(-math.inf if reward is None else float(reward))
+        if len(self._batch) == self._batch_size:
+            self._update()
+            self._batch = []
+
+    def state(self) -> dict[str, np.ndarray]:
+        arrays = {f"variable_{index}": value.numpy() for index, value in enumerate(self._variables())}
+        return arrays | {
+            "baseline": np.array(self._baseline),
+            "batch": np.array(self._batch, np.int64).reshape(-1, len(self.space.decisions)),
+            "rewards": np.array(self._rewards, np.float64),
+            "seen": self._seen.to_array(),
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        expected = self.state()
+        if set(state) != set(expected):
+            raise ValueError(f"expected a state with {', '.join(expected)}, got {', '.join(state)}")
+        for name, value in expected.items():
+            if name.startswith("variable_") and state[name].shape != value.shape:
+                raise ValueError(f"{name} must have shape {value.shape}, got {state[name].shape}")
+        for index, variable in enumerate(self._variables()):
+            variable.assign(state[f"variable_{index}"])
+        self._seen.restore(state["seen"])
+        self._baseline = float(state["baseline"])
+        self._batch = [tuple(row) for row in state["batch"].tolist()]
+        self._rewards.clear()
+        self._rewards.extend(state["rewards"].tolist())
+
+    def _candidates(self, generator: np.random.Generator) -> Iterator[Choices]:
+        noise = generator.random((_CANDIDATES, len(self.space.decisions)), np.float32)
+        for candidate in map(tuple, self.controller.sample(noise).tolist()):
+            yield candidate
+        if self.space.size > 1:  # a policy that is sure of children it knows looks around them
+            yield from neighbours(self.space, candidate, generator)
+
+    def _update(self) -> None:
+        advantages = tf.constant(self._advantages(), tf.float32)
+        actions = tf.constant(self._batch, tf.int32)
+        old = tf.reduce_sum(self.controller.evaluate(actions)[0], axis=1)
+        with tf.device("/CPU:0"):
+            for _ in range(self._epochs):
+                self._step(actions, old, advantages)
+
+    def _advantages(self) -> np.ndarray:
+        rewards = np.array(self._rewards)
+        batch = rewards[-self._batch_size :, None]
+        ranks = ((rewards < batch).mean(axis=1) + (rewards <= batch).mean(axis=1)) / 2
+        gains = ranks**_EMPHASIS
+        if math.isnan(self._baseline):
+            self._baseline = float(gains.mean())
+        else:
+            self._baseline += (1.0 - self._baseline_decay) * (float(gains.mean()) - self._baseline)
+        return (gains - self._baseline) / (gains.std() + 1e-8)
+
+    def _gradient_step(self, actions: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> None:
+        variables = self.controller.trainable_variables
+        with tf.GradientTape() as tape:
+            log_probabilities, entropies = self.controller.evaluate_in_graph(actions)
+            gained = self.objective(tf.reduce_sum(log_probabilities, axis=1), old, advantages)
+            loss = -tf.reduce_mean(gained + self._entropy_weight * tf.reduce_sum(entropies, axis=1))
+        self._optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.controller.trainable_variables, *self._optimizer.variables]

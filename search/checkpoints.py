@@ -1,0 +1,55 @@
+"""The state of a search algorithm, kept in a study's folder."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from nasnet_keras.files import write_bytes
+
+__all__ = ["Checkpoints"]
+
+_KEPT = 2  # the second is for the day that the first is damaged
+
+
+class Checkpoints:
+    """Files `00000100.npz`: what an algorithm had learnt when the trials before number 100 were told.
+
+    They only save time: a search that finds none that it can read tells all trials again, to the same state.
+
+    Args:
+        folder: made when the first is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, told: int, state: dict[str, np.ndarray]) -> None:
+        """Write a state at once, after which older ones go. Raises OSError where it cannot be written."""
+        self._folder.mkdir(exist_ok=True)
+        buffer = io.BytesIO()
+        np.savez(buffer, **state)
+        write_bytes(self._folder / f"{told:08}.npz", buffer.getvalue())
+        for path in self._paths()[:-_KEPT]:
+            path.unlink()
+
+    def load(self, trials: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Number of trials told, and the state: the latest first, damaged ones left out.
+
+        Those of more than `trials` trials, which tell of results that were lost, are removed.
+        """
+        for path in reversed(self._paths()):
+            if int(path.stem) > trials:
+                path.unlink()
+                continue
+            try:
+                with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+                    state = {name: file[name] for name in file.files}
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue
+            yield int(path.stem), state
+
+    def _paths(self) -> list[Path]:
+        return sorted(path for path in self._folder.glob("*.npz") if path.stem.isdigit())

@@ -1,0 +1,72 @@
+"""Children looked up in the table of a benchmark."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.evaluators.base import Evaluator
+
+__all__ = ["TabularEvaluator", "read_table"]
+
+_CELL = "cell"
+_REWARD = "validation_accuracy_12_epochs"
+_TEST = "test_accuracy_200_epochs"
+
+
+class TabularEvaluator(Evaluator):
+    """Answers from a table: the reward is the validation accuracy after 12 epochs, in the table's unit (percent).
+
+    The test accuracy after 200 epochs is told of the best cell only, when the search has ended.
+
+    Args:
+        config: its `table` is a CSV file with the columns `cell`, `validation_accuracy_12_epochs` and
+            `test_accuracy_200_epochs`.
+
+    Raises:
+        ValueError: the table cannot be read.
+
+    Source: NAS-Bench-201 (Dong and Yang 2020), whose search algorithms look at the accuracy after 12 epochs.
+    """
+
+    def __init__(self, config: SearchConfig) -> None:
+        self._table = read_table(config.table)
+
+    def evaluate(self, genotype: str, seed: int) -> tuple[float, dict[str, Any]]:
+        if genotype not in self._table:
+            raise KeyError(f"the table has no cell {genotype}")
+        reward, _ = self._table[genotype]
+        return reward, {_REWARD: reward}
+
+    def finish(self, genotype: str, path: Path) -> dict[str, Any]:
+        reward, test = self._table[genotype]
+        return {_REWARD: reward, _TEST: test}
+
+
+def read_table(path: str | Path) -> dict[str, tuple[float, float]]:
+    """Cell → (validation accuracy after 12 epochs, test accuracy after 200 epochs).
+
+    Raises:
+        ValueError: no such file, a column is missing, a figure is not finite, a cell stands twice, or there is none.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            missing = [name for name in (_CELL, _REWARD, _TEST) if name not in header]
+            if missing:
+                raise ValueError(f"it has no column {', '.join(missing)}; its first line is {','.join(header)!r:.200}")
+            cell, reward, test = (header.index(name) for name in (_CELL, _REWARD, _TEST))
+            table = {}
+            for row in rows:
+                if row[cell] in table:
+                    raise ValueError(f"line {rows.line_num}: the cell {row[cell]} stands twice")
+                table[row[cell]] = (float(row[reward]), float(row[test]))
+        if not table or not np.isfinite(list(table.values())).all():
+            raise ValueError("it has a figure that is not finite" if table else "it has no cells")
+    except (OSError, ValueError, IndexError, csv.Error) as error:
+        reason = f"line {rows.line_num} is cut short" if isinstance(error, IndexError) else error
+        raise ValueError(f"cannot read the table {path}: {reason}") from None
+    return table

@@ -1,0 +1,29 @@
+"""Search spaces by name: one module a space."""
+
+import dataclasses
+from types import MappingProxyType
+from typing import Any
+
+from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+from nasnet_keras.search.spaces.nasnet import CellSpace
+
+__all__ = ["SPACES", "make"]
+
+SPACES = MappingProxyType({"nasnet": CellSpace, "nasbench201": NASBench201Space})
+
+
+def make(name: str, **settings: Any) -> Space:
+    """The space called `name`; of the settings, those that it has, and its own defaults for those that are None.
+
+    Raises:
+        ValueError: no space has that name, or a setting is illegal.
+
+    Example:
+        >>> make("nasbench201", operations=("none", "nor_conv_3x3"), num_blocks=5).size
+        64
+    """
+    if name not in SPACES:
+        raise ValueError(f"space must be one of {', '.join(SPACES)}, got {name!r}")
+    known = {field.name for field in dataclasses.fields(SPACES[name]) if field.init}
+    return SPACES[name](**{key: value for key, value in settings.items() if key in known and value is not None})

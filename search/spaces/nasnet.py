@@ -1,0 +1,100 @@
+"""The search space of NASNet's cells."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nasnet_keras.checks import positive_integer
+from nasnet_keras.genotype import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, block_state
+from nasnet_keras.operations import NASNET_OPERATIONS, OPERATIONS
+from nasnet_keras.search.space import Choices, Decision, Space
+
+__all__ = ["CellSpace"]
+
+_BLOCK = ("left_input", "right_input", "left_operation", "right_operation", "combine")  # the paper's order
+_edge = functools.lru_cache(maxsize=4096)(Edge)  # a study of many trials shares its edges
+
+
+@dataclass(frozen=True)
+class CellSpace(Space):
+    """NASNet's space: a normal and a reduction cell of blocks, each with two inputs, two operations and a combine.
+
+    The decisions of a block come in the paper's order: two inputs, two operations, the combine; the normal cell's
+    blocks come first. A cell outputs the blocks that no block reads, so a genotype with other outputs (the released
+    NASNet-A) is none of this space.
+
+    Attributes:
+        operations: names of operations to choose from.
+        num_blocks: blocks in a cell.
+        combines: how a block may combine its two results.
+
+    Raises:
+        ValueError: an operation is unknown or listed twice, a list is empty, or there is no block.
+
+    Source: Zoph et al. 2018, section 3.1.
+
+    Example:
+        >>> len(CellSpace().decisions), f"{CellSpace(num_blocks=1).size:,}"
+        (50, '1,827,904')
+        >>> small = CellSpace(operations=("identity", "sep_conv_3x3"), num_blocks=1)
+        >>> small.encode(small.decode((0, 1, 0, 1, 0, 1, 1, 0, 0, 1)))
+        (0, 1, 0, 1, 0, 1, 1, 0, 0, 1)
+    """
+
+    operations: tuple[str, ...] = NASNET_OPERATIONS
+    num_blocks: int = 5
+    combines: tuple[str, ...] = COMBINES
+    decisions: tuple[Decision, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name, legal in (("operations", OPERATIONS), ("combines", COMBINES)):
+            values = tuple(getattr(self, name))
+            unknown = [value for value in values if value not in legal]
+            if not values or unknown or len(set(values)) != len(values):
+                raise ValueError(f"{name} must be some of {', '.join(legal)}, each once, got {values}")
+            object.__setattr__(self, name, values)
+        object.__setattr__(self, "num_blocks", positive_integer("num_blocks", self.num_blocks))
+        decisions = []
+        for role in ("normal", "reduction"):
+            for index in range(self.num_blocks):
+                states = (CURRENT, PREVIOUS, *map(block_state, range(index)))
+                choices = (states, states, self.operations, self.operations, self.combines)
+                for name, legal in zip(_BLOCK, choices, strict=True):
+                    decisions.append(Decision(f"{role}_{block_state(index)}_{name}", legal))
+        object.__setattr__(self, "decisions", tuple(decisions))
+
+    def decode(self, choices: Sequence[int]) -> Genotype:
+        picked = self.pick(choices)
+        half = len(picked) // 2
+        return Genotype(_cell(picked[:half]), _cell(picked[half:]))
+
+    def encode(self, genotype: Genotype) -> Choices:
+        if not isinstance(genotype, Genotype):
+            raise ValueError(f"expected a Genotype, got {genotype!r:.80}")
+        names: list[str] = []
+        for role, cell in (("normal", genotype.normal), ("reduction", genotype.reduction)):
+            if len(cell.blocks) != self.num_blocks:
+                raise ValueError(f"the {role} cell must have {self.num_blocks} blocks, got {len(cell.blocks)}")
+            unread = _unread(cell.blocks)
+            if cell.outputs != unread:
+                raise ValueError(
+                    f"the {role} cell must output the blocks that no block reads, {', '.join(unread)}, "
+                    f"got {', '.join(cell.outputs)}"
+                )
+            for block in cell.blocks:
+                left, right = block.edges
+                names += [left.input, right.input, left.operation, right.operation, block.combine]
+        return self.find(names)
+
+
+def _cell(picked: list[str]) -> Cell:
+    blocks = []
+    for start in range(0, len(picked), len(_BLOCK)):
+        left_input, right_input, left_operation, right_operation, combine = picked[start : start + len(_BLOCK)]
+        blocks.append(Block(_edge(left_operation, left_input), _edge(right_operation, right_input), combine))
+    return Cell(blocks, _unread(blocks))
+
+
+def _unread(blocks: Sequence[Block]) -> tuple[str, ...]:
+    read = {edge.input for block in blocks for edge in block.edges}
+    return tuple(state for state in map(block_state, range(len(blocks))) if state not in read)

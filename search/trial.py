@@ -1,0 +1,96 @@
+"""One evaluated child, and its line in a study's file."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from typing import Any
+
+from nasnet_keras.checks import integer
+from nasnet_keras.genotype import Genotype
+
+__all__ = ["STATUSES", "Trial", "fingerprint", "genotype_text"]
+
+STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One evaluated child, as a line of `trials.jsonl` holds it.
+
+    Attributes:
+        trial: its number, from 0.
+        genotype: what was evaluated: a `Genotype`, or a benchmark's string.
+        status: one of `STATUSES`.
+        reward: what the search maximises, finite; None unless the status is `ok`.
+        metrics: whatever else was measured.
+        seconds: how long it took.
+        seed: of the child.
+
+    Raises:
+        ValueError: an attribute has another type or range.
+    """
+
+    trial: int
+    genotype: Genotype | str
+    status: str
+    reward: float | None
+    metrics: dict[str, Any]
+    seconds: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.genotype, (Genotype, str)):
+            raise ValueError(f"genotype must be a Genotype or a string, got {self.genotype!r:.80}")
+        if self.status not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r:.80}")
+        if not (_finite(self.reward) if self.status == "ok" else self.reward is None):
+            raise ValueError(f"a trial whose status is {self.status!r} cannot have the reward {self.reward!r:.80}")
+        if not isinstance(self.metrics, dict) or not _finite(self.seconds):
+            raise ValueError(f"metrics and seconds cannot be {self.metrics!r:.80} and {self.seconds!r:.80}")
+        if integer(self.trial) is None or integer(self.seed) is None:
+            raise ValueError(f"trial and seed must be integers, got {self.trial!r:.80} and {self.seed!r:.80}")
+
+    def to_line(self) -> str:
+        """The line, with its newline. Raises ValueError where the metrics are no JSON."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain["genotype"] = json.loads(genotype_text(self.genotype))
+        return json.dumps({**plain, "fingerprint": fingerprint(self.genotype)}, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "Trial":
+        """Read a line; fields that a later version may have added are left out.
+
+        Raises:
+            ValueError: it is damaged. Nothing else is raised, whatever the line.
+        """
+        try:
+            plain = json.loads(line)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = [name for name in (*names, "fingerprint") if not isinstance(plain, dict) or name not in plain]
+        if missing:
+            raise ValueError(f"it is no JSON object with {', '.join(missing)}")
+        if isinstance(plain["genotype"], dict):
+            plain["genotype"] = Genotype.from_json(json.dumps(plain["genotype"]))
+        trial = cls(**{name: plain[name] for name in names})
+        if plain["fingerprint"] != fingerprint(trial.genotype):
+            raise ValueError(f"its fingerprint is {plain['fingerprint']!r:.80}, and its genotype's is another")
+        return trial
+
+
+def genotype_text(genotype: Genotype | str) -> str:
+    """A genotype as JSON."""
+    return genotype.to_json() if isinstance(genotype, Genotype) else json.dumps(genotype)
+
+
+def fingerprint(genotype: Genotype | str) -> str:
+    """16 hexadecimal digits that name the architecture."""
+    if isinstance(genotype, Genotype):
+        return genotype.fingerprint
+    return hashlib.sha256(genotype_text(genotype).encode()).hexdigest()[:16]
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,125 @@
+"""Search spaces: decisions to genotypes and back."""
+
+import numpy as np
+import pytest
+
+from nasnet_keras import Block, Cell, Edge, Genotype
+from nasnet_keras.genotypes import NASNET_A
+from nasnet_keras.search import CellSpace
+from nasnet_keras.search.spaces import SPACES, make
+from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+
+SMALL = CellSpace(operations=("identity", "sep_conv_3x3"), num_blocks=2)
+ALL = [*(space() for space in SPACES.values()), SMALL, NASBench201Space(operations=("none", "nor_conv_3x3"))]
+
+
+@pytest.mark.parametrize("space", ALL, ids=str)
+def test_encode_undoes_decode(space, generator):
+    for _ in range(200):
+        choices = space.sample(generator)
+        assert space.encode(space.decode(choices)) == choices
+
+
+@pytest.mark.parametrize("space", ALL, ids=str)
+def test_mutations_change_one_decision_uniformly(space, generator):
+    choices = space.sample(generator)
+    counts = {}
+    for _ in range(4000):
+        mutated = space.mutate(choices, generator)
+        changed = [i for i, pair in enumerate(zip(choices, mutated, strict=True)) if pair[0] != pair[1]]
+        assert len(changed) == 1
+        space.decode(mutated)
+        counts[changed[0], mutated[changed[0]]] = counts.get((changed[0], mutated[changed[0]]), 0) + 1
+    assert len(counts) == sum(len(decision.choices) - 1 for decision in space.decisions), "all neighbours are reached"
+    by_decision = np.zeros(len(space.decisions))
+    for (decision, _), count in counts.items():
+        by_decision[decision] += count
+    expected = 4000 / len(by_decision)
+    assert np.sum((by_decision - expected) ** 2 / expected) < len(by_decision) + 5 * np.sqrt(2 * len(by_decision))
+
+
+def test_space_has_the_papers_size_and_order():
+    space = CellSpace()
+    cell = np.prod([float((b + 2) ** 2 * 13**2 * 2) for b in range(5)])  # 2.3e18, section 3.1
+    assert space.size == pytest.approx(cell**2) and 2.2e18 < cell < 2.4e18
+    assert [d.name for d in space.decisions[5:10]] == [
+        f"normal_block_1_{name}"
+        for name in ("left_input", "right_input", "left_operation", "right_operation", "combine")
+    ]
+
+
+def test_sampled_genotypes_are_uniform_and_output_what_nobody_reads(generator):
+    space = CellSpace()
+    counts = {decision.name: np.zeros(len(decision.choices)) for decision in space.decisions}
+    for _ in range(3000):
+        choices = space.sample(generator)
+        for decision, choice in zip(space.decisions, choices, strict=True):
+            counts[decision.name][choice] += 1
+        genotype = space.decode(choices)
+        for cell in (genotype.normal, genotype.reduction):
+            read = {edge.input for block in cell.blocks for edge in block.edges}
+            assert set(cell.outputs) == {f"block_{i}" for i in range(5)} - read
+    for count in counts.values():
+        expected = count.sum() / len(count)
+        assert np.sum((count - expected) ** 2 / expected) < 45  # chi squared with at most 12 degrees of freedom
+
+
+def test_own_operations_and_bad_arguments():
+    space = CellSpace(operations=("identity", "sep_conv_3x3"), num_blocks=2, combines=("add",))
+    assert space.size == (4 * 4 * 9 * 4) ** 2
+    for arguments in ({"operations": ()}, {"operations": ("sep",)}, {"combines": ("add", "add")}, {"num_blocks": 0}):
+        with pytest.raises(ValueError, match="must be"):
+            CellSpace(**arguments)
+    with pytest.raises(ValueError, match="expected 20 choices, got 3"):
+        space.decode((0, 0, 0))
+    with pytest.raises(ValueError, match="left_input must be from 0 to 1, got 2"):
+        space.decode((2, *([0] * 19)))
+    with pytest.raises(ValueError, match="left_input must be from 0 to 1, got 0.5"):
+        space.mutate((0.5, *([0] * 19)), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="operations must be some of"):
+        NASBench201Space(("sep_conv_3x3",))
+    with pytest.raises(ValueError, match="nothing can be mutated"):
+        NASBench201Space(("none",)).mutate((0,) * 6, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="space must be one of nasnet, nasbench201, got 'darts'"):
+        make("darts")
+
+
+def cell_of(*blocks, outputs):
+    return Cell([Block(Edge(a, x), Edge(b, y)) for a, x, b, y in blocks], outputs)
+
+
+FIRST = ("identity", "current", "sep_conv_3x3", "previous")
+READS_FIRST = ("identity", "block_0", "sep_conv_3x3", "previous")
+LEGAL = cell_of(FIRST, READS_FIRST, outputs=["block_1"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (cell_of(FIRST, outputs=["block_0"]), "the reduction cell must have 2 blocks, got 1"),
+        (cell_of(FIRST, ("max_pool_3x3", "block_0", *FIRST[2:]), outputs=["block_1"]), "reduction_block_1_left_op"),
+        (cell_of(FIRST, READS_FIRST, outputs=["block_0", "block_1"]), "that no block reads, block_1, got block_0"),
+        (cell_of(FIRST, FIRST, outputs=["block_1", "block_0"]), "block_0, block_1, got block_1, block_0"),
+        (cell_of(FIRST, FIRST, outputs=["block_1"]), "block_0, block_1, got block_1"),
+    ],
+)
+def test_encode_refuses_what_is_not_of_the_space(cell, message):
+    assert SMALL.decode(SMALL.encode(Genotype(LEGAL, LEGAL))) == Genotype(LEGAL, LEGAL)
+    with pytest.raises(ValueError, match=message):
+        SMALL.encode(Genotype(LEGAL, cell))
+
+
+def test_encode_refuses_the_released_nasnet_a_and_other_types():
+    with pytest.raises(ValueError, match="cell must output the blocks that no block reads"):
+        CellSpace().encode(NASNET_A)
+    with pytest.raises(ValueError, match="combine must be one of add, got 'concat'"):
+        CellSpace(combines=("add",)).encode(CellSpace(combines=("concat",)).decode((0,) * 50))
+    with pytest.raises(ValueError, match="expected a Genotype"):
+        CellSpace().encode("|none~0|")
+
+
+@pytest.mark.parametrize("text", ["", "|none~0|", "|a~0|+|b~0|c~1|+|d~0|e~1|f~2|", 3, "|none~0|+|none~0|none~1|"])
+def test_benchmark_cells_that_are_none(text):
+    with pytest.raises(ValueError, match="expected a cell such as|must be one of none, skip_connect"):
+        NASBench201Space().encode(text)
+    assert len({NASBench201Space().decode(np.unravel_index(i, (5,) * 6)) for i in range(5**6)}) == 15625
