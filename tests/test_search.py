@@ -45,8 +45,6 @@ def test_digits_are_real_and_split_without_overlap():
     assert len(np.unique(images.reshape(1797, -1), axis=0)) == 1797
     for part in parts:
         assert (np.bincount(part.labels, minlength=10) >= 15).all()
-    with pytest.raises(ValueError, match="unknown data set 'mnist'; known are digits"):
-        datasets.load("mnist")
 
 
 def test_children_learn():
