@@ -43,13 +43,14 @@ def run_python(code):
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-def test_values_catalogue_costs_and_flags_need_no_keras():
+@pytest.mark.parametrize("job", ["search", "training"])
+def test_values_catalogue_costs_cards_and_flags_need_no_keras(job):
     run_python(f"""
 import sys
 import nasnet_keras as nk
+import nasnet_keras.card
+import nasnet_keras.{job}.__main__
 from nasnet_keras.search import SearchConfig, CellSpace, load_study
-import nasnet_keras.search.__main__
-import nasnet_keras.card, nasnet_keras.training.__main__
 from nasnet_keras.training import datasets
 datasets.load("digits")
 genotype = nk.Genotype.from_json(nk.genotypes.NASNET_A.to_json())
