@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nasnet_keras import environment
+
 __all__ = ["paired", "processor", "report", "settings"]
 
 
 def processor() -> str:
     """What this machine computes with, in words."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    flags = next((line for line in lines if line.startswith("flags")), "").split()
+    flags = Path("/proc/cpuinfo").read_text().split()
     width = next((name for name in ("avx512f", "avx2", "avx") if name in flags), "no AVX")
-    return f"{len(os.sched_getaffinity(0))} cores of {names[0]} ({width})"
+    return f"{environment.processor()} ({width})"
 
 
 def settings(one_dnn: str | None) -> dict[str, str]:
@@ -36,9 +36,9 @@ def paired(script: str, sides: dict[str, dict[str, str]], runs: int) -> dict[str
     """
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     for run in range(runs):
-        for side, environment in sides.items():
+        for side, variables in sides.items():
             done = subprocess.run(
-                [sys.executable, script, side], env=environment, capture_output=True, text=True, check=False
+                [sys.executable, script, side], env=variables, capture_output=True, text=True, check=False
             )
             if done.returncode:
                 sys.exit(done.stderr)

@@ -14,7 +14,7 @@ import numpy as np
 from nasnet_keras.files import write_text
 from nasnet_keras.genotype import Genotype, GenotypeError
 
-__all__ = ["Card", "CardError", "WeightsFile"]
+__all__ = ["Card", "CardError", "WeightsFile", "decoded", "encoded"]
 
 _FORMAT = "nasnet_keras.card"
 _VERSION = 1

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["integer", "positive_integer"]
+__all__ = ["integer", "positive_integer", "seed"]
 
 
 def integer(value: Any) -> int | None:
@@ -28,4 +28,16 @@ def positive_integer(name: str, value: Any) -> int:
     number = integer(value)
     if number is None or number < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    return number
+
+
+def seed(value: Any) -> int:
+    """`value` as an int that every random generator takes.
+
+    Raises:
+        ValueError: it is not a whole number from 0 to 2**31 - 1.
+    """
+    number = integer(value)
+    if number is None or not 0 <= number < 2**31:
+        raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {value!r}")
     return number

@@ -51,6 +51,7 @@ def _with_fast_gradient(x, kernel):
     def conv(images, weights):
         return tf.nn.depthwise_conv2d(images, weights, [1, 1, 1, 1], "SAME")
 
+    # TensorFlow keeps the graph of every such call for ever; `traces.traced` sees to it that there are few.
     @tf.custom_gradient
     def apply(x, kernel):
         def gradient(dy):

@@ -5,7 +5,7 @@ import os
 import platform
 from pathlib import Path
 
-__all__ = ["hardware", "prepare"]
+__all__ = ["hardware", "prepare", "processor"]
 
 
 def prepare() -> None:
@@ -38,12 +38,14 @@ def hardware() -> str:
         accelerators = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
     if accelerators:
         return f"{len(accelerators)} × {accelerators[0]}"
-    return f"{len(os.sched_getaffinity(0))} cores of {_processor()}"
+    return processor()
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name, and how many of its cores this process may use."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+        name = platform.processor() or platform.machine()
+    return f"{len(os.sched_getaffinity(0))} cores of {name}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from nasnet_keras.files import write_text
 
-__all__ = ["Workdir", "WorkdirError", "describe", "read_description"]
+__all__ = ["Workdir", "WorkdirError", "read_description"]
 
 
 class WorkdirError(ValueError):
@@ -57,7 +57,7 @@ class Workdir:
             self._lock = _lock(self.path, error)
             try:
                 if not (self.path / file).exists():
-                    write_text(self.path / file, describe(kind, version, config))
+                    write_text(self.path / file, _describe(kind, version, config))
                 found = {**assumed, **read_description(self.path, file, kind, version, error)}
                 _check_same(self.path, found, json.loads(json.dumps(config)), error)
             except BaseException:
@@ -73,7 +73,7 @@ class Workdir:
             self._lock = None
 
 
-def describe(kind: str, version: int, config: dict[str, Any]) -> str:
+def _describe(kind: str, version: int, config: dict[str, Any]) -> str:
     """The text of the file that says what a folder is."""
     return json.dumps({"format": kind, "version": version, "config": config, "versions": _versions()}, indent=2) + "\n"
 

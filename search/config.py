@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasnet_keras.checks import integer, positive_integer
+from nasnet_keras import checks
+from nasnet_keras.checks import positive_integer
 from nasnet_keras.search import algorithms, evaluators, spaces
 from nasnet_keras.search.space import Space
 from nasnet_keras.training import datasets
@@ -61,10 +62,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         for name in _POSITIVE:
             object.__setattr__(self, name, positive_integer(name, getattr(self, name)))
-        seed = integer(self.seed)
-        if seed is None or not 0 <= seed < 2**31:
-            raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {self.seed!r}")
-        object.__setattr__(self, "seed", seed)
+        object.__setattr__(self, "seed", checks.seed(self.seed))
         if not 0.0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
         if self.dataset not in datasets.names():

@@ -24,7 +24,8 @@ from nasnet_keras.card import Card, CardError, decoded
 from nasnet_keras.training import checkpoint, datasets
 from nasnet_keras.training.augmentation import Augmentation
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.job import DivergedError, train
+from nasnet_keras.training.errors import DivergedError
+from nasnet_keras.training.job import train
 from nasnet_keras.training.recipes import RECIPES, Recipe
 from nasnet_keras.training.step import Objective, Stepper, scaled
 from nasnet_keras.workdir import WorkdirError

@@ -1,11 +1,12 @@
 """The state of a training run in one file, written at once, so that a kill at any moment leaves a whole one."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from nasnet_keras.files import replacing
 
 __all__ = ["CheckpointError", "read", "write"]
 
@@ -16,16 +17,8 @@ class CheckpointError(ValueError):
 
 def write(path: Path, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
     """Write arrays, and a position of JSON values, to an `.npz` file."""
-    temporary = path.with_name(f".unfinished.{path.name}")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, position=np.asarray(json.dumps(position)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary:
+        np.savez(temporary, position=np.asarray(json.dumps(position)), **arrays)
 
 
 def read(path: Path, expected: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

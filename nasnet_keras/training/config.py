@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras import genotypes
-from nasnet_keras.checks import integer
+from nasnet_keras import checks, genotypes
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.network import resolve_genotype
@@ -51,9 +50,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resolved", resolve_genotype(self.genotype))
-        seed = integer(self.seed)
-        if seed is None or not 0 <= seed < 2**31:
-            raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {self.seed!r}")
+        object.__setattr__(self, "seed", checks.seed(self.seed))
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
         if self.name is not None and (not self.name.isascii() or not self.name.isidentifier()):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Dataset", "Split", "load", "names"]
+__all__ = ["Dataset", "Loaded", "Split", "load", "names", "short_name", "stacked"]
 
 _SPLITS = ("train", "validation", "test")
 
@@ -217,15 +217,15 @@ def _npz(path: Path, validation_fraction: float) -> Dataset:
     labels = splits["train"].labels
     classes = int(labels.max()) + 1 if labels.ndim == 1 and len(labels) else 0
     class_names = tuple(map(str, arrays.get("class_names", range(classes))))
-    return _assembled(Loaded(_short(path.stem), splits, class_names, str(path)), validation_fraction)
+    return _assembled(Loaded(short_name(path.stem), splits, class_names, str(path)), validation_fraction)
 
 
-def _short(text: str) -> str:
+def short_name(text: str) -> str:
     """A text as letters, digits and underscores."""
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower() or "images"
 
 
-def stacked(images: Sequence[np.ndarray], source: str, image_size: int | None) -> np.ndarray:
+def stacked(images: Sequence[np.ndarray], source: str) -> np.ndarray:
     """Images of one shape as one array.
 
     Raises:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from nasnet_keras.training.datasets import Loaded, Split, _short, stacked
+from nasnet_keras.training.datasets import Loaded, Split, short_name, stacked
 
 __all__ = ["load", "read_image"]
 
@@ -41,9 +41,9 @@ def load(folder: Path, image_size: int | None = None) -> Loaded:
     splits = {}
     for name, by_class in files.items():
         labelled = [(path, class_names.index(label)) for label, paths in by_class.items() for path in paths]
-        images = stacked([read_image(path, image_size) for path, _ in labelled], str(folder), image_size)
+        images = stacked([read_image(path, image_size) for path, _ in labelled], str(folder))
         splits[name] = Split(images, np.asarray([label for _, label in labelled], np.int32))
-    return Loaded(_short(folder.resolve().name), splits, class_names, str(folder))
+    return Loaded(short_name(folder.resolve().name), splits, class_names, str(folder))
 
 
 def read_image(path: Path, image_size: int | None = None) -> np.ndarray:

@@ -1,9 +1,7 @@
 """Train one genotype: from a data set and a recipe to a card and its weights, through any number of kills."""
 
-import dataclasses
 import json
 import math
-import shlex
 import signal
 import sys
 import threading
@@ -18,27 +16,21 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from nasnet_keras import card as cards
 from nasnet_keras.card import Card
-from nasnet_keras.cost import genotype_cost
-from nasnet_keras.environment import hardware
 from nasnet_keras.files import write_text
 from nasnet_keras.network import NASNetFromGenotype
 from nasnet_keras.training import checkpoint
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.training.errors import DivergedError
+from nasnet_keras.training.evaluation import accuracy
+from nasnet_keras.training.result import save
 from nasnet_keras.training.step import Objective, State, Stepper
-from nasnet_keras.weights import load_weights
 from nasnet_keras.workdir import Workdir
 
-__all__ = ["DivergedError", "Stopped", "TrainingResult", "train"]
+__all__ = ["Stopped", "TrainingResult", "train"]
 
 _CHECKPOINT = "checkpoint.npz"
-_REFERENCES = 4
-
-
-class DivergedError(ValueError):
-    """A loss is not finite any more."""
 
 
 class Stopped(Exception):  # noqa: N818 – it is no error
@@ -58,7 +50,7 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
     """Train a network and write its card and weights.
 
     A run that was stopped at any moment goes on from its last checkpoint when it is started again. The folder holds
-    `training.json` (what is trained), `checkpoint.npz`, `history.json`, `tensorboard/` (on TensorFlow) and, in the
+    `training.json` (what is trained), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the
     end, `NAME.json` and `NAME.weights.h5`.
 
     Raises:
@@ -88,7 +80,9 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         run = _Run(config, dataset, folder.path)
         with _signals(run):
             run.train()
-        return run.finish(name)
+        saved = save(config, dataset, run.stepper, run.state, run.seconds, folder.path)
+        (folder.path / _CHECKPOINT).unlink(missing_ok=True)
+        return TrainingResult(saved, card, run.history)
     finally:
         folder.close()
 
@@ -124,6 +118,7 @@ class _Run:
         self.steps_per_epoch = len(dataset.train) // self.batch
         self.total = recipe.epochs * self.steps_per_epoch
         self._pending: list[Any] = []
+        self._epoch = -1  # whose order of images is in _order
         if (path / _CHECKPOINT).exists():
             self._restore()
 
@@ -158,66 +153,11 @@ class _Run:
                     raise Stopped
         self._write()
 
-    def finish(self, name: str) -> TrainingResult:
-        """Write weights and card, judged on the test images as they were saved."""
-        config, dataset = self.config, self.dataset
-        self.stepper.assign(self.state)
-        network = config.network(dataset)
-        model = NASNetFromGenotype(config.resolved, dataset.image_shape, **network)
-        trained = {variable.path: variable for variable in self.stepper.model.weights}
-        for variable in model.weights:
-            variable.assign(trained[variable.path])
-        path = self.path / f"{name}.weights.h5"
-        temporary = self.path / f".unfinished.{name}.weights.h5"
-        model.save_weights(temporary)
-        temporary.replace(path)
-        load_weights(model, path)
-        saved = Stepper(model, Objective())
-        weights = saved.initial()
-        metrics: dict[str, Any] = {"runs": 1}
-        for key in ("validation", "test"):
-            if split := getattr(dataset, key):
-                metrics |= {f"{key}_accuracy": _accuracy(saved, weights, split), f"{key}_images": len(split)}
-        images = dataset.test.images[:_REFERENCES]
-        outputs = saved.logits(weights, _padded(images, _REFERENCES))[: len(images)]
-        cost = genotype_cost(config.resolved, dataset.image_shape, **network)
-        del network["classes"]
-        card = Card(
-            name=name,
-            genotype=config.resolved,
-            network=network,
-            input_shape=dataset.image_shape,
-            input_range=(0.0, 255.0),
-            preprocessing={"scale": 1 / 127.5, "offset": -1.0},
-            class_names=dataset.class_names,
-            dataset={
-                "name": dataset.name,
-                "source": dataset.source,
-                "images": {key: len(getattr(dataset, key)) for key in ("train", "validation", "test")},
-            },
-            training={
-                "recipe": config.recipe.to_json(),
-                "seed": config.seed,
-                "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-                "hardware": hardware(),
-                "hours": round(self.seconds / 3600, 3),
-                "epochs": config.recipe.epochs,
-                "backend": f"{keras.backend.backend()}, Keras {keras.version()}",
-            },
-            metrics=metrics,
-            cost=dataclasses.asdict(cost),
-            licence=config.licence,
-            weights=cards.WeightsFile.of(path),
-            reference=cards.encoded(images, outputs),
-        )
-        written = card.write(self.path)
-        (self.path / _CHECKPOINT).unlink(missing_ok=True)
-        return TrainingResult(card, written, self.history)
-
     def _one_step(self) -> None:
         recipe, step = self.config.recipe, self.step
         epoch, position = divmod(step, self.steps_per_epoch)
-        if position == 0 or not hasattr(self, "_order"):
+        if epoch != self._epoch:
+            self._epoch = epoch
             self._order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.dataset.train))
         batch = self.dataset.train.take(self._order[position * self.batch : (position + 1) * self.batch])
         generator = np.random.default_rng([self.config.seed, epoch, position])
@@ -266,7 +206,7 @@ class _Run:
             "seconds": round(self.seconds, 1),
         }
         if self.dataset.validation:
-            entry["validation_accuracy"] = _accuracy(self.stepper, self.state, self.dataset.validation)
+            entry["validation_accuracy"] = accuracy(self.stepper, self.state, self.dataset.validation)
         self.history.append(entry)
         self.epoch_sums = np.zeros(3)
         write_text(self.path / "history.json", json.dumps(self.history, indent=1) + "\n")
@@ -288,22 +228,6 @@ class _Run:
         self.state = {name: keras.ops.convert_to_tensor(value) for name, value in arrays.items()}
         self.step, self.seconds, self.history = position["step"], position["seconds"], position["history"]
         self.epoch_sums = np.asarray(position["epoch_sums"])
-
-
-def _accuracy(stepper: Stepper, state: State, split: Split, batch_size: int = 256) -> float:
-    """The share of a split's images that the averaged weights get right."""
-    batch_size = min(batch_size, len(split))
-    right = 0
-    for start in range(0, len(split), batch_size):
-        part = split.take(slice(start, start + batch_size))
-        logits = stepper.logits(state, _padded(part.images, batch_size))[: len(part)]
-        right += int(np.sum(np.argmax(logits, -1) == part.labels))
-    return right / len(split)
-
-
-def _padded(images: np.ndarray, count: int) -> np.ndarray:
-    """`count` images, so that all batches have one shape and are compiled once."""
-    return np.concatenate([images, np.zeros((count - len(images), *images.shape[1:]), images.dtype)])
 
 
 def _size(image_shape: tuple[int, int, int], share: float) -> tuple[int, int] | None:

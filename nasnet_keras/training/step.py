@@ -14,7 +14,12 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["Objective", "Stepper"]
+from nasnet_keras.drop_path import TrainingProgress
+
+__all__ = ["PREPROCESSING", "Objective", "Stepper", "scaled"]
+
+PREPROCESSING = {"scale": 1 / 127.5, "offset": -1.0}
+"""What `scaled` does, for cards."""
 
 State = dict[str, Any]
 
@@ -42,8 +47,8 @@ class Stepper:
     """Trains and judges one model.
 
     Args:
-        model: functional, from raw images `(batch, height, width, channels)` uint8 scaled by `scale`; its outputs are
-            logits, or `{"logits": …, "auxiliary": …}`.
+        model: functional, from raw images `(batch, height, width, channels)` uint8, as `scaled` gives them; its
+            outputs are logits, or `{"logits": …, "auxiliary": …}`.
         objective: what to minimise.
 
     A state is a dict of arrays: `parameters`, `velocity`, `statistics`, the averages of parameters and statistics,
@@ -58,8 +63,10 @@ class Stepper:
         self._statistics = model.non_trainable_weights
         ours = {id(v) for v in self._statistics}
         self._generators = [v for v in model.non_trainable_variables if id(v) not in ours]
+        layers = [layer for layer in model.layers if isinstance(layer, TrainingProgress)]
+        self._progress = {id(layer.progress.state) for layer in layers}
         self._decayed = _flat([np.full(v.shape, float(len(v.shape) > 1), np.float32) for v in self._trainable])
-        self._step = _compiled(self._update)
+        self._step = _compiled(self._update, static=("size",))
         self._predict = _compiled(self._logits)
 
     def initial(self) -> State:
@@ -123,19 +130,14 @@ class Stepper:
         if size is not None:
             images = ops.image.resize(images, size, antialias=True, data_format="channels_last")
         learning_rate, progress, average_decay = (settings[i] for i in range(3))
-        generators = [state[f"generator_{i}"] for i in range(len(self._generators))]
-        for index, variable in enumerate(self._generators):
-            if variable.path.endswith("progress"):
-                generators[index] = progress
+        generators = [
+            progress if id(v) in self._progress else state[f"generator_{i}"] for i, v in enumerate(self._generators)
+        ]
+        others = self._non_trainable(state["statistics"], generators)
 
         def loss(parameters):
-            values = [*_parts(state["statistics"], self._statistics), *generators]
-            outputs, updated = self.model.stateless_call(
-                _parts(parameters, self._trainable),
-                self._ordered(values),
-                images,
-                training=True,
-            )
+            weights = _parts(parameters, self._trainable)
+            outputs, updated = self.model.stateless_call(weights, others, images, training=True)
             if not isinstance(outputs, dict):
                 outputs = {"logits": outputs}
             entropy = {name: self._entropy(logits, labels) for name, logits in outputs.items()}
@@ -159,8 +161,11 @@ class Stepper:
         right = ops.mean(ops.cast(ops.equal(ops.argmax(logits, -1), ops.cast(labels, "int64")), "float32"))
         return new, ops.stack([entropy, right])
 
-    def _ordered(self, values: list[Any]) -> list[Any]:
-        by_id = {id(v): value for v, value in zip([*self._statistics, *self._generators], values, strict=True)}
+    def _non_trainable(self, statistics: Any, generators: list[Any]) -> list[Any]:
+        """Values of all variables that are not trained, in the model's order."""
+        variables = [*self._statistics, *self._generators]
+        values = [*_parts(statistics, self._statistics), *generators]
+        by_id = {id(v): value for v, value in zip(variables, values, strict=True)}
         return [by_id[id(v)] for v in self.model.non_trainable_variables]
 
     def _entropy(self, logits: Any, labels: Any) -> Any:
@@ -181,10 +186,9 @@ class Stepper:
         return parameters + objective.momentum * velocity - learning_rate * gradient, velocity
 
     def _logits(self, weights: State, images: Any) -> Any:
-        values = [*_parts(weights["statistics"], self._statistics), *(v.value for v in self._generators)]
-        outputs, _ = self.model.stateless_call(
-            _parts(weights["parameters"], self._trainable), self._ordered(values), scaled(images), training=False
-        )
+        others = self._non_trainable(weights["statistics"], [v.value for v in self._generators])
+        parameters = _parts(weights["parameters"], self._trainable)
+        outputs, _ = self.model.stateless_call(parameters, others, scaled(images), training=False)
         return outputs["logits"] if isinstance(outputs, dict) else outputs
 
 
@@ -226,9 +230,10 @@ def _gradient(loss: Callable[[Any], tuple[Any, Any]], parameters: Any) -> tuple[
         return other, gradient
     import torch
 
-    parameters = parameters.detach().requires_grad_()
-    total, other = loss(parameters)
-    (gradient,) = torch.autograd.grad(total, parameters)
+    with torch.enable_grad():
+        parameters = parameters.detach().requires_grad_()
+        total, other = loss(parameters)
+        (gradient,) = torch.autograd.grad(total, parameters)
     return _detached(other), gradient
 
 
@@ -238,7 +243,8 @@ def _detached(value: Any) -> Any:
     return value.detach()
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def _compiled(function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """`function`, compiled once for each value of its arguments that `static` names; gradients are its own affair."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -248,7 +254,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     if backend == "jax":
         import jax
 
-        return jax.jit(function, static_argnames=("size",) if function.__name__ == "_update" else ())
+        return jax.jit(function, static_argnames=static)
     import torch
 
-    return torch.no_grad()(function) if function.__name__ == "_logits" else function
+    return torch.no_grad()(function)

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
-from nasnet_keras.training.datasets import Loaded, Split, _short, stacked
+from nasnet_keras.training.datasets import Loaded, Split, short_name, stacked
 
 __all__ = ["load"]
 
@@ -56,14 +57,14 @@ def load(name: str, data_dir: str | Path | None, image_size: int | None = None) 
         data = builder.as_dataset(split=key, as_supervised=True)
         if image_size is not None and image.shape[:2] != (image_size, image_size):
             data = data.map(lambda x, y: (_resized(tf, x, image_size), y), num_parallel_calls=tf.data.AUTOTUNE)
-        splits[key] = _read(data.prefetch(tf.data.AUTOTUNE), known[key].num_examples, f"{name} ({key})", image_size)
+        splits[key] = _read(data.prefetch(tf.data.AUTOTUNE), known[key].num_examples, f"{name} ({key})")
     if "test" not in splits and "validation" in splits:
         splits["test"] = splits.pop("validation")
     source = f"{builder.info.full_name} of TensorFlow Datasets, stored as {image.encoding_format or 'png'}"
-    return Loaded(_short(builder.info.name), splits, tuple(label.names), source)
+    return Loaded(short_name(builder.info.name), splits, tuple(label.names), source)
 
 
-def _read(data: Any, count: int, source: str, image_size: int | None) -> Split:
+def _read(data: Any, count: int, source: str) -> Split:
     labels = np.empty(count, np.int32)
     if None not in data.element_spec[0].shape:
         images = np.empty((count, *data.element_spec[0].shape), np.uint8)
@@ -74,7 +75,7 @@ def _read(data: Any, count: int, source: str, image_size: int | None) -> Split:
     for index, (image, label) in enumerate(data.as_numpy_iterator()):
         unequal.append(image)
         labels[index] = label
-    return Split(stacked(unequal, source, image_size), labels)
+    return Split(stacked(unequal, source), labels)
 
 
 def _resized(tf: Any, image: Any, image_size: int) -> Any:
@@ -88,8 +89,6 @@ def _resized(tf: Any, image: Any, image_size: int) -> Any:
 def _check_memory(name: str, shape: tuple[int | None, ...], image_size: int | None, count: int) -> None:
     height, width = (image_size or side or 0 for side in shape[:2])
     needed = count * height * width * (shape[2] or 3)
-    import psutil
-
     free = psutil.virtual_memory().available
     if needed > 0.8 * free:
         raise ValueError(

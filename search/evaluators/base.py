@@ -4,11 +4,9 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from nasnet_keras.training.errors import DivergedError
+
 __all__ = ["DivergedError", "Evaluator"]
-
-
-class DivergedError(ArithmeticError):
-    """The loss of a child stopped being a finite number."""
 
 
 class Evaluator(ABC):

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from nasnet_keras.files import replacing
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.network import NASNetFromGenotype
 from nasnet_keras.search.backend import require_tensorflow
@@ -18,6 +19,7 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import DivergedError, Evaluator
 from nasnet_keras.training import datasets
 from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.step import scaled
 
 __all__ = ["ChildEvaluator", "TrainingPlan", "accuracy", "train"]
 
@@ -59,9 +61,8 @@ class ChildEvaluator(Evaluator):
                 progress.update()
 
             trained, _ = train(genotype, self._dataset, self._plan(epochs, self._config.seed), on_epoch=show)
-        temporary = path / f".unfinished.{_MODEL}"
-        trained.save(temporary)
-        temporary.replace(path / _MODEL)
+        with replacing(path / _MODEL) as temporary:
+            trained.save(temporary)
         model = keras.models.load_model(path / _MODEL)
         return {
             "model": _MODEL,
@@ -170,7 +171,7 @@ def accuracy(model: keras.Model, split: Split, batch_size: int = 256) -> float:
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, *split.images.shape[1:]), tf.uint8)])
     def predict(images):
-        return tf.argmax(model(_scaled(images), training=False), axis=-1)
+        return tf.argmax(model(scaled(images), training=False), axis=-1)
 
     right = 0
     for start in range(0, len(split), batch_size):
@@ -188,7 +189,7 @@ def _compiled_step(
 
     def replica_step(images, labels):
         with tf.GradientTape() as tape:
-            logits = model(_scaled(images), training=True)
+            logits = model(scaled(images), training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             # Keras optimizers sum gradients over replicas: every term is its share of the global batch's.
             loss = tf.reduce_sum(losses) / batch_size
@@ -215,8 +216,3 @@ def _shares(split: Split, indices: np.ndarray, strategy: tf.distribute.Strategy)
         )
 
     return distribute(split.images), distribute(split.labels)
-
-
-def _scaled(images: Any) -> Any:
-    """uint8 from 0 to 255 → float32 from -1 to 1."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
