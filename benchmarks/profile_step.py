@@ -2,8 +2,8 @@
 
     python benchmarks/profile_step.py
 
-Our side of `benchmarks/training.py`, and how long its start takes, alone and after an equal network. Kernels run side by side on several cores, so that the times add up to more than
-the step takes.
+Our side of `benchmarks/training.py`, and how long its start takes, alone and after an equal network. Kernels run side
+by side on several cores, so that the times add up to more than the step takes.
 """
 
 import collections
