@@ -525,6 +525,22 @@ def test_a_changed_configuration_is_refused_and_shown(tmp_path, few):
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
+def test_another_name_is_another_configuration(tmp_path, few):
+    first = train(TrainingConfig(tmp_path, recipe=RECIPE, **TINY), few)
+    files = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    other = TrainingConfig(tmp_path, recipe=RECIPE, name="mine", **TINY)
+    with pytest.raises(WorkdirError, match="name was 'nasnet_a_digits' and is now 'mine'"):
+        train(other, few)
+    same = train(TrainingConfig(tmp_path, recipe=RECIPE, name="nasnet_a_digits", **TINY), few)
+    assert same.card == first.card, "the name it would have had anyway"
+    description = tmp_path / "training.json"
+    plain = json.loads(description.read_text())
+    del plain["config"]["name"]  # as folders of before have none
+    description.write_text(json.dumps(plain))
+    assert train(TrainingConfig(tmp_path, recipe=RECIPE, **TINY), few).card == first.card
+    assert files.keys() == {path for path in tmp_path.iterdir() if path.is_file()}
+
+
 def test_damaged_checkpoints(tmp_path):
     path = tmp_path / "checkpoint.npz"
     arrays = {"parameters": np.arange(5, dtype=np.float32)}

@@ -80,6 +80,7 @@ class TrainingConfig:
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
         """What may not change between sittings, as JSON values."""
         return {
+            "name": self.model_name(dataset),
             "genotype": self.resolved.fingerprint,
             "dataset": self.dataset,
             "images": {"train": len(dataset.train), "validation": len(dataset.validation)},

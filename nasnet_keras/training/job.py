@@ -70,7 +70,8 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         'nasnet_a_digits'
     """
     config.check(dataset)  # before a folder is made
-    folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, config.to_json(dataset))
+    this = config.to_json(dataset)
+    folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, assumed={"name": this["name"]})
     try:
         name = config.model_name(dataset)
         card = folder.path / f"{name}.json"
