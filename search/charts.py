@@ -20,7 +20,7 @@ CHART_STYLE = """
 .chart path{fill:none;stroke-width:2.2;stroke-linejoin:round}
 .chart .band{stroke:none}
 .chart .cross{stroke-width:1.8}
-@media (max-width:640px){.chart text{font-size:24px}}
+@media (max-width:640px){.chart text{font-size:22px}.chart .sideways{display:none}}
 """
 
 
@@ -141,8 +141,8 @@ def _axes(frame: _Frame, x_label: str, y_label: str, lane: bool) -> Iterable[str
         yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom:g}" y2="{bottom + 5:g}"/>'
         yield f'<text x="{x:.1f}" y="{bottom + 25:g}" text-anchor="middle">{value:,.0f}</text>'
     yield f'<text x="{(_LEFT + right) / 2:g}" y="{_HEIGHT - 9:g}" text-anchor="middle">{escape(x_label)}</text>'
-    middle = (_TOP + frame.floor) / 2
-    yield (f'<text transform="translate(18 {middle:g}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>')
+    place = f"translate(18 {(_TOP + frame.floor) / 2:g}) rotate(-90)"
+    yield f'<text class="sideways" transform="{place}" text-anchor="middle">{escape(y_label)}</text>'
 
 
 def _dots(frame: _Frame, layer: Dots) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 import base64
 import math
+from html import escape
 
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.plotting import genotype_svg
@@ -13,7 +14,7 @@ from nasnet_keras.search.trial import Trial, fingerprint
 __all__ = ["best_cells", "operations"]
 
 _DRAWN = 3
-_BAR_EM = 7.0
+_BAR_EM = 5.5
 
 
 def best_cells(facts: Facts) -> str:
@@ -43,7 +44,7 @@ def operations(facts: Facts) -> str:
             for operation in names
         ]
         headers = ("Operation", *(f"{name} ({len(trials):,})" for name, trials in groups.items()))
-        tables.append(table(f"Share of each operation among the edges of the {cell}", headers, rows))
+        tables.append(table(f"Share of each operation among the edges of the {cell}", headers, rows, kind="even"))
     if not tables:
         return ""
     words = (
@@ -69,9 +70,9 @@ def _groups(facts: Facts) -> dict[str, list[Trial]]:
 
 
 def _bar(group: str, share: float, highest: float) -> str:
-    width = _BAR_EM * share / highest
     kind = "bar from-random" if group == "Random" else "bar"
-    return f'<span class="{kind}" style="width:{width:.2f}em"></span>{100 * share:.1f} %'
+    bar = f'<span class="{kind}" style="width:{_BAR_EM * share / highest:.2f}em"></span>' if share else ""
+    return f"{bar}{100 * share:.1f} %"
 
 
 def _cell(place: int, trial: Trial) -> str:
@@ -85,7 +86,7 @@ def _cell(place: int, trial: Trial) -> str:
         return f'<div class="cell">{heading}\n<pre class="wrap">{text(trial.genotype)}</pre></div>'
     # An image of its own, since the picture's style would otherwise hold for the whole page.
     picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()
-    words = text(trial.genotype.describe())
+    words = escape(trial.genotype.describe())
     return (
         f'<div class="cell">{heading}\n<div class="picture" tabindex="0" role="group" aria-label="Cells of trial '
         f'{trial.trial}"><img alt="The cells of trial {trial.trial}; they follow in words" '

@@ -9,6 +9,8 @@ from nasnet_keras.search.pages.markup import code, duration, figure, integer, nu
 
 __all__ = ["finalists"]
 
+_STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # 97.5 % quantiles, by degrees of freedom
+
 
 def finalists(facts: Facts) -> str:
     """The table of finalists, and in a sentence by how much those of the search are better."""
@@ -67,12 +69,20 @@ def _verdict(found: list[dict[str, Any]]) -> str:
     )
     if len(ours) < 2 or len(theirs) < 2:
         return f"{said} With so few finalists, this difference may be chance."
-    error = math.sqrt(variance(ours) / len(ours) + variance(theirs) / len(theirs))
-    beyond = "more" if abs(gain) > 2 * error else "less"
+    spread = _interval(ours, theirs)
+    chance = "chance alone would hardly give as much" if abs(gain) > spread else "which chance alone may well give"
     return (
-        f"{said} The standard error of this difference is {error:.2f} points, so it is {beyond} than chance easily "
-        f"gives; with {len(ours)} and {len(theirs)} finalists both figures are rough."
+        f"{said} With {len(ours)} against {len(theirs)} finalists this is known to about ±{spread:.2f} points (95 %, "
+        f"by Student's t): {chance}."
     )
+
+
+def _interval(first: list[float], second: list[float]) -> float:
+    """Half of the 95 % interval of a difference of means, both of one variance."""
+    freedom = len(first) + len(second) - 2
+    pooled = ((len(first) - 1) * variance(first) + (len(second) - 1) * variance(second)) / freedom
+    quantile = _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else 2.2
+    return quantile * math.sqrt(pooled * (1 / len(first) + 1 / len(second)))
 
 
 def _many(count: int, kind: str) -> str:

@@ -27,11 +27,9 @@ def listing(facts: Facts) -> str:
     marked = {place for place, trial in enumerate(shown) if best is not None and trial.trial == best.trial}
     numeric = [place for place, (name, _) in enumerate(columns) if name not in ("Status", "Fingerprint", "Error")]
     rows = [[cell(trial) for _, cell in columns] for trial in shown]
-    body = table(words, [name for name, _ in columns], rows, numeric, marked)
+    body = table("Trials by number; the best one stands out", [name for name, _ in columns], rows, numeric, marked)
     opened = " open" if len(shown) <= _OPEN else ""
-    return section(
-        "trials", "Trials", f"<details{opened}><summary>{words}, {len(shown):,} rows</summary>\n{body}</details>"
-    )
+    return section("trials", "Trials", f"<details{opened}><summary>{words}</summary>\n{body}</details>")
 
 
 def _columns(trials: list[Trial]) -> list[tuple[str, object]]:

@@ -82,7 +82,12 @@ def duration(seconds: Any) -> str:
 
 
 def table(
-    caption: str, headers: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = (), marked: Any = ()
+    caption: str,
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numeric: Iterable[int] = (),
+    marked: Any = (),
+    kind: str = "",
 ) -> str:
     """A table of ready HTML cells; the first cell of a row is its heading.
 
@@ -91,6 +96,7 @@ def table(
         rows: HTML.
         numeric: columns that are set flush right.
         marked: numbers of rows that stand out.
+        kind: `"even"` for columns of one width.
     """
     right = set(numeric)
 
@@ -105,7 +111,7 @@ def table(
         opened = '<tr class="marked">' if index in marked else "<tr>"
         body.append(f"{opened}{''.join(cells)}</tr>")
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}"><table>'
+        f'<div class="{f"scroll {kind}".strip()}" tabindex="0" role="region" aria-label="{text(caption)}"><table>'
         f"<caption>{text(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n"
         + "\n".join(body)
         + "\n</tbody></table></div>"
@@ -128,6 +134,6 @@ def page(title: str, body: str) -> str:
         '<meta name="color-scheme" content="light dark"/>\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\"/>\n"
-        f"<title>{text(title)}</title>\n<style>{STYLE}{CHART_STYLE}</style>\n</head>\n"
+        f"<title>{text(title)}</title>\n<style>{CHART_STYLE}{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )

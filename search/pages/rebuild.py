@@ -74,25 +74,26 @@ def _snippet(facts: Facts) -> str:
     arguments = [f"input_shape={shape}"]
     arguments += [f"{key}={config[key]}" for key in ("num_repeats", "filters") if isinstance(config.get(key), int)]
     arguments += [f"classes={len(card.class_names)}"] if card else []
+    arguments = "".join(f"    {argument},\n" for argument in ("genotype", *arguments))
     lines = [
         "from pathlib import Path",
         "",
         "import nasnet_keras as nk",
         "",
-        f"folder = Path({str(facts.study.path)!r})",
+        f"folder = Path({json.dumps(str(facts.study.path))})",
         'genotype = nk.Genotype.from_json(folder / "best_genotype.json")',
-        f"model = nk.NASNetFromGenotype(genotype, {', '.join(arguments)})  # untrained, any size",
+        f"model = nk.NASNetFromGenotype(\n{arguments})  # untrained",
     ]
     if name:
         lines += [
             "",
             "from nasnet_keras.card import Card  # the trained one",
             "",
-            f"card = Card.read(folder / {name!r})",
+            f"card = Card.read(folder / {json.dumps(name)})",
             "trained = card.build(weights=folder / card.weights.file)",
         ]
     elif isinstance(model := result.get("model"), str):
-        lines += ["", "import keras", "", f"trained = keras.models.load_model(folder / {model!r})"]
+        lines += ["", "import keras", "", f"trained = keras.models.load_model(folder / {json.dumps(model)})"]
     return "\n".join(lines)
 
 

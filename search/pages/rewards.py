@@ -56,6 +56,11 @@ def _figure(facts: Facts) -> str:
     names += ["failed"] * (len(successful) < len(facts.trials))
     key = "".join(f'<li><svg viewBox="0 0 26 12">{_KEYS[name][1]}</svg>{_KEYS[name][0]}</li>' for name in names)
     notes = [f"The running mean is over {window} successful children."]
+    if len(facts.random) > 1:
+        notes.append(
+            f"The band ends after the {len(facts.random):,} random children there are; it narrows there because ever "
+            f"fewer ways to draw are left, not because chance does."
+        )
     if below := sum(reward < low for reward in facts.rewards):
         notes.append(f"Triangles at the lower border: {below:,} children whose reward is below it.")
     if len(facts.trials) > _DOTS:
@@ -147,28 +152,30 @@ def _verdict(proposed: list[float], last: list[float], drawn: list[float]) -> st
 
 def _equal_budget(facts: Facts) -> str:
     """The best of the search and of random search, after equally many children."""
-    drawn = facts.random_rewards
-    early = facts.rewards[: len(drawn)]
-    count = len(early)
-    expected = expected_best(drawn, [count])
-    mean, low, high = (float(values[0]) for values in (expected.mean, expected.low, expected.high))
-    best = max(early)
-    if best > high:
-        said = "more than nine tenths of the draws give"
-    elif best < low:
-        said = "less than nine tenths of the draws give"
-    else:
-        said = "within what the draws give"
-    spread = f", {figure(low)} to {figure(high)} in the middle eight tenths of the draws" if low < high else ""
-    beyond = ""
-    if len(facts.rewards) > count:
-        beyond = (
-            f" What random search would find with all {len(facts.rewards):,} children is not known: only "
-            f"{len(drawn):,} were drawn, and nothing is extrapolated."
+    proposed, drawn = facts.rewards, facts.random_rewards
+    count = min(len(proposed), len(drawn))
+    words = [f"After equally many successful children: {_after(count, proposed, drawn)}"]
+    if count // 2 > 1:
+        words.append(f"; {_after(count // 2, proposed, drawn)}")
+    words.append(".")
+    if len(proposed) > len(drawn):
+        words.append(
+            f" What random search would have found with {len(proposed):,} children is not known: only {len(drawn):,} "
+            f"were drawn, and nothing is extrapolated."
         )
+    return "".join(words)
+
+
+def _after(count: int, proposed: list[float], drawn: list[float]) -> str:
+    ours = figure(max(proposed[:count]))
+    if count == len(drawn):  # there is one way only to draw all of them
+        theirs = figure(max(drawn))
+        return f"the best of the search's first {count:,} has {ours}, the best of all {count:,} random ones {theirs}"
+    expected = expected_best(drawn, [count])
+    low, high = figure(expected.low[0]), figure(expected.high[0])
     return (
-        f"At equal budget, the best of the search's first {count:,} successful children has {figure(best)}; the best "
-        f"of {count:,} random ones is expected at {figure(mean)}{spread}. That is {said}.{beyond}"
+        f"the best of its first {count:,} has {ours}, and of {count:,} random ones {figure(expected.mean[0])} is "
+        f"expected ({low} to {high} in the middle eight tenths of the draws)"
     )
 
 

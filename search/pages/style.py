@@ -23,11 +23,12 @@ code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mon
 pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.9rem 1.1rem;overflow-x:auto;
 line-height:1.5}
 pre.wrap{white-space:pre-wrap;overflow-wrap:anywhere}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:1.4rem 0;padding:0}
-.tiles div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.75rem 1rem}
-.tiles dt{color:var(--quiet);font-size:.85rem}
-.tiles dd{margin:0;font-size:1.45rem;font-weight:600;line-height:1.3;font-variant-numeric:tabular-nums}
-.tiles dd small{display:block;font-size:.8rem;font-weight:400;color:var(--quiet);line-height:1.35}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px;margin:1.4rem 0;padding:0}
+.tiles div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.7rem .8rem}
+.tiles dt{color:var(--quiet);font-size:.82rem}
+.tiles dd{margin:0;font-size:1.3rem;font-weight:600;white-space:nowrap;line-height:1.3;
+font-variant-numeric:tabular-nums}
+.tiles dd small{display:block;white-space:normal;font-size:.8rem;font-weight:400;color:var(--quiet);line-height:1.35}
 figure{margin:1rem 0;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 14px 10px}
 figcaption{font-size:.88rem;color:var(--quiet)}
 .key{display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;list-style:none;margin:0 0 .5rem;padding:0;font-size:.88rem}
@@ -48,13 +49,15 @@ overflow-wrap:anywhere}
 thead th{color:var(--quiet);font-weight:600;font-size:.82rem;border-bottom-width:2px;white-space:nowrap;
 vertical-align:bottom}
 tbody th{font-weight:500;white-space:nowrap}
+td code,th code{white-space:nowrap}
 .number{text-align:right;white-space:nowrap}
 .marked{background:var(--mark)}
 .status{color:var(--bad);font-weight:600;white-space:nowrap}
 td .bar{display:inline-block;height:.6em;border-radius:2px;background:var(--accent);margin-right:.5em;min-width:1px;
 vertical-align:baseline}
 td .bar.from-random{background:var(--random)}
-td.share{white-space:nowrap}
+.even table{table-layout:fixed;min-width:760px}
+.even td{white-space:nowrap}
 .cell{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1rem;margin:1rem 0;
 break-inside:avoid}
 .cell .picture{overflow-x:auto;background:#fff;border-radius:6px;text-align:center}

@@ -72,7 +72,7 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
         ("Best reward", figure(best.reward) if best else "–", f"trial {best.trial}" if best else "no success yet"),
         ("Trials", integer(len(trials)), planned),
         ("Failed", integer(failed), f"{100 * failed / len(trials):.1f} % of the trials" if trials else "no child yet"),
-        ("Time of the children", duration(seconds), each),
+        ("Children's time", duration(seconds), each),
     ]
     per_update = facts.config.get("children_per_update")
     if facts.algorithm in _POLICIES and isinstance(per_update, int) and per_update > 0:
@@ -107,7 +107,7 @@ def _training(config: dict[str, Any]) -> str:
     recipe = config.get("recipe")
     values = {**config, **recipe} if isinstance(recipe, dict) else config
     size = [
-        f"{sign} = {integer(values[name])}"
+        f"{sign}&nbsp;=&nbsp;{integer(values[name])}"
         for sign, name in (("N", "num_repeats"), ("F", "filters"))
         if number(values.get(name)) is not None
     ]
