@@ -1,0 +1,104 @@
+"""How to build the best model again, and how to go on with the search."""
+
+import dataclasses
+import json
+import shlex
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras.card import Card, CardError
+from nasnet_keras.genotype import Genotype
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.pages.facts import Facts
+from nasnet_keras.search.pages.markup import section, text
+
+__all__ = ["command", "rebuild"]
+
+
+def rebuild(facts: Facts) -> str:
+    """Python for the best model, the command that goes on, and the versions that began the study."""
+    parts = []
+    if facts.study.best is not None and isinstance(facts.study.best.genotype, Genotype):
+        parts.append(f"<h3>The best genotype as a model</h3>\n<pre><code>{escape(_snippet(facts))}</code></pre>")
+    parts.append(
+        f"<h3>Going on</h3>\n<p>The same command goes on where the search stands; <code>--trials</code> may grow.</p>\n"
+        f"<pre><code>{escape(command(facts))}</code></pre>"
+    )
+    if facts.versions:
+        versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+        parts.append(f'<p class="note">Begun with {text(versions)}.</p>')
+    return section("rebuild", "Building it again", *parts)
+
+
+def command(facts: Facts) -> str:
+    """The command line that goes on with a study: the flags that differ from their defaults."""
+    defaults = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
+    defaults = {name: _plain(value) for name, value in defaults.items() if value is not dataclasses.MISSING}
+    flags = {"workdir": str(facts.study.path), **_flat(facts.config, defaults)}
+    trials = facts.planned or len(facts.trials)
+    if trials:
+        flags["trials"] = str(trials)
+    return " \\\n    ".join(["nasnet-search", *(shlex.quote(f"--{name}={value}") for name, value in flags.items())])
+
+
+def _flat(config: dict[str, Any], defaults: dict[str, Any]) -> dict[str, str]:
+    """Settings as the values of flags; a group of settings gives a flag each."""
+    flags = {}
+    for name, value in config.items():
+        default = defaults.get(name)
+        if value is None or value == default or name in ("workdir", "trials"):
+            continue
+        if isinstance(value, dict):
+            flags |= _flat(value, default if isinstance(default, dict) else {})
+        elif isinstance(value, list):
+            if all(isinstance(item, str | int | float) for item in value):
+                flags[name] = ",".join(map(str, value))
+        else:
+            flags[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return flags
+
+
+def _plain(value: Any) -> Any:
+    """A default as `study.json` would have it."""
+    value = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+    return json.loads(json.dumps(value, default=str))
+
+
+def _snippet(facts: Facts) -> str:
+    result, config = facts.result or {}, facts.config
+    name = result.get("card")
+    name = name if isinstance(name, str) and Path(name).name == name else None
+    card = _card(facts.study.path / name) if name else None
+    shape = tuple(card.input_shape) if card else (32, 32, 3)
+    arguments = [f"input_shape={shape}"]
+    arguments += [f"{key}={config[key]}" for key in ("num_repeats", "filters") if isinstance(config.get(key), int)]
+    arguments += [f"classes={len(card.class_names)}"] if card else []
+    arguments = "".join(f"    {argument},\n" for argument in ("genotype", *arguments))
+    lines = [
+        "from pathlib import Path",
+        "",
+        "import nasnet_keras as nk",
+        "",
+        f"folder = Path({json.dumps(str(facts.study.path))})",
+        'genotype = nk.Genotype.from_json(folder / "best_genotype.json")',
+        f"model = nk.NASNetFromGenotype(\n{arguments})  # untrained",
+    ]
+    if name:
+        lines += [
+            "",
+            "from nasnet_keras.card import Card  # the trained one",
+            "",
+            f"card = Card.read(folder / {json.dumps(name)})",
+            "trained = card.build(weights=folder / card.weights.file)",
+        ]
+    elif isinstance(model := result.get("model"), str):
+        lines += ["", "import keras", "", f"trained = keras.models.load_model(folder / {json.dumps(model)})"]
+    return "\n".join(lines)
+
+
+def _card(path: Path) -> Card | None:
+    try:
+        return Card.read(path)
+    except CardError:  # the page is about the search, not about its card
+        return None
