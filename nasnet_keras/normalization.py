@@ -1,12 +1,36 @@
 """Batch normalisation as a function: TensorFlow's fused kernel where it exists, Keras operations elsewhere."""
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
 from keras import ops
 
-__all__ = ["batch_normalize"]
+__all__ = ["batch_normalize", "is_synchronized", "synchronized"]
+
+_mean_over_replicas: ContextVar[Callable[[Any], Any] | None] = ContextVar("mean_over_replicas", default=None)
+
+
+@contextmanager
+def synchronized(mean: Callable[[Any], Any]) -> Iterator[None]:
+    """Normalise by the statistics of the whole batch, not of one replica's share.
+
+    Args:
+        mean: gives the mean of a vector over the replicas, all of whose shares are of one size.
+    """
+    token = _mean_over_replicas.set(mean)
+    try:
+        yield
+    finally:
+        _mean_over_replicas.reset(token)
+
+
+def is_synchronized() -> bool:
+    """Whether this is within `synchronized`."""
+    return _mean_over_replicas.get() is not None
 
 
 def batch_normalize(
@@ -24,12 +48,21 @@ def batch_normalize(
         The result, in the type of `x`, and the mean and the variance that were used, float32. The batch's variance is
         the one that divides by the number of values, which is what Keras averages over steps.
     """
-    if keras.backend.backend() == "tensorflow":
+    if keras.backend.backend() == "tensorflow" and not is_synchronized():
         return _fused(x, gamma, beta, moving, epsilon)
     wide = ops.cast(x, "float32")
-    mean, variance = ops.moments(wide, axes=(0, 1, 2)) if moving is None else moving
+    mean, variance = _moments(wide) if moving is None else moving
     scale = gamma * ops.rsqrt(variance + epsilon)
     return ops.cast(wide * scale + (beta - mean * scale), x.dtype), (mean, variance)
+
+
+def _moments(x):
+    over_replicas = _mean_over_replicas.get()
+    if over_replicas is None:
+        return ops.moments(x, axes=(0, 1, 2))
+    sums = ops.concatenate([ops.mean(x, axis=(0, 1, 2)), ops.mean(ops.square(x), axis=(0, 1, 2))])
+    mean, square = ops.split(over_replicas(sums), 2)
+    return mean, ops.maximum(square - ops.square(mean), 0.0)
 
 
 def _fused(x, gamma, beta, moving, epsilon):

@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from nasnet_keras.normalization import is_synchronized
+
 __all__ = ["traced"]
 
 
@@ -22,10 +24,11 @@ def traced(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
         tensors, settings: its arguments.
 
     Returns:
-        What `function` returns; on other backends than TensorFlow it is just called.
+        What `function` returns; on other backends than TensorFlow it is just called, as it is where replicas wait
+        for each other within it, which TensorFlow allows in the outermost function only.
     """
     tensors = tuple(keras.ops.convert_to_tensor(tensor) for tensor in tensors)
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or is_synchronized():
         return function(*tensors, **settings)
     import tensorflow as tf
 

@@ -4,10 +4,9 @@ import fcntl
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from nasnet_keras.files import write_text
@@ -29,7 +28,7 @@ class Workdir:
         version: of the format.
         config: of the job, JSON values.
         error: the exception to raise, a subclass of `WorkdirError`.
-        assumed: what a folder is taken to be configured with where its file, written by an earlier version, is silent.
+        complete: makes the configuration that an earlier version wrote one of this version.
 
     Raises:
         WorkdirError: another process writes to it, it holds another configuration (the differences are shown) or
@@ -44,7 +43,7 @@ class Workdir:
         version: int,
         config: dict[str, Any],
         error: type[WorkdirError] = WorkdirError,
-        assumed: Mapping[str, Any] = MappingProxyType({}),
+        complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     ) -> None:
         self.path = Path(path)
         self._lock: int | None = None
@@ -58,7 +57,7 @@ class Workdir:
             try:
                 if not (self.path / file).exists():
                     write_text(self.path / file, _describe(kind, version, config))
-                found = {**assumed, **read_description(self.path, file, kind, version, error)}
+                found = complete(read_description(self.path, file, kind, version, error))
                 _check_same(self.path, found, json.loads(json.dumps(config)), error)
             except BaseException:
                 self.close()

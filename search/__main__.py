@@ -1,40 +1,63 @@
-"""Search for the cells of a NASNet: train children, keep the best genotype, train it longer and save it.
+"""Search for the cells of a NASNet: train children, train the best ones longer beside random ones, save the winner.
 
 Without flags it searches on the embedded handwritten digits and takes about five minutes on two cores. A search that
-was stopped goes on when the same command is given again.
+was stopped goes on when the same command is given again. Follow it in WORKDIR/report.html or with TensorBoard.
 """
 
 import dataclasses
+import signal
 import sys
 
 from absl import app, flags
 
 from nasnet_keras import environment
-from nasnet_keras.search import algorithms, evaluators, spaces
-from nasnet_keras.search.config import SearchConfig
-from nasnet_keras.search.study import Study, StudyError
-from nasnet_keras.training import datasets
+from nasnet_keras.search import algorithms, evaluators, executors, spaces
+from nasnet_keras.search.config import CHILD_EPOCHS, REWARDS, SearchConfig
+from nasnet_keras.search.study import StudyError
+from nasnet_keras.search.summary import summary
+from nasnet_keras.training.errors import Stopped
+from nasnet_keras.training.flags import DATASET, recipe
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
 
+
+def _integer(name: str, text: str, lower_bound: int = 1) -> flags.FlagHolder:
+    return flags.DEFINE_integer(name, _DEFAULTS[name], text, lower_bound=lower_bound)
+
+
 _FLAGS = (
     flags.DEFINE_string("workdir", "nasnet_search", "The study's folder: made where missing, continued where not."),
-    flags.DEFINE_enum("dataset", _DEFAULTS["dataset"], datasets.names(), "What the children learn."),
+    _integer("train_images", "Training images that children see, the same ones for all; by default all of them."),
+    _integer("trials", "Number of children."),
+    _integer("random_trials", "Children of random search beside, for comparison.", lower_bound=0),
     flags.DEFINE_enum("space", _DEFAULTS["space"], list(spaces.SPACES), "Where to search."),
     flags.DEFINE_list("operations", _DEFAULTS["operations"], "Operations to choose from; by default all of the space."),
-    flags.DEFINE_integer("num_blocks", _DEFAULTS["num_blocks"], "Blocks in a cell of nasnet.", lower_bound=1),
+    _integer("num_blocks", "Blocks in a cell of nasnet."),
     flags.DEFINE_enum("algorithm", _DEFAULTS["algorithm"], algorithms.names(), "What proposes the children."),
-    flags.DEFINE_integer("window", _DEFAULTS["window"], "Children proposed before results are told.", lower_bound=1),
+    _integer("children_per_update", "Between two updates of a controller (reinforce, ppo)."),
+    _integer("window", "Children that may be under way at once, whatever the machine: part of what is searched."),
     flags.DEFINE_enum("evaluator", _DEFAULTS["evaluator"], evaluators.names(), "Train children, or look them up."),
     flags.DEFINE_string("table", _DEFAULTS["table"], "The CSV file that --evaluator=tabular looks into."),
-    flags.DEFINE_integer("trials", _DEFAULTS["trials"], "Number of children.", lower_bound=1),
-    flags.DEFINE_integer("num_repeats", _DEFAULTS["num_repeats"], "Normal cells in a stack of a child.", lower_bound=1),
-    flags.DEFINE_integer("filters", _DEFAULTS["filters"], "Filters of a child's first stack.", lower_bound=1),
-    flags.DEFINE_integer("epochs", _DEFAULTS["epochs"], "Epochs a child is trained.", lower_bound=1),
-    flags.DEFINE_integer("final_epochs", _DEFAULTS["final_epochs"], "Epochs for the best genotype.", lower_bound=1),
-    flags.DEFINE_integer("batch_size", _DEFAULTS["batch_size"], "Images a step, over all devices.", lower_bound=1),
-    flags.DEFINE_float("learning_rate", _DEFAULTS["learning_rate"], "At the start of its cosine decay."),
-    flags.DEFINE_integer("seed", _DEFAULTS["seed"], "Of everything random.", lower_bound=0),
+    flags.DEFINE_enum("executor", _DEFAULTS["executor"], executors.names(), "A process for each child, or this one."),
+    _integer("workers", "Processes at once, at most --window; by default as the cores or GPUs allow."),
+    _integer("gpus_per_child", "GPUs that each child sees, where there are any."),
+    flags.DEFINE_float("child_timeout_minutes", _DEFAULTS["child_timeout_minutes"], "After which a child is given up."),
+    flags.DEFINE_float("child_memory_gib", _DEFAULTS["child_memory_gib"], "Memory at which a child is given up."),
+    _integer("num_repeats", "N: normal cells in a stack of a child."),
+    _integer("filters", "F: filters of a child's first stack."),
+    flags.DEFINE_enum("reward", _DEFAULTS["reward"], REWARDS, "Which validation accuracy is the reward."),
+    flags.DEFINE_bool("cubed_reward", _DEFAULTS["cubed_reward"], "Take its cube, as NAS does."),
+    flags.DEFINE_bool(
+        "synchronized_batch_norm",
+        _DEFAULTS["synchronized_batch_norm"],
+        "Batch normalisation over all of a child's GPUs together.",
+    ),
+    flags.DEFINE_bool("deterministic", _DEFAULTS["deterministic"], "The same bits from the same seed."),
+    _integer("finalists", "Best genotypes to train to the end, and random ones beside them."),
+    _integer("final_epochs", "How long, by the recipe of the children."),
+    _integer("final_num_repeats", "N of the finalists; by default as children."),
+    _integer("final_filters", "F of the finalists; by default as children."),
+    _integer("seed", "Of everything random.", lower_bound=0),
 )
 
 
@@ -43,34 +66,21 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     try:
-        config = SearchConfig(**{flag.name: flag.value for flag in _FLAGS})
+        values = {flag.name: flag.value for flag in (*_FLAGS, *DATASET.values())}
+        config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=CHILD_EPOCHS))
     except ValueError as error:
         sys.exit(f"nasnet-search: {error}")
     environment.prepare()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's way to say it
     from nasnet_keras.search.loop import SearchError, run  # settings come before what it imports
 
     try:
         study = run(config)
     except (SearchError, StudyError) as error:
         sys.exit(f"nasnet-search: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"\nStopped. The same command goes on from the children already in {_FLAGS[0].value}.")
-    best = study.best
-    print(f"\nBest of {len(study.trials)} children: trial {best.trial}, reward {best.reward:.4f}")
-    print(best.genotype if isinstance(best.genotype, str) else best.genotype.describe())
-    print(f"\n{_figures(study)}")
-    print(f"Genotype: {study.path / 'best_genotype.json'}\nTrials:   {study.path / 'trials.jsonl'}")
-
-
-def _figures(study: Study) -> str:
-    result = study.result
-    if "model" not in result:  # looked up
-        return f"In the table: test accuracy {result['test_accuracy_200_epochs']:.4f} after 200 epochs"
-    return (
-        f"Trained for {result['epochs']} epochs: test accuracy {result['test_accuracy']:.4f} on "
-        f"{result['test_images']} images, {result['parameters']:,} parameters\n"
-        f"Model:    {study.path / result['model']}"
-    )
+    except (KeyboardInterrupt, Stopped):
+        sys.exit(f"\nStopped. The same command goes on from the children already in {config.workdir}.")
+    print(f"\n{summary(study)}")
 
 
 def console() -> None:

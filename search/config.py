@@ -1,17 +1,38 @@
 """The configuration of a search, as a value."""
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nasnet_keras import checks
 from nasnet_keras.checks import positive_integer
-from nasnet_keras.search import algorithms, evaluators, spaces
+from nasnet_keras.search import algorithms, evaluators, executors, spaces
 from nasnet_keras.search.space import Space
-from nasnet_keras.training import datasets
+from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
 
-__all__ = ["SearchConfig"]
+__all__ = ["CHILD_EPOCHS", "OF_CHILDREN", "REWARDS", "SearchConfig", "child_recipe"]
 
-_POSITIVE = ("trials", "num_blocks", "window", "num_repeats", "filters", "epochs", "final_epochs", "batch_size")
+REWARDS = ("last", "best", "best_of_last_five")
+
+CHILD_EPOCHS = 5
+"""Of a child's training where nobody said."""
+
+_CHILDREN_PER_UPDATE = 4  # five updates within two dozen children
+_POSITIVE = ("trials", "num_blocks", "window", "num_repeats", "filters", "final_epochs")
+_POSITIVE_OR_NONE = ("children_per_update", "workers", "train_images", "image_size")
+_POSITIVE_OR_NONE += ("final_num_repeats", "final_filters")
+OF_CHILDREN = ("dataset", "image_size", "validation_fraction", "train_images", "num_repeats", "filters", "recipe")
+OF_CHILDREN += ("reward", "cubed_reward", "synchronized_batch_norm", "deterministic")
+OF_CHILDREN += ("final_epochs", "final_num_repeats", "final_filters")
+"""Fields that say nothing where no child is trained."""
+_MAY_CHANGE = ("workdir", "trials", "random_trials", "data_dir", "executor", "workers", "gpus_per_child")
+_MAY_CHANGE += ("child_timeout_minutes", "child_memory_gib")  # where a search runs, and how far
+
+
+def child_recipe(dataset: str | Path) -> Recipe:
+    """What a child is trained by where nobody said: as `nasnet-train` would, in fewer epochs."""
+    return dataclasses.replace(RECIPES[default_recipe(str(dataset))], epochs=CHILD_EPOCHS)
 
 
 @dataclass(frozen=True)
@@ -20,21 +41,36 @@ class SearchConfig:
 
     Attributes:
         workdir: the study's folder; made where it is missing, continued where it holds the same configuration.
-        dataset: name of the data set.
+        dataset, data_dir, image_size, validation_fraction: see `training.datasets.load`.
+        train_images: how many of the training images children see, the same ones for all; None for all of them. The
+            finalists see all.
         trials: number of children.
+        random_trials: children drawn uniformly and trained alike, for the comparison in the report. They are not told
+            to the algorithm. Random search needs none.
         space: name of the search space.
         operations: what its edges choose from; all that the space knows where None.
         num_blocks: blocks in each cell, in a space that has them.
         algorithm: name of the algorithm that proposes children.
+        children_per_update: told to a controller between two of its updates; None for 4 where there is a controller.
         window: children that may be under way at once: trial `n` is proposed when all trials up to `n - window` are
             told, so the order in which children finish changes nothing.
         evaluator: name of what judges a child: `child` trains it, `tabular` looks it up.
         table: the file that `tabular` looks into.
+        executor: where children are judged: `subprocess`, each in a process of its own, or `inline`, in this one.
+            None for the first where they are trained and the second where they are looked up.
+        workers: processes at once, at most `window`; None for as many as there are cores or GPUs for.
+        gpus_per_child: GPUs that each child sees, where there are any.
+        child_timeout_minutes: after which a child in a process of its own is given up.
+        child_memory_gib: resident memory at which it is given up; None for no limit.
         num_repeats, filters: N and F of a child.
-        epochs: passes over the training images that a child gets.
-        final_epochs: what the best genotype gets in the end, trained anew.
-        batch_size: images a step, over all devices.
-        learning_rate: at the start of its cosine decay to zero.
+        recipe: how a child is trained. By default as `nasnet-train` would, for five epochs.
+        reward: which validation accuracy is the reward: `last`, `best` of all epochs, or `best_of_last_five`.
+        cubed_reward: whether its cube is, as in NAS.
+        synchronized_batch_norm: whether batch normalisation sees the batches of all of a child's GPUs together.
+        deterministic: whether the same seed gives the same bits. On GPUs it costs speed.
+        finalists: how many of the best genotypes are trained to the end, and as many random ones beside them.
+        final_epochs: how long, by the same recipe.
+        final_num_repeats, final_filters: how large; as children where None.
         seed: of everything random.
 
     Raises:
@@ -42,41 +78,92 @@ class SearchConfig:
     """
 
     workdir: str | Path
-    dataset: str = "digits"
-    trials: int = 12
+    dataset: str | Path = "digits"
+    data_dir: str | Path | None = None
+    image_size: int | None = None
+    validation_fraction: float = 0.1
+    train_images: int | None = None
+    trials: int = 24
+    random_trials: int = 8
     space: str = "nasnet"
     operations: tuple[str, ...] | None = None
     num_blocks: int = 5
-    algorithm: str = "random"
-    window: int = 1
+    algorithm: str = "ppo"
+    children_per_update: int | None = None
+    window: int = 4
     evaluator: str = "child"
     table: str | Path | None = None
+    executor: str | None = None
+    workers: int | None = None
+    gpus_per_child: int = 1
+    child_timeout_minutes: float = 60.0
+    child_memory_gib: float | None = None
     num_repeats: int = 1
     filters: int = 8
-    epochs: int = 5
-    final_epochs: int = 40
-    batch_size: int = 64
-    learning_rate: float = 0.1
+    recipe: Recipe = field(default=None)  # type: ignore[assignment]  # the default depends on the data set
+    reward: str = "last"
+    cubed_reward: bool = False
+    synchronized_batch_norm: bool = False
+    deterministic: bool = True
+    finalists: int = 2
+    final_epochs: int = 20
+    final_num_repeats: int | None = None
+    final_filters: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
+        set_value = object.__setattr__
         for name in _POSITIVE:
-            object.__setattr__(self, name, positive_integer(name, getattr(self, name)))
-        object.__setattr__(self, "seed", checks.seed(self.seed))
-        if not 0.0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
-        if self.dataset not in datasets.names():
-            raise ValueError(f"dataset must be one of {', '.join(datasets.names())}, got {self.dataset!r}")
+            set_value(self, name, positive_integer(name, getattr(self, name)))
+        for name in _POSITIVE_OR_NONE:
+            if getattr(self, name) is not None:
+                set_value(self, name, positive_integer(name, getattr(self, name)))
+        for name in ("random_trials", "finalists", "gpus_per_child"):
+            number = checks.integer(getattr(self, name))
+            if number is None or number < (name != "random_trials"):
+                raise ValueError(f"{name} must be a whole number from {int(name != 'random_trials')}, got {number!r}")
+            set_value(self, name, number)
+        set_value(self, "seed", checks.seed(self.seed))
+        for name in ("dataset", "data_dir", "table"):
+            if getattr(self, name) is not None:
+                set_value(self, name, str(getattr(self, name)))
+        if self.recipe is None:
+            set_value(self, "recipe", child_recipe(self.dataset))
         if self.operations is not None:
-            object.__setattr__(self, "operations", tuple(self.operations))
-        if self.table is not None:
-            object.__setattr__(self, "table", str(self.table))
-        for name, legal in (("algorithm", algorithms.names()), ("evaluator", evaluators.names())):
-            if getattr(self, name) not in legal:
-                raise ValueError(f"{name} must be one of {', '.join(legal)}, got {getattr(self, name)!r}")
+            set_value(self, "operations", tuple(self.operations))
+        legal = {"algorithm": algorithms.names(), "evaluator": evaluators.names(), "reward": REWARDS}
+        for name, values in legal.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name} must be one of {', '.join(values)}, got {getattr(self, name)!r}")
         self.search_space()
         evaluators.check(self.evaluator, self.space, self.table)
+        if self.executor is None:
+            set_value(self, "executor", "subprocess" if self.evaluator == "child" else "inline")
+        executors.check(self)
+        in_batches = self.algorithm in algorithms.LEARN_IN_BATCHES
+        if self.children_per_update is None and in_batches:
+            set_value(self, "children_per_update", _CHILDREN_PER_UPDATE)
+        if self.children_per_update is not None and not in_batches:
+            raise ValueError(
+                f"children_per_update is for {', '.join(algorithms.LEARN_IN_BATCHES)}, which have a controller, "
+                f"not for {self.algorithm!r}"
+            )
 
     def search_space(self) -> Space:
         """The space that is searched."""
         return spaces.make(self.space, operations=self.operations, num_blocks=self.num_blocks)
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields as JSON values, for `from_json`."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**plain, "workdir": str(self.workdir), "recipe": self.recipe.to_json()}
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> "SearchConfig":
+        """The configuration that `to_json` wrote."""
+        return cls(**{**plain, "recipe": Recipe(**plain["recipe"])})
+
+    def identity(self) -> dict[str, Any]:
+        """What makes two searches the same one, as JSON values: what may not change while a study grows."""
+        without = {*_MAY_CHANGE, *(OF_CHILDREN if self.evaluator != "child" else ())}
+        return {name: value for name, value in self.to_json().items() if name not in without}

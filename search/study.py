@@ -1,17 +1,14 @@
 """A study's folder: written as the search goes, read at any time, continued after a kill.
 
 - `study.json`: configuration and versions
-- `trials.jsonl`: one line a finished trial, appended and flushed
+- `trials.jsonl`: one line a finished trial, appended and flushed; `random_trials.jsonl`: those of random search beside
 - `checkpoints/`: the algorithm's state after a number of trials
 - `best_genotype.json`: the best so far
-- `result.json`: figures of the best genotype when the search has ended; `best_model.keras` where it was trained
+- `final/`: the trainings of the finalists; `result.json`: their figures; the winner's model and card
+- `report.html`, `tensorboard/`: for people
 """
 
-import contextlib
-import dataclasses
 import json
-import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,10 @@ import numpy as np
 
 from nasnet_keras.files import write_text
 from nasnet_keras.search.checkpoints import Checkpoints
-from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.config import OF_CHILDREN, SearchConfig
 from nasnet_keras.search.trial import STATUSES, Trial, fingerprint, genotype_text
+from nasnet_keras.search.trial_log import TrialLog, read_trials
+from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.workdir import Workdir, WorkdirError, read_description
 
 __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
@@ -28,16 +27,26 @@ __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
 _FILE = "study.json"
 _FORMAT = "nasnet_keras.study"
 _VERSION = 1
-_MAY_CHANGE = ("workdir", "trials")  # a longer search goes on from a shorter one
-_ASSUMED = {  # what studies searched for before their files said so
+_TRIALS, _RANDOM_TRIALS = "trials.jsonl", "random_trials.jsonl"
+_ASSUMED = {  # what studies did before their files said so
     "space": "nasnet",
     "operations": None,
     "algorithm": "random",
+    "children_per_update": None,
     "window": 1,
     "evaluator": "child",
     "table": None,
+    "image_size": None,
+    "validation_fraction": 0.1,
+    "train_images": None,
+    "reward": "last",
+    "cubed_reward": False,
+    "synchronized_batch_norm": False,
+    "deterministic": False,
+    "finalists": 1,
+    "final_num_repeats": None,
+    "final_filters": None,
 }
-_SYNC_SECONDS = 1.0  # what a crash of the machine, not of the process, may cost
 
 
 class StudyError(WorkdirError):
@@ -50,37 +59,44 @@ class Study:
     Attributes:
         path: its folder.
         config: the configuration as `study.json` has it.
-        trials: in the order of their numbers.
+        trials: in the order of their numbers; those still under way are missing.
+        random_trials: of random search in the same space, trained alike and told to no algorithm.
         best: the trial of the highest reward, the earliest of equals; None without a successful one.
         checkpoints: of the algorithm.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any], trials: list[Trial]) -> None:
+    def __init__(
+        self, path: Path, config: dict[str, Any], trials: list[Trial], random_trials: list[Trial] | None = None
+    ) -> None:
         self.path = path
         self.config = config
-        self.trials: list[Trial] = []
         self.best: Trial | None = None
         self.checkpoints = Checkpoints(path / "checkpoints")
+        self._trials: dict[int, Trial] = {}
+        self._random_trials = {trial.trial: trial for trial in random_trials or ()}
         self._folder: Workdir | None = None
-        self._file: int | None = None
-        self._synced = 0.0
+        self._logs: dict[str, TrialLog] = {}
         for trial in trials:
             self._add(trial)
 
     @classmethod
-    def open(cls, config: SearchConfig) -> "Study":
+    def open(cls, config: SearchConfig, facts: dict[str, Any] | None = None) -> "Study":
         """Make the folder, or go on with it; this process is its only writer until `close`.
+
+        Args:
+            config: of the search.
+            facts: what else may not change, JSON values.
 
         Raises:
             StudyError: another process writes to it, it holds another configuration (the differences are shown) or
                 other files, it is damaged, or it cannot be written.
         """
-        folder = Workdir(config.workdir, _FILE, _FORMAT, _VERSION, _plain(config), StudyError, _ASSUMED)
+        identity = {**config.identity(), **(facts or {})}
+        folder = Workdir(config.workdir, _FILE, _FORMAT, _VERSION, identity, StudyError, _completed)
         path = folder.path
         try:
             study = load_study(path)
-            if (path / "trials.jsonl").exists():
-                study._file = _open_lines(path / "trials.jsonl")
+            study._logs = {name: TrialLog(path / name) for name in (_TRIALS, _RANDOM_TRIALS)}
             if study.best is not None:  # a kill may have come between the trial's line and this file
                 write_text(path / "best_genotype.json", genotype_text(study.best.genotype) + "\n")
         except OSError as error:
@@ -92,34 +108,49 @@ class Study:
         study._folder = folder
         return study
 
+    @property
+    def trials(self) -> list[Trial]:
+        return [self._trials[number] for number in sorted(self._trials)]
+
+    def get(self, number: int) -> Trial | None:
+        """The trial of a number, where it is finished."""
+        return self._trials.get(number)
+
+    @property
+    def random_trials(self) -> list[Trial]:
+        return [self._random_trials[number] for number in sorted(self._random_trials)]
+
+    @property
+    def updates(self) -> int | None:
+        """How often a controller was updated before the last child was proposed; None where there is none."""
+        each = self.config.get("children_per_update")
+        return None if each is None else max(0, len(self._trials) - self.config["window"]) // each
+
     def append(self, trial: Trial) -> None:
         """Record a finished trial.
 
         When this returns, a crash of the process cannot lose it, and one of the machine loses a second at most.
 
         Raises:
-            StudyError: its number is not the next one, it is no JSON, or it cannot be written. Then the trials
-                before it are safe, and the study is closed.
+            StudyError: it is recorded already, it is no JSON, or it cannot be written. Then the trials before it are
+                safe, and the study is closed.
         """
-        if trial.trial != len(self.trials):
-            raise StudyError(f"trial {trial.trial} does not follow trial {len(self.trials) - 1}")
-        if self._folder is None:
-            raise StudyError(f"the study {self.path} is not open to be written")
-        try:
-            line = trial.to_line().encode()
-        except (TypeError, ValueError) as error:
-            raise StudyError(f"the metrics of trial {trial.trial} are no JSON: {error}") from None
-        try:
-            if self._file is None:
-                self._file = _open_lines(self.path / "trials.jsonl")
-            _write_line(self._file, line)
-            if time.monotonic() - self._synced >= _SYNC_SECONDS:
-                self.sync()
-            if self._add(trial):
+        if trial.trial in self._trials:
+            raise StudyError(f"trial {trial.trial} is recorded already")
+        self._write(_TRIALS, trial)
+        if self._add(trial):
+            try:
                 write_text(self.path / "best_genotype.json", genotype_text(trial.genotype) + "\n")
-        except OSError as error:
-            self.close()
-            raise StudyError(f"cannot write the study {self.path}: {error}") from None
+            except OSError as error:
+                self.close()
+                raise StudyError(f"cannot write the study {self.path}: {error}") from None
+
+    def append_random(self, trial: Trial) -> None:
+        """Record a finished trial of random search, as `append` does."""
+        if trial.trial in self._random_trials:
+            raise StudyError(f"random trial {trial.trial} is recorded already")
+        self._write(_RANDOM_TRIALS, trial)
+        self._random_trials[trial.trial] = trial
 
     def save_checkpoint(self, told: int, state: dict[str, np.ndarray]) -> None:
         """Keep the algorithm's state, as it is when the first `told` trials are told.
@@ -128,20 +159,15 @@ class Study:
             StudyError: it cannot be written.
         """
         try:
-            self.sync()  # a checkpoint must not outlive the trials that it tells of
+            for log in self._logs.values():  # a checkpoint must not outlive the trials that it tells of
+                log.sync()
             self.checkpoints.save(told, state)
         except OSError as error:
             raise StudyError(f"cannot write the study {self.path}: {error}") from None
 
-    def sync(self) -> None:
-        """Have the trials on the disk."""
-        if self._file is not None:
-            os.fsync(self._file)
-            self._synced = time.monotonic()
-
     @property
     def result(self) -> dict[str, Any] | None:
-        """The figures of the best genotype at the end of the search; None while there are none for it."""
+        """What the search led to in the end; None while the best genotype was not trained to the end."""
         path = self.path / "result.json"
         if self.best is None or not path.is_file():
             return None
@@ -153,19 +179,31 @@ class Study:
 
     def close(self) -> None:
         """Let other processes write to the folder."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):  # the lines are written; a full disk was told of when they were
-                self.sync()
-            os.close(self._file)
-            self._file = None
+        for log in self._logs.values():
+            log.close()
         if self._folder is not None:
             self._folder.close()
             self._folder = None
 
+    def _write(self, name: str, trial: Trial) -> None:
+        if self._folder is None:
+            raise StudyError(f"the study {self.path} is not open to be written")
+        try:
+            line = trial.to_line().encode()
+        except (TypeError, ValueError) as error:
+            raise StudyError(f"the metrics of trial {trial.trial} are no JSON: {error}") from None
+        try:
+            self._logs[name].append(line)
+        except OSError as error:
+            self.close()
+            raise StudyError(f"cannot write the study {self.path}: {error}") from None
+
     def _add(self, trial: Trial) -> bool:
         """Whether it is the best."""
-        self.trials.append(trial)
-        better = trial.reward is not None and (self.best is None or trial.reward > self.best.reward)
+        self._trials[trial.trial] = trial
+        better = trial.reward is not None and (
+            self.best is None or (trial.reward, -trial.trial) > (self.best.reward, -self.best.trial)
+        )
         if better:
             self.best = trial
         return better
@@ -178,52 +216,21 @@ def load_study(workdir: str | Path) -> Study:
         StudyError: the folder holds no study, one of a later version, or a damaged one.
     """
     path = Path(workdir)
-    config = read_description(path, _FILE, _FORMAT, _VERSION, StudyError)
-    return Study(path, {**_ASSUMED, **config}, _read_trials(path / "trials.jsonl"))
-
-
-def _read_trials(path: Path) -> list[Trial]:
-    trials: list[Trial] = []
+    config = _completed(read_description(path, _FILE, _FORMAT, _VERSION, StudyError))
     try:
-        lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+        return Study(path, config, *(read_trials(path / name) for name in (_TRIALS, _RANDOM_TRIALS)))
     except OSError as error:
         raise StudyError(f"cannot read the study's trials: {error}") from None
-    for number, line in enumerate(lines[:-1]):  # what follows the last newline is a torn line, or nothing
-        try:
-            trial = Trial.from_line(line.decode())
-            if trial.trial != number:
-                raise ValueError(f"its number is {trial.trial}")
-        except ValueError as error:
-            raise StudyError(f"{path}, line {number + 1} is damaged: {error}") from None
-        trials.append(trial)
-    return trials
+    except ValueError as error:
+        raise StudyError(str(error)) from None
 
 
-def _open_lines(path: Path) -> int:
-    """A descriptor that appends to `path`, from which a torn last line is dropped."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        data = path.read_bytes()
-        if data and not data.endswith(b"\n"):
-            os.ftruncate(file, data.rfind(b"\n") + 1)
-    except BaseException:
-        os.close(file)
-        raise
-    return file
-
-
-def _write_line(file: int, line: bytes) -> None:
-    """Append a line, or nothing of it."""
-    size = os.fstat(file).st_size
-    try:
-        while line:
-            line = line[os.write(file, line) :]
-    except OSError:
-        with contextlib.suppress(OSError):  # otherwise the next `open` drops the torn line
-            os.ftruncate(file, size)
-        raise
-
-
-def _plain(config: SearchConfig) -> dict[str, Any]:
-    plain = dataclasses.asdict(config)
-    return {key: value for key, value in plain.items() if key not in _MAY_CHANGE}
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with what studies did before their files said so."""
+    config = {**_ASSUMED, **config}
+    if "recipe" not in config and "epochs" in config:
+        plain = {name: config.pop(name) for name in ("epochs", "batch_size", "learning_rate")}
+        config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
+    if config["evaluator"] != "child":
+        return {name: value for name, value in config.items() if name not in OF_CHILDREN}
+    return config

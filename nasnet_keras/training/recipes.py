@@ -8,9 +8,10 @@ from typing import Any
 from nasnet_keras.checks import positive_integer
 from nasnet_keras.training.augmentation import Augmentation
 
-__all__ = ["RECIPES", "Recipe", "default_recipe"]
+__all__ = ["PRECISIONS", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
 
-_SCHEDULES = ("cosine", "one_cycle")
+SCHEDULES = ("cosine", "one_cycle")
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Recipe:
         sizes: `((progress, size), …)`: from this progress on, from 0 to 1, images are scaled to this share of their
             side. Small images first make early epochs cheap.
         batch_norm_momentum: of the moving statistics.
+        precision: `"float32"`, or `"mixed_bfloat16"` to compute in bfloat16 and keep weights in float32, which is
+            faster on recent GPUs and slower on most processors. There is no float16: its loss would need scaling.
 
     Raises:
         ValueError: a value is out of range, or two contradict each other.
@@ -56,6 +59,7 @@ class Recipe:
     cutout: int = 0
     sizes: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
     batch_norm_momentum: float = 0.9
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -70,8 +74,9 @@ class Recipe:
                 value = getattr(self, name)
                 if isinstance(value, bool) or not isinstance(value, int | float) or not legal(value):
                     raise ValueError(f"{name} must be {expected}, got {value!r}")
-        if self.schedule not in _SCHEDULES:
-            raise ValueError(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
+        for name, legal in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in legal:
+                raise ValueError(f"{name} must be one of {', '.join(legal)}, got {getattr(self, name)!r}")
         if self.schedule == "one_cycle" and not self.warmup:
             raise ValueError("schedule 'one_cycle' goes up before it goes down: give a warmup above 0")
         object.__setattr__(self, "sizes", _sizes(self.sizes))

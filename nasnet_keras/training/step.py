@@ -7,6 +7,7 @@ than the network itself.
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +17,14 @@ from keras import ops
 
 from nasnet_keras.drop_path import TrainingProgress
 
-__all__ = ["PREPROCESSING", "Objective", "Stepper", "scaled"]
+__all__ = ["PREPROCESSING", "Devices", "Objective", "State", "Stepper", "scaled"]
 
 PREPROCESSING = {"scale": 1 / 127.5, "offset": -1.0}
 """What `scaled` does, for cards."""
 
 State = dict[str, Any]
+
+_APART = 7919  # between the seeds of two replicas
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,45 @@ class Objective:
     momentum: float = 0.9
 
 
+class Devices:
+    """What a batch is divided over: here, the one device that the backend chooses.
+
+    A subclass for several devices runs the step once on each of them, a *replica*, with its share of the batch. Each
+    replica keeps a whole state, and all states stay equal, since they follow from what is the mean over replicas.
+    """
+
+    count = 1
+    """Of replicas."""
+
+    def compiled(self, function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
+        """`function`, compiled once for each value of its arguments that `static` names, and run on every replica."""
+        return _compiled(function, static)
+
+    def shares(self, batch: np.ndarray) -> Any:
+        """A batch, divided into equal shares, one a replica."""
+        return ops.convert_to_tensor(batch)
+
+    def copies(self, value: np.ndarray) -> Any:
+        """A value, given to every replica."""
+        return ops.convert_to_tensor(value)
+
+    def first(self, value: Any) -> Any:
+        """A value of the first replica."""
+        return value
+
+    def index(self) -> Any:
+        """Which replica this is, from 0. Within a compiled function."""
+        return 0
+
+    def mean(self, vector: Any) -> Any:
+        """The mean of a vector over the replicas. Within a compiled function."""
+        return vector
+
+    def normalizing(self) -> AbstractContextManager[None]:
+        """In which the network is called for training: whose batch batch normalisation sees."""
+        return nullcontext()
+
+
 class Stepper:
     """Trains and judges one model.
 
@@ -50,15 +92,17 @@ class Stepper:
         model: functional, from raw images `(batch, height, width, channels)` uint8, as `scaled` gives them; its
             outputs are logits, or `{"logits": …, "auxiliary": …}`.
         objective: what to minimise.
+        devices: what a batch is divided over.
 
     A state is a dict of arrays: `parameters`, `velocity`, `statistics`, the averages of parameters and statistics,
     and the states of the random generators. Nothing else changes from step to step, so a state that is written and
     read back goes on as if nothing had happened. The model's own variables keep their values until `assign`.
     """
 
-    def __init__(self, model: keras.Model, objective: Objective) -> None:
+    def __init__(self, model: keras.Model, objective: Objective, devices: Devices | None = None) -> None:
         self.model = model
         self.objective = objective
+        self.devices = devices or Devices()
         self._trainable = model.trainable_variables
         self._statistics = model.non_trainable_weights
         ours = {id(v) for v in self._statistics}
@@ -66,7 +110,7 @@ class Stepper:
         layers = [layer for layer in model.layers if isinstance(layer, TrainingProgress)]
         self._progress = {id(layer.progress.state) for layer in layers}
         self._decayed = _flat([np.full(v.shape, float(len(v.shape) > 1), np.float32) for v in self._trainable])
-        self._step = _compiled(self._update, static=("size",))
+        self._step = self.devices.compiled(self._update, static=("size",))
         self._predict = _compiled(self._logits)
 
     def initial(self) -> State:
@@ -81,7 +125,15 @@ class Stepper:
             "average_statistics": statistics.copy(),
         }
         state |= {f"generator_{i}": ops.convert_to_numpy(v.value) for i, v in enumerate(self._generators)}
-        return {name: ops.convert_to_tensor(value) for name, value in state.items()}
+        return self.from_arrays(state)
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> State:
+        """The state that `to_arrays` wrote."""
+        return {name: self.devices.copies(value) for name, value in arrays.items()}
+
+    def to_arrays(self, state: State) -> dict[str, np.ndarray]:
+        """A state as arrays, to be kept in a file."""
+        return {name: ops.convert_to_numpy(self.devices.first(value)) for name, value in state.items()}
 
     def step(
         self,
@@ -108,19 +160,23 @@ class Stepper:
             The next state, and a vector of the mean cross-entropy and the share of right answers.
         """
         settings = np.asarray([learning_rate, progress, average_decay], np.float32)
-        return self._step(state, *(ops.convert_to_tensor(value) for value in (images, labels, settings)), size=size)
+        batch = (self.devices.shares(values) for values in (images, labels))
+        state, figures = self._step(state, *batch, ops.convert_to_tensor(settings), size=size)
+        return state, self.devices.first(figures)
 
     def logits(self, state: State, images: np.ndarray, *, averaged: bool = True) -> np.ndarray:
         """What the network answers: `(batch, classes)` of uint8 images, by the averaged weights or the present ones."""
         names = ("average_parameters", "average_statistics") if averaged else ("parameters", "statistics")
-        weights = {key: state[name] for key, name in zip(("parameters", "statistics"), names, strict=True)}
+        values = (self.devices.first(state[name]) for name in names)
+        weights = dict(zip(("parameters", "statistics"), values, strict=True))
         return ops.convert_to_numpy(self._predict(weights, ops.convert_to_tensor(images)))
 
     def assign(self, state: State, *, averaged: bool = True) -> None:
         """Give the model the state's weights."""
         prefix = "average_" if averaged else ""
         for name, variables in (("parameters", self._trainable), ("statistics", self._statistics)):
-            for variable, value in zip(variables, _parts(state[prefix + name], variables), strict=True):
+            vector = self.devices.first(state[prefix + name])
+            for variable, value in zip(variables, _parts(vector, variables), strict=True):
                 variable.assign(value)
 
     def _update(
@@ -133,11 +189,12 @@ class Stepper:
         generators = [
             progress if id(v) in self._progress else state[f"generator_{i}"] for i, v in enumerate(self._generators)
         ]
-        others = self._non_trainable(state["statistics"], generators)
+        others = self._non_trainable(state["statistics"], self._apart(generators, 1))
 
         def loss(parameters):
             weights = _parts(parameters, self._trainable)
-            outputs, updated = self.model.stateless_call(weights, others, images, training=True)
+            with self.devices.normalizing():
+                outputs, updated = self.model.stateless_call(weights, others, images, training=True)
             if not isinstance(outputs, dict):
                 outputs = {"logits": outputs}
             entropy = {name: self._entropy(logits, labels) for name, logits in outputs.items()}
@@ -149,6 +206,12 @@ class Stepper:
         (entropy, logits, updated), gradient = _gradient(loss, state["parameters"])
         by_id = {id(v): value for v, value in zip(self.model.non_trainable_variables, updated, strict=True)}
         statistics = ops.concatenate([by_id[id(v)] for v in self._statistics])
+        right = ops.mean(ops.cast(ops.equal(ops.argmax(logits, -1), ops.cast(labels, "int64")), "float32"))
+        # The mean over replicas of what a replica's share of the batch gives is what the whole batch gives: the one
+        # place where the number of devices matters, and one transfer between them.
+        everything = self.devices.mean(ops.concatenate([gradient, statistics, ops.stack([entropy, right])]))
+        sizes = [math.prod(gradient.shape), math.prod(statistics.shape)]
+        gradient, statistics, figures = ops.split(everything, np.cumsum(sizes).tolist())
         parameters, velocity = self._descend(state["parameters"], state["velocity"], gradient, learning_rate)
         new = {
             "parameters": parameters,
@@ -157,9 +220,19 @@ class Stepper:
             "average_parameters": _mix(state["average_parameters"], parameters, average_decay),
             "average_statistics": _mix(state["average_statistics"], statistics, average_decay),
         }
-        new |= {f"generator_{i}": by_id[id(v)] for i, v in enumerate(self._generators)}
-        right = ops.mean(ops.cast(ops.equal(ops.argmax(logits, -1), ops.cast(labels, "int64")), "float32"))
-        return new, ops.stack([entropy, right])
+        drawn_from = [by_id[id(v)] for v in self._generators]
+        new |= {f"generator_{i}": value for i, value in enumerate(self._apart(drawn_from, -1))}
+        return new, figures
+
+    def _apart(self, generators: list[Any], direction: int) -> list[Any]:
+        """States of random generators, moved to numbers of this replica's own (1), or back (-1)."""
+        if self.devices.count == 1:
+            return generators
+        numbers = ops.cast(ops.stack([direction * _APART * self.devices.index(), 0]), "int64")
+        return [
+            value if id(v) in self._progress else ops.cast(ops.cast(value, "int64") + numbers, value.dtype)
+            for v, value in zip(self._generators, generators, strict=True)
+        ]
 
     def _non_trainable(self, statistics: Any, generators: list[Any]) -> list[Any]:
         """Values of all variables that are not trained, in the model's order."""

@@ -5,7 +5,7 @@ import importlib
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.space import Space
 
-__all__ = ["make", "names"]
+__all__ = ["LEARN_IN_BATCHES", "make", "names"]
 
 _ALGORITHMS = {  # imported when they are made: some need TensorFlow
     "random": "random.RandomSearch",
@@ -14,14 +14,23 @@ _ALGORITHMS = {  # imported when they are made: some need TensorFlow
     "ppo": "ppo.PPO",
 }
 
+LEARN_IN_BATCHES = ("reinforce", "ppo")
+"""Algorithms with a controller, which is updated after so many children."""
+
 
 def names() -> tuple[str, ...]:
     """The names of all algorithms."""
     return tuple(_ALGORITHMS)
 
 
-def make(name: str, space: Space, seed: int) -> Algorithm:
-    """The algorithm called `name`, with its defaults.
+def make(name: str, space: Space, seed: int, children_per_update: int | None = None) -> Algorithm:
+    """The algorithm called `name`.
+
+    Args:
+        name: one of `names`.
+        space: where to search.
+        seed: of everything random.
+        children_per_update: of one of `LEARN_IN_BATCHES`; None for its own number.
 
     Raises:
         ValueError: no algorithm has that name.
@@ -29,4 +38,5 @@ def make(name: str, space: Space, seed: int) -> Algorithm:
     if name not in _ALGORITHMS:
         raise ValueError(f"algorithm must be one of {', '.join(_ALGORITHMS)}, got {name!r}")
     module, _, attribute = _ALGORITHMS[name].partition(".")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(space, seed)
+    settings = {} if children_per_update is None else {"batch_size": children_per_update}
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(space, seed, **settings)

@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nasnet_keras.training.errors import DivergedError
+if TYPE_CHECKING:
+    from nasnet_keras.search.config import SearchConfig
 
-__all__ = ["DivergedError", "Evaluator"]
+__all__ = ["Evaluator"]
 
 
 class Evaluator(ABC):
@@ -17,6 +18,7 @@ class Evaluator(ABC):
     - A child's result depends on its genotype and seed only, never on the children before it.
     - A child that fails raises: `DivergedError` and `MemoryError` are told apart from all other errors, and none of
       them ends the search.
+    - What is made on import and by the constructor can be shared with forked processes: no threads, no devices.
     """
 
     @abstractmethod
@@ -24,16 +26,32 @@ class Evaluator(ABC):
         """The reward of a child, finite and the higher the better, and whatever else was measured, as JSON values."""
 
     @abstractmethod
-    def finish(self, genotype: Any, path: Path) -> dict[str, Any]:
-        """Judge the best genotype by what no child was judged by.
+    def finish(self, genotype: Any, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
+        """Judge one of the best genotypes by what no child was judged by.
 
         Args:
-            genotype: the best of a study.
-            path: the study's folder, for files.
+            genotype: to be judged.
+            seed: of everything random.
+            folder: for files, with which a call that was cut off goes on.
 
         Returns:
-            Figures for `result.json`.
+            The score by which the winner is chosen, not by test images, and figures, those of the test among them.
 
         Raises:
             DivergedError: it could not be trained.
+            Stopped: a signal asked to stop.
         """
+
+    def facts(self) -> dict[str, Any]:
+        """What else makes two searches the same one: JSON values for `study.json`."""
+        return {}
+
+    def exported(self, config: "SearchConfig", folder: Path) -> "SearchConfig":
+        """A configuration with which another process makes an equal evaluator, fast; files for it go to `folder`."""
+        del folder
+        return config
+
+    def publish(self, folder: Path, path: Path) -> dict[str, Any]:
+        """Copy what `finish` left in `folder` to `path`, for the winner; gives names of the files for `result.json`."""
+        del folder, path
+        return {}

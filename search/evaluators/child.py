@@ -1,218 +1,163 @@
-"""Children trained from scratch: a TensorFlow 2 custom loop under `MirroredStrategy`."""
+"""Children trained from scratch, under `MirroredStrategy`."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
+from nasnet_keras.card import Card
+from nasnet_keras.cost import genotype_cost
 from nasnet_keras.files import replacing
 from nasnet_keras.genotype import Genotype
-from nasnet_keras.network import NASNetFromGenotype
 from nasnet_keras.search.backend import require_tensorflow
 from nasnet_keras.search.config import SearchConfig
-from nasnet_keras.search.evaluators.base import DivergedError, Evaluator
+from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.evaluators.mirrored import Mirrored, all_devices
 from nasnet_keras.training import datasets
-from nasnet_keras.training.datasets import Dataset, Split
-from nasnet_keras.training.step import scaled
+from nasnet_keras.training.config import TrainingConfig
+from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.training.job import train
+from nasnet_keras.training.trainer import Trainer
 
-__all__ = ["ChildEvaluator", "TrainingPlan", "accuracy", "train"]
+__all__ = ["ChildEvaluator"]
 
-_MODEL = "best_model.keras"
+_CHECKED_STEPS = 50  # after which a diverged child is noticed
+_LAST = 5  # epochs of the reward "best_of_last_five"
 
 
 class ChildEvaluator(Evaluator):
-    """Trains children from scratch; the reward is the accuracy on the validation images, from 0 to 1.
+    """Trains children from scratch; the reward is an accuracy on the validation images, from 0 to 1.
+
+    The validation images are never trained on, and the test images are looked at by `finish` alone.
 
     Args:
         config: data set, size and training of the children.
 
     Raises:
-        ValueError: Keras does not run on TensorFlow.
+        ValueError: Keras does not run on TensorFlow, the data set cannot be used, or a network cannot be built for
+            its images.
     """
 
     def __init__(self, config: SearchConfig) -> None:
         require_tensorflow()
         self._config = config
-        self._dataset = datasets.load(config.dataset)
+        self._dataset = datasets.load(
+            config.dataset,
+            config.data_dir,
+            image_size=config.image_size,
+            validation_fraction=config.validation_fraction,
+        )
+        if not len(self._dataset.validation):
+            raise ValueError(
+                f"{config.dataset} has no validation images to choose children by: give a validation_fraction above 0"
+            )
+        self._proxy = _part(self._dataset, config.train_images)
+        self._children = 0
+        for folder in (None, Path()):  # as a child and to the end
+            self._training("nasnet_a", folder=folder).check(self._dataset)
+
+    def facts(self) -> dict[str, Any]:
+        images = {name: len(getattr(self._proxy, name)) for name in ("train", "validation")}
+        return {"images": images, "image_shape": list(self._dataset.image_shape)}
+
+    def exported(self, config: SearchConfig, folder: Path) -> SearchConfig:
+        if config.dataset in datasets.names():
+            return config
+        path = folder / f"{self._dataset.name}.npz"
+        datasets.save(self._dataset, path)
+        return dataclasses.replace(config, dataset=path, data_dir=None, image_size=None)
 
     def evaluate(self, genotype: Genotype, seed: int) -> tuple[float, dict[str, Any]]:
-        keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
+        if self._children:
+            keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
+        self._children += 1
         try:
-            model, loss = train(genotype, self._dataset, self._plan(self._config.epochs, seed))
-            reward = accuracy(model, self._dataset.validation)
+            return self._trained(genotype, seed)
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from None
-        return reward, {"validation_accuracy": reward, "loss": loss, "parameters": model.count_params()}
 
-    def finish(self, genotype: Genotype, path: Path) -> dict[str, Any]:
-        """Train the genotype anew and longer, save it, and judge what was saved on the test images."""
-        keras.backend.clear_session()
-        epochs = self._config.final_epochs
-        with tqdm(total=epochs, desc="best genotype", unit="epoch") as progress:
-
-            def show(loss: float) -> None:
-                progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
-                progress.update()
-
-            trained, _ = train(genotype, self._dataset, self._plan(epochs, self._config.seed), on_epoch=show)
-        with replacing(path / _MODEL) as temporary:
-            trained.save(temporary)
-        model = keras.models.load_model(path / _MODEL)
-        return {
-            "model": _MODEL,
-            "epochs": epochs,
-            "validation_accuracy": accuracy(model, self._dataset.validation),
-            "test_accuracy": accuracy(model, self._dataset.test),
-            "test_images": len(self._dataset.test),
-            "parameters": model.count_params(),
-        }
-
-    def _plan(self, epochs: int, seed: int) -> "TrainingPlan":
-        config = self._config
-        return TrainingPlan(
-            num_repeats=config.num_repeats,
-            filters=config.filters,
-            epochs=epochs,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            seed=seed,
-        )
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How a network is built and trained.
-
-    Attributes:
-        num_repeats, filters: N and F.
-        epochs: passes over the training images.
-        batch_size: images a step, over all replicas.
-        learning_rate: at the start of its cosine decay to zero; momentum is 0.9 (Nesterov).
-        weight_decay: L2 penalty `weight_decay · Σw² / 2` on the kernels, as in the released code.
-        seed: of the weights and of the order of images.
-    """
-
-    num_repeats: int
-    filters: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    seed: int
-    weight_decay: float = 5e-4
-
-
-def train(
-    genotype: Genotype,
-    dataset: Dataset,
-    plan: TrainingPlan,
-    strategy: tf.distribute.Strategy | None = None,
-    on_epoch: Callable[[float], None] = lambda loss: None,
-) -> tuple[keras.Model, float]:
-    """Train a network.
-
-    Args:
-        genotype: what to build.
-        dataset: its training split is trained on, nothing else is looked at.
-        plan: how.
-        strategy: of the devices; by default a `MirroredStrategy` over all GPUs, or the CPU.
-        on_epoch: called with the mean loss after each epoch.
-
-    Returns:
-        The model, which takes images from -1 to 1 and returns logits, and the mean loss of the last epoch.
-
-    Raises:
-        DivergedError: the loss is not finite.
-        ValueError: the batch does not divide by the number of devices.
-    """
-    keras.utils.set_random_seed(plan.seed)
-    strategy = strategy or _all_devices()
-    batch_size = min(plan.batch_size, len(dataset.train))
-    if batch_size % strategy.num_replicas_in_sync:
-        raise ValueError(f"batch size {batch_size} does not divide by {strategy.num_replicas_in_sync} devices")
-    steps = len(dataset.train) // batch_size
-    with strategy.scope():
-        model = NASNetFromGenotype(
+    def _trained(self, genotype: Genotype, seed: int) -> tuple[float, dict[str, Any]]:
+        config, training = self._config, self._training(genotype, seed)
+        network = training.network(self._proxy)
+        trainer = Trainer(
             genotype,
-            dataset.image_shape,
-            num_repeats=plan.num_repeats,
-            filters=plan.filters,
-            classes=len(dataset.class_names),
-            classifier_activation=None,
+            network,
+            self._proxy,
+            training.recipe,
+            seed=seed,
+            deterministic=training.deterministic,
+            devices=Mirrored(all_devices(), config.synchronized_batch_norm),
         )
-        schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, plan.epochs * steps)
-        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True)
-        optimizer.build(model.trainable_variables)
-    step = _compiled_step(model, optimizer, strategy, batch_size, plan.weight_decay)
-    order = np.random.default_rng(plan.seed)
-    for _ in range(plan.epochs):
-        shuffled = order.permutation(len(dataset.train))[: steps * batch_size].reshape(steps, batch_size)
-        losses = [step(*_shares(dataset.train, indices, strategy)) for indices in shuffled]
-        loss = float(np.mean([value.numpy() for value in losses]))
-        if not math.isfinite(loss):
-            raise DivergedError(f"the loss became {loss}")
-        on_epoch(loss)
-    return model, loss
+        accuracies: list[float] = []
+        while trainer.step < trainer.total:
+            if trainer.advance():
+                figures = trainer.end_epoch()
+                if _counts(config.reward, training.recipe.epochs - trainer.epoch):
+                    accuracies.append(trainer.validation_accuracy())
+            elif trainer.step % _CHECKED_STEPS == 0:
+                trainer.figures()
+        accuracy = max(accuracies)
+        metrics = {"validation_accuracy": accuracy, "loss": figures["loss"], "train_accuracy": figures["accuracy"]}
+        cost = dataclasses.asdict(genotype_cost(genotype, self._proxy.image_shape, **network))
+        return accuracy**3 if config.cubed_reward else accuracy, {**metrics, **cost}
 
+    def finish(self, genotype: Genotype, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
+        """Train the genotype anew, longer, by the training job, and judge what it saved on the test images."""
+        keras.backend.clear_session()
+        config = self._training(genotype, seed, folder)
+        result = train(config, self._dataset)
+        card = result.card
+        model = folder / f"{card.name}.keras"
+        if not model.exists():
+            with replacing(model) as temporary:
+                card.build(weights=result.path.with_name(card.weights.file)).save(temporary)
+        metrics = {name: value for name, value in card.metrics.items() if name != "runs"}
+        return metrics["validation_accuracy"], {**metrics, "epochs": config.recipe.epochs, **card.cost}
 
-def _all_devices() -> tf.distribute.Strategy:
-    if tf.config.list_logical_devices("GPU"):
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.MirroredStrategy(["/cpu:0"], tf.distribute.ReductionToOneDevice())
+    def publish(self, folder: Path, path: Path) -> dict[str, Any]:
+        name = self._training("nasnet_a").model_name(self._dataset)
+        card = Card.read(folder / f"{name}.json")
+        for file in (card.weights.file, f"{name}.keras", f"{name}.json"):  # the card last: it says that all is there
+            with replacing(path / file) as temporary:
+                shutil.copyfile(folder / file, temporary)
+        return {"card": f"{name}.json", "model": f"{name}.keras"}
 
-
-def accuracy(model: keras.Model, split: Split, batch_size: int = 256) -> float:
-    """The share of a split's images that the model gets right, from 0 to 1."""
-
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, *split.images.shape[1:]), tf.uint8)])
-    def predict(images):
-        return tf.argmax(model(scaled(images), training=False), axis=-1)
-
-    right = 0
-    for start in range(0, len(split), batch_size):
-        part = slice(start, start + batch_size)
-        right += int(np.sum(predict(tf.constant(split.images[part])).numpy() == split.labels[part]))
-    return right / len(split)
-
-
-def _compiled_step(
-    model: keras.Model, optimizer: Any, strategy: tf.distribute.Strategy, batch_size: int, weight_decay: float
-) -> Any:
-    """A step over all replicas: `(images, labels)` as distributed values → mean loss of the global batch."""
-    kernels = [w for w in model.trainable_variables if len(w.shape) > 1]
-    replicas = strategy.num_replicas_in_sync
-
-    def replica_step(images, labels):
-        with tf.GradientTape() as tape:
-            logits = model(scaled(images), training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            # Keras optimizers sum gradients over replicas: every term is its share of the global batch's.
-            loss = tf.reduce_sum(losses) / batch_size
-            penalty = weight_decay / replicas * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in kernels])
-            total = loss + penalty
-        variables = model.trainable_variables
-        optimizer.apply(tape.gradient(total, [v.value for v in variables]), variables)
-        return loss
-
-    @tf.function(autograph=False)
-    def step(images, labels):
-        return strategy.reduce("SUM", strategy.run(replica_step, (images, labels)), axis=None)
-
-    return step
-
-
-def _shares(split: Split, indices: np.ndarray, strategy: tf.distribute.Strategy) -> tuple[Any, Any]:
-    """A batch cut into equal parts, one a replica."""
-    parts = np.split(indices, strategy.num_replicas_in_sync)
-
-    def distribute(values):
-        return strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(values[parts[context.replica_id_in_sync_group]])
+    def _training(self, genotype: Genotype | str, seed: int = 0, folder: Path | None = None) -> TrainingConfig:
+        """How a network is trained: as a child, or with a folder, to the end."""
+        config, recipe = self._config, self._config.recipe
+        num_repeats, filters = config.num_repeats, config.filters
+        if folder is not None:
+            recipe = dataclasses.replace(recipe, epochs=config.final_epochs)
+            num_repeats = config.final_num_repeats or num_repeats
+            filters = config.final_filters or filters
+        return TrainingConfig(
+            folder or "",
+            genotype,
+            self._dataset.source,
+            recipe,
+            num_repeats=num_repeats,
+            filters=filters,
+            name=f"searched_{self._dataset.name}",
+            seed=seed,
+            deterministic=config.deterministic,
         )
 
-    return distribute(split.images), distribute(split.labels)
+
+def _part(dataset: Dataset, train_images: int | None) -> Dataset:
+    """The data set with so many of its training images, the same random ones every time."""
+    count = len(dataset.train)
+    if train_images is None:
+        return dataset
+    if train_images > count:
+        raise ValueError(f"train_images={train_images}: {dataset.source} has {count} training images")
+    chosen = np.sort(np.random.default_rng(0).permutation(count)[:train_images])
+    return dataclasses.replace(dataset, train=dataset.train.take(chosen))
+
+
+def _counts(reward: str, epochs_left: int) -> bool:
+    """Whether the accuracy after an epoch may be the reward."""
+    return {"last": epochs_left == 0, "best": True, "best_of_last_five": epochs_left < _LAST}[reward]

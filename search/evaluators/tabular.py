@@ -19,7 +19,7 @@ _TEST = "test_accuracy_200_epochs"
 class TabularEvaluator(Evaluator):
     """Answers from a table: the reward is the validation accuracy after 12 epochs, in the table's unit (percent).
 
-    The test accuracy after 200 epochs is told of the best cell only, when the search has ended.
+    The test accuracy after 200 epochs is told of the finalists only, when the search has ended.
 
     Args:
         config: its `table` is a CSV file with the columns `cell`, `validation_accuracy_12_epochs` and
@@ -40,9 +40,10 @@ class TabularEvaluator(Evaluator):
         reward, _ = self._table[genotype]
         return reward, {_REWARD: reward}
 
-    def finish(self, genotype: str, path: Path) -> dict[str, Any]:
+    def finish(self, genotype: str, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
+        del seed, folder
         reward, test = self._table[genotype]
-        return {_REWARD: reward, _TEST: test}
+        return reward, {_REWARD: reward, _TEST: test}
 
 
 def read_table(path: str | Path) -> dict[str, tuple[float, float]]:

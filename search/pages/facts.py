@@ -70,7 +70,7 @@ def gather(study: Study) -> Facts:
         result = study.result
     except StudyError as error:
         problem = str(error)
-    beside = list(getattr(study, "random", []))
+    beside = study.random_trials
     successful = [trial for trial in study.trials if trial.reward is not None]
     is_random = str(study.config.get("algorithm", "random")) == "random"
     found = result.get("finalists") if result else None

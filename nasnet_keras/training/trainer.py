@@ -1,0 +1,176 @@
+"""The training of one network as a sequence of steps: what is done at each of them, and no files."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.genotype import Genotype
+from nasnet_keras.network import NASNetFromGenotype
+from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.training.errors import DivergedError
+from nasnet_keras.training.evaluation import accuracy
+from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.step import Devices, Objective, State, Stepper
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Trains one network, a step a call.
+
+    Args:
+        genotype: what to build.
+        network: further arguments of `NASNetFromGenotype`, for inference; what the recipe says is added.
+        dataset: its training split is trained on.
+        recipe: how.
+        seed: of the weights, the order of images and all else that is random.
+        deterministic: whether the same seed gives the same bits, on the same devices.
+        devices: what a batch is divided over.
+
+    Attributes:
+        step, total: steps done, and steps in all.
+        epoch: finished epochs.
+        state: see `Stepper`.
+
+    Raises:
+        ValueError: the network cannot be built, or the batch does not divide by the number of devices.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        network: dict[str, Any],
+        dataset: Dataset,
+        recipe: Recipe,
+        *,
+        seed: int,
+        deterministic: bool = True,
+        devices: Devices | None = None,
+    ) -> None:
+        self.dataset, self.recipe, self._seed = dataset, recipe, seed
+        devices = devices or Devices()
+        self.batch_size = min(recipe.batch_size, len(dataset.train))
+        if self.batch_size % devices.count:
+            raise ValueError(f"a batch of {self.batch_size} images does not divide by {devices.count} devices")
+        keras.utils.set_random_seed(seed)
+        if deterministic:
+            _make_deterministic()
+        with _precision(recipe.precision):
+            model = NASNetFromGenotype(
+                genotype,
+                dataset.image_shape,
+                auxiliary_head=recipe.auxiliary_weight > 0,
+                drop_path_rate=recipe.drop_path_rate,
+                dropout_rate=recipe.dropout_rate,
+                **network,
+            )
+        objective = Objective(
+            recipe.label_smoothing, recipe.auxiliary_weight, recipe.weight_decay, recipe.clip_norm or None
+        )
+        self.stepper = Stepper(model, objective, devices)
+        self.state: State = self.stepper.initial()
+        self.step = 0
+        self.steps_per_epoch = len(dataset.train) // self.batch_size
+        self.total = recipe.epochs * self.steps_per_epoch
+        self._sums = np.zeros(3)  # of this epoch: losses, shares of right answers, steps
+        self._pending: list[Any] = []
+        self._ordered = -1  # the epoch whose order of images is in _order
+
+    @property
+    def epoch(self) -> int:
+        return self.step // self.steps_per_epoch
+
+    def advance(self) -> bool:
+        """Make one step; says whether an epoch ended with it."""
+        recipe, step = self.recipe, self.step
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if epoch != self._ordered:
+            self._ordered = epoch
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self.dataset.train))
+        batch = self.dataset.train.take(self._order[position * self.batch_size : (position + 1) * self.batch_size])
+        progress = step / self.total
+        self.state, figures = self.stepper.step(
+            self.state,
+            recipe.augmentation(batch.images, np.random.default_rng([self._seed, epoch, position])),
+            batch.labels,
+            learning_rate=recipe.rate((step + 0.5) / self.total),
+            progress=progress,
+            average_decay=min(recipe.average_decay, (1 + step) / (10 + step)),
+            size=_size(self.dataset.image_shape, recipe.size(progress)),
+        )
+        self.step += 1
+        self._pending.append(figures)
+        return self.step % self.steps_per_epoch == 0
+
+    def figures(self) -> dict[str, float]:
+        """Mean loss and accuracy of the present epoch's steps so far; waits until they are computed.
+
+        Raises:
+            DivergedError: a loss is not finite.
+        """
+        for figures in self._pending:
+            loss, right = (float(value) for value in keras.ops.convert_to_numpy(figures))
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the loss became {loss} at about step {self.step} of {self.total}: choose a lower learning rate "
+                    f"than {self.recipe.learning_rate}, or a longer warm-up"
+                )
+            self._sums += (loss, right, 1)
+        self._pending.clear()
+        loss, right, count = self._sums
+        return {"loss": loss / count, "accuracy": right / count} if count else {}
+
+    def end_epoch(self) -> dict[str, float]:
+        """The figures of the epoch that ended, with which the next one begins."""
+        figures = {"epoch": self.epoch, **self.figures(), "learning_rate": self.recipe.rate(self.step / self.total)}
+        self._sums = np.zeros(3)
+        return figures
+
+    def validation_accuracy(self) -> float:
+        """The share of the validation images that the averaged weights get right."""
+        return accuracy(self.stepper, self.state, self.dataset.validation)
+
+    def position(self) -> dict[str, Any]:
+        """Where the training stands, beside the state: JSON values."""
+        self.figures()
+        return {"step": self.step, "epoch_sums": self._sums.tolist()}
+
+    def restore(self, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
+        """Go on from where the state was `arrays` and `position` returned `position`."""
+        self.state = self.stepper.from_arrays(arrays)
+        self.step = position["step"]
+        self._sums = np.asarray(position["epoch_sums"])
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Layers made within compute in this type."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _size(image_shape: tuple[int, int, int], share: float) -> tuple[int, int] | None:
+    """The size to scale to, even, or None for the images' own."""
+    if share == 1.0:
+        return None
+    height, width = (max(8, 2 * round(side * share / 2)) for side in image_shape[:2])
+    return height, width
+
+
+def _make_deterministic() -> None:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True, warn_only=True)

@@ -1,0 +1,55 @@
+"""Executors by name: where evaluators run. `base.Executor` states the rules."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from nasnet_keras.search.executors.base import Executor
+
+if TYPE_CHECKING:
+    from nasnet_keras.search.config import SearchConfig
+
+__all__ = ["check", "make", "names"]
+
+_EXECUTORS = {  # imported when they are made
+    "inline": "inline.Inline",
+    "subprocess": "subprocesses.Subprocesses",
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all executors."""
+    return tuple(_EXECUTORS)
+
+
+def check(config: "SearchConfig") -> None:
+    """Whether the executor that a configuration names can do what it says.
+
+    Raises:
+        ValueError: it cannot; the message says what would do.
+    """
+    name, workers = config.executor, config.workers
+    if name not in _EXECUTORS:
+        raise ValueError(f"executor must be one of {', '.join(_EXECUTORS)}, got {name!r}")
+    if not config.child_timeout_minutes > 0:
+        raise ValueError(f"child_timeout_minutes must be positive, got {config.child_timeout_minutes!r}")
+    if config.child_memory_gib is not None and not config.child_memory_gib > 0:
+        raise ValueError(f"child_memory_gib must be positive, got {config.child_memory_gib!r}")
+    if name == "inline" and (workers or 1) > 1:
+        raise ValueError(f"executor 'inline' has one worker, got {workers}: choose 'subprocess'")
+    if name == "inline" and config.child_memory_gib is not None:
+        raise ValueError("executor 'inline' cannot limit memory: choose 'subprocess'")
+    if workers is not None and workers > config.window:
+        raise ValueError(
+            f"{workers} workers need a window of {workers} at least, got {config.window}: a wider window lets more "
+            f"children start before the results of others are known"
+        )
+
+
+def make(config: "SearchConfig") -> Executor:
+    """The executor that a configuration names.
+
+    Raises:
+        ValueError: there are too few GPUs.
+    """
+    module, _, attribute = _EXECUTORS[config.executor].partition(".")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(config)

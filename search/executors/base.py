@@ -1,0 +1,123 @@
+"""The interface of executors."""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.trial import Trial
+from nasnet_keras.training.errors import DivergedError, Stopped
+
+__all__ = ["Executor", "Outcome", "Task", "perform"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something for an evaluator to do.
+
+    Attributes:
+        group: whose `number`: `search`, `random` or `final`.
+        number: of the trial or the finalist.
+        genotype: to be judged.
+        seed: of everything random.
+        folder: to train it to the end in; None to evaluate it as a child.
+    """
+
+    group: str
+    number: int
+    genotype: Any
+    seed: int
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes:
+        task: that was submitted.
+        status: one of `trial.STATUSES`.
+        reward: of a child, or the score of a finalist, whose status is `ok`; else None.
+        metrics: whatever was measured, or `{"error": …}`.
+        seconds: that it took.
+    """
+
+    task: Task
+    status: str
+    reward: float | None
+    metrics: dict[str, Any]
+    seconds: float
+
+    def trial(self) -> Trial:
+        """As a record."""
+        task = self.task
+        return Trial(task.number, task.genotype, self.status, self.reward, self.metrics, self.seconds, task.seed)
+
+
+class Executor(ABC):
+    """Runs tasks. The rules:
+
+    - At most `capacity` tasks are under way at once; a caller that submits more is in error.
+    - However a task ends, `wait` returns its outcome, and nothing that a task does ends the caller or another task.
+    - An outcome does not depend on the executor, as far as the evaluator's does not.
+    - It is made before anything else of a search, since it may have processes to start, and `start` comes before
+      `submit`.
+    - `close` ends what is under way, giving finalists time to write their checkpoints. An executor whose process is
+      killed leaves nothing running.
+    - An object belongs to one thread.
+
+    Attributes:
+        capacity: tasks that may be under way at once.
+    """
+
+    capacity: int
+
+    @abstractmethod
+    def start(self, evaluator: Evaluator, folder: Path) -> None:
+        """Say what judges the tasks.
+
+        Args:
+            evaluator: in this process.
+            folder: of the study, for files that go with the executor.
+        """
+
+    @abstractmethod
+    def submit(self, task: Task) -> None:
+        """Start a task, or keep it until `wait`."""
+
+    @abstractmethod
+    def wait(self, timeout_seconds: float) -> Outcome | None:
+        """The outcome of a task that ended, in any order; None where none ended in time."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything; may be called twice."""
+
+    def __enter__(self) -> "Executor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def perform(evaluator: Evaluator, task: Task) -> Outcome:
+    """Do a task here and now; whatever ends it is its outcome."""
+    started = time.monotonic()
+    try:
+        if task.folder is None:
+            reward, metrics = evaluator.evaluate(task.genotype, task.seed)
+        else:
+            reward, metrics = evaluator.finish(task.genotype, task.seed, task.folder)
+        if not math.isfinite(reward):
+            raise DivergedError(f"the reward is {reward}")
+        status = "ok"
+    except Stopped:  # by a signal: no outcome at all
+        raise
+    except Exception as error:  # whatever ends a child, the search goes on with the next
+        kinds = ((DivergedError, "diverged"), (MemoryError, "out_of_memory"), (Exception, "crashed"))
+        status = next(name for kind, name in kinds if isinstance(error, kind))
+        reward, metrics = None, {"error": f"{type(error).__name__}: {error}"[:1000]}
+    return Outcome(task, status, reward, metrics, time.monotonic() - started)

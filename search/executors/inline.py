@@ -1,0 +1,38 @@
+"""Tasks in this process, one after another."""
+
+from pathlib import Path
+
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.executors.base import Executor, Outcome, Task, perform
+
+__all__ = ["Inline"]
+
+
+class Inline(Executor):
+    """Does a task when its outcome is waited for.
+
+    Nothing needs to be started, so it suits evaluators that look children up, debuggers, and machines where
+    processes cannot be started. It has no limits of time and memory, and what kills a child kills the search.
+    """
+
+    capacity = 1
+
+    def __init__(self, config: SearchConfig) -> None:
+        del config
+        self._task: Task | None = None
+
+    def start(self, evaluator: Evaluator, folder: Path) -> None:
+        del folder
+        self._evaluator = evaluator
+
+    def submit(self, task: Task) -> None:
+        self._task = task
+
+    def wait(self, timeout_seconds: float) -> Outcome | None:
+        del timeout_seconds
+        task, self._task = self._task, None
+        return None if task is None else perform(self._evaluator, task)
+
+    def close(self) -> None:
+        self._task = None

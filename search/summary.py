@@ -1,0 +1,64 @@
+"""What a search found, for a terminal."""
+
+from statistics import mean
+from typing import Any
+
+from nasnet_keras.search.study import Study
+from nasnet_keras.search.trial import Trial
+
+__all__ = ["summary"]
+
+
+def summary(study: Study) -> str:
+    """A study whose result is there, as text.
+
+    Example:
+        >>> print(summary(load_study("tests/frozen/study")).splitlines()[0])  # doctest: +SKIP
+        Best of 2 children: trial 1, reward 0.2167
+    """
+    best, result, trials = study.best, study.result, study.trials
+    failed = sum(trial.reward is None for trial in trials)
+    lines = [
+        f"Best of {len(trials)} children{f' ({failed} failed)' if failed else ''}: trial {best.trial}, "
+        f"reward {best.reward:.4f}",
+        best.genotype if isinstance(best.genotype, str) else best.genotype.describe(),
+        "",
+    ]
+    if study.updates is not None:
+        lines.append(f"Controller: {study.updates} updates, {study.config['children_per_update']} children each")
+    if study.random_trials:
+        lines.append(f"Rewards of the search:     {_rewards(trials)}")
+        lines.append(f"Rewards of random search:  {_rewards(study.random_trials)}")
+    finalists = result.get("finalists", ())
+    for origin, name in (("search", "Best genotypes"), ("random", "Random genotypes")):
+        ours = [finalist for finalist in finalists if finalist["origin"] == origin]
+        if ours:
+            lines.append(f"{f'{name}, test accuracy:':33s}{', '.join(map(_test, ours))}")
+    lines += ["", *_files(study, result)]
+    return "\n".join(lines)
+
+
+def _rewards(trials: list[Trial]) -> str:
+    rewards = [trial.reward for trial in trials if trial.reward is not None]
+    if not rewards:
+        return f"all {len(trials)} children failed"
+    return f"mean {mean(rewards):.4f}, best {max(rewards):.4f} of {len(rewards)}"
+
+
+def _test(finalist: dict[str, Any]) -> str:
+    metrics = finalist["metrics"]
+    tests = [value for name, value in metrics.items() if name.startswith("test_accuracy")]
+    return f"{tests[0]:.4f}" if tests else finalist["status"]
+
+
+def _files(study: Study, result: dict[str, Any]) -> list[str]:
+    names = {"Genotype": "best_genotype.json", "Card": result.get("card"), "Model": result.get("model")}
+    names |= {"Trials": "trials.jsonl", "Report": "report.html"}
+    lines = [f"{f'{title}:':10s}{study.path / name}" for title, name in names.items() if name]
+    if "test_images" in result:
+        lines.insert(
+            0,
+            f"Winner: test accuracy {result['test_accuracy']:.4f} on {result['test_images']:,} images after "
+            f"{result['epochs']} epochs, {result['parameters']:,} parameters",
+        )
+    return lines
