@@ -42,7 +42,7 @@ def figure(value: Any) -> str:
 def percent(value: Any) -> str:
     """A percentage."""
     value = number(value)
-    return "–" if value is None else f"{value:.2f} %"
+    return "–" if value is None else f"{value:.2f}&nbsp;%"
 
 
 def integer(value: Any) -> str:
@@ -63,22 +63,22 @@ def short(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Seconds as a person says them.
+    """Seconds as a person says them; they never break over two lines.
 
     Example:
-        >>> duration(7260), duration(4.25), duration(200)
-        ('2 h 1 min', '4.2 s', '3 min 20 s')
+        >>> duration(7260).replace("&nbsp;", " "), duration(4.25).replace("&nbsp;", " ")
+        ('2 h 1 min', '4.2 s')
     """
     seconds = number(seconds)
     if seconds is None:
         return "–"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}&nbsp;s"
     if seconds < 3600:
         minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min {rest} s"
+        return f"{minutes}&nbsp;min&nbsp;{rest}&nbsp;s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours:,} h {minutes} min"
+    return f"{hours:,}&nbsp;h&nbsp;{minutes}&nbsp;min"
 
 
 def table(
