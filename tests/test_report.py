@@ -20,6 +20,7 @@ import pytest
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.search.charts import Band, Chart, Dots, Line, ticks
 from nasnet_keras.search.pages.facts import gather
+from nasnet_keras.search.pages.markup import duration, figure, integer, percent, short
 from nasnet_keras.search.pages.rebuild import command
 from nasnet_keras.search.report import report, write_report
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
@@ -215,6 +216,24 @@ def test_a_chart_is_xml_with_all_inside():
     circles = list(root.iter(f"{space}circle"))
     assert len(circles) == 1 and 0 < float(circles[0].get("cx")) < width and 0 < float(circles[0].get("cy")) < height
     assert len([path for path in root.iter(f"{space}path") if "cross" in path.get("class")]) == 2
+
+
+@pytest.mark.parametrize("value", [None, True, "1", [1], float("nan"), float("inf"), 10**400, {}])
+def test_what_is_no_number_is_a_dash(value):
+    for shown in (figure, integer, percent, short, duration):
+        assert shown(value) == "–"
+
+
+def test_numbers_and_durations():
+    assert (figure(0.93125), figure(84.892), figure(-1.0)) == ("0.9313", "84.89", "-1.0000")
+    assert (integer(1234567), short(4_269_716), short(999), percent(94.3733)) == (
+        "1,234,567",
+        "4.27 M",
+        "999",
+        "94.37&nbsp;%",
+    )
+    found = [duration(seconds).replace("&nbsp;", " ") for seconds in (0, 59.99, 60, 3599.7, 3600, 90_000)]
+    assert found == ["0.0 s", "60.0 s", "1 min 0 s", "60 min 0 s", "1 h 0 min", "25 h 0 min"]
 
 
 def test_no_trial_yet(tmp_path):

@@ -11,6 +11,7 @@ from nasnet_keras.search.pages.style import STYLE
 __all__ = ["code", "duration", "figure", "integer", "number", "page", "percent", "section", "short", "table", "text"]
 
 _LONG = 300
+_LARGEST = 1e18  # beyond it nothing was measured, and a long integer of a file has no float
 
 
 def text(value: Any) -> str:
@@ -26,9 +27,9 @@ def code(value: Any) -> str:
 
 def number(value: Any) -> float | None:
     """A finite number, or None for anything else that a file may hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    return value if abs(value) < _LARGEST and math.isfinite(value) else None
 
 
 def figure(value: Any) -> str:
