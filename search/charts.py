@@ -10,6 +10,7 @@ __all__ = ["CHART_STYLE", "Band", "Chart", "Dots", "Line", "ticks"]
 _WIDTH, _HEIGHT = 880.0, 420.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78.0, 14.0, 14.0, 62.0
 _LANE = 26.0  # for what has no value
+_MANY_DOTS = 300  # more are drawn smaller
 
 CHART_STYLE = """
 .chart{display:block;width:100%;height:auto}
@@ -20,7 +21,8 @@ CHART_STYLE = """
 .chart path{fill:none;stroke-width:2.2;stroke-linejoin:round}
 .chart .band{stroke:none}
 .chart .cross{stroke-width:1.8}
-@media (max-width:640px){.chart text{font-size:22px}.chart .sideways{display:none}}
+@media (max-width:640px){.chart text{font-size:22px}.chart path{stroke-width:4}
+.chart circle{r:5.5px}.chart .sideways{display:none}}
 """
 
 
@@ -139,13 +141,16 @@ def _axes(frame: _Frame, x_label: str, y_label: str, lane: bool) -> Iterable[str
     for value in ticks(*frame.x_range, whole=True):
         x = frame.x(value)
         yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom:g}" y2="{bottom + 5:g}"/>'
-        yield f'<text x="{x:.1f}" y="{bottom + 25:g}" text-anchor="middle">{value:,.0f}</text>'
+        label = f"{value:,.0f}"
+        anchor = "middle" if x + 6.5 * len(label) < _WIDTH else "end"  # of the letters on a narrow screen
+        yield f'<text x="{x:.1f}" y="{bottom + 25:g}" text-anchor="{anchor}">{label}</text>'
     yield f'<text x="{(_LEFT + right) / 2:g}" y="{_HEIGHT - 9:g}" text-anchor="middle">{escape(x_label)}</text>'
     place = f"translate(18 {(_TOP + frame.floor) / 2:g}) rotate(-90)"
     yield f'<text class="sideways" transform="{place}" text-anchor="middle">{escape(y_label)}</text>'
 
 
 def _dots(frame: _Frame, layer: Dots) -> Iterable[str]:
+    radius = 3.6 if len(layer.points) <= _MANY_DOTS else 2.4
     for value, height, text in layer.points:
         x = frame.x(value)
         said = f"<title>{escape(text)}</title>"
@@ -156,7 +161,7 @@ def _dots(frame: _Frame, layer: Dots) -> Iterable[str]:
         elif height < frame.y_range[0]:
             yield f'<path class="cross {layer.style}" d="M{x - 5:.1f} {frame.floor - 9:.1f}h10l-5 8z">{said}</path>'
         else:
-            yield f'<circle class="{layer.style}" cx="{x:.1f}" cy="{frame.y(height):.1f}" r="3.6">{said}</circle>'
+            yield f'<circle class="{layer.style}" cx="{x:.1f}" cy="{frame.y(height):.1f}" r="{radius}">{said}</circle>'
 
 
 def _line(frame: _Frame, layer: Line) -> Iterable[str]:

@@ -23,6 +23,7 @@ __all__ = [
 
 _BAND = (0.1, 0.9)
 _CURVE_POINTS = 200
+_NEGLIGIBLE = 1e-16
 _EDGE = re.compile(r"\|?(\w+)~\d+")  # NAS-Bench-201: `operation~input`
 
 
@@ -52,17 +53,21 @@ def expected_best(rewards: Sequence[float], counts: Sequence[int] | None = None)
     ordered = np.sort(np.asarray(rewards, dtype=float))
     total = len(ordered)
     if counts is None:
-        counts = thinned(total, _CURVE_POINTS) + 1
+        # Evenly, and by equal factors, since the first draws change most.
+        counts = thinned(total, _CURVE_POINTS // 2) + 1
+        counts = np.unique([*counts, *np.geomspace(1, total, _CURVE_POINTS // 2).round().astype(int)])
     counts = np.asarray(counts, dtype=int)
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])
     figures = np.empty((3, len(counts)))
     for index, count in enumerate(counts):
-        ranks = np.arange(count, total + 1)  # the best of n cannot be lower than the n-th
+        # The best of n is never below the n-th, and below the k-th in less than (k / R)^n of the draws.
+        lowest = max(count, int(total * _NEGLIGIBLE ** (1.0 / count)))
+        ranks = np.arange(lowest, total + 1)
         at_most = np.exp(
             log_factorial[ranks] - log_factorial[ranks - count] - log_factorial[total] + log_factorial[total - count]
         )
         at_most[-1] = 1.0
-        possible = ordered[count - 1 :]
+        possible = ordered[lowest - 1 :]
         low, high = (possible[np.searchsorted(at_most, share - 1e-9)] for share in _BAND)
         figures[:, index] = possible @ np.diff(at_most, prepend=0.0), low, high
     return ExpectedBest(counts, *figures)

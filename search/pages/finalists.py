@@ -64,16 +64,16 @@ def _verdict(found: list[dict[str, Any]]) -> str:
         return f"Only finalists of {there} have a test accuracy, so there is nothing to compare it with."
     gain = mean(ours) - mean(theirs)
     said = (
-        f"Test accuracy, mean of {_many(len(ours), 'of the search')}: {mean(ours):.2f} %; mean of "
-        f"{_many(len(theirs), 'drawn at random')}: {mean(theirs):.2f} %. The search is {_points(gain)}."
+        f"Test accuracy, mean of {_many(len(ours), 'of the search')}: {percent(mean(ours))}; mean of "
+        f"{_many(len(theirs), 'drawn at random')}: {percent(mean(theirs))}. The search is {_points(gain)}."
     )
     if len(ours) < 2 or len(theirs) < 2:
         return f"{said} With so few finalists, this difference may be chance."
     spread = _interval(ours, theirs)
     chance = "chance alone would hardly give as much" if abs(gain) > spread else "which chance alone may well give"
     return (
-        f"{said} With {len(ours)} against {len(theirs)} finalists this is known to about ±{spread:.2f} points (95 %, "
-        f"by Student's t): {chance}."
+        f"{said} With {len(ours)} against {len(theirs)} finalists this is known to about ±{spread:.2f} points "
+        f"(95&nbsp;%, by Student's t): {chance}."
     )
 
 

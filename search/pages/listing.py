@@ -48,10 +48,14 @@ def _columns(trials: list[Trial]) -> list[tuple[str, object]]:
         ("Fingerprint", lambda trial: code(fingerprint(trial.genotype))),
     ]
     if any(trial.reward is None for trial in trials):
-        columns.append(
-            ("Error", lambda trial: "" if trial.reward is not None else text(trial.metrics.get("error", "")))
-        )
+        columns.append(("Error", _error))
     return columns
+
+
+def _error(trial: Trial) -> str:
+    if trial.reward is not None:
+        return ""
+    return f'<div class="error">{text(trial.metrics.get("error", ""))}</div>'
 
 
 def _failed(status: str) -> str:

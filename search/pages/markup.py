@@ -11,6 +11,7 @@ from nasnet_keras.search.pages.style import STYLE
 __all__ = ["code", "duration", "figure", "integer", "number", "page", "percent", "section", "short", "table", "text"]
 
 _LONG = 300
+_LARGEST = 1e18  # beyond it nothing was measured, and a long integer of a file has no float
 
 
 def text(value: Any) -> str:
@@ -26,9 +27,9 @@ def code(value: Any) -> str:
 
 def number(value: Any) -> float | None:
     """A finite number, or None for anything else that a file may hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    return value if abs(value) < _LARGEST and math.isfinite(value) else None
 
 
 def figure(value: Any) -> str:
@@ -42,7 +43,7 @@ def figure(value: Any) -> str:
 def percent(value: Any) -> str:
     """A percentage."""
     value = number(value)
-    return "–" if value is None else f"{value:.2f} %"
+    return "–" if value is None else f"{value:.2f}&nbsp;%"
 
 
 def integer(value: Any) -> str:
@@ -63,22 +64,22 @@ def short(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Seconds as a person says them.
+    """Seconds as a person says them; they never break over two lines.
 
     Example:
-        >>> duration(7260), duration(4.25), duration(200)
-        ('2 h 1 min', '4.2 s', '3 min 20 s')
+        >>> duration(7260).replace("&nbsp;", " "), duration(4.25).replace("&nbsp;", " ")
+        ('2 h 1 min', '4.2 s')
     """
     seconds = number(seconds)
     if seconds is None:
         return "–"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}&nbsp;s"
     if seconds < 3600:
         minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min {rest} s"
+        return f"{minutes}&nbsp;min&nbsp;{rest}&nbsp;s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours:,} h {minutes} min"
+    return f"{hours:,}&nbsp;h&nbsp;{minutes}&nbsp;min"
 
 
 def table(

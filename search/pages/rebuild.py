@@ -33,8 +33,12 @@ def rebuild(facts: Facts) -> str:
 
 def command(facts: Facts) -> str:
     """The command line that goes on with a study: the flags that differ from their defaults."""
-    defaults = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
-    defaults = {name: _plain(value) for name, value in defaults.items() if value is not dataclasses.MISSING}
+    defaults = {}
+    for field in dataclasses.fields(SearchConfig):
+        if field.default is not dataclasses.MISSING:
+            defaults[field.name] = _plain(field.default)
+        elif field.default_factory is not dataclasses.MISSING:
+            defaults[field.name] = _plain(field.default_factory())
     flags = {"workdir": str(facts.study.path), **_flat(facts.config, defaults)}
     trials = facts.planned or len(facts.trials)
     if trials:

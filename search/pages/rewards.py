@@ -17,7 +17,7 @@ _KEYS = {
     "best": ("best so far", '<path class="best" d="M1 6h24"/>'),
     "mean": ("running mean", '<path class="mean" d="M1 6h24"/>'),
     "random": (
-        "expected best of as many random children, and from 10 % to 90 % of the draws",
+        "expected best of as many random children, and from 10&nbsp;% to 90&nbsp;% of the draws",
         '<rect class="spread" width="26" height="12"/><path class="random" d="M1 6h24"/>',
     ),
     "failed": ("failed", '<path class="failed" d="M9 2l8 8m0 -8l-8 8"/>'),
@@ -55,11 +55,11 @@ def _figure(facts: Facts) -> str:
     names = ["dot", "best", "mean"] + ["random"] * bool(facts.random)
     names += ["failed"] * (len(successful) < len(facts.trials))
     key = "".join(f'<li><svg viewBox="0 0 26 12">{_KEYS[name][1]}</svg>{_KEYS[name][0]}</li>' for name in names)
-    notes = [f"The running mean is over {window} successful children."]
+    notes = [f"The running mean is over {window:,} successful children."]
     if len(facts.random) > 1:
         notes.append(
-            f"The band ends after the {len(facts.random):,} random children there are; it narrows there because ever "
-            f"fewer ways to draw are left, not because chance does."
+            f"The band ends with the {len(facts.random):,} random children there are; it narrows towards its end since "
+            f"fewer ways to draw them are left, not since chance does."
         )
     if below := sum(reward < low for reward in facts.rewards):
         notes.append(f"Triangles at the lower border: {below:,} children whose reward is below it.")
@@ -144,9 +144,9 @@ def _verdict(proposed: list[float], last: list[float], drawn: list[float]) -> st
         said = "The children of the search cannot be told from random ones"
     late, _ = rank_sum(last, drawn)
     return (
-        f"{said}: one of them beats a random one in {100 * share:.0f} % of all pairs (50 % would be chance; "
-        f"p = {_p_value(surprise)} by the rank sum test), one of its last third in {100 * late:.0f} %. "
-        f"{above:,} of {len(proposed):,} ({100 * above / len(proposed):.1f} %) beat the best random one."
+        f"{said}: one of them beats a random one in {100 * share:.0f}&nbsp;% of all pairs (50&nbsp;% would be chance; "
+        f"p = {_p_value(surprise)} by the rank sum test), one of its last third in {100 * late:.0f}&nbsp;%. "
+        f"{above:,} of {len(proposed):,} ({100 * above / len(proposed):.1f}&nbsp;%) beat the best random one."
     )
 
 

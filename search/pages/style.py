@@ -50,6 +50,7 @@ thead th{color:var(--quiet);font-weight:600;font-size:.82rem;border-bottom-width
 vertical-align:bottom}
 tbody th{font-weight:500;white-space:nowrap}
 td code,th code{white-space:nowrap}
+.error{min-width:15em}
 .number{text-align:right;white-space:nowrap}
 .marked{background:var(--mark)}
 .status{color:var(--bad);font-weight:600;white-space:nowrap}
@@ -68,5 +69,5 @@ grid-template-columns:repeat(auto-fit,minmax(130px,1fr))}.tiles dd{font-size:1.2
 th,td{padding:.3rem .5rem}}
 @media print{:root{--back:#fff}main{max-width:none;padding:0}body{font-size:10.5pt}*{print-color-adjust:exact;
 -webkit-print-color-adjust:exact}.scroll,.picture,pre{overflow:visible}pre{white-space:pre-wrap}.cell img{min-width:0}
-figure,tr{break-inside:avoid}h2{break-after:avoid}thead{display:table-header-group}}
+figure,tr,pre,.verdict{break-inside:avoid}h2,h3,caption{break-after:avoid}thead{display:table-header-group}}
 """

@@ -17,8 +17,8 @@ def head(facts: Facts) -> str:
     """The title, what was searched in sentences, and the main figures."""
     config = facts.config
     lead = (
-        f"{code(facts.algorithm)} searched the space {code(config.get('space', 'nasnet'))} "
-        f"on {code(config.get('dataset', 'an unnamed data set'))}. {_training(config)}"
+        f"The algorithm {code(facts.algorithm)} in the space {code(config.get('space', 'nasnet'))} "
+        f"on the data set {code(config.get('dataset', 'unnamed'))}. {_training(config)}"
     )
     problem = f'<p class="status">{text(facts.problem)}</p>' if facts.problem else ""
     tiles = "\n".join(
@@ -66,13 +66,11 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     best, trials = facts.study.best, facts.trials
     planned = f"of {facts.planned:,} asked for" if facts.planned else "children evaluated"
     failed = len(trials) - len(facts.successful)
-    seconds = sum(trial.seconds for trial in trials)
-    each = f"{duration(seconds / len(trials))} a child on average" if trials else "no child yet"
     tiles = [
         ("Best reward", figure(best.reward) if best else "–", f"trial {best.trial}" if best else "no success yet"),
         ("Trials", integer(len(trials)), planned),
         ("Failed", integer(failed), f"{100 * failed / len(trials):.1f} % of the trials" if trials else "no child yet"),
-        ("Children's time", duration(seconds), each),
+        ("Children's time", duration(sum(trial.seconds for trial in trials)), _time(facts)),
     ]
     per_update = facts.config.get("children_per_update")
     if facts.algorithm in _POLICIES and isinstance(per_update, int) and per_update > 0:
@@ -81,6 +79,19 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     if test is not None:
         tiles.append(("Test accuracy", percent(test), "of the best genotype, at the end"))
     return tiles
+
+
+def _time(facts: Facts) -> str:
+    """What the children's time was on average, and what was spent beside it."""
+    if not facts.trials:
+        return "no child yet"
+    notes = [f"{duration(sum(trial.seconds for trial in facts.trials) / len(facts.trials))} each"]
+    if not facts.is_random and facts.random:
+        notes.append(f"random ones {duration(sum(trial.seconds for trial in facts.random))}")
+    final = [one.get("seconds") for one in facts.finalists] or [(facts.result or {}).get("seconds")]
+    if spent := sum(seconds for seconds in final if number(seconds) is not None):
+        notes.append(f"at the end {duration(spent)}")
+    return "<br/>".join(notes)
 
 
 def _state(facts: Facts) -> str:
