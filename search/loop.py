@@ -71,7 +71,8 @@ class _Search:
     ) -> None:
         self.config, self.study, self.algorithm = config, study, algorithm
         self.evaluator, self.executor = evaluator, executor
-        self.log = SearchLog(study.path)
+        failed = sum(trial.reward is None for trial in study.trials)
+        self.log = SearchLog(study.path, failed, getattr(algorithm.space, "operations", ()))
         self._reported = time.monotonic()
         self._told = 0
 

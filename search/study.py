@@ -96,6 +96,7 @@ class Study:
         path = folder.path
         try:
             study = load_study(path)
+            study.config |= config.to_json()  # with what is of this sitting only
             study._logs = {name: TrialLog(path / name) for name in (_TRIALS, _RANDOM_TRIALS)}
             if study.best is not None:  # a kill may have come between the trial's line and this file
                 write_text(path / "best_genotype.json", genotype_text(study.best.genotype) + "\n")

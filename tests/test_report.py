@@ -19,6 +19,7 @@ import pytest
 
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.search.charts import Band, Chart, Dots, Line, ticks
+from nasnet_keras.search.config import child_recipe
 from nasnet_keras.search.pages.facts import gather
 from nasnet_keras.search.pages.markup import duration, figure, integer, percent, short
 from nasnet_keras.search.pages.rebuild import command
@@ -34,7 +35,7 @@ from nasnet_keras.search.statistics import (
     running_mean,
     thinned,
 )
-from nasnet_keras.search.study import load_study
+from nasnet_keras.search.study import Study, load_study
 from nasnet_keras.search.tensorboard import SearchLog
 from nasnet_keras.search.trial import Trial, fingerprint, genotype_text
 
@@ -55,13 +56,13 @@ def study_of(path, trials=(), random=(), result=None, planned=60, **config):
     path.mkdir(exist_ok=True)
     described = {"format": "nasnet_keras.study", "version": 1, "config": {**BASE, **config, "trials": planned}}
     (path / "study.json").write_text(json.dumps({**described, "versions": {"keras": "3.15.1"}}))
-    if trials:
-        (path / "trials.jsonl").write_text("".join(one.to_line() for one in trials))
+    for name, some in (("trials", trials), ("random_trials", random)):
+        if some:
+            (path / f"{name}.jsonl").write_text("".join(one.to_line() for one in some))
     study = load_study(path)
     if result is not None:
         best = {"trial": study.best.trial, "fingerprint": fingerprint(study.best.genotype)}
         (path / "result.json").write_text(json.dumps({**best, **result}))
-    study.random = list(random)
     return study
 
 
@@ -299,7 +300,7 @@ def test_a_search_that_learns(tmp_path):
         assert f"{value:.4f}" in page.words
     assert "15 uniformly random children" in page.words and "1 more random children failed" in page.words
     assert "only 15 were drawn, and nothing is extrapolated" in page.words
-    assert "Controller updates 3" in page.words and "Random (15)" in page.words
+    assert "Controller updates 2" in page.words and "Random (15)" in page.words
 
 
 def test_a_search_that_does_not_learn_is_told_so(tmp_path):
@@ -311,7 +312,7 @@ def test_a_search_that_does_not_learn_is_told_so(tmp_path):
 
 
 def test_random_search_is_compared_with_itself_only(tmp_path):
-    page = checked(study_of(tmp_path, rising(20, np.random.default_rng(0)), algorithm="random", children_per_update=5))
+    page = checked(study_of(tmp_path, rising(20, np.random.default_rng(0)), algorithm="random"))
     assert "This is random search itself" in page.words and "Controller updates" not in page.words
     assert "Random (" not in page.words
 
@@ -358,8 +359,8 @@ def test_twenty_thousand_trials(tmp_path, algorithm):
         else Trial(n, genotypes[n % 100], "crashed", None, {"error": f"failure {n}"}, 1.0, n)
         for n in range(20_000)
     ]
-    study = study_of(tmp_path, algorithm=algorithm)
-    study.trials, study.best = trials, max((t for t in trials if t.reward), key=lambda one: one.reward)
+    described = study_of(tmp_path, algorithm=algorithm)
+    study = Study(described.path, described.config, trials)
     started = time.monotonic()
     text = report(study)
     assert time.monotonic() - started < 3.0 and len(text) < 3_000_000
@@ -369,9 +370,8 @@ def test_twenty_thousand_trials(tmp_path, algorithm):
 
 
 def test_gaps_in_the_numbers(tmp_path):
-    study = study_of(tmp_path, [trial(0, 0.5)])
-    study.trials = [trial(0, 0.5), trial(2, 0.6), trial(5, status="diverged"), trial(9, 0.55)]
-    study.best = study.trials[1]
+    study = study_of(tmp_path, [trial(2, 0.6), trial(0, 0.5), trial(9, 0.55), trial(5, status="diverged")])
+    assert [one.trial for one in study.trials] == [0, 2, 5, 9]
     assert "4 of 60 trials are done" in checked(study).words
 
 
@@ -402,14 +402,15 @@ def test_the_snippet_builds_the_best_genotype(tmp_path):
 
 def test_the_command_names_what_differs_from_the_defaults(tmp_path):
     path = tmp_path / "a b"
-    operations = ["identity", "conv_3x3"]
-    recipe = {"epochs": 7, "batch_size": 32, "sizes": [[0.0, 1.0]]}
-    study = study_of(path, [trial(0)], operations=operations, num_blocks=5, seed=3, table=None, recipe=recipe)
+    recipe = {**child_recipe("digits").to_json(), "epochs": 7, "sizes": [[0.0, 0.5], [0.5, 1.0]], "flip": True}
+    config = {"operations": ["identity", "conv_3x3"], "num_blocks": 5, "seed": 3, "table": None, "recipe": recipe}
+    study = study_of(path, [trial(0)], **config, algorithm="evolution", cubed_reward=True, images={"train": 5})
     flags = command(gather(study)).replace("\\\n", " ").split()
-    assert flags[0] == "nasnet-search" and "--trials=60" in flags and "--operations=identity,conv_3x3" in flags
-    assert {"--algorithm=ppo", "--seed=3", "--epochs=7"} <= set(flags)
-    assert not any(flag.startswith(("--num_blocks", "--table", "--dataset", "--sizes")) for flag in flags)
-    assert f"'--workdir={path}'" in command(gather(study))
+    assert flags[0] == "nasnet-search" and f"'--workdir={path}'" in command(gather(study))
+    expected = {"--trials=60", "--algorithm=evolution", "--seed=3", "--operations=identity,conv_3x3"}
+    expected |= {"--epochs=7", "--sizes=0.0:0.5,0.5:1.0", "--flip=true", "--cubed_reward=true"}
+    assumed = {"--window=1", "--finalists=1", "--deterministic=false"}  # of a study from before they were written
+    assert {flag for flag in flags if flag.startswith("--")} == expected | assumed
 
 
 def test_nothing_heavy_is_imported():

@@ -9,7 +9,7 @@ from typing import Any
 
 from nasnet_keras.card import Card, CardError
 from nasnet_keras.genotype import Genotype
-from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.config import SearchConfig, child_recipe
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import section, text
 
@@ -33,40 +33,25 @@ def rebuild(facts: Facts) -> str:
 
 def command(facts: Facts) -> str:
     """The command line that goes on with a study: the flags that differ from their defaults."""
-    defaults = {}
-    for field in dataclasses.fields(SearchConfig):
-        if field.default is not dataclasses.MISSING:
-            defaults[field.name] = _plain(field.default)
-        elif field.default_factory is not dataclasses.MISSING:
-            defaults[field.name] = _plain(field.default_factory())
-    flags = {"workdir": str(facts.study.path), **_flat(facts.config, defaults)}
-    trials = facts.planned or len(facts.trials)
-    if trials:
-        flags["trials"] = str(trials)
-    return " \\\n    ".join(["nasnet-search", *(shlex.quote(f"--{name}={value}") for name, value in flags.items())])
+    config = facts.config
+    usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
+    usual |= {"trials": None, "recipe": None}
+    values = {name: config.get(name) for name in usual}
+    if config.get("recipe"):
+        values |= config["recipe"]
+        usual |= child_recipe(str(config.get("dataset"))).to_json()
+    flags = {"workdir": facts.study.path, "trials": facts.planned or len(facts.trials) or None}
+    flags |= {name: value for name, value in values.items() if name not in flags and value != usual[name]}
+    flags |= {"recipe": None}
+    shown = (f"--{name}={_flag(value)}" for name, value in flags.items() if value is not None)
+    return " \\\n    ".join(["nasnet-search", *map(shlex.quote, shown)])
 
 
-def _flat(config: dict[str, Any], defaults: dict[str, Any]) -> dict[str, str]:
-    """Settings as the values of flags; a group of settings gives a flag each."""
-    flags = {}
-    for name, value in config.items():
-        default = defaults.get(name)
-        if value is None or value == default or name in ("workdir", "trials"):
-            continue
-        if isinstance(value, dict):
-            flags |= _flat(value, default if isinstance(default, dict) else {})
-        elif isinstance(value, list):
-            if all(isinstance(item, str | int | float) for item in value):
-                flags[name] = ",".join(map(str, value))
-        else:
-            flags[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return flags
-
-
-def _plain(value: Any) -> Any:
-    """A default as `study.json` would have it."""
-    value = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
-    return json.loads(json.dumps(value, default=str))
+def _flag(value: Any) -> str:
+    """A value as its flag takes it."""
+    if isinstance(value, list):
+        return ",".join(":".join(map(str, item)) if isinstance(item, list) else str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _snippet(facts: Facts) -> str:

@@ -9,7 +9,6 @@ from nasnet_keras.search.pages.markup import code, duration, figure, integer, nu
 
 __all__ = ["failures", "head"]
 
-_POLICIES = ("ppo", "reinforce")
 _REASONS = 12
 
 
@@ -72,9 +71,11 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
         ("Failed", integer(failed), f"{100 * failed / len(trials):.1f} % of the trials" if trials else "no child yet"),
         ("Children's time", duration(sum(trial.seconds for trial in trials)), _time(facts)),
     ]
-    per_update = facts.config.get("children_per_update")
-    if facts.algorithm in _POLICIES and isinstance(per_update, int) and per_update > 0:
-        tiles.append(("Controller updates", integer(len(trials) // per_update), f"{per_update} children each"))
+    if facts.study.updates is not None:
+        each = facts.config["children_per_update"]
+        tiles.append(
+            ("Controller updates", integer(facts.study.updates), f"before the last child; {each} children each")
+        )
     test = accuracy(facts.result, "test_accuracy")
     if test is not None:
         tiles.append(("Test accuracy", percent(test), "of the best genotype, at the end"))
