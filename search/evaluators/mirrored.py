@@ -46,12 +46,17 @@ class Mirrored(Devices):
 
     def shares(self, batch: np.ndarray) -> Any:
         parts = np.split(batch, self.count)
-        return self._strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
-        )
+        return self._distributed(lambda replica: parts[replica])
 
     def copies(self, value: np.ndarray) -> Any:
-        return self._strategy.experimental_distribute_values_from_function(lambda context: tf.constant(value))
+        return self._distributed(lambda replica: value)
+
+    def _distributed(self, value_of: Callable[[int], np.ndarray]) -> Any:
+        if self.count == 1:  # a distributed value of one replica would be traced once more than what a step returns
+            return tf.constant(value_of(0))
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(value_of(context.replica_id_in_sync_group))
+        )
 
     def first(self, value: Any) -> Any:
         return self._strategy.experimental_local_results(value)[0]

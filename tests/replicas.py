@@ -1,0 +1,85 @@
+"""Run by `test_children.py` in a process of its own, whose processor is split before TensorFlow starts."""
+
+import numpy as np
+import tensorflow as tf
+
+from nasnet_keras import Block, Cell, Edge, Genotype
+from nasnet_keras.search.evaluators.mirrored import Mirrored
+from nasnet_keras.training import datasets
+from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.step import Devices
+from nasnet_keras.training.trainer import Trainer
+
+CELL = Cell([Block(Edge("sep_conv_5x5", "current"), Edge("identity", "previous"))], ["block_0"])
+NETWORK = {"num_repeats": 1, "filters": 4, "classes": 10, "classifier_activation": None}
+
+
+def trained(data, devices, steps, **changes):
+    """The state after some steps, of each replica, as arrays; and the mean loss."""
+    recipe = Recipe(**{"epochs": 2, "batch_size": 32, "learning_rate": 0.1, "clip_norm": 0.5, "pad": 0, **changes})
+    trainer = Trainer(Genotype(CELL, CELL), NETWORK, data, recipe, seed=3, devices=devices)
+    for _ in range(steps):
+        trainer.advance()
+    loss = trainer.figures()["loss"]
+    replicas = devices.each if isinstance(devices, Each) else lambda value: [value]
+    state = {name: [np.asarray(one) for one in replicas(value)] for name, value in trainer.state.items()}
+    return state, loss
+
+
+class Each(Mirrored):
+    """Shows what every replica has."""
+
+    def each(self, value):
+        return self._strategy.experimental_local_results(value)
+
+
+def two(synchronized):
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"], tf.distribute.ReductionToOneDevice())
+    assert strategy.num_replicas_in_sync == 2
+    return Each(strategy, synchronized)
+
+
+def check(one, several, names, tolerance=2e-4):
+    for name in names:
+        for replica in several[name]:
+            np.testing.assert_allclose(replica, one[name][0], rtol=1e-3, atol=tolerance, err_msg=name)
+
+
+def main():
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    digits = datasets.load("digits")
+    rng = np.random.default_rng(0)
+    part = datasets.Split(digits.train.images[:128], rng.permutation(digits.train.labels[:128]))
+    data = datasets.Dataset("few", part, digits.validation, digits.test, digits.class_names)
+    everything = ("parameters", "velocity", "statistics", "average_parameters", "average_statistics")
+    # Synchronised, two devices are one: on any images, batch statistics included, clipped and over several steps.
+    one, loss = trained(data, Devices(), 3)
+    several, its_loss = trained(data, two(True), 3)
+    check(one, several, everything)
+    np.testing.assert_allclose(loss, its_loss, rtol=1e-4)
+    # Not synchronised, each replica normalises by its share: the same where both shares hold the same images.
+    order = np.random.default_rng([3, 0]).permutation(32)  # as the trainer will draw it
+    images, labels = np.empty((32, 8, 8, 1), np.uint8), np.empty(32, np.int32)
+    images[order] = np.tile(digits.train.images[:16], (2, 1, 1, 1))
+    labels[order] = np.tile(digits.train.labels[:16], 2)
+    halves = datasets.Dataset("halves", datasets.Split(images, labels), *[digits.test] * 2, digits.class_names)
+    plain = {"flip": False}
+    one, _ = trained(halves, Devices(), 1, **plain)
+    several, _ = trained(halves, two(False), 1, **plain)
+    check(one, several, everything)
+    # Random numbers differ between replicas; their states stay equal, and so do the weights.
+    several, _ = trained(halves, two(False), 2, drop_path_rate=0.9, **plain)
+    assert any(name.startswith("generator") for name in several)
+    for name, replicas in several.items():
+        np.testing.assert_array_equal(*replicas, err_msg=name)
+    try:
+        trained(data, two(False), 1, batch_size=31)
+    except ValueError as error:
+        assert "31 images does not divide by 2 devices" in str(error)
+    else:
+        raise AssertionError("an odd batch was divided by two")
+
+
+if __name__ == "__main__":
+    main()
