@@ -1,31 +1,28 @@
-"""Ask, evaluate, record, tell: the loop of a search, and the judging of what it found."""
+"""Ask, evaluate, record, tell: the loop of a search."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from tqdm import tqdm
 
-from nasnet_keras.files import write_text
 from nasnet_keras.search import algorithms, evaluators, executors
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import Executor, Outcome, Task
+from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, Task
+from nasnet_keras.search.finals import finish
 from nasnet_keras.search.report import write_report
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.tensorboard import SearchLog
-from nasnet_keras.search.trial import Trial, fingerprint
+from nasnet_keras.search.trial import Trial
 
 __all__ = ["SearchError", "run"]
 
 _CHECKPOINT_TRIALS = 100  # told between two checkpoints: as many may have to be told again
 _REPORT_SECONDS = 60.0
 _RANDOM_SEEDS = 2**31  # beyond all seeds of searches, so that no algorithm draws the same children
-_WAIT_SECONDS = 1.0
 
 
 class SearchError(ValueError):
@@ -90,7 +87,7 @@ class _Search:
                 numbers = (number for number in range(config.random_trials) if number not in known)
                 self._evaluate("random", numbers, self._draw)
             if study.result is None:
-                self._finish()
+                finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
         finally:
             self.log.close()
             with contextlib.suppress(OSError):  # a full disk was told of before
@@ -112,7 +109,7 @@ class _Search:
                     self.executor.submit(task(following))
                     under_way += 1
                     following = next(numbers, None)
-                outcome = self.executor.wait(_WAIT_SECONDS)
+                outcome = self.executor.wait(WAIT_SECONDS)
                 if outcome is not None:
                     under_way -= 1
                     self._record(group, outcome.trial())
@@ -176,75 +173,3 @@ class _Search:
     def _shown(self) -> dict[str, str]:
         best = self.study.best
         return {} if best is None else {"best": f"{best.reward:.4f}"}
-
-    def _finish(self) -> None:
-        """Train the best genotypes and random ones to the end, and save the winner."""
-        study, started = self.study, time.monotonic()
-        tasks = self._finalists()
-        outcomes = self._finals(tasks)
-        finalists = [_entry(outcomes[task], task) for task in tasks]
-        ours = [outcomes[task] for task in tasks if task.group == "search" and outcomes[task].status == "ok"]
-        if not ours:
-            raise StudyError(
-                f"none of the best genotypes could be trained longer: {finalists[0]['metrics']['error']}. The children "
-                f"are kept in {study.path}; name a new folder and a smaller learning_rate"
-            )
-        winner = max(ours, key=lambda outcome: outcome.reward)
-        files = self.evaluator.publish(winner.task.folder, study.path)
-        result = {
-            "trial": study.best.trial,
-            "fingerprint": fingerprint(study.best.genotype),
-            "winner": fingerprint(winner.task.genotype),
-            **files,
-            **winner.metrics,
-            "seconds": time.monotonic() - started,
-            "finalists": finalists,
-        }
-        write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
-
-    def _finalists(self) -> list[Task]:
-        """The best genotypes of the search, and as many drawn at random, without looking at how good they are."""
-        config, study = self.config, self.study
-        tasks, seen = [], set()
-        for trial in sorted(study.trials, key=lambda trial: (-(trial.reward or 0.0), trial.trial)):
-            name = fingerprint(trial.genotype)
-            if trial.status == "ok" and name not in seen and len(tasks) < config.finalists:
-                seen.add(name)
-                folder = study.path / "final" / f"search_{name}"
-                tasks.append(Task("search", trial.trial, trial.genotype, config.seed, folder))
-        for number in range(config.finalists):
-            genotype = self._draw(number).genotype
-            folder = study.path / "final" / f"random_{fingerprint(genotype)}"
-            tasks.append(Task("random", number, genotype, config.seed, folder))
-        return tasks
-
-    def _finals(self, tasks: list[Task]) -> dict[Task, Outcome]:
-        outcomes: dict[Task, Outcome] = {}
-        waiting = list(tasks)
-        epochs = self.config.final_epochs
-        with tqdm(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
-            while len(outcomes) < len(tasks):
-                while waiting and len(tasks) - len(waiting) - len(outcomes) < self.executor.capacity:
-                    waiting[0].folder.mkdir(parents=True, exist_ok=True)
-                    self.executor.submit(waiting.pop(0))
-                outcome = self.executor.wait(_WAIT_SECONDS)
-                if outcome is not None:
-                    outcomes[outcome.task] = outcome
-                done = sum(epochs if task in outcomes else _epochs(task.folder) for task in tasks)
-                bar.update(done - bar.n)
-        return outcomes
-
-
-def _epochs(folder: Path) -> int:
-    """How many epochs a training has done."""
-    try:
-        return len(json.loads((folder / "history.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return 0
-
-
-def _entry(outcome: Outcome, task: Task) -> dict[str, object]:
-    """A finalist in `result.json`."""
-    trial = outcome.trial()
-    plain = json.loads(trial.to_line())
-    return {"origin": task.group, **plain}

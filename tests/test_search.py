@@ -1,5 +1,6 @@
 """The search: its space, its study and whole runs as a user starts them."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -12,91 +13,25 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from nasnet_keras import Genotype
+from nasnet_keras.card import Card
 from nasnet_keras.genotypes import NASNET_A
 from nasnet_keras.search import CellSpace, SearchConfig, Study, StudyError, load_study, run
-from nasnet_keras.search.algorithms.random import RandomSearch
-from nasnet_keras.search.evaluators import child
-from nasnet_keras.search.evaluators.base import DivergedError
-from nasnet_keras.search.evaluators.child import TrainingPlan, accuracy, train
+from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.study import Trial
 from nasnet_keras.training import datasets
+from nasnet_keras.training.errors import DivergedError
+from nasnet_keras.training.recipes import Recipe
 
-TINY = {"trials": 2, "num_blocks": 1, "filters": 2, "epochs": 1, "final_epochs": 2}
-PLAN = TrainingPlan(num_repeats=1, filters=4, epochs=2, batch_size=64, learning_rate=0.1, seed=3)
+RECIPE = Recipe(epochs=1, batch_size=64, learning_rate=0.1, pad=1, flip=False)
+TINY = {"trials": 2, "random_trials": 1, "num_blocks": 1, "filters": 2, "recipe": RECIPE, "final_epochs": 2}
+TINY |= {"executor": "inline", "finalists": 1, "train_images": 256}
 
 
 def trial(number, reward=0.5, **changes):
     values = {"status": "ok", "metrics": {}, "seconds": 1.0, "seed": number}
     return Trial(**{"trial": number, "genotype": NASNET_A, "reward": reward, **values, **changes})
-
-
-# --- data and children
-
-
-def test_digits_are_real_and_split_without_overlap():
-    digits = datasets.load("digits")
-    parts = (digits.train, digits.validation, digits.test)
-    assert [len(part) for part in parts] == [1197, 300, 300] and digits.image_shape == (8, 8, 1)
-    images = np.concatenate([part.images for part in parts])
-    assert images.dtype == np.uint8 and images.min() == 0 and images.max() == 255
-    assert len(np.unique(images.reshape(1797, -1), axis=0)) == 1797
-    for part in parts:
-        assert (np.bincount(part.labels, minlength=10) >= 15).all()
-
-
-def test_children_learn():
-    digits = datasets.load("digits")
-    losses = []
-    model, loss = train(NASNET_A, digits, PLAN, on_epoch=losses.append)
-    assert len(losses) == 2 and losses[-1] == loss < losses[0]
-    assert accuracy(model, digits.validation) > 0.8
-
-
-def test_children_are_reproducible():
-    digits = datasets.load("digits")
-    few = datasets.Split(digits.train.images[:256], digits.train.labels[:256])  # four steps
-    data = datasets.Dataset("few", few, digits.validation, digits.test, digits.class_names)
-    plan = dataclasses.replace(PLAN, epochs=1)
-    model, _ = train(NASNET_A, data, plan)
-    keras.backend.clear_session()
-    again, _ = train(NASNET_A, data, plan)
-    other, _ = train(NASNET_A, data, dataclasses.replace(plan, seed=4))
-    assert not np.allclose(model.get_weights()[0], other.get_weights()[0], atol=1e-2)
-    for weight, other in zip(model.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_allclose(weight, other, rtol=1e-3, atol=1e-4)
-
-
-def test_a_diverged_child_says_so():
-    with pytest.raises(DivergedError):
-        train(NASNET_A, datasets.load("digits"), TrainingPlan(1, 4, 2, 64, 1e20, seed=0))
-
-
-def test_two_replicas_make_the_updates_of_one_device():
-    """In its own process, since the devices must be split before TensorFlow starts."""
-    subprocess.run([sys.executable, __file__], check=True, timeout=240)
-
-
-def compare_replicas():
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    digits = datasets.load("digits")
-    # One step on images of which both halves are the same, so that each replica's batch statistics are the whole's.
-    order = np.random.default_rng(3).permutation(32)  # as `train` with seed 3 will draw it
-    images, labels = np.empty((32, 8, 8, 1), np.uint8), np.empty(32, np.int32)
-    images[order], labels[order] = np.tile(digits.train.images[:16], (2, 1, 1, 1)), np.tile(digits.train.labels[:16], 2)
-    data = datasets.Dataset("halves", datasets.Split(images, labels), *[digits.test] * 2, digits.class_names)
-    plan = TrainingPlan(num_repeats=1, filters=4, epochs=1, batch_size=32, learning_rate=0.1, seed=3)
-    models = []
-    for devices in (["/cpu:0"], ["/cpu:0", "/cpu:1"]):
-        keras.backend.clear_session()
-        strategy = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice())
-        assert strategy.num_replicas_in_sync == len(devices)
-        models.append(train(NASNET_A, data, plan, strategy)[0])
-    for one, two in zip(models[0].weights, models[1].weights, strict=True):
-        np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-3, atol=2e-4, err_msg=one.path)
 
 
 # --- study
@@ -111,7 +46,8 @@ def test_a_study_is_written_read_and_continued(tmp_path):
     study.append(trial(1, None, status="diverged"))
     study.append(trial(2, 0.7, genotype=CellSpace().decode(CellSpace().sample(np.random.default_rng(0)))))
     study.append(trial(3, 0.7))
-    with pytest.raises(StudyError, match="does not follow"):
+    study.append(trial(7, 0.7))
+    with pytest.raises(StudyError, match="trial 7 is recorded already"):
         study.append(trial(7))
     study.close()
     assert load_study(study.path).trials == study.trials
@@ -196,11 +132,13 @@ def test_a_frozen_study_loads(tmp_path):
     ("arguments", "message"),
     [
         ({"trials": 0}, "trials must be a positive integer, got 0"),
-        ({"epochs": 1.5}, "epochs must be a positive integer"),
-        ({"learning_rate": 0.0}, "learning_rate must be positive"),
-        ({"learning_rate": float("nan")}, "learning_rate must be positive"),
+        ({"random_trials": -1}, "random_trials must be a whole number from 0"),
+        ({"finalists": 0}, "finalists must be a whole number from 1"),
+        ({"final_epochs": 1.5}, "final_epochs must be a positive integer"),
+        ({"train_images": 0}, "train_images must be a positive integer"),
+        ({"reward": "mean"}, "reward must be one of last, best, best_of_last_five, got 'mean'"),
+        ({"algorithm": "evolution", "children_per_update": 4}, "children_per_update is for reinforce, ppo"),
         ({"seed": -1}, "seed must be an integer from 0"),
-        ({"dataset": "cifar"}, "dataset must be one of digits"),
     ],
 )
 def test_bad_configurations(arguments, message, tmp_path):
@@ -209,32 +147,74 @@ def test_bad_configurations(arguments, message, tmp_path):
     assert message in str(caught.value)
 
 
+def test_a_configuration_survives_json(tmp_path):
+    recipe = Recipe(epochs=3, batch_size=8, learning_rate=0.2, sizes=((0.0, 0.5), (0.5, 1.0)))
+    one = SearchConfig(tmp_path, recipe=recipe, operations=("identity", "conv_3x3"), child_memory_gib=2.5)
+    again = SearchConfig.from_json(json.loads(json.dumps(one.to_json())))
+    assert dataclasses.replace(again, workdir=tmp_path) == one
+    assert SearchConfig(tmp_path).recipe.epochs == 5 and not SearchConfig(tmp_path).recipe.flip
+    assert SearchConfig(tmp_path, dataset="cifar10").recipe.flip
+
+
+def test_where_a_search_runs_may_change_and_how_children_are_trained_may_not(tmp_path):
+    Study.open(SearchConfig(tmp_path)).close()
+    Study.open(SearchConfig(tmp_path, workers=2, child_timeout_minutes=5.0, random_trials=20, trials=99)).close()
+    with pytest.raises(StudyError, match="recipe.epochs was 5 and is now 6"):
+        Study.open(SearchConfig(tmp_path, recipe=dataclasses.replace(SearchConfig(tmp_path).recipe, epochs=6)))
+    with pytest.raises(StudyError, match="images.train was None|images was None"):
+        Study.open(SearchConfig(tmp_path), {"images": {"train": 5}})
+
+
 # --- whole runs
 
 
-def test_run_saves_a_model_that_was_judged_after_reloading(tmp_path):
-    study = run(SearchConfig(tmp_path, **TINY))
-    assert len(study.trials) == 2 and study.best.status == "ok"
-    model = keras.models.load_model(tmp_path / "best_model.keras")
+def test_run_saves_a_model_and_its_card(tmp_path):
+    config = SearchConfig(tmp_path, **TINY)
+    study = run(config)
+    assert len(study.trials) == 2 and study.best.status == "ok" and len(study.random_trials) == 1
+    result = study.result
+    assert [one["origin"] for one in result["finalists"]] == ["search", "random"]
+    card = Card.read(tmp_path / result["card"])
+    assert card.genotype == study.best.genotype and card.metrics["test_accuracy"] == result["test_accuracy"]
+    assert result["finalists"][0]["metrics"]["test_accuracy"] == result["test_accuracy"]
     digits = datasets.load("digits")
-    assert accuracy(model, digits.test) == study.result["test_accuracy"]
-    assert study.result["fingerprint"] == study.best.genotype.fingerprint
-    stamp = (tmp_path / "best_model.keras").stat().st_mtime_ns
-    assert run(SearchConfig(tmp_path, **TINY)).result == study.result
-    assert (tmp_path / "best_model.keras").stat().st_mtime_ns == stamp, "a finished search trains nothing"
+    model = keras.models.load_model(tmp_path / result["model"])
+    logits = model.predict(digits.test.images / np.float32(127.5) - 1.0, verbose=0)
+    assert np.mean(logits.argmax(-1) == digits.test.labels) == pytest.approx(result["test_accuracy"], abs=0.005)
+    assert result["fingerprint"] == study.best.genotype.fingerprint
+    assert "The search has ended" in (tmp_path / "report.html").read_text()
+    stamp = (tmp_path / result["model"]).stat().st_mtime_ns
+    assert run(config).result == result
+    assert (tmp_path / result["model"]).stat().st_mtime_ns == stamp, "a finished search trains nothing"
+
+
+def test_random_children_are_of_no_algorithm_and_told_to_none(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ChildEvaluator, "evaluate", lambda self, genotype, seed: (0.5, {}))
+        patch.setattr(ChildEvaluator, "finish", lambda self, genotype, seed, folder: (0.5, {"test_accuracy": 0.5}))
+        patch.setattr(ChildEvaluator, "publish", lambda self, folder, path: {})
+        settings = {**TINY, "trials": 6, "random_trials": 6}
+        studies = {
+            name: run(SearchConfig(tmp_path / name, algorithm=name, **settings))
+            for name in ("evolution", "ppo", "random")
+        }
+    drawn = [[one.genotype for one in study.random_trials] for study in studies.values()]
+    assert drawn[0] == drawn[1] and len(set(drawn[0])) == 6 and drawn[2] == []
+    for study in studies.values():  # evolution begins with random children of the same seed
+        assert not {one.genotype for one in study.trials} & set(drawn[0])
 
 
 def test_children_that_fail_are_trials_and_the_search_goes_on(tmp_path, monkeypatch):
-    failures = [tf.errors.ResourceExhaustedError(None, None, "no memory"), RuntimeError("broken"), DivergedError("nan")]
+    failures = [MemoryError("no memory"), RuntimeError("broken"), DivergedError("nan")]
     expected = ["out_of_memory", "crashed", "diverged", "ok"]
-    real = child.train
+    real = ChildEvaluator.evaluate
 
-    def fail(*arguments, **options):
+    def fail(*arguments):
         if failures:
             raise failures.pop(0)
-        return real(*arguments, **options)
+        return real(*arguments)
 
-    monkeypatch.setattr(child, "train", fail)
+    monkeypatch.setattr(ChildEvaluator, "evaluate", fail)
     study = run(SearchConfig(tmp_path, **{**TINY, "trials": 4}))
     assert [t.status for t in load_study(tmp_path).trials] == expected and study.best.trial == 3
     assert study.trials[1].metrics == {"error": "RuntimeError: broken"} and study.trials[1].reward is None
@@ -244,51 +224,73 @@ def test_a_final_training_that_diverges_is_one_clear_error(tmp_path, monkeypatch
     study = run(SearchConfig(tmp_path, **TINY))
     (tmp_path / "result.json").unlink()
 
-    def diverge(*arguments, **options):
+    def diverge(*arguments):
         raise DivergedError("the loss became nan")
 
-    monkeypatch.setattr(child, "train", diverge)
-    with pytest.raises(StudyError, match="diverged in its longer training"):
+    monkeypatch.setattr(ChildEvaluator, "finish", diverge)
+    with pytest.raises(StudyError, match="none of the best genotypes could be trained longer: .*the loss became nan"):
         run(SearchConfig(tmp_path, **TINY))
     assert load_study(tmp_path).trials == study.trials
+
+
+def test_a_search_without_any_success_is_one_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(ChildEvaluator, "evaluate", lambda *_: 1 / 0)
+    with pytest.raises(StudyError, match="none of 2 children could be trained; see .*trials.jsonl"):
+        run(SearchConfig(tmp_path, **TINY))
+    assert "division by zero" in (tmp_path / "report.html").read_text()
 
 
 def command(*flags):
     return [sys.executable, "-m", "nasnet_keras.search", *flags]
 
 
-def flags_for(workdir, **changes):
-    return [f"--{name}={value}" for name, value in {**TINY, "workdir": workdir, **changes}.items()]
+def flags_for(workdir):
+    """Two children at once, whose results decide what is proposed."""
+    flags = {"workdir": workdir, "trials": 8, "random_trials": 2, "num_blocks": 1, "filters": 2, "epochs": 1}
+    flags |= {"final_epochs": 2, "finalists": 1, "train_images": 256, "children_per_update": 2, "window": 2}
+    return [f"--{name}={value}" for name, value in flags.items()]
 
 
-def test_a_killed_search_goes_on_with_the_same_trials(tmp_path):
-    config = {**TINY, "trials": 6}
-    space = CellSpace(num_blocks=1)
-    expected = [space.decode(RandomSearch(space, 0).ask(number)).fingerprint for number in range(6)]
-    process = subprocess.Popen(command(*flags_for(tmp_path / "killed", **config)), stderr=subprocess.DEVNULL)
-    log = tmp_path / "killed" / "trials.jsonl"
-    deadline = time.monotonic() + 120
-    while not log.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    first = load_study(tmp_path / "killed").trials
-    assert 1 <= len(first) < 6
-    done = subprocess.run(
-        command(*flags_for(tmp_path / "killed", **config)), check=True, capture_output=True, text=True, timeout=240
+def plain(trials):
+    return [dataclasses.replace(one, seconds=0.0) for one in trials]
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_trials(tmp_path, generator):
+    whole = subprocess.run(
+        command(*flags_for(tmp_path / "whole")), check=True, capture_output=True, text=True, timeout=400
     )
-    trials = load_study(tmp_path / "killed").trials
-    assert [t.genotype.fingerprint for t in trials] == expected and trials[: len(first)] == first
-    assert "test accuracy 0." in done.stdout and "best_model.keras" in done.stdout
-    assert "search:" in done.stderr, "progress is shown"
+    for words in ("search:", "random:", "finalists:"):
+        assert words in whole.stderr, "progress is shown"
+    for words in ("Controller: 3 updates", "Rewards of random search:", "test accuracy 0.", "report.html"):
+        assert words in whole.stdout
+    killed = tmp_path / "killed"
+    for kill in range(4):
+        process = subprocess.Popen(command(*flags_for(killed)), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while not (killed / ".workers").exists() and process.poll() is None:
+            time.sleep(0.05)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(generator.uniform(2.0, 20.0))
+        process.send_signal(signal.SIGKILL if kill % 2 else signal.SIGTERM)
+        process.wait()
+    subprocess.run(command(*flags_for(killed)), check=True, capture_output=True, timeout=400)
+    one, other = load_study(tmp_path / "whole"), load_study(killed)
+    assert plain(one.trials) == plain(other.trials) and plain(one.random_trials) == plain(other.random_trials)
+    same = ("fingerprint", "winner", "test_accuracy", "validation_accuracy")
+    assert {name: one.result[name] for name in same} == {name: other.result[name] for name in same}
+    assert not list(killed.glob(".workers*"))
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--trials=0"], "--trials"),
-        (["--dataset=imagenet"], "--dataset"),
+        (["--dataset=no_such_data"], "no data set 'no_such_data'"),
+        (["--dataset=./nowhere"], "no folder"),
+        (["--data_dir=/nowhere", "--dataset=cifar10"], "cifar10"),
+        (["--train_images=5000"], "train_images=5000"),
         (["--learning_rate=-1"], "learning_rate must be positive, got -1.0"),
+        (["--workers=9"], "9 workers need a window of 9 at least, got 4"),
+        (["--executor=cloud"], "--executor"),
         (["--no_such_flag=1"], "no_such_flag"),
         (["digits"], "unexpected arguments ['digits']"),
     ],
@@ -301,11 +303,13 @@ def test_bad_flags_are_one_clear_error_and_make_no_folder(flags, message, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_flags_come_from_a_file_too(tmp_path):
+    (tmp_path / "flags").write_text("--trials=3\n--batch_size=0\n")
+    done = subprocess.run(command(f"--flagfile={tmp_path / 'flags'}"), capture_output=True, text=True, timeout=60)
+    assert "batch_size" in done.stderr + done.stdout and done.returncode != 0
+
+
 def test_help_lists_the_flags():
     done = subprocess.run(command("--help"), capture_output=True, text=True, timeout=60)
-    for name in ("--workdir", "--trials", "--num_blocks", "--seed"):
+    for name in ("--workdir", "--trials", "--num_blocks", "--seed", "--dataset", "--epochs", "--gpus_per_child"):
         assert name in done.stdout
-
-
-if __name__ == "__main__":
-    compare_replicas()

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 from nasnet_keras.genotypes import NASNET_A
-from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, load_study, loop, run, study
+from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, load_study, run, trial_log
+from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
 from nasnet_keras.search.checkpoints import Checkpoints
 from nasnet_keras.search.evaluators.tabular import read_table
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.study import Trial
+from nasnet_keras.training.recipes import Recipe
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")
 SPACE = NASBench201Space(OPERATIONS)
@@ -48,13 +50,13 @@ def table(tmp_path_factory):
 
 
 def config(workdir, table, **changes):
-    values = {"space": "nasbench201", "operations": OPERATIONS, "evaluator": "tabular", "trials": 150}
+    values = {"space": "nasbench201", "operations": OPERATIONS, "evaluator": "tabular", "trials": 150, "window": 1}
     return SearchConfig(workdir, table=table, **{**values, **changes})
 
 
 def flags_of(settings):
     values = {"workdir": settings.workdir, "table": settings.table, "operations": ",".join(OPERATIONS)}
-    names = ("space", "evaluator", "algorithm", "trials", "window", "seed")
+    names = ("space", "evaluator", "algorithm", "trials", "random_trials", "window", "seed")
     return [f"--{name}={value}" for name, value in {**values, **{n: getattr(settings, n) for n in names}}.items()]
 
 
@@ -86,7 +88,14 @@ def test_a_table_is_searched_and_the_best_cell_judged(algorithm, table, tmp_path
     for t in found.trials:
         first, second, *_ = SPACE.encode(t.genotype)
         assert t.status == ("ok" if first or second else "crashed"), "cells that are not in the table fail"
-        assert not any("test" in name for name in t.metrics), "test figures are told of the best only"
+        assert not any("test" in name for name in t.metrics), "test figures are told of finalists only"
+    random_search = [t.genotype for t in found.random_trials]
+    assert len(random_search) == (0 if algorithm == "random" else 8)
+    finalists = found.result["finalists"]
+    assert [one["origin"] for one in finalists] == ["search"] * 2 + ["random"] * 2
+    assert (
+        finalists[0]["genotype"] == best.genotype and [one["genotype"] for one in finalists[2:]] == random_search[:2]
+    ) or algorithm == "random"
 
 
 def test_a_finished_study_grows_as_if_it_had_never_ended(table, tmp_path):
@@ -131,7 +140,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, table,
     done = subprocess.run(command(*flags_of(settings)), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert plain(load_study(tmp_path / "killed").trials) == plain(whole.trials)
-    assert "In the table: test accuracy 9" in done.stdout
+    assert "Best genotypes, test accuracy:   9" in done.stdout
 
 
 @pytest.mark.parametrize("damage", ["none", "last", "all", "missing", "future"])
@@ -158,10 +167,25 @@ def test_checkpoints_only_save_time(damage, table, tmp_path):
 def test_a_checkpoint_is_used(table, tmp_path, monkeypatch):
     run(config(tmp_path, table, algorithm="evolution", trials=350))
     told = []
-    tell = loop._tell
-    monkeypatch.setattr(loop, "_tell", lambda algorithm, t: (told.append(t.trial), tell(algorithm, t)))
+    tell = RegularisedEvolution.tell
+    monkeypatch.setattr(RegularisedEvolution, "tell", lambda *arguments: (told.append(0), tell(*arguments)))
     run(config(tmp_path, table, algorithm="evolution", trials=360))
-    assert told[0] == 300
+    assert len(told) == 59, "trials 300 to 358"
+
+
+def test_a_checkpoint_of_the_future_is_not_used_and_not_lost(table, tmp_path):
+    """With a window, trials may be missing before one that was told; what is asked again must know no more."""
+    settings = {"algorithm": "evolution", "window": 8}
+    whole = run(config(tmp_path / "whole", table, trials=330, **settings))
+    run(config(tmp_path / "study", table, trials=308, **settings))
+    assert (tmp_path / "study" / "checkpoints" / "00000300.npz").exists()
+    log = tmp_path / "study" / "trials.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(line for number, line in enumerate(lines) if number not in (300, 303)))
+    assert [one.trial for one in load_study(tmp_path / "study").trials][299:303] == [299, 301, 302, 304]
+    found = run(config(tmp_path / "study", table, trials=330, **settings))
+    assert plain(found.trials) == plain(whole.trials)
+    assert sorted(json.loads(line)["trial"] for line in log.read_text().splitlines()) == list(range(330))
 
 
 def test_twenty_thousand_trials_take_minutes_and_the_last_as_long_as_the_first(table, tmp_path):
@@ -247,8 +271,8 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(call, tmp_path, monkeypa
             return real(file, data[0][:10])  # a part still fits
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(study, "_SYNC_SECONDS", 0.0)
-    monkeypatch.setattr(study.os, call, full)
+    monkeypatch.setattr(trial_log, "_SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(trial_log.os, call, full)
     with pytest.raises(StudyError, match="cannot write the study .*No space left"):
         for number in range(1, 3):
             opened.append(trial(number))
@@ -270,8 +294,10 @@ def test_a_torn_line_that_could_not_be_taken_back_is_dropped_later(tmp_path, mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     real = os.write
-    monkeypatch.setattr(study.os, "write", lambda file, data: real(file, data[:10]) if len(data) > 500 else fail(file))
-    monkeypatch.setattr(study.os, "ftruncate", fail)
+    monkeypatch.setattr(
+        trial_log.os, "write", lambda file, data: real(file, data[:10]) if len(data) > 500 else fail(file)
+    )
+    monkeypatch.setattr(trial_log.os, "ftruncate", fail)
     with pytest.raises(StudyError, match="No space left"):
         opened.append(trial(1))
     monkeypatch.undo()
@@ -320,15 +346,21 @@ def test_two_processes_on_one_folder(table, tmp_path):
     assert load_study(tmp_path).trials == []
 
 
-def test_a_study_from_before_there_were_algorithms_goes_on(tmp_path):
+def test_studies_of_earlier_versions_are_read_and_understood(tmp_path):
+    """`tests/frozen/study` is from before there were algorithms, recipes and other data sets."""
     frozen = shutil.copytree(Path(__file__).parent / "frozen" / "study", tmp_path / "study")
     loaded = load_study(frozen)
-    values = {name: loaded.config[name] for name in ("num_blocks", "filters", "epochs", "final_epochs")}
+    assert loaded.config["algorithm"] == "random" and loaded.config["recipe"]["epochs"] == 1
+    recipe = Recipe(epochs=1, batch_size=64, learning_rate=0.1, clip_norm=0.0, pad=0, flip=False)  # what it did
+    values = {"num_blocks": 1, "filters": 2, "algorithm": "random", "window": 1, "finalists": 1, "final_epochs": 2}
+    values |= {"recipe": recipe, "deterministic": False}
     opened = Study.open(SearchConfig(frozen, trials=9, **values))
     assert opened.trials == loaded.trials and opened.result == loaded.result
     opened.close()
     with pytest.raises(StudyError, match="algorithm was 'random' and is now 'ppo'"):
-        Study.open(SearchConfig(frozen, algorithm="ppo", **values))
+        Study.open(SearchConfig(frozen, **{**values, "algorithm": "ppo"}))
+    with pytest.raises(StudyError, match=r"recipe.clip_norm was 0.0 and is now 5.0; .*recipe.pad was 0 and is now 1"):
+        Study.open(SearchConfig(frozen))
 
 
 def test_checkpoints_keep_two_and_drop_those_of_lost_trials(tmp_path):

@@ -11,7 +11,10 @@ from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.trial import Trial
 from nasnet_keras.training.errors import DivergedError, Stopped
 
-__all__ = ["Executor", "Outcome", "Task", "perform"]
+__all__ = ["WAIT_SECONDS", "Executor", "Outcome", "Task", "perform"]
+
+WAIT_SECONDS = 1.0
+"""How long to wait for an outcome before showing that time passes."""
 
 
 @dataclass(frozen=True)

@@ -170,9 +170,8 @@ class _Worker:
         return self.task is not None and self.task.folder is not None and psutil.pid_exists(self._pid or -1)
 
     def close(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._release()
+        if not self._process.stdout.closed:
+            self._release()
 
     def _kill(self, status: str, reason: str) -> None:
         self._verdict = (status, reason)
@@ -206,6 +205,9 @@ class _Worker:
         return self._log.read().decode(errors="replace").strip()[-500:]
 
     def _release(self) -> None:
+        """End the worker and what it has under way."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._executor._selector.unregister(self._process.stdout)
         for file in (self._process.stdin, self._process.stdout, self._log):
             with contextlib.suppress(BrokenPipeError):

@@ -69,6 +69,7 @@ def _forked(evaluator: Any, task: Task, lifeline: int, answers: Any) -> dict[str
         code = 1
         try:
             os.close(reading)
+            answers.close()  # the search must see the worker's end, not this process's
             threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
             outcome = perform(evaluator, task)
             plain = {name: getattr(outcome, name) for name in ("status", "reward", "metrics", "seconds")}

@@ -1,0 +1,94 @@
+"""From search to model: the best genotypes trained to the end, beside random ones."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from nasnet_keras.files import write_text
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, Outcome, Task
+from nasnet_keras.search.study import Study, StudyError
+from nasnet_keras.search.trial import fingerprint
+
+__all__ = ["finish"]
+
+
+def finish(
+    config: SearchConfig, study: Study, evaluator: Evaluator, executor: Executor, drawn: Callable[[int], Any]
+) -> None:
+    """Train the finalists, write `result.json`, and copy the winner's files to the study's folder.
+
+    The winner is the genotype of the search with the best score, which test images have no part in. Trainings that
+    were cut off go on where they were.
+
+    Args:
+        config, study, evaluator, executor: of the search.
+        drawn: gives random genotypes, by number.
+
+    Raises:
+        StudyError: none of the best genotypes could be trained.
+    """
+    started = time.monotonic()
+    tasks = _finalists(config, study, drawn)
+    outcomes = _trained(tasks, executor, config.final_epochs)
+    ours = [outcome for outcome in outcomes if outcome.task.group == "search"]
+    winner = max((outcome for outcome in ours if outcome.status == "ok"), key=lambda one: one.reward, default=None)
+    if winner is None:
+        raise StudyError(
+            f"none of the best genotypes could be trained longer: {ours[0].metrics['error']}. The children are kept "
+            f"in {study.path}; name a new folder and a smaller learning_rate"
+        )
+    files = evaluator.publish(winner.task.folder, study.path)
+    result = {
+        "trial": study.best.trial,
+        "fingerprint": fingerprint(study.best.genotype),
+        "winner": fingerprint(winner.task.genotype),
+        **files,
+        **winner.metrics,
+        "seconds": time.monotonic() - started,
+        "finalists": [{"origin": one.task.group, **json.loads(one.trial().to_line())} for one in outcomes],
+    }
+    write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
+
+
+def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) -> list[Task]:
+    """The best genotypes of the search, and as many random ones, whatever they are worth."""
+    ranked = sorted((one for one in study.trials if one.status == "ok"), key=lambda one: (-one.reward, one.trial))
+    best = {fingerprint(trial.genotype): trial for trial in reversed(ranked)}  # the better of two equal genotypes
+    best = [trial for trial in ranked if best[fingerprint(trial.genotype)] is trial]
+    chosen = [("search", trial.trial, trial.genotype) for trial in best[: config.finalists]]
+    chosen += [("random", number, drawn(number)) for number in range(config.finalists)]
+    return [
+        Task(group, number, genotype, config.seed, study.path / "final" / f"{group}_{fingerprint(genotype)}")
+        for group, number, genotype in chosen
+    ]
+
+
+def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome]:
+    """The outcomes of all, in their order."""
+    outcomes: dict[Task, Outcome] = {}
+    waiting = list(tasks)
+    with tqdm(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
+        while len(outcomes) < len(tasks):
+            while waiting and len(tasks) - len(waiting) - len(outcomes) < executor.capacity:
+                waiting[0].folder.mkdir(parents=True, exist_ok=True)
+                executor.submit(waiting.pop(0))
+            outcome = executor.wait(WAIT_SECONDS)
+            if outcome is not None:
+                outcomes[outcome.task] = outcome
+            done = sum(epochs if task in outcomes else _epochs(task.folder) for task in tasks)
+            bar.update(done - bar.n)
+    return [outcomes[task] for task in tasks]
+
+
+def _epochs(folder: Path) -> int:
+    """How many epochs a training has done."""
+    try:
+        return len(json.loads((folder / "history.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return 0
