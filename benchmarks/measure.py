@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,21 @@ def settings(one_dnn: str | None) -> dict[str, str]:
     return environment if one_dnn is None else {**environment, "TF_ENABLE_ONEDNN_OPTS": one_dnn}
 
 
-def paired(script: str, sides: dict[str, dict[str, str]], runs: int) -> dict[str, list[dict[str, Any]]]:
+def paired(
+    script: str, sides: dict[str, dict[str, str]], runs: int, flags: Sequence[str] = ()
+) -> dict[str, list[dict[str, Any]]]:
     """Run `script SIDE` in a process of its own, `runs` times a side, in turn.
 
     Args:
         script: prints a JSON object of figures as its last line.
         sides: the environment of each side.
+        flags: that the script is given too.
     """
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     for run in range(runs):
         for side, variables in sides.items():
             done = subprocess.run(
-                [sys.executable, script, side], env=variables, capture_output=True, text=True, check=False
+                [sys.executable, script, side, *flags], env=variables, capture_output=True, text=True, check=False
             )
             if done.returncode:
                 sys.exit(done.stderr)

@@ -17,6 +17,8 @@ from nasnet_keras.search.trial import fingerprint
 
 __all__ = ["finish"]
 
+_DRAWS = 20  # for each random finalist
+
 
 def finish(
     config: SearchConfig, study: Study, evaluator: Evaluator, executor: Executor, drawn: Callable[[int], Any]
@@ -62,11 +64,22 @@ def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) 
     best = {fingerprint(trial.genotype): trial for trial in reversed(ranked)}  # the better of two equal genotypes
     best = [trial for trial in ranked if best[fingerprint(trial.genotype)] is trial]
     chosen = [("search", trial.trial, trial.genotype) for trial in best[: config.finalists]]
-    chosen += [("random", number, drawn(number)) for number in range(config.finalists)]
+    chosen += [("random", number, genotype) for number, genotype in _distinct(drawn, config.finalists)]
     return [
         Task(group, number, genotype, config.seed, study.path / "final" / f"{group}_{fingerprint(genotype)}")
         for group, number, genotype in chosen
     ]
+
+
+def _distinct(drawn: Callable[[int], Any], count: int) -> list[tuple[int, Any]]:
+    """So many different random genotypes with their numbers; fewer in a space that has hardly any."""
+    found: dict[str, tuple[int, Any]] = {}
+    for number in range(_DRAWS * count):
+        genotype = drawn(number)
+        found.setdefault(fingerprint(genotype), (number, genotype))
+        if len(found) == count:
+            break
+    return list(found.values())
 
 
 def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome]:

@@ -183,7 +183,7 @@ class _Worker:
         words = self._last_words() or "it said nothing"
         self._release()
         if not self._ready:
-            raise ValueError(f"a worker could not be started: {words}")
+            raise ValueError(f"a worker could not be started: {words.splitlines()[-1]}")
         outcome = self._failed("crashed", f"its worker ended: {words}") if self.task is not None else None
         self._start()
         self.say(self._executor._setup)
