@@ -58,6 +58,7 @@ setup(
             "hypothesis>=6.100",  # property tests
             "jax>=0.5",  # tests/test_backends.py; PyTorch is tested where it is installed
             "pytest>=8",
+            "pytest-xdist>=3.6",  # .ci/run: tests on both cores
             "ruff==0.17.6",  # tests/test_style.py: lint and format
         ],
     },

@@ -125,7 +125,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, table,
     log = tmp_path / "killed" / "trials.jsonl"
     moments = random.Random(1)
     lengths = [0]
-    for _ in range(3 if learns else 6):
+    for _ in range(2 if learns else 4):
         process = subprocess.Popen(command(*flags_of(settings)), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         size = log.stat().st_size if log.exists() else 0
         deadline = time.monotonic() + 120
