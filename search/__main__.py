@@ -11,10 +11,12 @@ import sys
 from absl import app, flags
 
 from nasnet_keras import environment
+from nasnet_keras.jobs import run_job
 from nasnet_keras.search import algorithms, evaluators, executors, spaces
 from nasnet_keras.search.config import CHILD_EPOCHS, REWARDS, SearchConfig
 from nasnet_keras.search.study import StudyError
 from nasnet_keras.search.summary import summary
+from nasnet_keras.training import flags as shared_flags
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.flags import DATASET, recipe
 
@@ -59,6 +61,7 @@ _FLAGS = (
     _integer("final_filters", "F of the finalists; by default as children."),
     _integer("seed", "Of everything random.", lower_bound=0),
 )
+flags.adopt_module_key_flags(shared_flags)  # `--help` shows them too
 
 
 def main(argv: list[str]) -> None:
@@ -85,7 +88,7 @@ def main(argv: list[str]) -> None:
 
 def console() -> None:
     """The console script `nasnet-search`."""
-    app.run(main)
+    run_job(main)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from nasnet_keras.search import algorithms, evaluators, executors, spaces
 from nasnet_keras.search.space import Space
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
 
-__all__ = ["CHILD_EPOCHS", "OF_CHILDREN", "REWARDS", "SearchConfig", "child_recipe"]
+__all__ = ["CHILD_EPOCHS", "MAY_CHANGE", "OF_CHILDREN", "REWARDS", "SearchConfig", "child_recipe"]
 
 REWARDS = ("last", "best", "best_of_last_five")
 
@@ -26,8 +26,9 @@ OF_CHILDREN = ("dataset", "image_size", "validation_fraction", "train_images", "
 OF_CHILDREN += ("reward", "cubed_reward", "synchronized_batch_norm", "deterministic")
 OF_CHILDREN += ("final_epochs", "final_num_repeats", "final_filters")
 """Fields that say nothing where no child is trained."""
-_MAY_CHANGE = ("workdir", "trials", "random_trials", "data_dir", "executor", "workers", "gpus_per_child")
-_MAY_CHANGE += ("child_timeout_minutes", "child_memory_gib")  # where a search runs, and how far
+MAY_CHANGE = ("workdir", "trials", "random_trials", "finalists", "data_dir", "executor", "workers", "gpus_per_child")
+MAY_CHANGE += ("child_timeout_minutes", "child_memory_gib")
+"""Fields that say where a search runs, and how far."""
 
 
 def child_recipe(dataset: str | Path) -> Recipe:
@@ -165,5 +166,5 @@ class SearchConfig:
 
     def identity(self) -> dict[str, Any]:
         """What makes two searches the same one, as JSON values: what may not change while a study grows."""
-        without = {*_MAY_CHANGE, *(OF_CHILDREN if self.evaluator != "child" else ())}
+        without = {*MAY_CHANGE, *(OF_CHILDREN if self.evaluator != "child" else ())}
         return {name: value for name, value in self.to_json().items() if name not in without}

@@ -86,12 +86,20 @@ class _Search:
                 known = {trial.trial for trial in study.random_trials}
                 numbers = (number for number in range(config.random_trials) if number not in known)
                 self._evaluate("random", numbers, self._draw)
-            if study.result is None:
+            if not self._finished():
                 finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
         finally:
             self.log.close()
             with contextlib.suppress(OSError):  # a full disk was told of before
                 write_report(study)
+
+    def _finished(self) -> bool:
+        """Whether the best genotypes, as many as asked for, were trained to the end."""
+        result = self.study.result
+        if result is None:
+            return False
+        ours = [finalist for finalist in result.get("finalists", ()) if finalist["origin"] == "search"]
+        return len(ours) >= min(self.config.finalists, len(self.study.trials))
 
     def _evaluate(self, group: str, numbers: Iterator[int], task: Callable[[int], Task]) -> None:
         """Evaluate children, as many at once as the executor can, and record each when it is finished."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from nasnet_keras.files import write_text
 from nasnet_keras.search.checkpoints import Checkpoints
-from nasnet_keras.search.config import OF_CHILDREN, SearchConfig
+from nasnet_keras.search.config import MAY_CHANGE, OF_CHILDREN, SearchConfig
 from nasnet_keras.search.trial import STATUSES, Trial, fingerprint, genotype_text
 from nasnet_keras.search.trial_log import TrialLog, read_trials
 from nasnet_keras.training.recipes import Recipe
@@ -43,7 +43,6 @@ _ASSUMED = {  # what studies did before their files said so
     "cubed_reward": False,
     "synchronized_batch_norm": False,
     "deterministic": False,
-    "finalists": 1,
     "final_num_repeats": None,
     "final_filters": None,
 }
@@ -232,6 +231,5 @@ def _completed(config: dict[str, Any]) -> dict[str, Any]:
     if "recipe" not in config and "epochs" in config:
         plain = {name: config.pop(name) for name in ("epochs", "batch_size", "learning_rate")}
         config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
-    if config["evaluator"] != "child":
-        return {name: value for name, value in config.items() if name not in OF_CHILDREN}
-    return config
+    without = {*MAY_CHANGE, *(OF_CHILDREN if config["evaluator"] != "child" else ())}
+    return {name: value for name, value in config.items() if name not in without}

@@ -9,7 +9,9 @@ import sys
 from absl import app, flags
 
 from nasnet_keras import environment
+from nasnet_keras.jobs import run_job
 from nasnet_keras.training import datasets
+from nasnet_keras.training import flags as shared_flags
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.flags import DATASET, recipe
@@ -26,6 +28,7 @@ _FLAGS = {
     "checkpoint_minutes": flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
     "licence": flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
 }
+flags.adopt_module_key_flags(shared_flags)  # `--help` shows them too
 
 
 def main(argv: list[str]) -> None:
@@ -63,7 +66,7 @@ def _train() -> None:
 
 def console() -> None:
     """The console script `nasnet-train`."""
-    app.run(main)
+    run_job(main)
 
 
 if __name__ == "__main__":
