@@ -54,12 +54,13 @@ def trial(number, reward=0.5, generator=None, space=None, status="ok", **metrics
 
 def study_of(path, trials=(), random=(), result=None, planned=60, **config):
     path.mkdir(exist_ok=True)
-    described = {"format": "nasnet_keras.study", "version": 1, "config": {**BASE, **config, "trials": planned}}
+    described = {"format": "nasnet_keras.study", "version": 1, "config": {**BASE, **config}}
     (path / "study.json").write_text(json.dumps({**described, "versions": {"keras": "3.15.1"}}))
     for name, some in (("trials", trials), ("random_trials", random)):
         if some:
             (path / f"{name}.jsonl").write_text("".join(one.to_line() for one in some))
     study = load_study(path)
+    study.config["trials"] = planned  # as in the process that searches
     if result is not None:
         best = {"trial": study.best.trial, "fingerprint": fingerprint(study.best.genotype)}
         (path / "result.json").write_text(json.dumps({**best, **result}))
