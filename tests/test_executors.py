@@ -235,6 +235,13 @@ def test_each_worker_has_its_own_gpus_and_all_share_the_cores(monkeypatch):
     assert {share["TF_NUM_INTRAOP_THREADS"] for share in subprocesses._environments(config())} == {"7"}
 
 
+@pytest.mark.parametrize("executor", ["inline", "subprocess"])
+def test_a_batch_that_does_not_divide_is_refused_before_the_search(executor, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    with pytest.raises(ValueError, match="batch_size 64 does not divide by the 3 GPUs of a child"):
+        executors_by_name.make(config(executor=executor, gpus_per_child=3))
+
+
 def test_gpus_are_found_without_a_framework(monkeypatch, tmp_path):
     for text, expected in (("0,1", ("0", "1")), ("", ()), ("-1", ()), ("2,-1,3", ("2",))):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", text)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import psutil
 import pytest
+from PIL import Image
 
 from nasnet_keras import Genotype
 from nasnet_keras.card import Card
@@ -281,6 +283,45 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(tmp_path, generat
     same = ("fingerprint", "winner", "test_accuracy", "validation_accuracy")
     assert {name: one.result[name] for name in same} == {name: other.result[name] for name in same}
     assert not list(killed.glob(".workers*"))
+
+
+def descendants(process):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).children(recursive=True)
+    return []
+
+
+def test_a_killed_child_costs_itself_alone(tmp_path, generator):
+    """On a folder of images, by random search, whose other trials must be the same."""
+    digits = datasets.load("digits")
+    for index in range(120):
+        folder = tmp_path / "images" / str(digits.train.labels[index] % 3)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(digits.train.images[index, :, :, 0]).save(folder / f"{index}.png")
+    flags = {"algorithm": "random", "trials": 4, "num_blocks": 1, "filters": 2, "epochs": 2, "final_epochs": 1}
+    flags |= {"finalists": 1, "dataset": tmp_path / "images", "image_size": 12, "batch_size": 16, "sizes": "0:1"}
+    studies = {}
+    for name in ("whole", "wounded"):
+        settings = {**flags, "workdir": tmp_path / name}
+        process = subprocess.Popen(
+            command(*(f"--{flag}={value}" for flag, value in settings.items())), stderr=subprocess.PIPE, text=True
+        )
+        killed = name == "whole"
+        while not killed and process.poll() is None:
+            children = [one for one in descendants(process) if one.parent() and one.parent().pid != process.pid]
+            if children:
+                time.sleep(generator.uniform(0.0, 3.0))
+                with contextlib.suppress(psutil.NoSuchProcess):  # it had ended: another one
+                    children[0].kill()
+                    killed = True
+        _, errors = process.communicate(timeout=400)
+        assert process.returncode == 0, errors
+        studies[name] = {one.trial: one for one in load_study(tmp_path / name).trials}
+    lost = [one for one in studies["wounded"].values() if one.status == "crashed"]
+    assert len(lost) <= 1 and all("killed" in one.metrics["error"] for one in lost)
+    for number, one in studies["whole"].items():
+        other = studies["wounded"][number]
+        assert one.genotype == other.genotype and (other in lost or plain([one]) == plain([other]))
 
 
 @pytest.mark.parametrize(

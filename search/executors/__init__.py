@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from nasnet_keras.search.executors.base import Executor
+from nasnet_keras.search.executors.gpus import visible_gpus
 
 if TYPE_CHECKING:
     from nasnet_keras.search.config import SearchConfig
@@ -49,7 +50,11 @@ def make(config: "SearchConfig") -> Executor:
     """The executor that a configuration names.
 
     Raises:
-        ValueError: there are too few GPUs.
+        ValueError: there are too few GPUs, or a batch does not divide by those of a child.
     """
+    gpus = visible_gpus()
+    devices = config.gpus_per_child if config.executor == "subprocess" else len(gpus)
+    if gpus and config.evaluator == "child" and config.recipe.batch_size % devices:
+        raise ValueError(f"batch_size {config.recipe.batch_size} does not divide by the {devices} GPUs of a child")
     module, _, attribute = _EXECUTORS[config.executor].partition(".")
     return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(config)
