@@ -10,12 +10,7 @@ __all__ = ["summary"]
 
 
 def summary(study: Study) -> str:
-    """A study whose result is there, as text.
-
-    Example:
-        >>> print(summary(load_study("tests/frozen/study")).splitlines()[0])  # doctest: +SKIP
-        Best of 2 children: trial 1, reward 0.2167
-    """
+    """A study whose result is there, as text."""
     best, result, trials = study.best, study.result, study.trials
     failed = sum(trial.reward is None for trial in trials)
     lines = [
