@@ -24,11 +24,10 @@ _POSITIVE_OR_NONE = ("children_per_update", "workers", "train_images", "image_si
 _POSITIVE_OR_NONE += ("final_num_repeats", "final_filters")
 OF_CHILDREN = ("dataset", "image_size", "validation_fraction", "train_images", "num_repeats", "filters", "recipe")
 OF_CHILDREN += ("reward", "cubed_reward", "synchronized_batch_norm", "deterministic")
-OF_CHILDREN += ("final_epochs", "final_num_repeats", "final_filters")
 """Fields that say nothing where no child is trained."""
 MAY_CHANGE = ("workdir", "trials", "random_trials", "finalists", "data_dir", "executor", "workers", "gpus_per_child")
-MAY_CHANGE += ("child_timeout_minutes", "child_memory_gib")
-"""Fields that say where a search runs, and how far."""
+MAY_CHANGE += ("child_timeout_minutes", "child_memory_gib", "final_epochs", "final_num_repeats", "final_filters")
+"""Fields that say where a search runs, how far, and what is done with its best: no child depends on them."""
 
 
 def child_recipe(dataset: str | Path) -> Recipe:

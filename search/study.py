@@ -43,8 +43,6 @@ _ASSUMED = {  # what studies did before their files said so
     "cubed_reward": False,
     "synchronized_batch_norm": False,
     "deterministic": False,
-    "final_num_repeats": None,
-    "final_filters": None,
 }
 
 
