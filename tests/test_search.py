@@ -160,7 +160,9 @@ def test_a_configuration_survives_json(tmp_path):
 
 def test_where_a_search_runs_may_change_and_how_children_are_trained_may_not(tmp_path):
     Study.open(SearchConfig(tmp_path)).close()
-    Study.open(SearchConfig(tmp_path, workers=2, child_timeout_minutes=5.0, random_trials=20, finalists=9, final_epochs=7)).close()
+    Study.open(
+        SearchConfig(tmp_path, workers=2, child_timeout_minutes=5.0, random_trials=20, finalists=9, final_epochs=7)
+    ).close()
     with pytest.raises(StudyError, match="recipe.epochs was 5 and is now 6"):
         Study.open(SearchConfig(tmp_path, recipe=dataclasses.replace(SearchConfig(tmp_path).recipe, epochs=6)))
     with pytest.raises(StudyError, match="images.train was None|images was None"):
