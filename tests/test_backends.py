@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 
@@ -155,8 +156,10 @@ def job(folder):
     from nasnet_keras import Block, Cell, Edge, Genotype
     from nasnet_keras.training import datasets
     from nasnet_keras.training.config import TrainingConfig
-    from nasnet_keras.training.job import Stopped, _Run, train
+    from nasnet_keras.training.errors import Stopped
+    from nasnet_keras.training.job import train
     from nasnet_keras.training.recipes import Recipe
+    from nasnet_keras.training.trainer import Trainer
 
     backend = os.environ["KERAS_BACKEND"]
     data = datasets.load("digits")
@@ -172,20 +175,22 @@ def job(folder):
     recipe = Recipe(epochs=4, batch_size=64, learning_rate=0.1, flip=False, pad=1, drop_path_rate=0.1, dropout_rate=0.1)
     cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
     config = TrainingConfig(f"{folder}/{backend}", Genotype(cell, cell), recipe=recipe, num_repeats=1, filters=8)
-    one_step = _Run._one_step
+    advance = Trainer.advance
 
-    def interrupted(run):
-        one_step(run)
-        run.stopping = run.step == 5
+    def interrupted(trainer):
+        epoch_ends = advance(trainer)
+        if trainer.step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return epoch_ends
 
-    _Run._one_step = interrupted
+    Trainer.advance = interrupted
     try:
         train(config, data)
     except Stopped:
         pass
     else:
         raise AssertionError("the run was not stopped")
-    _Run._one_step = one_step
+    Trainer.advance = advance
     result = train(config, data)
     assert [entry["epoch"] for entry in result.history] == [1, 2, 3, 4]
     assert result.history[-1]["loss"] < result.history[0]["loss"]
