@@ -27,7 +27,7 @@ OF_CHILDREN += ("reward", "cubed_reward", "synchronized_batch_norm", "determinis
 """Fields that say nothing where no child is trained."""
 MAY_CHANGE = ("workdir", "trials", "random_trials", "finalists", "data_dir", "executor", "workers", "gpus_per_child")
 MAY_CHANGE += ("child_timeout_minutes", "child_memory_gib", "final_epochs", "final_num_repeats", "final_filters")
-"""Fields that say where a search runs, how far, and what is done with its best: no child depends on them."""
+"""Fields that say where a search runs, how far, and what becomes of its best. Children depend on their limits alone."""
 
 
 def child_recipe(dataset: str | Path) -> Recipe:
@@ -120,8 +120,9 @@ class SearchConfig:
                 set_value(self, name, positive_integer(name, getattr(self, name)))
         for name in ("random_trials", "finalists", "gpus_per_child"):
             number = checks.integer(getattr(self, name))
-            if number is None or number < (name != "random_trials"):
-                raise ValueError(f"{name} must be a whole number from {int(name != 'random_trials')}, got {number!r}")
+            least = int(name != "random_trials")
+            if number is None or number < least:
+                raise ValueError(f"{name} must be a whole number from {least}, got {getattr(self, name)!r}")
             set_value(self, name, number)
         set_value(self, "seed", checks.seed(self.seed))
         for name in ("dataset", "data_dir", "table"):
@@ -156,12 +157,21 @@ class SearchConfig:
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON values, for `from_json`."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**plain, "workdir": str(self.workdir), "recipe": self.recipe.to_json()}
+        operations = None if self.operations is None else list(self.operations)
+        return {**plain, "workdir": str(self.workdir), "operations": operations, "recipe": self.recipe.to_json()}
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> "SearchConfig":
         """The configuration that `to_json` wrote."""
         return cls(**{**plain, "recipe": Recipe(**plain["recipe"])})
+
+    def final_settings(self) -> dict[str, int]:
+        """How long finalists are trained, and how large they are."""
+        return {
+            "epochs": self.final_epochs,
+            "num_repeats": self.final_num_repeats or self.num_repeats,
+            "filters": self.final_filters or self.filters,
+        }
 
     def identity(self) -> dict[str, Any]:
         """What makes two searches the same one, as JSON values: what may not change while a study grows."""

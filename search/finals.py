@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, Outcome, Task
 from nasnet_keras.search.study import Study, StudyError
-from nasnet_keras.search.trial import fingerprint
+from nasnet_keras.search.trial import Trial, fingerprint
 
-__all__ = ["finish"]
+__all__ = ["finish", "is_finished"]
 
 _DRAWS = 20  # for each random finalist
+_ATTEMPTS = 3  # a training whose process ended goes on from its checkpoint
 
 
 def finish(
@@ -42,8 +44,8 @@ def finish(
     winner = max((outcome for outcome in ours if outcome.status == "ok"), key=lambda one: one.reward, default=None)
     if winner is None:
         raise StudyError(
-            f"none of the best genotypes could be trained longer: {ours[0].metrics['error']}. The children are kept "
-            f"in {study.path}; name a new folder and a smaller learning_rate"
+            f"none of the best genotypes could be trained longer ({ours[0].status}: {ours[0].metrics['error']}). The "
+            f"children are kept in {study.path}, and the same command tries again"
         )
     files = evaluator.publish(winner.task.folder, study.path)
     result = {
@@ -53,20 +55,41 @@ def finish(
         **files,
         **winner.metrics,
         "seconds": time.monotonic() - started,
+        "settings": config.final_settings(),
         "finalists": [{"origin": one.task.group, **json.loads(one.trial().to_line())} for one in outcomes],
     }
     write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
 
 
+def is_finished(config: SearchConfig, study: Study) -> bool:
+    """Whether `result.json` is what `finish` would write: of these genotypes, trained so, all of them to an end."""
+    result = study.result
+    if result is None or result.get("settings") != config.final_settings():
+        return False
+    found = {"search": [], "random": []}
+    for finalist in result["finalists"]:
+        if finalist["status"] not in ("ok", "diverged"):  # what was killed may end otherwise
+            return False
+        found[finalist["origin"]].append(finalist["fingerprint"])
+    return found["search"] == [fingerprint(trial.genotype) for trial in _best(study, config.finalists)]
+
+
+def _best(study: Study, count: int) -> list[Trial]:
+    """The best trials of different genotypes."""
+    ranked = sorted((one for one in study.trials if one.status == "ok"), key=lambda one: (-one.reward, one.trial))
+    different: dict[str, Trial] = {}
+    for trial in ranked:
+        different.setdefault(fingerprint(trial.genotype), trial)
+    return list(different.values())[:count]
+
+
 def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) -> list[Task]:
     """The best genotypes of the search, and as many random ones, whatever they are worth."""
-    ranked = sorted((one for one in study.trials if one.status == "ok"), key=lambda one: (-one.reward, one.trial))
-    best = {fingerprint(trial.genotype): trial for trial in reversed(ranked)}  # the better of two equal genotypes
-    best = [trial for trial in ranked if best[fingerprint(trial.genotype)] is trial]
-    chosen = [("search", trial.trial, trial.genotype) for trial in best[: config.finalists]]
+    chosen = [("search", trial.trial, trial.genotype) for trial in _best(study, config.finalists)]
     chosen += [("random", number, genotype) for number, genotype in _distinct(drawn, config.finalists)]
+    settings = "_".join(f"{name}_{value}" for name, value in config.final_settings().items())
     return [
-        Task(group, number, genotype, config.seed, study.path / "final" / f"{group}_{fingerprint(genotype)}")
+        Task(group, number, genotype, config.seed, study.path / "final" / settings / f"{group}_{fingerprint(genotype)}")
         for group, number, genotype in chosen
     ]
 
@@ -85,6 +108,7 @@ def _distinct(drawn: Callable[[int], Any], count: int) -> list[tuple[int, Any]]:
 def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome]:
     """The outcomes of all, in their order."""
     outcomes: dict[Task, Outcome] = {}
+    attempts: Counter[Task] = Counter()
     waiting = list(tasks)
     with tqdm(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
         while len(outcomes) < len(tasks):
@@ -93,7 +117,11 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
                 executor.submit(waiting.pop(0))
             outcome = executor.wait(WAIT_SECONDS)
             if outcome is not None:
-                outcomes[outcome.task] = outcome
+                attempts[outcome.task] += 1
+                if outcome.status == "crashed" and attempts[outcome.task] < _ATTEMPTS:
+                    executor.submit(outcome.task)
+                else:
+                    outcomes[outcome.task] = outcome
             done = sum(epochs if task in outcomes else _epochs(task.folder) for task in tasks)
             bar.update(done - bar.n)
     return [outcomes[task] for task in tasks]

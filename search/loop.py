@@ -11,8 +11,8 @@ from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, Task
-from nasnet_keras.search.finals import finish
+from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, ExecutorError, Task
+from nasnet_keras.search.finals import finish, is_finished
 from nasnet_keras.search.report import write_report
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.tensorboard import SearchLog
@@ -39,24 +39,31 @@ def run(config: SearchConfig) -> Study:
 
     Raises:
         SearchError: the table, the data set, GPUs or TensorFlow are missing.
-        StudyError: the folder cannot be used, or no child could be evaluated.
+        StudyError: the folder cannot be used, no worker can be started, or no child could be evaluated.
     """
     try:
-        with executors.make(config) as executor:  # first, since processes start while the data set is read
+        executor = executors.make(config)  # first, since its processes start while the data set is read
+    except ValueError as error:
+        raise SearchError(str(error)) from error
+    with executor:
+        try:
             evaluator = evaluators.make(config)
             algorithm = algorithms.make(
                 config.algorithm, config.search_space(), config.seed, config.children_per_update
             )
-            study = Study.open(config, evaluator.facts())
-            try:
-                executor.start(evaluator, study.path)
-                _Search(config, study, algorithm, evaluator, executor).run()
-            finally:
-                study.close()
-    except (SearchError, StudyError):
-        raise
-    except ValueError as error:
-        raise SearchError(str(error)) from error
+        except ValueError as error:
+            raise SearchError(str(error)) from error
+        study = Study.open(config, evaluator.facts())
+        try:
+            executor.start(evaluator, study.path)
+            _Search(config, study, algorithm, evaluator, executor).run()
+        except ExecutorError as error:
+            raise StudyError(f"{error}; the children so far are in {study.path}") from error
+        except OSError as error:
+            raise StudyError(f"cannot write the study {study.path}: {error}") from error
+        finally:
+            executor.close()  # before another process may have the folder
+            study.close()
     return study
 
 
@@ -86,20 +93,12 @@ class _Search:
                 known = {trial.trial for trial in study.random_trials}
                 numbers = (number for number in range(config.random_trials) if number not in known)
                 self._evaluate("random", numbers, self._draw)
-            if not self._finished():
+            if not is_finished(config, study):
                 finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
         finally:
             self.log.close()
             with contextlib.suppress(OSError):  # a full disk was told of before
                 write_report(study)
-
-    def _finished(self) -> bool:
-        """Whether the best genotypes, as many as asked for, were trained to the end."""
-        result = self.study.result
-        if result is None:
-            return False
-        ours = [finalist for finalist in result.get("finalists", ()) if finalist["origin"] == "search"]
-        return len(ours) >= min(self.config.finalists, len(self.study.trials))
 
     def _evaluate(self, group: str, numbers: Iterator[int], task: Callable[[int], Task]) -> None:
         """Evaluate children, as many at once as the executor can, and record each when it is finished."""
@@ -171,12 +170,14 @@ class _Search:
     def _record(self, group: str, trial: Trial) -> None:
         if group == "search":
             self.study.append(trial)
-            self.log.trial(trial, None if self.study.best is None else self.study.best.reward)
         else:
             self.study.append_random(trial)
-        if time.monotonic() - self._reported > _REPORT_SECONDS:
-            write_report(self.study)
-            self._reported = time.monotonic()
+        with contextlib.suppress(OSError):  # what only shows the search must not end it
+            if group == "search":
+                self.log.trial(trial, None if self.study.best is None else self.study.best.reward)
+            if time.monotonic() - self._reported > _REPORT_SECONDS:
+                self._reported = time.monotonic()
+                write_report(self.study)
 
     def _shown(self) -> dict[str, str]:
         best = self.study.best

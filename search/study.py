@@ -88,8 +88,13 @@ class Study:
             StudyError: another process writes to it, it holds another configuration (the differences are shown) or
                 other files, it is damaged, or it cannot be written.
         """
-        identity = {**config.identity(), **(facts or {})}
-        folder = Workdir(config.workdir, _FILE, _FORMAT, _VERSION, identity, StudyError, _completed)
+        facts = facts or {}
+        identity = {**config.identity(), **facts}
+
+        def completed(before: dict[str, Any]) -> dict[str, Any]:
+            return {**facts, **_completed(before)}
+
+        folder = Workdir(config.workdir, _FILE, _FORMAT, _VERSION, identity, StudyError, completed)
         path = folder.path
         try:
             study = load_study(path)
@@ -229,5 +234,7 @@ def _completed(config: dict[str, Any]) -> dict[str, Any]:
     if "recipe" not in config and "epochs" in config:
         plain = {name: config.pop(name) for name in ("epochs", "batch_size", "learning_rate")}
         config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
+    if "recipe" in config:
+        config["recipe"] = {"precision": "float32", **config["recipe"]}
     without = {*MAY_CHANGE, *(OF_CHILDREN if config["evaluator"] != "child" else ())}
     return {name: value for name, value in config.items() if name not in without}

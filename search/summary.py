@@ -47,9 +47,9 @@ def _test(finalist: dict[str, Any]) -> str:
 
 
 def _files(study: Study, result: dict[str, Any]) -> list[str]:
-    names = {"Genotype": "best_genotype.json", "Card": result.get("card"), "Model": result.get("model")}
+    names = {"Best child": "best_genotype.json", "Card": result.get("card"), "Model": result.get("model")}
     names |= {"Trials": "trials.jsonl", "Report": "report.html"}
-    lines = [f"{f'{title}:':10s}{study.path / name}" for title, name in names.items() if name]
+    lines = [f"{f'{title}:':12s}{study.path / name}" for title, name in names.items() if name]
     if "test_images" in result:
         lines.insert(
             0,

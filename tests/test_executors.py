@@ -17,7 +17,7 @@ from nasnet_keras.search import executors as executors_by_name
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.executors import subprocesses
-from nasnet_keras.search.executors.base import Task, perform
+from nasnet_keras.search.executors.base import ExecutorError, Task, perform
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.inline import Inline
 from nasnet_keras.search.executors.subprocesses import Subprocesses
@@ -279,7 +279,7 @@ def test_a_worker_that_cannot_start_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
     executor = Subprocesses(config(workers=1))
     monkeypatch.undo()
-    with executor, pytest.raises(ValueError, match="a worker could not be started: .*no_such_backend$"):
+    with executor, pytest.raises(ExecutorError, match="it ended with exit code 1: .*no_such_backend$"):
         executor.start(ChildEvaluator(config()), tmp_path)
         executor.submit(task(0))
         executor.wait(120.0)

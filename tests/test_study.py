@@ -354,7 +354,7 @@ def test_studies_of_earlier_versions_are_read_and_understood(tmp_path):
     recipe = Recipe(epochs=1, batch_size=64, learning_rate=0.1, clip_norm=0.0, pad=0, flip=False)  # what it did
     values = {"num_blocks": 1, "filters": 2, "algorithm": "random", "window": 1}
     values |= {"recipe": recipe, "deterministic": False}
-    opened = Study.open(SearchConfig(frozen, trials=9, **values))
+    opened = Study.open(SearchConfig(frozen, trials=9, **values), {"image_shape": [8, 8, 1]})
     assert opened.trials == loaded.trials and opened.result == loaded.result
     opened.close()
     with pytest.raises(StudyError, match="algorithm was 'random' and is now 'ppo'"):

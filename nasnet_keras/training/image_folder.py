@@ -33,6 +33,10 @@ def load(folder: Path, image_size: int | None = None) -> Loaded:
     roots = {"train": folder}
     if has_splits:
         roots = {name: folder / name for name in ("train", "validation", "test") if (folder / name).is_dir()}
+        if other := sorted(
+            {entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."} - set(roots)
+        ):
+            raise ValueError(f"{folder} has {other[0]} beside train: {_EXPECTED}")
     files = {name: _files(root, folder) for name, root in roots.items()}
     class_names = tuple(files["train"])
     for name, by_class in files.items():

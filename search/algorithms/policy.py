@@ -124,10 +124,10 @@ class PolicyGradient(Algorithm):
             yield from neighbours(self.space, candidate, generator)
 
     def _update(self) -> None:
-        advantages = tf.constant(self._advantages(), tf.float32)
-        actions = tf.constant(self._batch, tf.int32)
-        old = tf.reduce_sum(self.controller.evaluate(actions)[0], axis=1)
         with tf.device("/CPU:0"):
+            advantages = tf.constant(self._advantages(), tf.float32)
+            actions = tf.constant(self._batch, tf.int32)
+            old = tf.reduce_sum(self.controller.evaluate(actions)[0], axis=1)
             for _ in range(self._epochs):
                 self._step(actions, old, advantages)
 

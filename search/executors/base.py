@@ -11,10 +11,14 @@ from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.trial import Trial
 from nasnet_keras.training.errors import DivergedError, Stopped
 
-__all__ = ["WAIT_SECONDS", "Executor", "Outcome", "Task", "perform"]
+__all__ = ["WAIT_SECONDS", "Executor", "ExecutorError", "Outcome", "Task", "perform"]
 
 WAIT_SECONDS = 1.0
 """How long to wait for an outcome before showing that time passes."""
+
+
+class ExecutorError(Exception):
+    """No task can be run any more."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,11 @@ class Executor(ABC):
 
     @abstractmethod
     def wait(self, timeout_seconds: float) -> Outcome | None:
-        """The outcome of a task that ended, in any order; None where none ended in time."""
+        """The outcome of a task that ended, in any order; None where none ended in time.
+
+        Raises:
+            ExecutorError: no task can be run any more.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -17,13 +17,14 @@ import psutil
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import Executor, Outcome, Task
+from nasnet_keras.search.executors.base import Executor, ExecutorError, Outcome, Task
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.worker import read_outcome, task_line
 
 __all__ = ["Subprocesses"]
 
 _TICK_SECONDS = 0.2
+_STARTS = 3  # of a worker, one after another, before the search is given up
 _GRACE_SECONDS = 20.0  # for a finalist to write its checkpoint
 
 
@@ -42,11 +43,12 @@ class Subprocesses(Executor):
 
     def __init__(self, config: SearchConfig) -> None:
         self._config = config
+        environments = _environments(config)
         self._folder: Path | None = None
         self._lifeline = os.pipe()
         self._selector = selectors.DefaultSelector()
         self._setup = b""
-        environments = _environments(config)
+        self._closing = False
         self.capacity = len(environments)
         self._workers = [_Worker(self, environment) for environment in environments]
 
@@ -55,7 +57,7 @@ class Subprocesses(Executor):
         shutil.rmtree(self._folder, ignore_errors=True)  # of a search that was killed
         self._folder.mkdir()
         config = evaluator.exported(self._config, self._folder)
-        self._setup = json.dumps(config.to_json()).encode() + b"\n"
+        self._setup = json.dumps({"config": config.to_json(), "command": sys.argv}).encode() + b"\n"
         for worker in self._workers:
             worker.say(self._setup)
 
@@ -75,6 +77,7 @@ class Subprocesses(Executor):
         return None
 
     def close(self) -> None:
+        self._closing = True
         for worker in self._workers:
             worker.ask_to_stop()
         until = time.monotonic() + _GRACE_SECONDS
@@ -87,6 +90,7 @@ class Subprocesses(Executor):
             for end in self._lifeline:
                 os.close(end)
             self._lifeline = ()
+            self._selector.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -96,6 +100,7 @@ class _Worker:
 
     def __init__(self, executor: Subprocesses, environment: dict[str, str]) -> None:
         self._executor, self._environment = executor, environment
+        self._failed_starts = 0
         self.task: Task | None = None
         self._start()
 
@@ -111,7 +116,7 @@ class _Worker:
             pass_fds=[lifeline],
             start_new_session=True,  # an interrupt at the terminal is the search's to handle
         )
-        self._ready, self._heard = False, b""
+        self._ready, self._heard, self._said = False, b"", 0
         self._submitted = self._began = time.monotonic()
         self._pid: int | None = None
         self._verdict: tuple[str, str] | None = None
@@ -124,6 +129,7 @@ class _Worker:
 
     def submit(self, task: Task) -> None:
         self.task, self._submitted, self._pid, self._verdict = task, time.monotonic(), None, None
+        self._said = os.fstat(self._log.fileno()).st_size
         self.say(task_line(task))
 
     def hear(self) -> Outcome | None:
@@ -135,7 +141,7 @@ class _Worker:
         *lines, self._heard = self._heard.split(b"\n")
         for line in lines:
             answer = json.loads(line)
-            self._ready = True
+            self._ready, self._failed_starts = True, 0
             if "pid" in answer:
                 self._pid, self._began = answer["pid"], time.monotonic()
             elif "died" in answer:
@@ -180,13 +186,19 @@ class _Worker:
 
     def _ended(self) -> Outcome | None:
         """The worker itself is gone: another takes its place."""
-        words = self._last_words() or "it said nothing"
-        self._release()
+        words = self._last_words()
+        how = self._release()
         if not self._ready:
-            raise ValueError(f"a worker could not be started: {words.splitlines()[-1]}")
-        outcome = self._failed("crashed", f"its worker ended: {words}") if self.task is not None else None
+            self._failed_starts += 1
+            if self._failed_starts == _STARTS:
+                said = words.splitlines()[-1] if words else "it said nothing"
+                raise ExecutorError(f"a worker could not be started, it ended {how}: {said}")
+        outcome = self._failed("crashed", f"its worker ended {how}: {words}") if self._pid is not None else None
+        waiting = self.task
         self._start()
         self.say(self._executor._setup)
+        if waiting is not None and outcome is None:  # not begun yet
+            self.submit(waiting)
         return outcome
 
     def _failed(self, status: str, reason: str) -> Outcome:
@@ -197,22 +209,28 @@ class _Worker:
     def _death(self, code: int) -> str:
         if code == -signal.SIGKILL:
             return "its process was killed, maybe by the system for want of memory"
-        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        return f"its process ended {how}: {self._last_words() or 'it said nothing'}"
+        return f"its process ended {_how(code)}: {self._last_words() or 'it said nothing'}"
 
     def _last_words(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace").strip()[-500:]
+        """The end of what the worker and its child wrote since the task began."""
+        start = max(self._said, os.fstat(self._log.fileno()).st_size - 500)
+        return os.pread(self._log.fileno(), 500, start).decode(errors="replace").strip()
 
-    def _release(self) -> None:
-        """End the worker and what it has under way."""
+    def _release(self) -> str:
+        """End the worker and what it has under way; says how the worker ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # where it ends by itself
+            self._process.wait(0.5 if not self._executor._closing else 0.0)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._executor._selector.unregister(self._process.stdout)
         for file in (self._process.stdin, self._process.stdout, self._log):
             with contextlib.suppress(BrokenPipeError):
                 file.close()
-        self._process.wait()
+        return _how(self._process.wait())
+
+
+def _how(code: int) -> str:
+    return f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
 
 
 def _environments(config: SearchConfig) -> list[dict[str, str]]:

@@ -3,9 +3,9 @@
 Importing takes longer than many a child. A fork of a process that has imported, and has not started TensorFlow's
 threads, has nothing left to import and shares the memory of the data set.
 
-It reads JSON lines: a configuration, then tasks one at a time. It answers `{"ready": true}`, then for each task
-`{"pid": …}` and how it ended, an outcome or `{"died": exit code}`. `LIFELINE` is the descriptor of a pipe that ends
-when the search does, however it does; so do all tasks then.
+It reads JSON lines: the search's configuration and command, then tasks one at a time. It answers `{"ready": true}`,
+then for each task `{"pid": …}` and how it ended, an outcome or `{"died": exit code}`. `LIFELINE` is the descriptor of
+a pipe that ends when the search does, however it does; so do all tasks then.
 """
 
 import json
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,12 @@ def main() -> None:
     from nasnet_keras.search import evaluators
     from nasnet_keras.search.evaluators import child  # noqa: F401 – imported while the search prepares
 
-    config = sys.stdin.buffer.readline()
-    if not config:
+    setup = sys.stdin.buffer.readline()
+    if not setup:
         return
-    evaluator = evaluators.make(SearchConfig.from_json(json.loads(config)))
+    setup = json.loads(setup)
+    sys.argv = setup["command"]  # of the search, for the cards
+    evaluator = evaluators.make(SearchConfig.from_json(setup["config"]))
     _say(answers, {"ready": True})
     for line in sys.stdin.buffer:
         plain = json.loads(line)
@@ -76,6 +79,8 @@ def _forked(evaluator: Any, task: Task, lifeline: int, answers: Any) -> dict[str
             with os.fdopen(writing, "wb") as file:
                 file.write(json.dumps(plain).encode())
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stderr.flush()
             os._exit(code)  # nothing of the parent's is to be cleaned up

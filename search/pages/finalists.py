@@ -21,7 +21,7 @@ def finalists(facts: Facts) -> str:
     headers = ["Origin", "Trial", "Fingerprint", "Reward", "Test accuracy", "Parameters", "Epochs", "Time"]
     if with_validation:
         headers.insert(4, "Validation")
-    chosen = facts.result.get("fingerprint") if facts.result else None
+    chosen = (facts.result or {}).get("winner", (facts.result or {}).get("fingerprint"))
     marked = {i for i, one in enumerate(ordered) if chosen is not None and one.get("fingerprint") == chosen}
     return section(
         "worth",

@@ -55,6 +55,7 @@ def _flag(value: Any) -> str:
 
 
 def _snippet(facts: Facts) -> str:
+    """The best child untrained, and the winner, which may be another, as it was trained."""
     result, config = facts.result or {}, facts.config
     name = result.get("card")
     name = name if isinstance(name, str) and Path(name).name == name else None
@@ -71,12 +72,12 @@ def _snippet(facts: Facts) -> str:
         "",
         f"folder = Path({json.dumps(str(facts.study.path))})",
         'genotype = nk.Genotype.from_json(folder / "best_genotype.json")',
-        f"model = nk.NASNetFromGenotype(\n{arguments})  # untrained",
+        f"model = nk.NASNetFromGenotype(\n{arguments})  # of the best child, untrained",
     ]
     if name:
         lines += [
             "",
-            "from nasnet_keras.card import Card  # the trained one",
+            "from nasnet_keras.card import Card  # the winner, trained",
             "",
             f"card = Card.read(folder / {json.dumps(name)})",
             "trained = card.build(weights=folder / card.weights.file)",

@@ -78,7 +78,7 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
         )
     test = accuracy(facts.result, "test_accuracy")
     if test is not None:
-        tiles.append(("Test accuracy", percent(test), "of the best genotype, at the end"))
+        tiles.append(("Test accuracy", percent(test), "of the winner, at the end"))
     return tiles
 
 
@@ -98,7 +98,7 @@ def _time(facts: Facts) -> str:
 def _state(facts: Facts) -> str:
     done, planned = len(facts.trials), facts.planned
     if facts.result is not None and (planned is None or done >= planned):
-        return f"The search has ended after {done:,} trials, and the best genotype has been judged."
+        return f"The search has ended after {done:,} trials, and the best genotypes have been judged."
     log = facts.study.path / "trials.jsonl"
     try:
         moment = datetime.fromtimestamp(log.stat().st_mtime, UTC)
