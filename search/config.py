@@ -61,7 +61,8 @@ class SearchConfig:
         workers: processes at once, at most `window`; None for as many as there are cores or GPUs for.
         gpus_per_child: GPUs that each child sees, where there are any.
         child_timeout_minutes: after which a child in a process of its own is given up.
-        child_memory_gib: resident memory at which it is given up; None for no limit.
+        child_memory_gib: resident memory at which it, or a finalist, is given up, the gigabyte included that it has
+            when it begins; None for no limit.
         num_repeats, filters: N and F of a child.
         recipe: how a child is trained. By default as `nasnet-train` would, for five epochs.
         reward: which validation accuracy is the reward: `last`, `best` of all epochs, or `best_of_last_five`.

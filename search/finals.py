@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from nasnet_keras.files import write_text
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, Outcome, Task
+from nasnet_keras.search.progress import Progress
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.trial import Trial, fingerprint
 
@@ -110,7 +109,7 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
     outcomes: dict[Task, Outcome] = {}
     attempts: Counter[Task] = Counter()
     waiting = list(tasks)
-    with tqdm(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
+    with Progress(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
         while len(outcomes) < len(tasks):
             while waiting and len(tasks) - len(waiting) - len(outcomes) < executor.capacity:
                 waiting[0].folder.mkdir(parents=True, exist_ok=True)
@@ -124,6 +123,7 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
                     outcomes[outcome.task] = outcome
             done = sum(epochs if task in outcomes else _epochs(task.folder) for task in tasks)
             bar.update(done - bar.n)
+            bar.beat()
     return [outcomes[task] for task in tasks]
 
 

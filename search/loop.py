@@ -4,8 +4,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from tqdm import tqdm
-
 from nasnet_keras.search import algorithms, evaluators, executors
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
@@ -13,6 +11,7 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, ExecutorError, Task
 from nasnet_keras.search.finals import finish, is_finished
+from nasnet_keras.search.progress import Progress
 from nasnet_keras.search.report import write_report
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.tensorboard import SearchLog
@@ -107,8 +106,7 @@ class _Search:
         done = sum(trial.trial < total for trial in (study.trials if search else study.random_trials))
         under_way = 0
         following = next(numbers, None)
-        often = {"mininterval": 0.5, "smoothing": 0.1}
-        with tqdm(total=total, initial=done, desc=group, unit="child", **often) as bar:
+        with Progress(total=total, initial=done, desc=group, unit="child") as bar:
             while following is not None or under_way:
                 while following is not None and under_way < self.executor.capacity:
                     if search and not self._may_start(following):
@@ -121,7 +119,7 @@ class _Search:
                     under_way -= 1
                     self._record(group, outcome.trial())
                     bar.update()
-                bar.set_postfix(self._shown(), refresh=outcome is None)
+                bar.beat(**self._shown())
 
     def _may_start(self, number: int) -> bool:
         """Whether all trials are recorded that must be told before this one is proposed."""

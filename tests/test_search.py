@@ -336,6 +336,12 @@ def flags_for(workdir):
     return [f"--{name}={value}" for name, value in flags.items()]
 
 
+def descendants(process):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).children(recursive=True)
+    return []
+
+
 def plain(trials):
     return [dataclasses.replace(one, seconds=0.0) for one in trials]
 
@@ -348,27 +354,23 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(tmp_path, generat
         assert words in whole.stderr, "progress is shown"
     for words in ("Controller: 3 updates", "Rewards of random search:", "test accuracy 0.", "report.html"):
         assert words in whole.stdout
-    killed = tmp_path / "killed"
+    killed, done = tmp_path / "killed", []
     for kill in range(4):
         process = subprocess.Popen(command(*flags_for(killed)), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        while not (killed / ".workers").exists() and process.poll() is None:
+        while len(descendants(process)) < 3 and process.poll() is None:  # two workers, and a child of one
             time.sleep(0.05)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(generator.uniform(2.0, 20.0))
         process.send_signal(signal.SIGKILL if kill % 2 else signal.SIGTERM)
         process.wait()
+        done.append(len(load_study(killed).trials))
+    assert done == sorted(done) and done[-1] > 0, done
     subprocess.run(command(*flags_for(killed)), check=True, capture_output=True, timeout=400)
     one, other = load_study(tmp_path / "whole"), load_study(killed)
     assert plain(one.trials) == plain(other.trials) and plain(one.random_trials) == plain(other.random_trials)
     same = ("fingerprint", "winner", "test_accuracy", "validation_accuracy")
     assert {name: one.result[name] for name in same} == {name: other.result[name] for name in same}
     assert not list(killed.glob(".workers*"))
-
-
-def descendants(process):
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(process.pid).children(recursive=True)
-    return []
 
 
 def test_a_killed_child_costs_itself_alone(tmp_path, generator):

@@ -98,7 +98,7 @@ def load(
         loaded = _digits()
     elif str(dataset).endswith(".npz"):
         loaded = _npz(Path(dataset), validation_fraction)
-    elif Path(dataset).is_dir() or (os.sep in str(dataset) and not _is_tfds_name(str(dataset))):
+    elif _is_folder(Path(dataset)) or (os.sep in str(dataset) and not _is_tfds_name(str(dataset))):
         from nasnet_keras.training import image_folder
 
         loaded = _assembled(image_folder.load(Path(dataset), image_size), validation_fraction)
@@ -137,6 +137,11 @@ class Loaded:
     splits: dict[str, Split]
     class_names: tuple[str, ...]
     source: str
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it may be a folder of images, and is none of a job's, which people name after its data set."""
+    return path.is_dir() and not any((path / name).exists() for name in ("study.json", "training.json"))
 
 
 def _is_tfds_name(name: str) -> bool:

@@ -33,9 +33,8 @@ def load(folder: Path, image_size: int | None = None) -> Loaded:
     roots = {"train": folder}
     if has_splits:
         roots = {name: folder / name for name in ("train", "validation", "test") if (folder / name).is_dir()}
-        if other := sorted(
-            {entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."} - set(roots)
-        ):
+        folders = {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
+        if other := sorted(folders - set(roots)):
             raise ValueError(f"{folder} has {other[0]} beside train: {_EXPECTED}")
     files = {name: _files(root, folder) for name, root in roots.items()}
     class_names = tuple(files["train"])

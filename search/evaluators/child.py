@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ class ChildEvaluator(Evaluator):
         )
         if not len(self._dataset.validation):
             raise ValueError(
-                f"{config.dataset} has no validation images to choose children by: give a validation_fraction above 0"
+                f"{config.dataset} has no validation images to choose children by, with validation_fraction="
+                f"{config.validation_fraction} of {len(self._dataset.train)}: give a larger one"
             )
         self._proxy = _part(self._dataset, config.train_images)
         self._children = 0
@@ -62,7 +64,11 @@ class ChildEvaluator(Evaluator):
 
     def facts(self) -> dict[str, Any]:
         images = {name: len(getattr(self._proxy, name)) for name in ("train", "validation")}
-        return {"images": images, "image_shape": list(self._dataset.image_shape)}
+        digest = 0
+        for split in (self._proxy.train, self._proxy.validation):
+            for values in (split.images, split.labels):
+                digest = zlib.crc32(np.ascontiguousarray(values), digest)
+        return {"images": images, "image_shape": list(self._dataset.image_shape), "images_crc32": f"{digest:08x}"}
 
     def exported(self, config: SearchConfig, folder: Path) -> SearchConfig:
         if config.dataset in datasets.names():
@@ -109,7 +115,10 @@ class ChildEvaluator(Evaluator):
         """Train the genotype anew, longer, by the training job, and judge what it saved on the test images."""
         keras.backend.clear_session()
         config = self._training(genotype, seed, folder)
-        result = train(config, self._dataset)
+        try:
+            result = train(config, self._dataset)
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(str(error)) from None
         card = result.card
         model = folder / f"{card.name}.keras"
         if not model.exists():

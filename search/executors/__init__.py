@@ -54,7 +54,8 @@ def make(config: "SearchConfig") -> Executor:
     """
     gpus = visible_gpus()
     devices = config.gpus_per_child if config.executor == "subprocess" else len(gpus)
-    if gpus and config.evaluator == "child" and config.recipe.batch_size % devices:
-        raise ValueError(f"batch_size {config.recipe.batch_size} does not divide by the {devices} GPUs of a child")
+    batch_size = min(config.recipe.batch_size, config.train_images or config.recipe.batch_size)
+    if gpus and config.evaluator == "child" and batch_size % devices:
+        raise ValueError(f"batch_size {batch_size} does not divide by the {devices} GPUs of a child")
     module, _, attribute = _EXECUTORS[config.executor].partition(".")
     return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(config)

@@ -154,9 +154,10 @@ class _Worker:
     def watch(self) -> None:
         """Kill a child that is beyond its limits; its outcome comes as that of any killed one."""
         config = self._executor._config
-        if self.task is None or self._pid is None or self._verdict is not None or self.task.folder is not None:
+        if self.task is None or self._pid is None or self._verdict is not None:
             return
-        if time.monotonic() - self._began > 60 * config.child_timeout_minutes:
+        is_child = self.task.folder is None  # a finalist may take its time
+        if is_child and time.monotonic() - self._began > 60 * config.child_timeout_minutes:
             self._kill("timeout", f"it took more than {config.child_timeout_minutes:g} minutes")
         elif config.child_memory_gib is not None:
             with contextlib.suppress(psutil.Error):

@@ -42,7 +42,8 @@ def main() -> None:
     lifeline = int(sys.argv[1])
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not come between answers
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the search's to handle, when all its processes are told to stop
+        signal.signal(number, signal.SIG_IGN)
     environment.prepare()
     from nasnet_keras.search import evaluators
     from nasnet_keras.search.evaluators import child  # noqa: F401 – imported while the search prepares
