@@ -232,9 +232,12 @@ def _completed(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration with what studies did before their files said so."""
     config = {**_ASSUMED, **config}
     if "recipe" not in config and "epochs" in config:
-        plain = {name: config.pop(name) for name in ("epochs", "batch_size", "learning_rate")}
-        config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
-    if "recipe" in config:
+        plain = {name: config.pop(name, None) for name in ("epochs", "batch_size", "learning_rate")}
+        try:
+            config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
+        except ValueError as error:
+            raise StudyError(f"the study's configuration is damaged: {error}") from None
+    if isinstance(config.get("recipe"), dict):
         config["recipe"] = {"precision": "float32", **config["recipe"]}
     without = {*MAY_CHANGE, *(OF_CHILDREN if config["evaluator"] != "child" else ())}
     return {name: value for name, value in config.items() if name not in without}
