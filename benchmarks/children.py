@@ -38,7 +38,7 @@ def configuration(arguments, folder):
 def ours(arguments):
     """Seconds for the children, and their validation accuracies."""
     from nasnet_keras.search import evaluators, executors
-    from nasnet_keras.search.executors.base import Task
+    from nasnet_keras.search.executors.base import Task, completed
 
     with tempfile.TemporaryDirectory() as folder:
         config = configuration(arguments, folder)
@@ -46,12 +46,9 @@ def ours(arguments):
         started = time.perf_counter()
         with executors.make(config) as executor:
             executor.start(evaluators.make(config), Path(folder))
-            waiting, rewards = list(tasks), {}
-            while len(rewards) < len(tasks):
-                while waiting and len(tasks) - len(waiting) - len(rewards) < executor.capacity:
-                    executor.submit(waiting.pop(0))
-                if outcome := executor.wait(1.0):
-                    rewards[outcome.task.number] = outcome.reward
+            waiting = iter(tasks)
+            outcomes = filter(None, completed(executor, lambda: next(waiting, None)))
+            rewards = {outcome.task.number: outcome.reward for outcome in outcomes}
             seconds = time.perf_counter() - started
     return seconds, [rewards[number] for number in range(len(tasks))]
 

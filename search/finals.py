@@ -10,7 +10,7 @@ from typing import Any
 from nasnet_keras.files import write_text
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, Outcome, Task
+from nasnet_keras.search.executors.base import Executor, Outcome, Task, completed
 from nasnet_keras.search.progress import Progress
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.trial import Trial, fingerprint
@@ -109,16 +109,14 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
     outcomes: dict[Task, Outcome] = {}
     attempts: Counter[Task] = Counter()
     waiting = list(tasks)
+    for task in tasks:
+        task.folder.mkdir(parents=True, exist_ok=True)
     with Progress(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
-        while len(outcomes) < len(tasks):
-            while waiting and len(tasks) - len(waiting) - len(outcomes) < executor.capacity:
-                waiting[0].folder.mkdir(parents=True, exist_ok=True)
-                executor.submit(waiting.pop(0))
-            outcome = executor.wait(WAIT_SECONDS)
+        for outcome in completed(executor, lambda: waiting.pop(0) if waiting else None):
             if outcome is not None:
                 attempts[outcome.task] += 1
                 if outcome.status == "crashed" and attempts[outcome.task] < _ATTEMPTS:
-                    executor.submit(outcome.task)
+                    waiting.insert(0, outcome.task)
                 else:
                     outcomes[outcome.task] = outcome
             done = sum(epochs if task in outcomes else _epochs(task.folder) for task in tasks)

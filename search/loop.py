@@ -2,14 +2,15 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 
 from nasnet_keras.search import algorithms, evaluators, executors
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import WAIT_SECONDS, Executor, ExecutorError, Task
+from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, completed
 from nasnet_keras.search.finals import finish, is_finished
 from nasnet_keras.search.progress import Progress
 from nasnet_keras.search.report import write_report
@@ -82,16 +83,15 @@ class _Search:
     def run(self) -> None:
         config, study = self.config, self.study
         try:
-            self._evaluate(
-                "search", (number for number in range(config.trials) if study.get(number) is None), self._propose
-            )
+            numbers = [number for number in range(config.trials) if study.get(number) is None]
+            self._evaluate("search", config.trials, numbers, self._propose)
             if study.best is None:
                 count = len(study.trials)
                 raise StudyError(f"none of {count} children could be trained; see {study.path}/trials.jsonl")
             if config.algorithm != "random":
                 known = {trial.trial for trial in study.random_trials}
-                numbers = (number for number in range(config.random_trials) if number not in known)
-                self._evaluate("random", numbers, self._draw)
+                numbers = [number for number in range(config.random_trials) if number not in known]
+                self._evaluate("random", config.random_trials, numbers, self._draw)
             if not is_finished(config, study):
                 finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
         finally:
@@ -99,24 +99,17 @@ class _Search:
             with contextlib.suppress(OSError):  # a full disk was told of before
                 write_report(study)
 
-    def _evaluate(self, group: str, numbers: Iterator[int], task: Callable[[int], Task]) -> None:
-        """Evaluate children, as many at once as the executor can, and record each when it is finished."""
-        study, search = self.study, group == "search"
-        total = self.config.trials if search else self.config.random_trials
-        done = sum(trial.trial < total for trial in (study.trials if search else study.random_trials))
-        under_way = 0
-        following = next(numbers, None)
-        with Progress(total=total, initial=done, desc=group, unit="child") as bar:
-            while following is not None or under_way:
-                while following is not None and under_way < self.executor.capacity:
-                    if search and not self._may_start(following):
-                        break
-                    self.executor.submit(task(following))
-                    under_way += 1
-                    following = next(numbers, None)
-                outcome = self.executor.wait(WAIT_SECONDS)
+    def _evaluate(self, group: str, total: int, numbers: list[int], task: Callable[[int], Task]) -> None:
+        """Evaluate the children that are left of a group, and record each when it is finished."""
+        waiting = deque(numbers)
+
+        def following() -> Task | None:
+            may_start = waiting and (group != "search" or self._may_start(waiting[0]))
+            return task(waiting.popleft()) if may_start else None
+
+        with Progress(total=total, initial=total - len(numbers), desc=group, unit="child") as bar:
+            for outcome in completed(self.executor, following):
                 if outcome is not None:
-                    under_way -= 1
                     self._record(group, outcome.trial())
                     bar.update()
                 bar.beat(**self._shown())

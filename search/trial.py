@@ -9,7 +9,7 @@ from typing import Any
 from nasnet_keras.checks import integer
 from nasnet_keras.genotype import Genotype
 
-__all__ = ["STATUSES", "Trial", "fingerprint", "genotype_text"]
+__all__ = ["STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text"]
 
 STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory")
 
@@ -72,8 +72,7 @@ class Trial:
         missing = [name for name in (*names, "fingerprint") if not isinstance(plain, dict) or name not in plain]
         if missing:
             raise ValueError(f"it is no JSON object with {', '.join(missing)}")
-        if isinstance(plain["genotype"], dict):
-            plain["genotype"] = Genotype.from_json(json.dumps(plain["genotype"]))
+        plain["genotype"] = genotype_of(plain["genotype"])
         trial = cls(**{name: plain[name] for name in names})
         if plain["fingerprint"] != fingerprint(trial.genotype):
             raise ValueError(f"its fingerprint is {plain['fingerprint']!r:.80}, and its genotype's is another")
@@ -83,6 +82,15 @@ class Trial:
 def genotype_text(genotype: Genotype | str) -> str:
     """A genotype as JSON."""
     return genotype.to_json() if isinstance(genotype, Genotype) else json.dumps(genotype)
+
+
+def genotype_of(plain: Any) -> Any:
+    """The genotype whose JSON this is; what is none of cells, such as a benchmark's string, is itself.
+
+    Raises:
+        GenotypeError: the cells are not legal.
+    """
+    return Genotype.from_json(json.dumps(plain)) if isinstance(plain, dict) else plain
 
 
 def fingerprint(genotype: Genotype | str) -> str:

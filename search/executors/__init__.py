@@ -52,10 +52,10 @@ def make(config: "SearchConfig") -> Executor:
     Raises:
         ValueError: there are too few GPUs, or a batch does not divide by those of a child.
     """
-    gpus = visible_gpus()
-    devices = config.gpus_per_child if config.executor == "subprocess" else len(gpus)
-    batch_size = min(config.recipe.batch_size, config.train_images or config.recipe.batch_size)
-    if gpus and config.evaluator == "child" and batch_size % devices:
-        raise ValueError(f"batch_size {batch_size} does not divide by the {devices} GPUs of a child")
+    if config.evaluator == "child" and (gpus := visible_gpus()):
+        devices = config.gpus_per_child if config.executor == "subprocess" else len(gpus)
+        batch_size = min(config.recipe.batch_size, config.train_images or config.recipe.batch_size)
+        if batch_size % devices:
+            raise ValueError(f"batch_size {batch_size} does not divide by the {devices} GPUs of a child")
     module, _, attribute = _EXECUTORS[config.executor].partition(".")
     return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(config)

@@ -3,6 +3,7 @@
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,9 @@ from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.trial import Trial
 from nasnet_keras.training.errors import DivergedError, Stopped
 
-__all__ = ["WAIT_SECONDS", "Executor", "ExecutorError", "Outcome", "Task", "perform"]
+__all__ = ["Executor", "ExecutorError", "Outcome", "Task", "completed", "perform"]
 
-WAIT_SECONDS = 1.0
-"""How long to wait for an outcome before showing that time passes."""
+_WAIT_SECONDS = 1.0  # for an outcome, before showing that time passes
 
 
 class ExecutorError(Exception):
@@ -112,6 +112,26 @@ class Executor(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def completed(executor: Executor, following: Callable[[], Task | None]) -> Iterator[Outcome | None]:
+    """Keep an executor busy, and give outcomes as they come; None where a second passes without one.
+
+    Args:
+        executor: started, with nothing under way.
+        following: gives the next task, or None where there is none until another outcome is dealt with. It ends when
+            that is so and nothing is under way.
+    """
+    under_way = 0
+    while True:
+        while under_way < executor.capacity and (task := following()) is not None:
+            executor.submit(task)
+            under_way += 1
+        if not under_way:
+            return
+        outcome = executor.wait(_WAIT_SECONDS)
+        under_way -= outcome is not None
+        yield outcome
 
 
 def perform(evaluator: Evaluator, task: Task) -> Outcome:

@@ -117,7 +117,7 @@ class _Worker:
             start_new_session=True,  # an interrupt at the terminal is the search's to handle
         )
         self._ready, self._heard, self._said = False, b"", 0
-        self._submitted = self._began = time.monotonic()
+        self._began = time.monotonic()
         self._pid: int | None = None
         self._verdict: tuple[str, str] | None = None
         self._executor._selector.register(self._process.stdout, selectors.EVENT_READ, self)
@@ -128,7 +128,7 @@ class _Worker:
             self._process.stdin.flush()
 
     def submit(self, task: Task) -> None:
-        self.task, self._submitted, self._pid, self._verdict = task, time.monotonic(), None, None
+        self.task, self._began, self._pid, self._verdict = task, time.monotonic(), None, None
         self._said = os.fstat(self._log.fileno()).st_size
         self.say(task_line(task))
 
@@ -204,8 +204,7 @@ class _Worker:
 
     def _failed(self, status: str, reason: str) -> Outcome:
         task, self.task = self.task, None
-        seconds = time.monotonic() - (self._began if self._pid is not None else self._submitted)
-        return Outcome(task, status, None, {"error": reason[:1000]}, seconds)
+        return Outcome(task, status, None, {"error": reason[:1000]}, time.monotonic() - self._began)
 
     def _death(self, code: int) -> str:
         if code == -signal.SIGKILL:

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras import environment
-from nasnet_keras.genotype import Genotype
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import Outcome, Task, perform
-from nasnet_keras.search.trial import genotype_text
+from nasnet_keras.search.trial import genotype_of, genotype_text
 
 __all__ = ["read_outcome", "task_line"]
 
@@ -57,11 +56,8 @@ def main() -> None:
     _say(answers, {"ready": True})
     for line in sys.stdin.buffer:
         plain = json.loads(line)
-        genotype = plain["genotype"]
-        if isinstance(genotype, dict):
-            genotype = Genotype.from_json(json.dumps(genotype))
         folder = None if plain["folder"] is None else Path(plain["folder"])
-        task = Task(plain["group"], plain["number"], genotype, plain["seed"], folder)
+        task = Task(**{**plain, "genotype": genotype_of(plain["genotype"]), "folder": folder})
         _say(answers, _forked(evaluator, task, lifeline, answers))
 
 
