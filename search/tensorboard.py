@@ -1,26 +1,17 @@
 """A search for TensorBoard: curves of the study, and what each child was made of beside its reward."""
 
-import itertools
-import os
-import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_SCALAR, Summary, SummaryMetadata
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
-from tensorboard.summary.writer.record_writer import RecordWriter
-from tensorboard.util.tensor_util import make_tensor_proto
 
 from nasnet_keras.genotype import Cell, Genotype
 from nasnet_keras.search.statistics import operation_counts
 from nasnet_keras.search.trial import Trial
+from nasnet_keras.training.events import EventFile
 
 __all__ = ["SearchLog"]
-
-_serial = itertools.count()
 
 
 class SearchLog:
@@ -49,7 +40,7 @@ class SearchLog:
         self._folder = Path(path) / "tensorboard"
         self._failed = failed
         self._operations = tuple(operations)
-        self._file = _EventFile(self._folder)
+        self._file = EventFile(self._folder)
 
     def trial(self, trial: Trial, best: float | None) -> None:
         """Add a finished trial; `best` is the highest reward so far, with this one, None where there is none."""
@@ -70,7 +61,7 @@ class SearchLog:
 
     def _child(self, trial: Trial, genotype: Genotype) -> None:
         name = f"trial_{trial.trial:05}"
-        file = _EventFile(self._folder / name)
+        file = EventFile(self._folder / name)
         try:
             started = time.time() - trial.seconds
             file.summary(
@@ -83,37 +74,6 @@ class SearchLog:
             file.scalars(figures, 0)
         finally:
             file.close()
-
-
-class _EventFile:
-    """An event file, written with Python's own files: TensorBoard's writer imports TensorFlow for them, where it is
-    installed, which costs seconds and hundreds of MB in a process that only proposes children."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}.{os.getpid()}.{next(_serial)}"
-        self._records = RecordWriter((folder / name).open("xb"))
-        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
-
-    def scalars(self, values: dict[str, float], step: int) -> None:
-        summary = Summary()
-        for tag, value in values.items():
-            metadata = SummaryMetadata(
-                plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"), data_class=DATA_CLASS_SCALAR
-            )
-            summary.value.add(tag=tag, tensor=make_tensor_proto(np.float32(value)), metadata=metadata)
-        self.summary(summary, step)
-
-    def summary(self, summary: Summary, step: int = 0) -> None:
-        self._write(Event(wall_time=time.time(), step=step, summary=summary))
-
-    def close(self) -> None:
-        if not self._records.closed:
-            self._records.close()
-
-    def _write(self, event: Event) -> None:
-        self._records.write(event.SerializeToString())
-        self._records.flush()
 
 
 def _hyperparameters(genotype: Genotype, operations: Sequence[str]) -> dict[str, int]:

@@ -188,18 +188,12 @@ def _signals(run: _Run) -> Iterator[None]:
 def _tensorboard(path: Path) -> Iterator[Any]:
     """A function that logs an epoch's figures for TensorBoard."""
     try:
-        from tensorboard.summary import Writer
+        from nasnet_keras.training.events import EventFile
     except ImportError:  # on a machine with little more than a backend
         yield lambda figures, step: None
         return
-    writer = Writer(str(path / "tensorboard"))
-
-    def log(figures: dict[str, float], step: int) -> None:
-        for name, value in figures.items():
-            writer.add_scalar(name, value, step)
-        writer.flush()
-
+    file = EventFile(path / "tensorboard")
     try:
-        yield log
+        yield file.scalars
     finally:
-        writer.close()
+        file.close()
