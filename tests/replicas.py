@@ -6,8 +6,8 @@ import tensorflow as tf
 from nasnet_keras import Block, Cell, Edge, Genotype
 from nasnet_keras.search.evaluators.mirrored import Mirrored
 from nasnet_keras.training import datasets
+from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import Devices
 from nasnet_keras.training.trainer import Trainer
 
 CELL = Cell([Block(Edge("sep_conv_5x5", "current"), Edge("identity", "previous"))], ["block_0"])

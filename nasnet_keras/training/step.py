@@ -7,7 +7,6 @@ than the network itself.
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,9 @@ import numpy as np
 from keras import ops
 
 from nasnet_keras.drop_path import TrainingProgress
+from nasnet_keras.training.devices import Devices, compiled
 
-__all__ = ["PREPROCESSING", "Devices", "Objective", "State", "Stepper", "scaled"]
+__all__ = ["PREPROCESSING", "Objective", "State", "Stepper", "scaled"]
 
 PREPROCESSING = {"scale": 1 / 127.5, "offset": -1.0}
 """What `scaled` does, for cards."""
@@ -46,45 +46,6 @@ class Objective:
     momentum: float = 0.9
 
 
-class Devices:
-    """What a batch is divided over: here, the one device that the backend chooses.
-
-    A subclass for several devices runs the step once on each of them, a *replica*, with its share of the batch. Each
-    replica keeps a whole state, and all states stay equal, since they follow from what is the mean over replicas.
-    """
-
-    count = 1
-    """Of replicas."""
-
-    def compiled(self, function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
-        """`function`, compiled once for each value of its arguments that `static` names, and run on every replica."""
-        return _compiled(function, static)
-
-    def shares(self, batch: np.ndarray) -> Any:
-        """A batch, divided into equal shares, one a replica."""
-        return ops.convert_to_tensor(batch)
-
-    def copies(self, value: np.ndarray) -> Any:
-        """A value, given to every replica."""
-        return ops.convert_to_tensor(value)
-
-    def first(self, value: Any) -> Any:
-        """A value of the first replica."""
-        return value
-
-    def index(self) -> Any:
-        """Which replica this is, from 0. Within a compiled function."""
-        return 0
-
-    def mean(self, vector: Any) -> Any:
-        """The mean of a vector over the replicas. Within a compiled function."""
-        return vector
-
-    def normalizing(self) -> AbstractContextManager[None]:
-        """In which the network is called for training: whose batch batch normalisation sees."""
-        return nullcontext()
-
-
 class Stepper:
     """Trains and judges one model.
 
@@ -111,7 +72,7 @@ class Stepper:
         self._progress = {id(layer.progress.state) for layer in layers}
         self._decayed = _flat([np.full(v.shape, float(len(v.shape) > 1), np.float32) for v in self._trainable])
         self._step = self.devices.compiled(self._update, static=("size",))
-        self._predict = _compiled(self._logits)
+        self._predict = compiled(self._logits)
 
     def initial(self) -> State:
         """The state that begins with the model's present weights."""
@@ -314,20 +275,3 @@ def _detached(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(map(_detached, value))
     return value.detach()
-
-
-def _compiled(function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
-    """`function`, compiled once for each value of its arguments that `static` names; gradients are its own affair."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        # XLA makes these networks ten times slower on processors, and faster on GPUs.
-        return tf.function(function, autograph=False, jit_compile=bool(tf.config.list_physical_devices("GPU")))
-    if backend == "jax":
-        import jax
-
-        return jax.jit(function, static_argnames=static)
-    import torch
-
-    return torch.no_grad()(function)

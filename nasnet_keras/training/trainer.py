@@ -11,10 +11,11 @@ import numpy as np
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.network import NASNetFromGenotype
 from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.evaluation import accuracy
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import Devices, Objective, State, Stepper
+from nasnet_keras.training.step import Objective, State, Stepper
 
 __all__ = ["Trainer"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.normalization import synchronized
-from nasnet_keras.training.step import Devices
+from nasnet_keras.training.devices import Devices
 
 __all__ = ["Mirrored", "all_devices"]
 

@@ -1,0 +1,67 @@
+"""What a training step runs on, and how it is compiled for it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = ["Devices", "compiled"]
+
+
+class Devices:
+    """What a batch is divided over: here, the one device that the backend chooses.
+
+    A subclass for several devices runs the step once on each of them, a *replica*, with its share of the batch. Each
+    replica keeps a whole state, and all states stay equal, since they follow from what is the mean over replicas.
+    """
+
+    count = 1
+    """Of replicas."""
+
+    def compiled(self, function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
+        """`function`, compiled once for each value of its arguments that `static` names, and run on every replica."""
+        return compiled(function, static)
+
+    def shares(self, batch: np.ndarray) -> Any:
+        """A batch, divided into equal shares, one a replica."""
+        return ops.convert_to_tensor(batch)
+
+    def copies(self, value: np.ndarray) -> Any:
+        """A value, given to every replica."""
+        return ops.convert_to_tensor(value)
+
+    def first(self, value: Any) -> Any:
+        """A value of the first replica."""
+        return value
+
+    def index(self) -> Any:
+        """Which replica this is, from 0. Within a compiled function."""
+        return 0
+
+    def mean(self, vector: Any) -> Any:
+        """The mean of a vector over the replicas. Within a compiled function."""
+        return vector
+
+    def normalizing(self) -> AbstractContextManager[None]:
+        """In which the network is called for training: whose batch batch normalisation sees."""
+        return nullcontext()
+
+
+def compiled(function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """`function`, compiled once for each value of its arguments that `static` names; gradients are its own affair."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # XLA makes these networks ten times slower on processors, and faster on GPUs.
+        return tf.function(function, autograph=False, jit_compile=bool(tf.config.list_physical_devices("GPU")))
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function, static_argnames=static)
+    import torch
+
+    return torch.no_grad()(function)
