@@ -1,11 +1,16 @@
-"""Three folders, one import package: `search/` is `nasnet_keras.search`, so nothing called `search` is installed."""
+"""Three folders, one import package: `search/` is `nasnet_keras.search`, so nothing called `search` is installed, and
+`pretrained/` is `nasnet_keras.pretrained`."""
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-MAPPED = {"nasnet_keras": "nasnet_keras", "nasnet_keras.search": "search"}
+MAPPED = {
+    "nasnet_keras": "nasnet_keras",
+    "nasnet_keras.search": "search",
+    "nasnet_keras.pretrained": "pretrained",
+}
 
 
 def packages() -> list[str]:
@@ -38,7 +43,10 @@ setup(
     python_requires=">=3.11",
     packages=packages(),
     package_dir=MAPPED,
-    package_data={"nasnet_keras.training": ["digits.npz"]},
+    package_data={
+        "nasnet_keras.training": ["digits.npz"],
+        "nasnet_keras.pretrained": ["cards/*.json", "weights/*.weights.h5"],
+    },
     install_requires=[
         "absl-py>=2.1",  # search/__main__.py: flags of the jobs
         "h5py>=3.11",  # weights.py: reading weights strictly
@@ -64,6 +72,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
+            "nasnet-finetune = nasnet_keras.pretrained.fine_tune:console",
             "nasnet-search = nasnet_keras.search.__main__:console",
             "nasnet-train = nasnet_keras.training.__main__:console",
         ]

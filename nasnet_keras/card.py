@@ -4,6 +4,8 @@ import base64
 import dataclasses
 import hashlib
 import json
+import math
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,13 @@ import numpy as np
 
 from nasnet_keras.files import write_text
 from nasnet_keras.genotype import Genotype, GenotypeError
+from nasnet_keras.network import NASNetFromGenotype, NetworkConfig
 
 __all__ = ["Card", "CardError", "WeightsFile", "decoded", "encoded"]
 
 _FORMAT = "nasnet_keras.card"
 _VERSION = 1
+_BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # no folder, no drive, no hidden file
 
 
 class CardError(ValueError):
@@ -26,34 +30,60 @@ class CardError(ValueError):
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A weight file beside a card: a bare name, its size in bytes and its SHA-256."""
+    """A weight file beside a card, or at an address.
+
+    Attributes:
+        file: a bare name.
+        size: in bytes; None where it was never published.
+        sha256, md5: hexadecimal; one of them at least.
+        url: where it is, if it does not come with its card.
+
+    Raises:
+        CardError: a value is missing or of the wrong kind.
+    """
 
     file: str
-    size: int
-    sha256: str
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    url: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.file, str) or Path(self.file).name != self.file or self.file in ("", ".", ".."):
+        if not isinstance(self.file, str) or not _BARE_NAME.fullmatch(self.file):
             raise CardError(f"a weight file must be a bare name beside its card, got {self.file!r}")
+        if self.size is not None and (type(self.size) is not int or self.size <= 0):
+            raise CardError(f"the size of {self.file} must be a number of bytes, got {self.size!r}")
+        for name, digits in (("sha256", 64), ("md5", 32)):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and re.fullmatch(f"[0-9a-f]{{{digits}}}", value)):
+                raise CardError(f"the {name} of {self.file} must be {digits} hexadecimal digits, got {value!r}")
+        if self.sha256 is None and self.md5 is None:
+            raise CardError(f"{self.file} has no hash to know it by: expected sha256 or md5")
+        if self.url is not None and not str(self.url).startswith(("https://", "http://")):
+            raise CardError(f"the address of {self.file} must begin with https:// or http://, got {self.url!r}")
 
     @classmethod
     def of(cls, path: Path) -> "WeightsFile":
         """Describe the file at `path`."""
-        return cls(path.name, path.stat().st_size, _sha256(path))
+        return cls(path.name, path.stat().st_size, _digest(path, "sha256"))
 
     def check(self, folder: Path) -> Path:
         """The path of the file in `folder`.
 
         Raises:
-            CardError: it is missing, or has another size or content.
+            CardError: it is missing, is no file of the folder itself, or has another size or content.
         """
         path = folder / self.file
         if not path.is_file():
             raise CardError(f"the weight file {path} is missing")
-        if path.stat().st_size != self.size:
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            raise CardError(f"the weight file {path} leads out of its folder: refused")
+        if self.size is not None and path.stat().st_size != self.size:
             raise CardError(f"{path} has {path.stat().st_size:,} bytes, the card says {self.size:,}")
-        if (found := _sha256(path)) != self.sha256:
-            raise CardError(f"{path} has SHA-256 {found}, the card says {self.sha256}: it is another file or damaged")
+        for name in ("sha256", "md5"):
+            expected = getattr(self, name)
+            if expected is not None and (found := _digest(path, name)) != expected:
+                raise CardError(f"{path} has {name} {found}, the card says {expected}: it is another file or damaged")
         return path
 
 
@@ -96,10 +126,32 @@ class Card:
     weights: WeightsFile
     reference: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isascii() or not self.name.isidentifier():
+            raise CardError(f"a card's name must be of letters, digits and underscores, got {self.name!r}")
+        expected = f"the card {self.name} must have"
+        for name in ("network", "dataset", "training", "metrics", "cost", "reference"):
+            if not isinstance(getattr(self, name), dict):
+                raise CardError(f"{expected} an object as {name}, got {getattr(self, name)!r}")
+        if not self.class_names or not all(isinstance(label, str) for label in self.class_names):
+            raise CardError(f"{expected} texts as class_names, got {self.class_names!r}")
+        for name, values in (
+            ("input_range", self.input_range if len(self.input_range) == 2 else ()),
+            ("preprocessing", [self.preprocessing[key] for key in ("scale", "offset")]),
+        ):
+            if not values or not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+                raise CardError(f"{expected} two numbers as {name}, got {getattr(self, name)!r}")
+        network = {"input_shape": self.input_shape, "classes": len(self.class_names), **self.network}
+        try:
+            NetworkConfig.of(self.genotype, **network)
+        except (TypeError, ValueError) as error:
+            raise CardError(f"the card {self.name} describes no network that can be built: {error}") from None
+
     def to_json(self) -> str:
         """The card's text."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values |= {"genotype": json.loads(self.genotype.to_json()), "weights": dataclasses.asdict(self.weights)}
+        weights = {key: value for key, value in dataclasses.asdict(self.weights).items() if value is not None}
+        values |= {"genotype": json.loads(self.genotype.to_json()), "weights": weights}
         head = {"format": _FORMAT, "version": _VERSION, "name": self.name, "fingerprint": self.genotype.fingerprint}
         return json.dumps({**head, **values}, indent=1, ensure_ascii=False) + "\n"
 
@@ -140,20 +192,18 @@ class Card:
             card = cls(**values)
         except CardError:
             raise
-        except (GenotypeError, TypeError, ValueError) as error:
+        except (GenotypeError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise CardError(f"{path} is damaged: {error}") from None
         if card.genotype.fingerprint != fingerprint:
             raise CardError(f"{path} says fingerprint {fingerprint!r}, its genotype has {card.genotype.fingerprint!r}")
         return card
 
     def build(self, **changes: Any) -> Any:
-        """The network without weights; it reads preprocessed images and returns logits.
+        """The network without weights; it reads preprocessed images and returns what `network` says, mostly logits.
 
         Args:
             **changes: arguments of `NASNetFromGenotype` to differ in.
         """
-        from nasnet_keras.network import NASNetFromGenotype
-
         arguments = {"input_shape": self.input_shape, "classes": len(self.class_names), **self.network, **changes}
         return NASNetFromGenotype(self.genotype, name=self.name, **arguments)
 
@@ -174,6 +224,6 @@ def decoded(reference: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     return images, np.asarray(reference["outputs"], np.float32)
 
 
-def _sha256(path: Path) -> str:
+def _digest(path: Path, name: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, name).hexdigest()

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from nasnet_keras.depthwise import depthwise_conv
-from nasnet_keras.normalization import batch_normalize
+from nasnet_keras.normalization import batch_normalize, is_frozen
 from nasnet_keras.traces import traced
 
 __all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
@@ -58,7 +58,8 @@ class _NormalizedConv(CountedLayer):
 
     def call(self, x, training=None):
         training = bool(training) and self.trainable
-        moving = () if training else (self.moving_mean, self.moving_variance)
+        normalize_batch = training and not is_frozen()
+        moving = () if normalize_batch else (self.moving_mean, self.moving_variance)
         y, *batch = traced(
             _normalized_convolution,
             x,
@@ -71,8 +72,9 @@ class _NormalizedConv(CountedLayer):
             relu=self.relu,
             epsilon=self.epsilon,
             training=training,
+            normalize_batch=normalize_batch,
         )
-        if training:
+        if normalize_batch:
             for average, value in zip((self.moving_mean, self.moving_variance), batch, strict=True):
                 average.assign(average + (value - average) * (1.0 - self.momentum))
         return y
@@ -326,12 +328,12 @@ class PaddedPooling2D(keras.layers.Layer):
         return {**super().get_config(), "kind": self.kind, "pool_size": self.pool_size}
 
 
-def _normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, epsilon, training):
-    """What every layer here computes: the result, and in training the batch's mean and variance."""
-    moving, kernels = (None, others) if training else (others[:2], others[2:])
+def _normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, epsilon, training, normalize_batch):
+    """What every layer here computes: the result, and the batch's mean and variance where they were used."""
+    moving, kernels = (None, others) if normalize_batch else (others[:2], others[2:])
     y = convolve(ops.relu(x) if relu else x, kernels, training, *settings)
     y, statistics = batch_normalize(y, gamma, beta, moving, epsilon)
-    return (y, *statistics) if training else (y,)
+    return (y, *statistics) if normalize_batch else (y,)
 
 
 def _pointwise(x, kernel):

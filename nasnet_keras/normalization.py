@@ -9,8 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["batch_normalize", "is_synchronized", "synchronized"]
+__all__ = ["batch_normalize", "frozen", "is_frozen", "is_synchronized", "synchronized"]
 
+_frozen: ContextVar[bool] = ContextVar("frozen", default=False)
 _mean_over_replicas: ContextVar[Callable[[Any], Any] | None] = ContextVar("mean_over_replicas", default=None)
 
 
@@ -31,6 +32,21 @@ def synchronized(mean: Callable[[Any], Any]) -> Iterator[None]:
 def is_synchronized() -> bool:
     """Whether this is within `synchronized`."""
     return _mean_over_replicas.get() is not None
+
+
+@contextmanager
+def frozen() -> Iterator[None]:
+    """Normalise by the moving statistics in training too, and leave them as they are."""
+    token = _frozen.set(True)
+    try:
+        yield
+    finally:
+        _frozen.reset(token)
+
+
+def is_frozen() -> bool:
+    """Whether this is within `frozen`."""
+    return _frozen.get()
 
 
 def batch_normalize(

@@ -11,11 +11,12 @@ from nasnet_keras import legacy
 __all__ = ["load_weights"]
 
 _AUXILIARY = "auxiliary"
-_HEADS = ("logits", _AUXILIARY)
+_CLASSIFIER = "logits"
+_HEADS = (_CLASSIFIER, _AUXILIARY)
 _SHOWN = 3
 
 
-def load_weights(model: Any, path: str | Path) -> None:
+def load_weights(model: Any, path: str | Path, *, classifier: bool = True) -> None:
     """Load a file that `model.save_weights` wrote, into the layers of the same names.
 
     The auxiliary head may be missing in the file (it keeps its values) or in the model (it is passed over).
@@ -24,6 +25,7 @@ def load_weights(model: Any, path: str | Path) -> None:
     Args:
         model: a functional model made by `nasnet_keras`.
         path: of a `.weights.h5` file, or of a file of `keras.applications`' NASNet in Keras' legacy `.h5` format.
+        classifier: whether to load the classifier. Without, the model keeps its own, of any number of classes or none.
 
     Raises:
         ValueError: no such file, no weights file, or weights of another network; the error lists what the file
@@ -43,6 +45,8 @@ def load_weights(model: Any, path: str | Path) -> None:
                 found = {}
             if not found:
                 raise ValueError(f"{path} holds no layers: expected a file written by model.save_weights(...)")
+            if not classifier:
+                expected, found = ({k: v for k, v in x.items() if k != _CLASSIFIER} for x in (expected, found))
             problem = _mismatch(path, expected, found)
             if problem:
                 raise ValueError(problem)
@@ -115,9 +119,9 @@ def _mismatch(path: Path, expected: dict[str, list[Any]], found: dict[str, list[
         if len(owners) > _SHOWN:
             lines.append(f"  … and {len(owners) - _SHOWN} more like these")
     hint = ""
-    if all(owner.startswith(_HEADS) for owner in differing) and "logits" in found and "logits" in expected:
-        classes = found["logits"][-1].shape[0], expected["logits"][-1].shape[0]
+    if all(owner.startswith(_HEADS) for owner in differing) and _CLASSIFIER in found and _CLASSIFIER in expected:
+        classes = found[_CLASSIFIER][-1].shape[0], expected[_CLASSIFIER][-1].shape[0]
         hint = f" (the file is for {classes[0]} classes, the model has classes={classes[1]})"
-    elif all(owner.startswith("logits") for owner in differing):
+    elif all(owner.startswith(_CLASSIFIER) for owner in differing):
         hint = " (only the classifier differs: is include_top what the file was saved with?)"
     return f"{path} does not fit the model{hint}; nothing was loaded:\n" + "\n".join(lines)

@@ -7,7 +7,7 @@ from absl import flags, logging
 
 from nasnet_keras.training.recipes import PRECISIONS, RECIPES, SCHEDULES, Recipe, default_recipe
 
-__all__ = ["DATASET", "RECIPE", "recipe"]
+__all__ = ["DATASET", "RECIPE", "changes", "recipe"]
 
 DATASET = {
     "dataset": flags.DEFINE_string(
@@ -63,7 +63,12 @@ def recipe(dataset: str, **defaults: Any) -> Recipe:
     Raises:
         ValueError: a value is out of range.
     """
-    changes = {name: flag.value for name, flag in RECIPE.items() if flag.value is not None}
-    if "sizes" in changes:
-        changes["sizes"] = [pair.split(":") for pair in changes["sizes"]]
-    return dataclasses.replace(RECIPES[_NAME.value or default_recipe(dataset)], **{**defaults, **changes})
+    return dataclasses.replace(RECIPES[_NAME.value or default_recipe(dataset)], **{**defaults, **changes()})
+
+
+def changes() -> dict[str, Any]:
+    """The fields of a recipe that the flags give."""
+    given = {name: flag.value for name, flag in RECIPE.items() if flag.value is not None}
+    if "sizes" in given:
+        given["sizes"] = [pair.split(":") for pair in given["sizes"]]
+    return given

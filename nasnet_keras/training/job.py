@@ -1,31 +1,19 @@
 """Train one genotype: from a data set and a recipe to a card and its weights, through any number of kills."""
 
 import json
-import signal
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from nasnet_keras.card import Card
-from nasnet_keras.files import write_text
-from nasnet_keras.training import checkpoint
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
-from nasnet_keras.training.errors import Stopped
-from nasnet_keras.training.result import save
+from nasnet_keras.training.result import provenance, save
+from nasnet_keras.training.run import Run
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.workdir import Workdir
 
 __all__ = ["TrainingResult", "train"]
-
-_CHECKPOINT = "checkpoint.npz"
 
 
 @dataclass(frozen=True)
@@ -74,23 +62,7 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         if card.exists():
             history = json.loads((folder.path / "history.json").read_text(encoding="utf-8"))
             return TrainingResult(Card.read(card), card, history)
-        run = _Run(config, dataset, folder.path)
-        with _signals(run):
-            run.train()
-        saved = save(config, dataset, run.trainer.stepper, run.trainer.state, run.seconds, folder.path)
-        (folder.path / _CHECKPOINT).unlink(missing_ok=True)
-        return TrainingResult(saved, card, run.history)
-    finally:
-        folder.close()
-
-
-class _Run:
-    """A training and the folder that it is kept in."""
-
-    def __init__(self, config: TrainingConfig, dataset: Dataset, path: Path) -> None:
-        self.config, self.path = config, path
-        self.stopping = False
-        self.trainer = Trainer(
+        trainer = Trainer(
             config.resolved,
             config.network(dataset),
             dataset,
@@ -98,102 +70,20 @@ class _Run:
             seed=config.seed,
             deterministic=config.deterministic,
         )
-        self.seconds = 0.0
-        self.history: list[dict[str, float]] = []
-        if (path / _CHECKPOINT).exists():
-            self._restore()
-
-    def train(self) -> None:
-        """Go on to the last step."""
-        trainer = self.trainer
-        written = shown = started = time.monotonic()
-        before = self.seconds
-        often = 0.5 if sys.stderr.isatty() else 30.0  # a log is read later
-        bar = tqdm(
-            total=trainer.total,
-            initial=trainer.step,
-            desc="training",
-            unit="step",
-            smoothing=0.1,
-            mininterval=often,
+        run = Run(trainer, folder.path, checkpoint_minutes=config.checkpoint_minutes)
+        run.train()
+        saved = save(
+            trainer.stepper,
+            trainer.state,
+            dataset,
+            folder.path,
+            name=name,
+            genotype=config.resolved,
+            network=config.network(dataset),
+            training=provenance(config.recipe, config.seed, run.seconds, config.recipe.epochs),
+            licence=config.licence,
         )
-        with _tensorboard(self.path) as log, bar:
-            while trainer.step < trainer.total:
-                epoch_ends = trainer.advance()
-                bar.update()
-                now = time.monotonic()
-                self.seconds = before + now - started
-                if epoch_ends or self.stopping or now - shown > 1.0:
-                    shown = now
-                    bar.set_postfix(self._shown(), refresh=False)
-                if epoch_ends:
-                    log(self._end_epoch(), trainer.step)
-                if self.stopping or now - written > 60 * self.config.checkpoint_minutes:
-                    self._write()
-                    written = time.monotonic()
-                if self.stopping:
-                    raise Stopped
-        self._write()
-
-    def _shown(self) -> dict[str, str]:
-        trainer = self.trainer
-        figures = {name: f"{value:.3f}" for name, value in trainer.figures().items()}
-        epoch = (trainer.step - 1) // trainer.steps_per_epoch + 1
-        shown = {"epoch": f"{epoch}/{self.config.recipe.epochs}", **figures}
-        if self.history and "validation_accuracy" in self.history[-1]:
-            shown["validation"] = f"{self.history[-1]['validation_accuracy']:.4f}"
-        return shown
-
-    def _end_epoch(self) -> dict[str, float]:
-        entry = {**self.trainer.end_epoch(), "seconds": round(self.seconds, 1)}
-        if self.trainer.dataset.validation:
-            entry["validation_accuracy"] = self.trainer.validation_accuracy()
-        self.history.append(entry)
-        write_text(self.path / "history.json", json.dumps(self.history, indent=1) + "\n")
-        return entry
-
-    def _write(self) -> None:
-        trainer = self.trainer
-        position = {**trainer.position(), "seconds": self.seconds, "history": self.history}
-        checkpoint.write(self.path / _CHECKPOINT, trainer.stepper.to_arrays(trainer.state), position)
-
-    def _restore(self) -> None:
-        expected = self.trainer.stepper.to_arrays(self.trainer.state)
-        arrays, position = checkpoint.read(self.path / _CHECKPOINT, expected)
-        self.trainer.restore(arrays, position)
-        self.seconds, self.history = position["seconds"], position["history"]
-
-
-@contextmanager
-def _signals(run: _Run) -> Iterator[None]:
-    """Let an interrupt or a termination stop the run after its present step."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        del frame
-        run.stopping = True
-        signal.signal(number, signal.default_int_handler)  # the second one does not wait
-
-    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
+        run.remove_checkpoint()
+        return TrainingResult(saved, card, run.history)
     finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _tensorboard(path: Path) -> Iterator[Any]:
-    """A function that logs an epoch's figures for TensorBoard."""
-    try:
-        from nasnet_keras.training.events import EventFile
-    except ImportError:  # on a machine with little more than a backend
-        yield lambda figures, step: None
-        return
-    file = EventFile(path / "tensorboard")
-    try:
-        yield file.scalars
-    finally:
-        file.close()
+        folder.close()

@@ -12,32 +12,41 @@ from nasnet_keras.card import Card, WeightsFile, encoded
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.environment import hardware
 from nasnet_keras.files import replacing
+from nasnet_keras.genotype import Genotype
 from nasnet_keras.network import NASNetFromGenotype
-from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.evaluation import accuracy
+from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.step import PREPROCESSING, Objective, State, Stepper
 from nasnet_keras.weights import load_weights
 
-__all__ = ["save"]
+__all__ = ["provenance", "save"]
 
 _REFERENCES = 4
 
 
 def save(
-    config: TrainingConfig, dataset: Dataset, stepper: Stepper, state: State, seconds: float, folder: Path
+    stepper: Stepper,
+    state: State,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    name: str,
+    genotype: Genotype,
+    network: dict[str, Any],
+    training: dict[str, Any],
+    licence: str,
 ) -> Card:
     """Write the averaged weights of a state, without what serves training only, and then their card.
 
     Args:
-        config, dataset: of the run.
         stepper, state: the trained network.
-        seconds: that training took.
+        dataset: what it was trained on, and is judged on.
         folder: to write `NAME.weights.h5` and `NAME.json` to.
+        name, genotype, network, training, licence: of the card.
     """
-    name, network = config.model_name(dataset), config.network(dataset)
     stepper.assign(state)
-    model = NASNetFromGenotype(config.resolved, dataset.image_shape, **network)
+    model = NASNetFromGenotype(genotype, dataset.image_shape, **network)
     trained = {variable.path: variable for variable in stepper.model.weights}
     for variable in model.weights:
         variable.assign(trained[variable.path])
@@ -48,7 +57,7 @@ def save(
     metrics, reference = _judged(model, dataset)
     card = Card(
         name=name,
-        genotype=config.resolved,
+        genotype=genotype,
         network={key: value for key, value in network.items() if key != "classes"},  # as many as there are names
         input_shape=dataset.image_shape,
         input_range=(0.0, 255.0),
@@ -59,10 +68,10 @@ def save(
             "source": dataset.source,
             "images": {key: len(getattr(dataset, key)) for key in ("train", "validation", "test")},
         },
-        training=_training(config, seconds),
+        training=training,
         metrics=metrics,
-        cost=dataclasses.asdict(genotype_cost(config.resolved, dataset.image_shape, **network)),
-        licence=config.licence,
+        cost=dataclasses.asdict(genotype_cost(genotype, dataset.image_shape, **network)),
+        licence=licence,
         weights=WeightsFile.of(path),
         reference=reference,
     )
@@ -78,18 +87,18 @@ def _judged(model: keras.Model, dataset: Dataset) -> tuple[dict[str, Any], dict[
     for key in ("validation", "test"):
         if split := getattr(dataset, key):
             metrics |= {f"{key}_accuracy": accuracy(stepper, state, split), f"{key}_images": len(split)}
-    images = dataset.test.images[:_REFERENCES]
+    images = (dataset.test or dataset.validation or dataset.train).images[:_REFERENCES]
     return metrics, encoded(images, stepper.logits(state, images))
 
 
-def _training(config: TrainingConfig, seconds: float) -> dict[str, Any]:
-    """How the model came about."""
+def provenance(recipe: Recipe, seed: int, seconds: float, epochs: int) -> dict[str, Any]:
+    """How a model came about, for its card: `seconds` and `epochs` are what training took."""
     return {
-        "recipe": config.recipe.to_json(),
-        "seed": config.seed,
+        "recipe": recipe.to_json(),
+        "seed": seed,
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "hardware": hardware(),
         "hours": round(seconds / 3600, 3),
-        "epochs": config.recipe.epochs,
+        "epochs": epochs,
         "backend": f"{keras.backend.backend()}, Keras {keras.version()}",
     }

@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from nasnet_keras.drop_path import TrainingProgress
+from nasnet_keras.normalization import frozen
 from nasnet_keras.training.devices import Devices, compiled
 
 __all__ = ["PREPROCESSING", "Objective", "State", "Stepper", "scaled"]
@@ -37,6 +38,8 @@ class Objective:
         weight_decay: times half the sum of squares of the kernels is added to the loss.
         clip_norm: largest norm of the whole gradient, the decay's included; None for no clipping.
         momentum: Nesterov's.
+        class_weights: by label; the loss of an image counts this much more.
+        frozen_statistics: whether batches are normalised by the moving statistics, which then stay as they are.
     """
 
     label_smoothing: float = 0.0
@@ -44,6 +47,8 @@ class Objective:
     weight_decay: float = 0.0
     clip_norm: float | None = None
     momentum: float = 0.9
+    class_weights: tuple[float, ...] | None = None
+    frozen_statistics: bool = False
 
 
 class Stepper:
@@ -154,7 +159,7 @@ class Stepper:
 
         def loss(parameters):
             weights = _parts(parameters, self._trainable)
-            with self.devices.normalizing():
+            with frozen() if self.objective.frozen_statistics else self.devices.normalizing():
                 outputs, updated = self.model.stateless_call(weights, others, images, training=True)
             if not isinstance(outputs, dict):
                 outputs = {"logits": outputs}
@@ -207,7 +212,10 @@ class Stepper:
         targets = ops.one_hot(labels, classes)
         smoothing = self.objective.label_smoothing
         targets = targets * (1.0 - smoothing) + smoothing / classes
-        return -ops.mean(ops.sum(targets * ops.log_softmax(ops.cast(logits, "float32")), axis=-1))
+        entropy = -ops.sum(targets * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
+        if self.objective.class_weights is not None:
+            entropy *= ops.take(ops.convert_to_tensor(self.objective.class_weights, "float32"), labels)
+        return ops.mean(entropy)
 
     def _descend(self, parameters: Any, velocity: Any, gradient: Any, learning_rate: Any) -> tuple[Any, Any]:
         objective = self.objective

@@ -1,7 +1,7 @@
 """The training of one network as a sequence of steps: what is done at each of them, and no files."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,8 @@ class Trainer:
         seed: of the weights, the order of images and all else that is random.
         deterministic: whether the same seed gives the same bits, on the same devices.
         devices: what a batch is divided over.
+        initialize: gives the untrained model its first weights, where they are not random.
+        class_weights, frozen_statistics: see `Objective`.
 
     Attributes:
         step, total: steps done, and steps in all.
@@ -51,6 +53,9 @@ class Trainer:
         seed: int,
         deterministic: bool = True,
         devices: Devices | None = None,
+        initialize: Callable[[keras.Model], None] | None = None,
+        class_weights: tuple[float, ...] | None = None,
+        frozen_statistics: bool = False,
     ) -> None:
         self.dataset, self.recipe, self._seed = dataset, recipe, seed
         devices = devices or Devices()
@@ -69,8 +74,15 @@ class Trainer:
                 dropout_rate=recipe.dropout_rate,
                 **network,
             )
+        if initialize is not None:
+            initialize(model)
         objective = Objective(
-            recipe.label_smoothing, recipe.auxiliary_weight, recipe.weight_decay, recipe.clip_norm or None
+            recipe.label_smoothing,
+            recipe.auxiliary_weight,
+            recipe.weight_decay,
+            recipe.clip_norm or None,
+            class_weights=class_weights,
+            frozen_statistics=frozen_statistics,
         )
         self.stepper = Stepper(model, objective, devices)
         self.state: State = self.stepper.initial()

@@ -1,0 +1,196 @@
+"""One training in a folder: progress, curves, checkpoints, and a stop at any moment."""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from nasnet_keras.files import write_text
+from nasnet_keras.training import checkpoint
+from nasnet_keras.training.errors import Stopped
+from nasnet_keras.training.trainer import Trainer
+
+__all__ = ["Run"]
+
+_CHECKPOINT = "checkpoint.npz"
+_JUDGED = ("average_parameters", "average_statistics")
+
+
+class Run:
+    """A training and the folder that it is kept in: `checkpoint.npz`, `history.json` and `tensorboard/`.
+
+    Args:
+        trainer: at its beginning; it goes on from the folder's checkpoint where there is one.
+        path: the folder.
+        checkpoint_minutes: how often the state is written.
+        patience: epochs without a better validation accuracy after which training ends; the best epoch's weights,
+            which may be those that it began with, are then what is left. None to go on to the end.
+
+    Attributes:
+        history: the figures, one dict an epoch; with patience, the first one is of epoch 0.
+        seconds: of training, over all sittings.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged or of another network.
+    """
+
+    def __init__(
+        self, trainer: Trainer, path: Path, *, checkpoint_minutes: float = 5.0, patience: int | None = None
+    ) -> None:
+        self.trainer, self.path = trainer, path
+        self.seconds = 0.0
+        self.history: list[dict[str, float]] = []
+        self._minutes, self._patience = checkpoint_minutes, patience
+        self._stopping = False
+        self._best = self._judged() if patience is not None else {}
+        if (path / _CHECKPOINT).exists():
+            self._restore()
+        elif patience is not None:
+            self._record({"epoch": 0})
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.trainer.step >= self.trainer.total or self._out_of_patience()
+
+    def train(self) -> None:
+        """Go on to the end.
+
+        Raises:
+            DivergedError: the loss is not finite any more.
+            Stopped: an interrupt or a termination signal came; the state was written.
+        """
+        with self._signals(), _tensorboard(self.path) as log, self._bar() as bar:
+            self._train(log, bar)
+        self._write()
+        if self._best:
+            self.trainer.state = {**self.trainer.state, **self.trainer.stepper.from_arrays(self._best)}
+
+    def remove_checkpoint(self) -> None:
+        """Remove what only an unfinished run needs."""
+        (self.path / _CHECKPOINT).unlink(missing_ok=True)
+
+    def _train(self, log: Any, bar: Any) -> None:
+        trainer = self.trainer
+        written = shown = started = time.monotonic()
+        before = self.seconds
+        while not self.ended:
+            epoch_ends = trainer.advance()
+            bar.update()
+            now = time.monotonic()
+            self.seconds = before + now - started
+            if epoch_ends or self._stopping or now - shown > 1.0:
+                shown = now
+                bar.set_postfix(self._shown(), refresh=False)
+            if epoch_ends:
+                log(self._record(trainer.end_epoch()), trainer.step)
+            if self._stopping or now - written > 60 * self._minutes:
+                self._write()
+                written = time.monotonic()
+            if self._stopping:
+                raise Stopped
+
+    def _bar(self) -> tqdm:
+        often = 0.5 if sys.stderr.isatty() else 30.0  # a log is read later
+        return tqdm(
+            total=self.trainer.total,
+            initial=self.trainer.step,
+            desc="training",
+            unit="step",
+            smoothing=0.1,
+            mininterval=often,
+        )
+
+    def _record(self, figures: dict[str, float]) -> dict[str, float]:
+        """Add an epoch's figures to the history, and keep its weights where they are the best."""
+        entry = {**figures, "seconds": round(self.seconds, 1)}
+        if self.trainer.dataset.validation:
+            entry["validation_accuracy"] = self.trainer.validation_accuracy()
+        before = self._best_epoch()
+        self.history.append(entry)
+        if self._patience is not None and self._best_epoch() != before:
+            self._best = self._judged()
+        write_text(self.path / "history.json", json.dumps(self.history, indent=1) + "\n")
+        return entry
+
+    def _best_epoch(self) -> int | None:
+        """The epoch of the best validation accuracy, of equal ones the last."""
+        return max(self.history, key=lambda entry: (_accuracy(entry), entry["epoch"]), default={"epoch": None})["epoch"]
+
+    def _out_of_patience(self) -> bool:
+        if self._patience is None:
+            return False
+        better = max(self.history, key=_accuracy)["epoch"]  # of equal ones the first: more of the same is not better
+        return self.trainer.epoch - better > self._patience
+
+    def _judged(self) -> dict[str, Any]:
+        arrays = self.trainer.stepper.to_arrays(self.trainer.state)
+        return {name: arrays[name] for name in _JUDGED}
+
+    def _shown(self) -> dict[str, str]:
+        trainer = self.trainer
+        figures = {name: f"{value:.3f}" for name, value in trainer.figures().items()}
+        epoch = (trainer.step - 1) // trainer.steps_per_epoch + 1
+        shown = {"epoch": f"{epoch}/{trainer.recipe.epochs}", **figures}
+        if self.history and "validation_accuracy" in self.history[-1]:
+            shown["validation"] = f"{self.history[-1]['validation_accuracy']:.4f}"
+        return shown
+
+    def _arrays(self) -> dict[str, Any]:
+        best = {f"best_{name}": value for name, value in self._best.items()}
+        return {**self.trainer.stepper.to_arrays(self.trainer.state), **best}
+
+    def _write(self) -> None:
+        position = {**self.trainer.position(), "seconds": self.seconds, "history": self.history}
+        checkpoint.write(self.path / _CHECKPOINT, self._arrays(), position)
+
+    def _restore(self) -> None:
+        arrays, position = checkpoint.read(self.path / _CHECKPOINT, self._arrays())
+        self._best = {name: arrays.pop(f"best_{name}") for name in self._best}
+        self.trainer.restore(arrays, position)
+        self.seconds, self.history = position["seconds"], position["history"]
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let an interrupt or a termination stop the run after its present step."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, frame: Any) -> None:
+            del frame
+            self._stopping = True
+            signal.signal(number, signal.default_int_handler)  # the second one does not wait
+
+        old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+
+def _accuracy(entry: dict[str, float]) -> float:
+    return entry.get("validation_accuracy", 0.0)
+
+
+@contextmanager
+def _tensorboard(path: Path) -> Iterator[Any]:
+    """A function that logs an epoch's figures for TensorBoard."""
+    try:
+        from nasnet_keras.training.events import EventFile
+    except ImportError:  # on a machine with little more than a backend
+        yield lambda figures, step: None
+        return
+    file = EventFile(path / "tensorboard")
+    try:
+        yield file.scalars
+    finally:
+        file.close()

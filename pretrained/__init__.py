@@ -1,0 +1,44 @@
+"""Trained models: load them by name, fine-tune them, and classify images with them.
+
+    from nasnet_keras import pretrained
+    model = pretrained.load("nasnet_a_cifar10")  # reads images as they come, 0 to 255
+
+Names resolve when they are first used, so that flags and settings come before TensorFlow.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+_EXPORTS = {
+    "FineTuneResult": "fine_tuning",
+    "card": "registry",
+    "fine_tune": "fine_tuning",
+    "list_models": "registry",
+    "load": "registry",
+    "predict": "prediction",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        return getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps the module of the job `fine_tune` from hiding the function, when something imports it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _EXPORTS and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,113 @@
+"""Fine-tune a trained model on a folder of images. Writes a model that classifies new images like them.
+
+The folder is FOLDER/CLASS/IMAGE, or has such folders named train, validation and test. A run that was stopped, however,
+goes on when the same command is given again.
+"""
+
+import sys
+from typing import Any
+
+from absl import app, flags
+
+from nasnet_keras import environment
+from nasnet_keras.jobs import run_job
+from nasnet_keras.pretrained.recipe import BATCH_NORM
+from nasnet_keras.training import datasets
+from nasnet_keras.training.errors import Stopped
+from nasnet_keras.training.flags import DATASET, RECIPE, changes
+
+_FLAGS = {
+    "model": flags.DEFINE_string("model", None, "What to start from: a name, or the path of a card; see --list."),
+    "workdir": flags.DEFINE_string("workdir", "nasnet_finetune", "The run's folder: made, or continued."),
+    "name": flags.DEFINE_string("name", None, "Of the new model; by default the model's and the folder's."),
+    "batch_norm": flags.DEFINE_enum(
+        "batch_norm", "adapt", BATCH_NORM, "Normalise by the batch, or by the trained network's statistics."
+    ),
+    "patience": flags.DEFINE_integer("patience", 10, "Epochs without a better validation accuracy.", lower_bound=1),
+    "seed": flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
+    "checkpoint_minutes": flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
+    "licence": flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
+}
+_LIST = flags.DEFINE_bool("list", False, "Print the names of the trained models and end.")
+_TRAIN_DIR = flags.DEFINE_string("train_dir", None, "A folder of images, FOLDER/CLASS/IMAGE.")
+_VALIDATION_DIR = flags.DEFINE_string("validation_dir", None, "Another, to choose by; by default a share of the first.")
+_TEST_DIR = flags.DEFINE_string("test_dir", None, "Another, for the final figures only.")
+_HEAD_ONLY = flags.DEFINE_bool("head_only", False, "Train the new classifier only, and leave the network as it is.")
+_BALANCED = flags.DEFINE_bool("balanced", True, "Count every class the same, however many images it has.")
+for _name in (*DATASET, *RECIPE):
+    flags.declare_key_flag(_name)  # `--help` shows them too
+flags.FLAGS.set_default("dataset", None)
+flags.FLAGS.set_default("validation_fraction", 0.2)
+
+
+def main(argv: list[str]) -> None:
+    """Flags, then one call."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
+    if flags.FLAGS["recipe"].present:
+        raise app.UsageError("fine-tuning starts from a recipe of its own; change it by the flags of its values")
+    environment.prepare()
+    try:
+        if _LIST.value:
+            _print_models()
+        else:
+            _fine_tune()
+    except ValueError as error:
+        sys.exit(f"nasnet-finetune: {error}")
+    except OSError as error:  # a download
+        sys.exit(f"nasnet-finetune: {error}")
+
+
+def _fine_tune() -> None:
+    data = {name: flag.value for name, flag in DATASET.items()}
+    name = data.pop("dataset")
+    if not _FLAGS["model"].value or (name is None) == (_TRAIN_DIR.value is None):
+        raise ValueError("give --model, and either --train_dir (a folder of images) or --dataset; --list lists models")
+    train = _TRAIN_DIR.value if name is None else datasets.load(name, **data)
+    recipe = {**changes(), **({"epochs": 0} if _HEAD_ONLY.value else {})}
+    from nasnet_keras.pretrained import fine_tuning  # imports Keras
+
+    try:
+        result = fine_tuning.fine_tune(
+            train=train,
+            validation=_VALIDATION_DIR.value,
+            test=_TEST_DIR.value,
+            class_weights="balanced" if _BALANCED.value else None,
+            validation_fraction=data["validation_fraction"],
+            image_size=data["image_size"],
+            **{name: flag.value for name, flag in _FLAGS.items()},
+            **recipe,
+        )
+    except (Stopped, KeyboardInterrupt):
+        sys.exit(f"\nStopped. The same command goes on from the checkpoint in {_FLAGS['workdir'].value}.")
+    _report(result)
+
+
+def _report(result: Any) -> None:
+    count = int(result.confusion.sum())
+    print(f"\n{result.card.name}: {result.accuracy:.4f} of {count:,} {result.judged_on} images right")
+    names = result.card.class_names
+    if len(names) <= 20:
+        width = max(5, *(len(name) for name in names))
+        print(f"\n{'true class':{width}}  right   of  mostly taken for")
+        for name, row, index in zip(names, result.confusion, range(len(names)), strict=True):
+            others = row.copy()
+            others[index] = 0
+            taken = f"{names[others.argmax()]} ({others.max()})" if others.max() else ""
+            print(f"{name:{width}}  {row[index]:5d} {row.sum():4d}  {taken}")
+    print(f"\nModel:   {result.saved_model}\nCard:    {result.path}")
+
+
+def _print_models() -> None:
+    from nasnet_keras.pretrained import registry
+
+    print("\n".join(registry.list_models()))
+
+
+def console() -> None:
+    """The console script `nasnet-finetune`."""
+    run_job(main)
+
+
+if __name__ == "__main__":
+    console()

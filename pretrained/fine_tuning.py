@@ -1,0 +1,318 @@
+"""Fine-tuning: a trained network becomes a classifier of other images. Its head first, then all of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras import checks
+from nasnet_keras.card import Card, CardError
+from nasnet_keras.files import replacing, write_text
+from nasnet_keras.pretrained import registry
+from nasnet_keras.pretrained.head import train_head
+from nasnet_keras.pretrained.prediction import Prediction, predict
+from nasnet_keras.pretrained.recipe import BATCH_NORM, recipe_for
+from nasnet_keras.pretrained.sources import dataset_of
+from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.result import provenance, save
+from nasnet_keras.training.run import Run
+from nasnet_keras.training.step import PREPROCESSING
+from nasnet_keras.training.trainer import Trainer
+from nasnet_keras.weights import load_weights
+from nasnet_keras.workdir import Workdir
+
+__all__ = ["FineTuneResult", "fine_tune"]
+
+_HEAD = "head.npz"
+_RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class FineTuneResult:
+    """A fine-tuned model and how it came about.
+
+    Attributes:
+        card: what is known of the model.
+        path: of the card, wherever a model's name is asked for; its weights lie beside it.
+        saved_model: the whole model as a `.keras` file, for `keras.models.load_model`; it reads images as they come.
+        history: the figures, one dict an epoch; epoch 0 is the new head on the network as it was.
+        confusion: images by true class (rows) and predicted class (columns), of the test images or, without any, of
+            the validation images.
+        judged_on: which of the two.
+    """
+
+    card: Card
+    path: Path
+    saved_model: Path
+    history: list[dict[str, float]]
+    confusion: np.ndarray
+    judged_on: str
+
+    @property
+    def accuracy(self) -> float:
+        """The share of these images that are classified right."""
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    def predict(self, images: Any) -> list[Prediction]:
+        """Classify new images; see `nasnet_keras.pretrained.predict`."""
+        return predict(self.path, images)
+
+    def load(self) -> keras.Model:
+        """The model."""
+        return registry.load(self.path)
+
+
+def fine_tune(
+    model: str | Path,
+    train: Any,
+    validation: Any = None,
+    *,
+    test: Any = None,
+    workdir: str | Path = "nasnet_finetune",
+    class_names: Sequence[str] | None = None,
+    name: str | None = None,
+    batch_norm: str = "adapt",
+    class_weights: str | Mapping[str, float] | None = "balanced",
+    patience: int = 10,
+    validation_fraction: float = 0.2,
+    image_size: int | None = None,
+    seed: int = 0,
+    checkpoint_minutes: float = 5.0,
+    licence: str = "not stated",
+    **recipe: Any,
+) -> FineTuneResult:
+    """Fine-tune a trained model on other images.
+
+    First a new classifier is trained on what the network makes of the images; then the whole network at a lower rate,
+    with random crops and mirroring, until the validation accuracy has not grown for `patience` epochs. The weights
+    of the best epoch are kept, the head's alone among them. A run that was stopped goes on when it is called again.
+
+    Args:
+        model: a name of `list_models`, or the path of a card or weight file.
+        train: a folder of images (`FOLDER/CLASS/IMAGE`, or with `train`, `validation` and `test` above the classes),
+            a `tf.data.Dataset` of `(image, label)`, batched or not, arrays `(images, labels)`, or a `Dataset`. Images
+            have values from 0 to 255 and are brought to the model's size.
+        validation: the same, to choose by; by default a share of the training images.
+        test: the same, for the final figures only; by default they are of the validation images.
+        workdir: the run's folder: made, or continued where it holds the same run.
+        class_names: by label, where `train` has none.
+        name: of the card and the weights; by default the model's and the folder's.
+        batch_norm: `"adapt"`, batches are normalised by their own statistics and the moving ones follow; or
+            `"frozen"`, they are normalised by the trained network's, for batches of a few images.
+        class_weights: `"balanced"`, every class counts the same however many images it has; None, every image counts
+            the same; or weights by class name.
+        patience: epochs.
+        validation_fraction: that share, in (0, 1).
+        image_size: side to bring images to instead of the model's own.
+        seed: of everything random.
+        checkpoint_minutes: what a kill can cost.
+        licence: of the weights, for the card.
+        **recipe: fields of `Recipe` that differ from `FINE_TUNE`. By default there are as many epochs as make about
+            1,000 steps, from 5 to 60; `epochs=0` trains the head alone.
+
+    Returns:
+        The result; the folder holds its files: `NAME.json`, `NAME.weights.h5`, `NAME.keras`, `result.json`.
+
+    Raises:
+        CardError: there is no such model.
+        ValueError: the images, labels or an argument cannot be used; the error says what was expected.
+        WorkdirError: the folder holds something else, or another process writes to it.
+        Stopped: an interrupt or a termination signal came; the same call goes on.
+
+    Example:
+        >>> images, labels = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), "uint8"), np.arange(8) % 2
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = fine_tune("nasnet_a_cifar10", (images, labels), workdir=folder, epochs=1, batch_size=4)
+        ...     result.confusion.shape
+        (2, 2)
+    """
+    source = registry.card(model)
+    shape = source.input_shape if image_size is None else (image_size, image_size, source.input_shape[-1])
+    dataset = dataset_of(train, validation, test, shape, class_names, validation_fraction)
+    plan = _Plan(
+        model=model,
+        source=source,
+        dataset=dataset,
+        name=name or f"{source.name}_{dataset.name}",
+        recipe=recipe_for(len(dataset.train), recipe),
+        head_only=recipe.get("epochs") == 0,
+        batch_norm=batch_norm,
+        class_weights=_weights(class_weights, dataset),
+        patience=checks.positive_integer("patience", patience),
+        seed=checks.seed(seed),
+        licence=licence,
+    )
+    folder = Workdir(workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json())
+    try:
+        if not (folder.path / _RESULT).exists():
+            _run(plan, folder.path, checkpoint_minutes)
+        return _read(folder.path, plan.name)
+    finally:
+        folder.close()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Everything that a run depends on."""
+
+    model: str | Path
+    source: Card
+    dataset: Dataset
+    name: str
+    recipe: Recipe
+    head_only: bool
+    batch_norm: str
+    class_weights: tuple[float, ...]
+    patience: int
+    seed: int
+    licence: str
+
+    def __post_init__(self) -> None:
+        if self.source.preprocessing != PREPROCESSING:
+            raise CardError(
+                f"{self.source.name} scales images by {self.source.preprocessing}; what is trained here, by "
+                f"{PREPROCESSING}"
+            )
+        if self.batch_norm not in BATCH_NORM:
+            raise ValueError(f"batch_norm must be one of {', '.join(BATCH_NORM)}, got {self.batch_norm!r}")
+        if not self.name.isascii() or not self.name.isidentifier():
+            raise ValueError(f"name must be of letters, digits and underscores, got {self.name!r}")
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """Arguments of `NASNetFromGenotype` for inference."""
+        return {
+            **self.source.network,
+            "classes": len(self.dataset.class_names),
+            "classifier_activation": None,
+            "batch_norm_momentum": self.recipe.batch_norm_momentum,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """What may not change between sittings, as JSON values."""
+        weights = self.source.weights
+        return {
+            "model": weights.sha256 or weights.md5,
+            "images": {key: _digest(getattr(self.dataset, key)) for key in ("train", "validation", "test")},
+            "class_names": list(self.dataset.class_names),
+            "image_shape": list(self.dataset.image_shape),
+            "recipe": self.recipe.to_json(),
+            "class_weights": list(self.class_weights),
+            **{key: getattr(self, key) for key in ("name", "head_only", "batch_norm", "patience", "seed", "licence")},
+        }
+
+
+def _run(plan: _Plan, folder: Path, checkpoint_minutes: float) -> None:
+    """Train the head, then everything, and write what is left."""
+    dataset = plan.dataset
+    trainer = Trainer(
+        plan.source.genotype,
+        plan.network,
+        dataset,
+        plan.recipe,
+        seed=plan.seed,
+        initialize=lambda network: _initialize(network, plan, folder),
+        class_weights=plan.class_weights,
+        frozen_statistics=plan.batch_norm == "frozen",
+    )
+    run = Run(trainer, folder, checkpoint_minutes=checkpoint_minutes, patience=plan.patience)
+    if not plan.head_only:
+        run.train()
+    training = provenance(plan.recipe, plan.seed, run.seconds, 0 if plan.head_only else trainer.epoch)
+    card = save(
+        trainer.stepper,
+        trainer.state,
+        dataset,
+        folder,
+        name=plan.name,
+        genotype=plan.source.genotype,
+        network=plan.network,
+        training={
+            **training,
+            "fine_tuned_from": plan.source.name,
+            "batch_norm": plan.batch_norm,
+            "class_weights": list(plan.class_weights),
+        },
+        licence=plan.licence,
+    )
+    model = registry.load(folder / f"{card.name}.json")
+    with replacing(folder / f"{card.name}.keras") as temporary:
+        model.save(temporary)
+    judged_on = "test" if len(dataset.test) else "validation"
+    confusion = _confusion(model, getattr(dataset, judged_on), len(dataset.class_names))
+    result = {"history": run.history, "confusion": confusion.tolist(), "judged_on": judged_on}
+    write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")  # the last: it says that all is there
+    run.remove_checkpoint()
+    (folder / _HEAD).unlink(missing_ok=True)
+
+
+def _initialize(network: keras.Model, plan: _Plan, folder: Path) -> None:
+    """Give a network the trained weights and a trained head, which is kept for when the run goes on."""
+    path, dataset, classifier = folder / _HEAD, plan.dataset, network.get_layer("logits")
+    load_weights(network, registry.weights_file(plan.model), classifier=False)
+    if not path.exists():
+        shape = dataset.image_shape
+        weights = train_head(
+            registry.load(plan.model, include_top=False, pooling="avg", input_shape=shape),
+            dataset.train,
+            dataset.validation,
+            len(dataset.class_names),
+            use_bias=classifier.use_bias,
+            class_weights=plan.class_weights,
+            label_smoothing=plan.recipe.label_smoothing,
+            flip=plan.recipe.flip,
+            seed=plan.seed,
+        )
+        with replacing(path) as temporary:
+            np.savez(temporary, *weights)
+    with np.load(path, allow_pickle=False) as stored:
+        for variable, value in zip(
+            network.get_layer("logits").weights, (stored["kernel"], stored["bias"]), strict=True
+        ):
+            variable.assign(value)
+
+
+def _read(folder: Path, name: str) -> FineTuneResult:
+    """The result of a finished run."""
+    path = folder / f"{name}.json"
+    values = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+    confusion = np.asarray(values["confusion"], np.int64)
+    keras_file = folder / f"{name}.keras"
+    return FineTuneResult(Card.read(path), path, keras_file, values["history"], confusion, values["judged_on"])
+
+
+def _confusion(model: keras.Model, split: Split, classes: int) -> np.ndarray:
+    predicted = np.argmax(model.predict(split.images, batch_size=64, verbose=0), -1)
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (split.labels, predicted), 1)
+    return confusion
+
+
+def _weights(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:
+    """A weight for each label; over the training images they are 1 on average where they are balanced."""
+    names = dataset.class_names
+    if value is None:
+        return (1.0,) * len(names)
+    if value == "balanced":
+        counts = np.bincount(dataset.train.labels, minlength=len(names))
+        return tuple(round(float(weight), 6) for weight in len(dataset.train) / (len(names) * counts))
+    legal = isinstance(value, Mapping) and set(value) == set(names)
+    if not legal or not all(isinstance(weight, int | float) and weight > 0 for weight in value.values()):
+        raise ValueError(
+            f"class_weights must be 'balanced', None, or a positive number for each of {', '.join(names)}; "
+            f"got {value!r}"
+        )
+    return tuple(float(value[name]) for name in names)
+
+
+def _digest(split: Split) -> str:
+    """What a split's images and labels are known by."""
+    digest = hashlib.sha256(np.ascontiguousarray(split.images))
+    digest.update(np.ascontiguousarray(split.labels))
+    return f"{len(split)} images, {digest.hexdigest()[:16]}"

@@ -1,0 +1,105 @@
+"""New images: read, brought to a model's size, and classified."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.card import Card
+from nasnet_keras.pretrained import registry
+from nasnet_keras.training.image_folder import image_files, read_image, resized
+
+__all__ = ["Classifier", "Prediction", "predict"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one image.
+
+    Attributes:
+        label: the most probable class.
+        probability: of that class.
+        probabilities: of every class, by name.
+        path: of the image, where it came from a file.
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    path: Path | None = None
+
+
+class Classifier:
+    """A loaded model and the names of its classes.
+
+    Args:
+        model: a name of `list_models`, or the path of a card or weight file.
+
+    Example:
+        >>> classify = Classifier("nasnet_a_cifar10")
+        >>> classify(np.zeros((40, 30, 3), "uint8"))[0].label in classify.card.class_names
+        True
+    """
+
+    def __init__(self, model: str | Path) -> None:
+        self.card: Card = registry.card(model)
+        self.model: keras.Model = registry.load(model)
+
+    def __call__(self, images: Any, batch_size: int = 64) -> list[Prediction]:
+        """Classify images; see `predict`."""
+        paths, arrays = _read(images, self.card.input_shape)
+        probabilities = self.model.predict(arrays, batch_size=batch_size, verbose=0)
+        names = self.card.class_names
+        return [
+            Prediction(names[best], float(row[best]), dict(zip(names, row.tolist(), strict=True)), path)
+            for path, row, best in zip(paths, probabilities, np.argmax(probabilities, -1).tolist(), strict=True)
+        ]
+
+
+def predict(model: str | Path, images: Any, *, batch_size: int = 64) -> list[Prediction]:
+    """Classify images with a trained or fine-tuned model. `Classifier` keeps the model for many calls.
+
+    Args:
+        model: a name of `list_models`, or the path of a card or weight file.
+        images: the path of an image or of a folder of images, a sequence of paths, or an array
+            `(height, width, channels)` or `(count, height, width, channels)` of values from 0 to 255. Each is brought
+            to the model's size, its shorter side resized and the middle cut out.
+        batch_size: images at once.
+
+    Returns:
+        A `Prediction` for each image, in their order; a folder's in the order of their names.
+
+    Raises:
+        CardError: there is no such model.
+        ValueError: no image, one that cannot be read, or an array of another kind.
+
+    Example:
+        >>> images = np.zeros((2, 32, 32, 3), "uint8")
+        >>> [type(each.probability).__name__ for each in predict("nasnet_a_cifar10", images)]
+        ['float', 'float']
+    """
+    return Classifier(model)(images, batch_size)
+
+
+def _read(images: Any, shape: tuple[int, int, int]) -> tuple[list[Path | None], np.ndarray]:
+    """Paths, where there are any, and an array of uint8 images of a shape."""
+    if isinstance(images, str | Path):
+        path = Path(images)
+        images = image_files(path) if path.is_dir() else [path]
+    if isinstance(images, Iterable) and not hasattr(images, "shape"):
+        images = list(images)
+        if images and all(isinstance(image, str | Path) for image in images):
+            paths = [Path(image) for image in images]
+            return paths, resized([read_image(path) for path in paths], shape)
+    array = np.asarray(images)
+    if array.ndim == 3:
+        array = array[None]
+    if array.ndim != 4 or not len(array):
+        raise ValueError(
+            f"expected paths of images, a folder with images, or an array of (count, height, width, channels), "
+            f"got {type(images).__name__} of shape {array.shape}"
+        )
+    return [None] * len(array), resized(array, shape)

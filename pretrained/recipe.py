@@ -1,0 +1,46 @@
+"""How networks are fine-tuned, as values."""
+
+import dataclasses
+from typing import Any
+
+from nasnet_keras.training.recipes import Recipe
+
+__all__ = ["BATCH_NORM", "FINE_TUNE", "recipe_for"]
+
+BATCH_NORM = ("adapt", "frozen")
+_STEPS, _EPOCHS = 1000, (5, 60)
+
+FINE_TUNE = Recipe(
+    epochs=30,
+    batch_size=32,
+    learning_rate=0.02,
+    warmup=0.1,
+    weight_decay=5e-4,
+    label_smoothing=0.1,
+    average_decay=0.98,
+)
+"""All of a trained network on a few thousand images."""
+
+
+def recipe_for(images: int, changes: dict[str, Any]) -> Recipe:
+    """`FINE_TUNE` with changes.
+
+    Args:
+        images: how many there are to train on; without `epochs`, there are as many as make about 1,000 steps, from 5
+            to 60.
+        changes: fields of `Recipe` by name; `epochs` may be 0 here, and counts as 1.
+
+    Raises:
+        ValueError: there is no such field, or a value is out of range.
+    """
+    known = {field.name for field in dataclasses.fields(Recipe)}
+    if unknown := sorted(set(changes) - known):
+        raise ValueError(f"a recipe has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    if changes.get("auxiliary_weight"):
+        raise ValueError("fine-tuning has no auxiliary head: leave auxiliary_weight at 0")
+    epochs = changes.get("epochs")
+    if epochs is None:
+        fewest, most = _EPOCHS
+        epochs = round(_STEPS * changes.get("batch_size", FINE_TUNE.batch_size) / images)
+        epochs = min(max(epochs, fewest), most)
+    return dataclasses.replace(FINE_TUNE, **{**changes, "epochs": 1 if epochs == 0 else epochs})

@@ -1,0 +1,162 @@
+"""The registry: trained models by name, by card or by weight file."""
+
+import difflib
+import fnmatch
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+from absl import logging
+
+from nasnet_keras.card import Card, CardError
+from nasnet_keras.download import fetch
+from nasnet_keras.weights import load_weights
+
+__all__ = ["card", "list_models", "load", "weights_file"]
+
+_CARDS = Path(__file__).parent / "cards"
+_WEIGHTS = Path(__file__).parent / "weights"
+_SUFFIX = ".weights.h5"
+
+
+def list_models(pattern: str | None = None) -> list[str]:
+    """The names of the models that come with the package or are downloaded by it.
+
+    Args:
+        pattern: with `*`, `?` and `[…]` as in file names; a name must match it as a whole.
+
+    Example:
+        >>> "nasnet_a_cifar10" in list_models("*cifar10*")
+        True
+    """
+    names = sorted(path.stem for path in _CARDS.glob("*.json"))
+    return names if pattern is None else fnmatch.filter(names, pattern)
+
+
+def card(model: str | Path) -> Card:
+    """What is known of a model.
+
+    Args:
+        model: a name of `list_models`, the path of a card, `NAME.json`, or of the weight file beside it,
+            `NAME.weights.h5`.
+
+    Raises:
+        CardError: there is no such model, or its card cannot be used.
+
+    Example:
+        >>> card("nasnet_a_cifar10").class_names[3]
+        'cat'
+    """
+    return Card.read(_card_path(model))
+
+
+def load(
+    model: str | Path,
+    *,
+    include_top: bool = True,
+    classes: int | None = None,
+    input_shape: Sequence[int | None] | None = None,
+    preprocessing: bool = True,
+    pooling: str | None = None,
+    classifier_activation: Any = "softmax",
+    weights: bool = True,
+    **network: Any,
+) -> keras.Model:
+    """Load a trained model. It reads images as they come, uint8 or float from 0 to 255.
+
+    Args:
+        model: a name of `list_models`, or the path of a card or of the weight file beside it. What is not in the
+            package is downloaded into Keras' cache directory (see `nasnet_keras.download`).
+        include_top: whether to end in the classifier. Without, the output is the last map.
+        classes: other than the card's, they drop the trained classifier for a new one, and nothing else.
+        input_shape: `(height, width, channels)`, by default the card's; height and width may be None.
+        preprocessing: whether the model scales images on its own. Without, it reads `images * scale + offset` with
+            the card's values.
+        pooling: None, `"avg"` or `"max"`, without the classifier.
+        classifier_activation: `"softmax"`, or None for logits.
+        weights: whether to load the trained weights; without, this is the same network untrained.
+        **network: further arguments of `NASNetFromGenotype`, such as `dropout_rate`.
+
+    Returns:
+        A functional `keras.Model`: `(batch, height, width, channels)` to `(batch, classes)`.
+
+    Raises:
+        CardError: there is no such model, or its card or weight file cannot be used.
+        ValueError: the weights are of another network, or an argument is out of range.
+        DownloadError: the weight file cannot be had.
+
+    Example:
+        >>> images = np.zeros((2, 32, 32, 3), "uint8")
+        >>> tuple(load("nasnet_a_cifar10")(images).shape)
+        (2, 10)
+    """
+    found = card(model)
+    trained = len(found.class_names)
+    shape = tuple(found.input_shape if input_shape is None else input_shape)
+    if len(shape) != 3 or shape[-1] != found.input_shape[-1]:
+        raise ValueError(
+            f"input_shape must be (height, width, {found.input_shape[-1]}) for {found.name}, got {input_shape!r}"
+        )
+    file = weights_file(model) if weights else None
+    x = keras.Input(shape, name="images")
+    if preprocessing:
+        x = keras.layers.Rescaling(**found.preprocessing, name="preprocessing")(x)
+    built = found.build(
+        input_shape=shape,
+        input_tensor=x,
+        include_top=include_top,
+        classes=trained if classes is None else classes,
+        pooling=pooling,
+        classifier_activation=classifier_activation,
+        **network,
+    )
+    same_head = include_top and classes in (None, trained)
+    if file is not None:
+        load_weights(built, file, classifier=same_head)
+        if include_top and not same_head:
+            logging.warning(
+                "%s: its classifier of %d classes was dropped; the new one of %d classes is not trained",
+                found.name,
+                trained,
+                classes,
+            )
+    return built
+
+
+def weights_file(model: str | Path) -> Path:
+    """The checked weight file of a model: beside its card, in the package, or downloaded.
+
+    Args:
+        model: as `load` takes it.
+
+    Raises:
+        CardError: there is no such model, or the file is missing or damaged.
+        DownloadError: it cannot be downloaded.
+    """
+    path = _card_path(model)
+    folder = _WEIGHTS if path.parent == _CARDS else path.parent
+    weights = Card.read(path).weights
+    if weights.url is not None and not (folder / weights.file).exists():
+        return fetch(weights.url, weights.file, size=weights.size, sha256=weights.sha256, md5=weights.md5)
+    return weights.check(folder)
+
+
+def _card_path(model: str | Path) -> Path:
+    """The card that a name, a card's path or a weight file's path stands for."""
+    text = str(model)
+    if text.endswith(_SUFFIX):
+        path = Path(text.removesuffix(_SUFFIX) + ".json")
+        if not path.is_file():
+            raise CardError(f"no card {path} beside the weight file {text}: expected the two that nasnet-train wrote")
+        return path
+    if isinstance(model, Path) or text.endswith(".json") or "/" in text:
+        if not Path(text).is_file():
+            raise CardError(f"no card {text!r}: expected the path of NAME.json, or a name of list_models()")
+        return Path(text)
+    names = list_models()
+    if text not in names:
+        near = difflib.get_close_matches(text, names, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+        raise CardError(f"no model {text!r}: {hint} Or give the path of a card, NAME.json")
+    return _CARDS / f"{text}.json"
