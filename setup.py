@@ -55,10 +55,11 @@ setup(
         "numpy>=1.26",  # data sets, random choices
         "pillow>=10",  # training/image_folder.py: reading images
         "psutil>=5.9",  # training/tensorflow_datasets.py: whether a data set fits into memory
+        "requests>=2.31",  # download.py: weights from the network
         "tensorboard>=2.20",  # training/events.py, search/tensorboard.py: curves
         "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search
         "tensorflow-datasets>=4.9.10",  # training/tensorflow_datasets.py: data sets by name
-        "tqdm>=4.66",  # search/loop.py, training/job.py: progress bars
+        "tqdm>=4.66",  # search/progress.py, training/job.py, download.py: progress bars
         "wrapt>=1.16",  # __init__.py: layers are registered when Keras is imported, not before
     ],
     extras_require={

@@ -1,12 +1,9 @@
 """Keras' published ImageNet weights of NASNet-A mobile and large: where they are, and our networks with them."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import keras
-
+from nasnet_keras.download import fetch
 from nasnet_keras.network import NASNetFromGenotype
 from nasnet_keras.weights import load_weights
 
@@ -46,7 +43,7 @@ def build_with_imagenet_weights(arguments: dict[str, Any], model: str) -> Any:
 
     Raises:
         ValueError: there are no such weights for these classes or this size of network.
-        OSError: the file cannot be had; the error says which one to put where.
+        DownloadError: the file cannot be had; the error says which one to put where.
     """
     include_top = bool(arguments["include_top"])
     if include_top and arguments["classes"] != 1000:
@@ -55,18 +52,6 @@ def build_with_imagenet_weights(arguments: dict[str, Any], model: str) -> Any:
             f"include_top=False and add a classifier, or with weights=None"
         )
     built = NASNetFromGenotype(**{**arguments, "weights": None})
-    load_weights(built, _fetch(_FILES[model, include_top]))
+    file = _FILES[model, include_top]
+    load_weights(built, fetch(_URL + file.remote, file.local, md5=file.md5))
     return built
-
-
-def _fetch(file: _PublishedFile) -> Path:
-    """The file in Keras' cache, downloaded when it is not there, with the right hash."""
-    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-    url = _URL + file.remote
-    try:
-        return Path(keras.utils.get_file(file.local, url, cache_subdir="models", file_hash=file.md5))
-    except Exception as error:  # get_file raises bare Exception
-        raise OSError(
-            f"cannot download the ImageNet weights ({error}). Get {url} (MD5 {file.md5}) on a machine with a network "
-            f"and put it at {cache / file.local}, or anywhere and give weights=PATH"
-        ) from error

@@ -1,5 +1,9 @@
 """Weights of `keras.applications` in our networks: equal outputs."""
 
+import dataclasses
+import hashlib
+import shutil
+
 import h5py
 import keras
 import numpy as np
@@ -7,7 +11,7 @@ import pytest
 from helpers import difference, randomize
 from keras.src.legacy.saving import legacy_h5_format
 
-from nasnet_keras import NASNetFromGenotype, applications
+from nasnet_keras import NASNetFromGenotype, applications, imagenet
 
 TOLERANCE = 1e-5
 
@@ -89,22 +93,21 @@ def test_a_mismatch_lists_both_sides(mobile, mobile_without_top, tmp_path):
 @pytest.mark.parametrize(("top", "name"), [(True, "NASNet-mobile.h5"), (False, "NASNet-mobile-no-top.h5")])
 def test_published_weights_come_from_the_cache_with_the_right_hash(top, name, tmp_path, monkeypatch, mobile):
     """There is no network here: Keras' cache stands in for the source, and a wrong file is not taken."""
-    asked = []
-
-    def get_file(fname, origin, cache_subdir, file_hash):
-        asked.append((fname, origin, file_hash))
-        raise Exception(f"URL fetch failure on {origin}")
-
-    monkeypatch.setattr(keras.utils, "get_file", get_file)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("NASNET_KERAS_OFFLINE", "1")
     with pytest.raises(OSError, match="cannot download") as caught:
         applications.NASNetMobile(include_top=top)
-    ((local, origin, digest),) = asked
-    assert origin.endswith(f"/tensorflow/keras-applications/nasnet/{name}") and len(digest) == 32
-    assert origin in str(caught.value) and str(tmp_path / "models" / local) in str(caught.value)
-    assert digest in str(caught.value)
+    cached = tmp_path / "models" / name.lower().replace("-", "_")  # as keras.applications names it
+    assert f"/tensorflow/keras-applications/nasnet/{name} (MD5 " in str(caught.value)
+    assert str(cached) in str(caught.value)
+    cached.parent.mkdir()
+    shutil.copy(mobile[1], cached)
+    with pytest.raises(OSError, match="damaged, or another file"):
+        applications.NASNetMobile(include_top=top)
     if top:
-        monkeypatch.setattr(keras.utils, "get_file", lambda *a, **k: str(mobile[1]))
+        digest = hashlib.md5(cached.read_bytes()).hexdigest()
+        published = dataclasses.replace(imagenet._FILES["mobile", True], md5=digest)
+        monkeypatch.setitem(imagenet._FILES, ("mobile", True), published)
         assert applications.NASNetMobile().count_params() == 5_326_716
 
 

@@ -1,0 +1,236 @@
+"""Files of weights from the network into Keras' cache: checked, taken up again when cut off, never half there."""
+
+import fcntl
+import hashlib
+import os
+import re
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import requests
+from tqdm import tqdm
+
+__all__ = ["DownloadError", "fetch"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, II.A
+_CHUNK = 1 << 15
+_TIMEOUT = 30.0  # seconds to connect, and without a byte
+_ATTEMPTS = 4  # in a row that bring nothing
+_PAUSE = 0.5  # seconds between attempts; doubled after each that brings nothing
+
+
+class DownloadError(OSError):
+    """A file cannot be had; the error says which one to put where."""
+
+
+class _CutOffError(OSError):
+    """The server has more, and may give it when asked again."""
+
+
+class _WrongContentError(OSError):
+    """What came is not the file."""
+
+
+_PASSING = (_CutOffError, requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A file: where it comes from, where it goes, and how it is told from others."""
+
+    source: str
+    path: Path
+    size: int | None
+    algorithm: str
+    digest: str
+
+    @property
+    def part(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.part")
+
+    def problem(self, path: Path) -> str | None:
+        """Why the file at `path` cannot be used, or None."""
+        if not path.is_file():
+            return "is not there"
+        found = path.stat().st_size
+        if self.size is not None and found != self.size:
+            return f"has {found:,} bytes, expected {self.size:,}"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, self.algorithm).hexdigest()
+        if digest == self.digest:
+            return None
+        return f"has {self.algorithm.upper()} {digest}, expected {self.digest}: damaged, or another file"
+
+
+def fetch(
+    url: str,
+    name: str,
+    *,
+    size: int | None = None,
+    sha256: str | None = None,
+    md5: str | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """The path of a file of weights in Keras' cache, downloaded when it is not there.
+
+    The download goes to `NAME.part` and is checked before it gets its name. One that was cut off goes on where it
+    stopped, in this call or a later one; a second process waits for the first. A damaged file in the cache is
+    replaced. Environment variables: `NASNET_KERAS_MIRROR`, the URL of a folder to get the file from instead;
+    `NASNET_KERAS_OFFLINE=1`, never to use the network; those for proxies.
+
+    Args:
+        url: http or https.
+        name: of the file in the cache, without a folder.
+        size: in bytes, where it is known.
+        sha256: hexadecimal.
+        md5: hexadecimal, for files that are published with nothing better.
+        folder: instead of `models` in Keras' cache (`KERAS_HOME`, by default `~/.keras`).
+
+    Raises:
+        DownloadError: the file cannot be had, or what came is not the file. Nothing wrong is kept.
+        ValueError: neither hash is given.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "a.weights.h5")
+        ...     _ = path.write_bytes(b"weights")
+        ...     digest = hashlib.sha256(b"weights").hexdigest()
+        ...     fetch("https://example.org/a.weights.h5", path.name, sha256=digest, folder=path.parent) == path
+        True
+    """
+    if not sha256 and not md5:
+        raise ValueError(f"cannot check {name}: give its sha256, or its md5")
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise DownloadError(f"expected the bare name of a file in the cache, got {name!r}")
+    algorithm, digest = ("sha256", sha256) if sha256 else ("md5", md5)
+    wanted = _Wanted(_source(url), (folder or _cache()) / name, size, algorithm, digest.lower())
+    try:
+        if problem := wanted.problem(wanted.path):
+            if os.environ.get("NASNET_KERAS_OFFLINE", "").lower() not in ("", "0", "false", "no", "off"):
+                raise OSError(f"{wanted.path} {problem}; NASNET_KERAS_OFFLINE is set")
+            if wanted.path.exists():
+                warnings.warn(f"{wanted.path} {problem}; it is downloaded again", stacklevel=2)
+            wanted.path.parent.mkdir(parents=True, exist_ok=True)
+            with wanted.path.with_name(f"{name}.lock").open("a") as lock:  # it stays, so that all lock the same one
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if wanted.problem(wanted.path):  # another process may have been first
+                    _download(wanted)
+                    wanted.part.replace(wanted.path)
+    except OSError as error:
+        known = f"{algorithm.upper()} {digest}" + (f", {size:,} bytes" if size is not None else "")
+        raise DownloadError(
+            f"cannot download {name} ({error}). Get {url} ({known}) on a machine with a network and put it at "
+            f"{wanted.path}, or anywhere and give weights=PATH"
+        ) from error
+    return wanted.path
+
+
+def _source(url: str) -> str:
+    """Where `url` is to be had: there or at the mirror."""
+    if mirror := os.environ.get("NASNET_KERAS_MIRROR"):
+        url = f"{mirror.rstrip('/')}/{PurePosixPath(urlsplit(url).path).name}"
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise DownloadError(f"expected an http or https URL, got {url!r}")
+    return url
+
+
+def _cache() -> Path:
+    """Where Keras keeps weights; it is not asked, because importing it takes seconds."""
+    home = Path.home() if os.access(Path.home(), os.W_OK) else Path("/tmp")
+    return Path(os.environ.get("KERAS_HOME") or home / ".keras").expanduser() / "models"
+
+
+def _download(wanted: _Wanted) -> None:
+    """Ask until the `.part` is the whole file. It is started over once, as bytes of earlier answers may be wrong."""
+    furthest, failures, again = _length(wanted.part), 0, True
+    often = 0.5 if sys.stderr.isatty() else 30.0  # a log is read later
+    with tqdm(desc=wanted.path.name, initial=furthest, unit="B", unit_scale=True, mininterval=often) as bar:
+        while True:
+            had = _length(wanted.part)
+            try:
+                if wanted.size is None or had < wanted.size:
+                    _ask(wanted, had, bar)
+                if problem := wanted.problem(wanted.part):
+                    raise _WrongContentError(f"what came from {wanted.source} {problem}")
+                return
+            except _WrongContentError:
+                wanted.part.unlink(missing_ok=True)
+                if not (had and again):
+                    raise
+                furthest, failures, again = 0, 0, False
+            except _PASSING as error:
+                reached = _length(wanted.part)
+                failures = 0 if reached > furthest else failures + 1
+                if failures == _ATTEMPTS:
+                    raise OSError(f"{error}; {failures} attempts brought nothing more") from error
+                furthest = max(furthest, reached)
+                time.sleep(_PAUSE * 2**failures)
+
+
+def _ask(wanted: _Wanted, had: int, bar: tqdm) -> None:
+    """Put one answer of the server behind the first `had` bytes, or in their place if it starts at zero."""
+    headers = {"Accept-Encoding": "identity"}  # a range counts bytes as they are sent
+    if had:
+        headers["Range"] = f"bytes={had}-"
+    with requests.get(wanted.source, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        if answer.status_code == 416 and had:
+            return  # there is nothing more: the hash tells whether it is the file
+        _check_status(answer)
+        reached, total = _extent(answer)
+        if reached not in (0, had):
+            raise _WrongContentError(f"{answer.url} sent bytes from {reached:,}, asked for {had:,}")
+        chunks = answer.iter_content(_CHUNK)
+        chunk = next(chunks, b"")
+        if reached == 0 and chunk[: len(_SIGNATURE)] != _SIGNATURE[: len(chunk)]:
+            raise _WrongContentError(_not_weights(answer.url, chunk))
+        bar.total = end = total if wanted.size is None else wanted.size
+        if total not in (None, end):
+            raise _WrongContentError(f"{answer.url} has {total:,} bytes, expected {end:,}")
+        with wanted.part.open("ab") as file:
+            file.truncate(reached)
+            while chunk:
+                reached += len(chunk)
+                if end is not None and reached > end:
+                    raise _WrongContentError(f"{answer.url} sent more than the expected {end:,} bytes")
+                file.write(chunk)
+                bar.update(reached - bar.n)
+                chunk = next(chunks, b"")
+            file.flush()
+            os.fsync(file.fileno())
+    if end is not None and reached < end:
+        raise _CutOffError(f"{wanted.source} was cut off after {reached:,} of {end:,} bytes")
+
+
+def _check_status(answer: requests.Response) -> None:
+    status = f"{answer.url} answered HTTP {answer.status_code} {answer.reason}"
+    if answer.status_code == 429 or answer.status_code >= 500:
+        raise _CutOffError(status)
+    if answer.status_code not in (200, 206):
+        raise OSError(status)
+    if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
+        raise OSError(_not_weights(answer.url, b"<"))
+
+
+def _extent(answer: requests.Response) -> tuple[int, int | None]:
+    """Where in the file the answer starts, and the size of the whole file where the server says it."""
+    if answer.status_code == 206:
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
+        if not found:
+            raise _WrongContentError(f"{answer.url} sent a part of the file without saying which")
+        return int(found[1]), None if found[2] == "*" else int(found[2])
+    length = answer.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdecimal() and "Content-Encoding" not in answer.headers else None
+
+
+def _not_weights(url: str, start: bytes) -> str:
+    if start.lstrip().startswith(b"<"):
+        return f"{url} sent an HTML page instead of weights (a proxy or login page?)"
+    return f"{url} sent no weights: an HDF5 file does not start with {start[:16]!r}"
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
