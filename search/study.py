@@ -238,6 +238,6 @@ def _completed(config: dict[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise StudyError(f"the study's configuration is damaged: {error}") from None
     if isinstance(config.get("recipe"), dict):
-        config["recipe"] = {"precision": "float32", **config["recipe"]}
+        config["recipe"] = Recipe.completed(config["recipe"])
     without = {*MAY_CHANGE, *(OF_CHILDREN if config["evaluator"] != "child" else ())}
     return {name: value for name, value in config.items() if name not in without}

@@ -26,6 +26,7 @@ RECIPE = {
     "epochs": flags.DEFINE_integer("epochs", None, "Passes over the training images.", lower_bound=1),
     "batch_size": flags.DEFINE_integer("batch_size", None, "Images a step, over all devices.", lower_bound=1),
     "learning_rate": flags.DEFINE_float("learning_rate", None, "The highest."),
+    "muon_rate": flags.DEFINE_float("muon_rate", None, "By which Muon turns kernels, at the highest; 0 for SGD."),
     "schedule": flags.DEFINE_enum("schedule", None, SCHEDULES, "Of the learning rate."),
     "warmup": flags.DEFINE_float("warmup", None, "Share of the steps in which the learning rate rises."),
     "weight_decay": flags.DEFINE_float("weight_decay", None, "Times half the sum of squares of the kernels."),

@@ -8,6 +8,7 @@ from typing import Any
 from nasnet_keras.card import Card
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run
 from nasnet_keras.training.trainer import Trainer
@@ -53,7 +54,7 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
 
     def completed(before: dict[str, Any]) -> dict[str, Any]:
         """What a run was before its file said so."""
-        return {"name": this["name"], **before, "recipe": {"precision": "float32", **before["recipe"]}}
+        return {"name": this["name"], **before, "recipe": Recipe.completed(before["recipe"])}
 
     folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, complete=completed)
     try:

@@ -22,6 +22,8 @@ class Recipe:
         epochs: passes over the training images.
         batch_size: images a step; all of them where there are fewer.
         learning_rate: the highest.
+        muon_rate: the share of its norm by which Muon turns the kernel of a convolution a step, at the highest; 0 for
+            gradient descent by `learning_rate`, which all other weights go by. See `nasnet_keras.training.muon`.
         schedule: `"cosine"`, from the highest to zero, or `"one_cycle"`, straight up to it and straight down to zero.
         warmup: share of the steps in which the learning rate rises to its highest, in [0, 1).
         weight_decay: times half the sum of squares of all kernels is added to the loss.
@@ -45,6 +47,7 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float
+    muon_rate: float = 0.0
     schedule: str = "cosine"
     warmup: float = 0.0
     weight_decay: float = 5e-4
@@ -64,7 +67,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             object.__setattr__(self, name, positive_integer(name, getattr(self, name)))
-        below_one = ("warmup", "label_smoothing", "drop_path_rate", "dropout_rate", "average_decay")
+        below_one = ("muon_rate", "warmup", "label_smoothing", "drop_path_rate", "dropout_rate", "average_decay")
         for names, legal, expected in (
             (("learning_rate",), lambda v: 0.0 < v < math.inf, "positive"),
             (("weight_decay", "clip_norm", "auxiliary_weight"), lambda v: 0.0 <= v < math.inf, "0 or positive"),
@@ -86,6 +89,11 @@ class Recipe:
                 f"head reads maps of one size"
             )
         self.augmentation  # noqa: B018 – it checks its own values
+
+    @staticmethod
+    def completed(values: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a recipe that an earlier version wrote, with what that version did where it had no choice."""
+        return {"precision": "float32", "muon_rate": 0.0, **values}
 
     @property
     def augmentation(self) -> Augmentation:

@@ -17,6 +17,7 @@ from keras import ops
 from nasnet_keras.drop_path import TrainingProgress
 from nasnet_keras.normalization import frozen
 from nasnet_keras.training.devices import Devices, compiled
+from nasnet_keras.training.muon import Muon
 
 __all__ = ["PREPROCESSING", "Objective", "State", "Stepper", "scaled"]
 
@@ -38,6 +39,8 @@ class Objective:
         weight_decay: times half the sum of squares of the kernels is added to the loss.
         clip_norm: largest norm of the whole gradient, the decay's included; None for no clipping.
         momentum: Nesterov's.
+        muon: by how much of its norm Muon turns the kernel of a convolution, as a multiple of the learning rate; 0 to
+            descend as the other weights do. Such kernels do not decay.
         class_weights: by label; the loss of an image counts this much more.
         frozen_statistics: whether batches are normalised by the moving statistics, which then stay as they are.
     """
@@ -47,6 +50,7 @@ class Objective:
     weight_decay: float = 0.0
     clip_norm: float | None = None
     momentum: float = 0.9
+    muon: float = 0.0
     class_weights: tuple[float, ...] | None = None
     frozen_statistics: bool = False
 
@@ -76,6 +80,7 @@ class Stepper:
         layers = [layer for layer in model.layers if isinstance(layer, TrainingProgress)]
         self._progress = {id(layer.progress.state) for layer in layers}
         self._decayed = _flat([np.full(v.shape, float(len(v.shape) > 1), np.float32) for v in self._trainable])
+        self._muon = Muon([tuple(v.shape) for v in self._trainable]) if objective.muon else None
         self._step = self.devices.compiled(self._update, static=("size",))
         self._predict = compiled(self._logits)
 
@@ -218,14 +223,22 @@ class Stepper:
         return ops.mean(entropy)
 
     def _descend(self, parameters: Any, velocity: Any, gradient: Any, learning_rate: Any) -> tuple[Any, Any]:
-        objective = self.objective
+        objective, muon = self.objective, self._muon
+        kernels = 0.0 if muon is None else ops.convert_to_tensor(muon.kernels)
+        gradient, kernel_gradient = gradient * (1.0 - kernels), gradient * kernels
         if objective.weight_decay:
-            gradient += objective.weight_decay * ops.convert_to_tensor(self._decayed) * parameters
+            decayed = ops.convert_to_tensor(self._decayed) * (1.0 - kernels)
+            gradient += objective.weight_decay * decayed * parameters
         if objective.clip_norm is not None:
             norm = ops.sqrt(ops.sum(ops.square(gradient)))
             gradient *= ops.minimum(1.0, objective.clip_norm / ops.maximum(norm, 1e-12))
+        gradient += kernel_gradient
         velocity = objective.momentum * velocity - learning_rate * gradient
-        return parameters + objective.momentum * velocity - learning_rate * gradient, velocity
+        descended = parameters + objective.momentum * velocity - learning_rate * gradient
+        if muon is None:
+            return descended, velocity
+        turned = muon.kernel_values(parameters, parameters - descended, objective.muon * learning_rate)
+        return kernels * turned + (1.0 - kernels) * descended, velocity
 
     def _logits(self, weights: State, images: Any) -> Any:
         others = self._non_trainable(weights["statistics"], [v.value for v in self._generators])

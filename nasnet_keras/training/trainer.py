@@ -81,6 +81,7 @@ class Trainer:
             recipe.auxiliary_weight,
             recipe.weight_decay,
             recipe.clip_norm or None,
+            muon=recipe.muon_rate / recipe.learning_rate,
             class_weights=class_weights,
             frozen_statistics=frozen_statistics,
         )

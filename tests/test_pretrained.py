@@ -1,0 +1,479 @@
+"""Loading trained models, fine-tuning them, and classifying images with them."""
+
+import dataclasses
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from nasnet_keras import pretrained
+from nasnet_keras.card import Card, CardError, WeightsFile, decoded
+from nasnet_keras.cost import genotype_cost
+from nasnet_keras.pretrained import registry
+from nasnet_keras.training.config import TrainingConfig
+from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.job import train
+from nasnet_keras.training.recipes import Recipe
+
+COLOURS = {"blue": (40, 60, 200), "green": (50, 180, 60), "red": (200, 50, 40)}
+
+
+def pictures(count, colours=("red", "green"), size=16, seed=0):
+    """Noisy images of a colour each, and their labels."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int32) % len(colours)
+    means = np.array([COLOURS[name] for name in colours])[labels]
+    images = means[:, None, None] + generator.normal(0, 40, (count, size, size, 3))
+    return np.clip(images, 0, 255).astype(np.uint8), labels
+
+
+def write_folder(folder, count, colours=("red", "green"), size=16, seed=0):
+    images, labels = pictures(count, colours, size, seed)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = folder / colours[label] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a trained model: three colours at 16 pixels."""
+    folder = tmp_path_factory.mktemp("trained")
+    splits = [Split(*pictures(count, tuple(COLOURS), seed=count)) for count in (48, 12, 24)]
+    dataset = Dataset("colours", *splits, class_names=tuple(COLOURS))
+    recipe = Recipe(epochs=4, batch_size=16, learning_rate=0.05, average_decay=0.5)
+    train(TrainingConfig(folder / "run", recipe=recipe, num_repeats=1, filters=4, name="colours_cifar10"), dataset)
+    return folder / "run"
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """A copy of it, to damage."""
+    return Path(shutil.copytree(trained, tmp_path / "copied"))
+
+
+def card_of(folder):
+    return folder / "colours_cifar10.json"
+
+
+def weights_of(folder):
+    return folder / "colours_cifar10.weights.h5"
+
+
+# --- loading
+
+
+def test_a_loaded_model_reads_images_as_they_come(trained):
+    images, outputs = decoded(Card.read(card_of(trained)).reference)
+    for model in (card_of(trained), str(card_of(trained)), weights_of(trained), str(weights_of(trained))):
+        loaded = pretrained.load(model, classifier_activation=None)
+        np.testing.assert_allclose(loaded.predict(images, verbose=0), outputs, rtol=1e-4, atol=1e-4)
+    as_floats = loaded.predict(images.astype("float32"), verbose=0)
+    np.testing.assert_allclose(as_floats, outputs, rtol=1e-4, atol=1e-4)
+    probabilities = pretrained.load(card_of(trained)).predict(images, verbose=0)
+    np.testing.assert_allclose(probabilities, np.exp(outputs) / np.exp(outputs).sum(-1, keepdims=True), atol=1e-4)
+    plain = pretrained.load(card_of(trained), classifier_activation=None, preprocessing=False)
+    np.testing.assert_allclose(plain.predict(images / 127.5 - 1.0, verbose=0), outputs, rtol=1e-4, atol=1e-4)
+
+
+def test_other_sizes_and_maps(trained, tmp_path):
+    images = pictures(2, size=24)[0]
+    assert pretrained.load(card_of(trained), input_shape=(None, None, 3)).predict(images, verbose=0).shape == (2, 3)
+    assert pretrained.load(card_of(trained), input_shape=(24, 24, 3)).predict(images, verbose=0).shape == (2, 3)
+    maps = pretrained.load(card_of(trained), include_top=False, input_shape=(24, 24, 3)).predict(images, verbose=0)
+    pooled = pretrained.load(card_of(trained), include_top=False, pooling="avg", input_shape=(24, 24, 3))
+    np.testing.assert_allclose(pooled.predict(images, verbose=0), maps.mean((1, 2)), rtol=1e-4)
+    model = pretrained.load(card_of(trained))
+    model.save(tmp_path / "whole.keras")
+    again = keras.models.load_model(tmp_path / "whole.keras")
+    small = pictures(2)[0]
+    np.testing.assert_array_equal(again.predict(small, verbose=0), model.predict(small, verbose=0))
+
+
+def test_a_new_number_of_classes_drops_exactly_the_head(trained, caplog):
+    whole = pretrained.load(card_of(trained))
+    caplog.clear()
+    model = pretrained.load(card_of(trained), classes=7)
+    assert "classifier of 3 classes was dropped; the new one of 7 classes is not trained" in caplog.text
+    kept = {v.path: v.numpy() for v in whole.weights}
+    for variable in model.weights:
+        assert ("logits" in variable.path) or np.array_equal(variable.numpy(), kept[variable.path]), variable.path
+    assert model.output_shape == (None, 7)
+    caplog.clear()
+    pretrained.load(card_of(trained), classes=3)
+    assert not caplog.text, "as many classes as there are keep the head"
+
+
+def test_names_and_patterns():
+    names = pretrained.list_models()
+    assert names == sorted(names)
+    assert pretrained.list_models("*cifar10*") == [name for name in names if "cifar10" in name]
+    assert pretrained.list_models("nothing*") == []
+    with pytest.raises(CardError, match="no model 'nasnet_a_cifar': did you mean nasnet_a_cifar10"):
+        pretrained.load("nasnet_a_cifar")
+    with pytest.raises(CardError, match="no model 'xyz': there are "):
+        pretrained.card("xyz")
+    with pytest.raises(CardError, match="no card '/nowhere/a.json'"):
+        pretrained.card("/nowhere/a.json")
+    with pytest.raises(CardError, match="no card /nowhere/a.json beside the weight file"):
+        pretrained.load("/nowhere/a.weights.h5")
+
+
+def test_arguments_that_cannot_be(trained):
+    for shape in ((16, 16, 1), (16, 16), (None, None)):
+        with pytest.raises(ValueError, match=r"input_shape must be \(height, width, 3\)"):
+            pretrained.load(card_of(trained), input_shape=shape)
+    with pytest.raises(ValueError, match="classes must be a positive integer"):
+        pretrained.load(card_of(trained), classes=0)
+
+
+# --- damaged files
+
+
+def edit(folder, **changes):
+    path = card_of(folder)
+    values = json.loads(path.read_text())
+    for key, value in changes.items():
+        *parents, last = key.split("__")
+        place = values
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    path.write_text(json.dumps(values))
+
+
+def flip_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def other_weights(folder):
+    Card.read(card_of(folder)).build(num_repeats=2).save_weights(weights_of(folder))
+    described = WeightsFile.of(weights_of(folder))
+    edit(folder, weights__size=described.size, weights__sha256=described.sha256)
+
+
+DAMAGE = {
+    "truncated": (lambda f: weights_of(f).write_bytes(weights_of(f).read_bytes()[:-100]), "bytes, the card says"),
+    "bit-flipped": (lambda f: flip_bit(weights_of(f)), "has sha256 .*, the card says"),
+    "wrong size": (lambda f: edit(f, weights__size=12), "bytes, the card says 12"),
+    "wrong hash": (lambda f: edit(f, weights__sha256="0" * 64), "the card says 0000"),
+    "no hash": (lambda f: edit(f, weights={"file": "a.h5", "size": 1}), "no hash to know it by"),
+    "HTML": (lambda f: weights_of(f).write_text("<html>login</html>"), "bytes, the card says"),
+    "missing": (lambda f: weights_of(f).unlink(), "is missing"),
+    "out of the folder": (lambda f: edit(f, weights__file="../a.weights.h5"), "must be a bare name"),
+    "an absolute path": (lambda f: edit(f, weights__file="/etc/passwd"), "must be a bare name"),
+    "another drive": (lambda f: edit(f, weights__file="C:\\a.h5"), "must be a bare name"),
+    "a file: address": (lambda f: edit(f, weights__url="file:///etc/passwd"), "must begin with https://"),
+    "future version": (lambda f: edit(f, version=2), "a card of version 2; this version of nasnet_keras reads 1"),
+    "another genotype": (other_weights, "does not fit the model.*nothing was loaded"),
+    "another fingerprint": (lambda f: edit(f, fingerprint="0" * 16), "says fingerprint"),
+    "a bad name": (lambda f: edit(f, name="../../x"), "name must be of letters"),
+    "no genotype": (lambda f: edit(f, genotype={"normal": []}), "is damaged"),
+    "an unknown argument": (lambda f: edit(f, network__weights="/etc/passwd"), "no network that can be built"),
+    "no preprocessing": (lambda f: edit(f, preprocessing={}), "is damaged|two numbers"),
+    "text as scale": (lambda f: edit(f, preprocessing__scale="1"), "two numbers as preprocessing"),
+    "class names": (lambda f: edit(f, class_names=[1, 2, 3]), "texts as class_names"),
+    "fewer classes": (lambda f: edit(f, class_names=["a", "b"]), "the file is for 3 classes, the model has classes=2"),
+    "input shape": (lambda f: edit(f, input_shape=[16]), "no network that can be built"),
+    "no JSON": (lambda f: card_of(f).write_text("{"), "cannot read the card"),
+    "a list": (lambda f: card_of(f).write_text("[]"), "is no card"),
+    "nested without end": (lambda f: card_of(f).write_text("[" * 100_000), "cannot read the card"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_model_is_one_clear_error(copied, kind):
+    damage, message = DAMAGE[kind]
+    damage(copied)
+    before = {path.name: path.read_bytes() for path in copied.iterdir() if path.is_file()}
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        pretrained.load(card_of(copied))
+    assert before == {path.name: path.read_bytes() for path in copied.iterdir() if path.is_file()}
+
+
+def test_a_weight_file_that_leads_out_of_its_folder_is_refused(copied, tmp_path):
+    weights_of(copied).rename(tmp_path / "elsewhere.h5")
+    weights_of(copied).symlink_to(tmp_path / "elsewhere.h5")
+    with pytest.raises(CardError, match="leads out of its folder: refused"):
+        pretrained.load(card_of(copied))
+
+
+# --- downloading
+
+
+@pytest.fixture
+def served(copied, tmp_path, monkeypatch):
+    """A card whose weights are at a server on this machine, and the cache that they come to."""
+    (tmp_path / "site").mkdir()
+    weights_of(copied).rename(tmp_path / "site" / "weights-1.h5")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("MIRROR", "OFFLINE"):
+        monkeypatch.delenv(f"NASNET_KERAS_{name}", raising=False)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "site")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        edit(copied, weights__url=f"http://127.0.0.1:{server.server_port}/weights-1.h5")
+        yield copied, tmp_path / "keras" / "models" / "colours_cifar10.weights.h5"
+        server.shutdown()
+        thread.join()
+
+
+def test_weights_come_from_their_address_once(served, trained, monkeypatch):
+    folder, cached = served
+    images = pictures(4)[0]
+    expected = pretrained.load(card_of(trained)).predict(images, verbose=0)
+    np.testing.assert_array_equal(pretrained.load(card_of(folder)).predict(images, verbose=0), expected)
+    assert cached.read_bytes() == weights_of(trained).read_bytes()
+    monkeypatch.setenv("NASNET_KERAS_OFFLINE", "1")
+    np.testing.assert_array_equal(pretrained.load(card_of(folder)).predict(images, verbose=0), expected)
+    cached.unlink()
+    with pytest.raises(OSError, match="NASNET_KERAS_OFFLINE is set.*put it at"):
+        pretrained.load(card_of(folder))
+
+
+def test_wrong_bytes_from_the_address_are_not_loaded(served, tmp_path):
+    folder, cached = served
+    flip_bit(tmp_path / "site" / "weights-1.h5")
+    with pytest.raises(OSError, match="has SHA256 .*expected"):
+        pretrained.load(card_of(folder))
+    assert not cached.exists()
+
+
+# --- fine-tuning
+
+
+def quick(folder, train_on, **changes):
+    arguments = {"epochs": 2, "batch_size": 8, "pad": 1, **changes}
+    return pretrained.fine_tune(card_of(folder), train_on, workdir=arguments.pop("workdir"), **arguments)
+
+
+def test_fine_tuning_on_a_folder(trained, tmp_path):
+    folder = write_folder(tmp_path / "lamps", 24, ("blue", "red"), size=20)
+    result = quick(trained, folder, workdir=tmp_path / "run")
+    assert result.card.name == "colours_cifar10_lamps" and result.card.class_names == ("blue", "red")
+    assert result.judged_on == "validation" and result.confusion.shape == (2, 2) and result.confusion.sum() == 4
+    assert [entry["epoch"] for entry in result.history] == [0, 1, 2]
+    best = max(entry["validation_accuracy"] for entry in result.history)
+    assert result.accuracy == pytest.approx(best) == pytest.approx(result.card.metrics["validation_accuracy"])
+    assert result.card.training["fine_tuned_from"] == "colours_cifar10"
+    files = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")}
+    stem = "colours_cifar10_lamps"
+    expected = {f"{stem}.json", f"{stem}.weights.h5", f"{stem}.keras", "result.json", "history.json"}
+    assert files == {*expected, "fine_tuning.json", "tensorboard"}
+    # one call for new images, by files, folders and arrays; the .keras file stands alone and agrees
+    paths = sorted((folder / "red").iterdir())[:3]
+    by_path = result.predict(paths)
+    assert [each.path for each in by_path] == paths and by_path == pretrained.predict(result.path, paths)
+    assert [each.label for each in by_path] == ["red"] * 3
+    assert sum(by_path[0].probabilities.values()) == pytest.approx(1.0, abs=1e-5)
+    assert by_path[0].probability == by_path[0].probabilities["red"]
+    assert len(result.predict(folder / "red")) == 12 and len(result.predict(paths[0])) == 1
+    array = np.stack([np.asarray(Image.open(path).resize((16, 16), Image.Resampling.BILINEAR)) for path in paths])
+    saved = keras.models.load_model(result.saved_model).predict(array, verbose=0)
+    np.testing.assert_allclose([each.probability for each in by_path], saved[:, 1], atol=1e-5)
+    assert [each.label for each in result.predict(array.astype("float32"))] == ["red"] * 3
+    # the same call again has nothing to do; another one is refused
+    again = quick(trained, folder, workdir=tmp_path / "run")
+    assert again.history == result.history and np.array_equal(again.confusion, result.confusion)
+    with pytest.raises(ValueError, match="has another configuration: batch_norm was 'adapt' and is now 'frozen'"):
+        quick(trained, folder, workdir=tmp_path / "run", batch_norm="frozen")
+    # what came out is a model like any other
+    further = pretrained.fine_tune(
+        result.path, pictures(12, ("green", "red")), workdir=tmp_path / "further", epochs=0, class_names=["g", "r"]
+    )
+    assert further.card.class_names == ("g", "r") and [entry["epoch"] for entry in further.history] == [0]
+
+
+def test_fine_tuning_learns_and_begins_from_the_trained_weights(trained, tmp_path):
+    everything = pictures(24, ("red", "green")), pictures(40, ("red", "green"), seed=9)
+    result = quick(trained, everything[0], test=everything[1], workdir=tmp_path / "run", epochs=4)
+    assert result.judged_on == "test" and result.accuracy > 0.9
+    assert result.history[0]["validation_accuracy"] > 0.7, "the head alone"
+    start = pretrained.load(card_of(trained), include_top=False)
+    end = pretrained.load(result.path, include_top=False)
+    moved = [float(np.abs(a.numpy() - b.numpy()).max()) for a, b in zip(start.weights, end.weights, strict=True)]
+    assert 0.0 < max(moved) < 1.0
+
+
+@pytest.mark.parametrize("batch_norm", ["adapt", "frozen"])
+def test_the_policy_of_batch_normalisation(trained, tmp_path, batch_norm):
+    result = quick(trained, pictures(16), workdir=tmp_path / "run", batch_norm=batch_norm, patience=5, seed=3)
+    start, end = (
+        {v.path: v.numpy() for v in pretrained.load(model, include_top=False).weights}
+        for model in (card_of(trained), result.path)
+    )
+    best = max(result.history, key=lambda entry: (entry["validation_accuracy"], entry["epoch"]))["epoch"]
+    assert best, "one of the trained epochs is kept"
+    same = [np.array_equal(value, end[path]) for path, value in start.items() if "moving" in path]
+    assert all(same) if batch_norm == "frozen" else not any(same)
+    assert not any(np.array_equal(value, end[path]) for path, value in start.items() if "kernel" in path)
+
+
+def test_the_head_alone_leaves_the_network_as_it_is(trained, tmp_path):
+    result = pretrained.fine_tune(card_of(trained), pictures(16), workdir=tmp_path / "run", epochs=0)
+    start, end = (pretrained.load(m, include_top=False).weights for m in (card_of(trained), result.path))
+    for before, after in zip(start, end, strict=True):
+        np.testing.assert_array_equal(before.numpy(), after.numpy())
+    assert result.accuracy > 0.9
+
+
+def test_sources_of_images(trained, tmp_path):
+    import tensorflow as tf
+
+    images, labels = pictures(16)
+    grey = images[..., :1]
+    for number, source in enumerate(
+        (
+            tf.data.Dataset.from_tensor_slices((images, labels)),
+            tf.data.Dataset.from_tensor_slices((images.astype("float32"), labels.astype("int64"))).batch(5),
+            (list(grey), labels.tolist()),
+            Dataset("own", Split(images, labels), Split(*pictures(4)), Split(*pictures(6)), ("a", "b")),
+        )
+    ):
+        result = pretrained.fine_tune(card_of(trained), source, workdir=tmp_path / str(number), epochs=0)
+        assert result.confusion.sum() == (6 if isinstance(source, Dataset) else 4)
+    split = write_folder(tmp_path / "split" / "train", 12)
+    write_folder(split.parent / "test", 8)
+    result = pretrained.fine_tune(card_of(trained), split.parent, workdir=tmp_path / "a", epochs=0)
+    assert result.judged_on == "test" and result.confusion.sum() == 8
+    by_argument = pretrained.fine_tune(
+        card_of(trained), split, split.parent / "test", workdir=tmp_path / "b", epochs=0, image_size=20
+    )
+    assert by_argument.card.dataset["images"] == {"train": 12, "validation": 8, "test": 0}
+    assert by_argument.card.input_shape == (20, 20, 3)
+
+
+def test_class_weights(trained, tmp_path):
+    images, labels = pictures(24)
+    few = np.flatnonzero(labels == 0).tolist() + np.flatnonzero(labels == 1)[:4].tolist()
+    data = images[few], labels[few]
+    weights = {}
+    for given in ("balanced", None, {"x": 1, "y": 2.5}):
+        folder = tmp_path / str(len(weights))
+        result = pretrained.fine_tune(
+            card_of(trained), data, workdir=folder, epochs=0, class_weights=given, class_names=["x", "y"]
+        )
+        weights[str(given)] = result.card.training["class_weights"]
+    train = [10, 3]  # after the validation images were taken
+    assert weights["balanced"] == pytest.approx([sum(train) / (2 * count) for count in train], abs=1e-5)
+    assert weights["None"] == [1, 1] and weights["{'x': 1, 'y': 2.5}"] == [1, 2.5]
+    with pytest.raises(ValueError, match="class_weights must be 'balanced', None, or a positive number for each of"):
+        quick(trained, data, workdir=tmp_path / "no", class_weights={"x": 1})
+
+
+def test_fine_tuning_refuses(trained, tmp_path):
+    good = pictures(16)
+    one_of_a_kind = good[0], np.array([0] * 15 + [1])
+    for message, train_on, changes in (
+        ("batch_norm must be one of adapt, frozen, got 'off'", good, {"batch_norm": "off"}),
+        ("a recipe has no epoch; it has", good, {"epoch": 3}),
+        ("learning_rate must be positive", good, {"learning_rate": -1.0}),
+        ("patience must be a positive integer", good, {"patience": 0}),
+        ("no auxiliary head", good, {"auxiliary_weight": 0.4}),
+        (r"validation_fraction must be in \(0, 1\), got 1", good, {"validation_fraction": 1}),
+        ("name must be of letters", good, {"name": "../x"}),
+        ("no folder", str(tmp_path / "nothing"), {}),
+        ("expected as train a folder of images", 3, {}),
+        ("got fractions up to 1.0: times 255", (good[0] / 255.0 / (good[0] / 255.0).max(), good[1]), {}),
+        ("values from 0 to 255, got -1.0", (good[0] / 127.5 - 1.0, good[1]), {}),
+        ("of one-hot labels take the argmax", (good[0], np.eye(2)[good[1]]), {}),
+        ("as many train images as labels", (good[0], good[1][:3]), {}),
+        ("there is only one class", (good[0], good[1] * 0), {}),
+        ("there is one image of 1: at least two are needed", one_of_a_kind, {}),
+        ("no training images of 1", (good[0], good[1] * 2), {}),
+        ("class_names must be 2 or more different names", good, {"class_names": ["a"]}),
+        (r"expected images of \(height, width, 3\), got one of \(16, 16, 2\)", (good[0][..., :2], good[1]), {}),
+    ):
+        with pytest.raises(ValueError, match=message):
+            quick(trained, train_on, workdir=tmp_path / "run", **changes)
+        assert not (tmp_path / "run").exists(), message
+    with pytest.raises(CardError, match="no model 'nothing'"):
+        pretrained.fine_tune("nothing", good, workdir=tmp_path / "run")
+    for images in ([], tmp_path, np.zeros((2, 2)), tmp_path / "missing.png"):
+        with pytest.raises(ValueError, match="no images|expected paths of images|cannot read the image"):
+            pretrained.predict(card_of(trained), images)
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(trained, tmp_path):
+    folder = write_folder(tmp_path / "lamps", 32)
+
+    def command(workdir, *more):
+        return [
+            *(sys.executable, "-m", "nasnet_keras.pretrained.fine_tune", f"--model={card_of(trained)}"),
+            *(f"--train_dir={folder}", f"--workdir={tmp_path / workdir}", "--epochs=6", "--batch_size=8"),
+            *("--checkpoint_minutes=0.0001", "--patience=6", *more),
+        ]
+
+    process = subprocess.Popen(command("killed"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 120
+    history = tmp_path / "killed" / "history.json"
+    while not (history.exists() and len(json.loads(history.read_text())) >= 3):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    done = subprocess.run(command("killed"), capture_output=True, text=True, check=True)
+    assert "validation images right" in done.stdout and "true class" in done.stdout
+    assert "Card:" in done.stdout
+    whole = pretrained.fine_tune(
+        card_of(trained), folder, workdir=tmp_path / "whole", epochs=6, batch_size=8, patience=6
+    )
+    a, b = (pretrained.load(tmp_path / run / f"{whole.card.name}.json").weights for run in ("killed", "whole"))
+    for resumed, straight in zip(a, b, strict=True):
+        np.testing.assert_array_equal(resumed.numpy(), straight.numpy())
+
+
+def test_the_job_says_what_is_wrong(tmp_path):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "nasnet_keras.pretrained.fine_tune", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+
+    done = run("--model=nasnet_a_cifar10")
+    assert done.returncode == 1 and "give --model, and either --train_dir" in done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
+    done = run("--model=nasnet_a_cifar", f"--train_dir={tmp_path}")
+    assert done.returncode == 1 and "did you mean nasnet_a_cifar10" in done.stderr
+    done = run("--helpfull")
+    assert "--train_dir" in done.stdout and "--learning_rate" in done.stdout
+
+
+# --- the models that ship
+
+
+@pytest.mark.parametrize("name", pretrained.list_models())
+def test_a_card_of_the_registry_is_complete(name):
+    card = pretrained.card(name)
+    assert card.name == name and card.licence and card.training and card.metrics
+    cost = genotype_cost(card.genotype, card.input_shape, **{"classes": len(card.class_names), **card.network})
+    assert dataclasses.asdict(cost) == card.cost
+    assert not any(character.isdigit() for character in name.replace("cifar10", "").replace("pnasnet_5", ""))
+    if card.weights.url is None:
+        assert card.weights.size <= 8 * 2**20 and card.weights.sha256
+        assert registry.weights_file(name).stat().st_size == card.weights.size
+
+
+def test_the_bundled_files_are_small():
+    folder = Path(registry.__file__).parent / "weights"
+    files = [path for path in folder.iterdir() if path.suffix == ".h5"]
+    cards = [pretrained.card(name) for name in pretrained.list_models()]
+    assert {path.name for path in files} == {card.weights.file for card in cards if card.weights.url is None}
+    assert sum(path.stat().st_size for path in files) <= 24 * 2**20
