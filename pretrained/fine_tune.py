@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
 
 
 def _fine_tune() -> None:
-    data = {name: flag.value for name, flag in DATASET.items()}
+    data = {name: flags.FLAGS[name].value for name in DATASET}  # the holders refuse None, the new default of one
     name = data.pop("dataset")
     if not _FLAGS["model"].value or (name is None) == (_TRAIN_DIR.value is None):
         raise ValueError("give --model, and either --train_dir (a folder of images) or --dataset; --list lists models")

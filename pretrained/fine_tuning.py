@@ -272,10 +272,8 @@ def _initialize(network: keras.Model, plan: _Plan, folder: Path) -> None:
         with replacing(path) as temporary:
             np.savez(temporary, *weights)
     with np.load(path, allow_pickle=False) as stored:
-        for variable, value in zip(
-            network.get_layer("logits").weights, (stored["kernel"], stored["bias"]), strict=True
-        ):
-            variable.assign(value)
+        for variable, name in zip(classifier.weights, stored.files, strict=True):
+            variable.assign(stored[name])
 
 
 def _read(folder: Path, name: str) -> FineTuneResult:
