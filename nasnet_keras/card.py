@@ -86,6 +86,16 @@ class WeightsFile:
                 raise CardError(f"{path} has {name} {found}, the card says {expected}: it is another file or damaged")
         return path
 
+    def download(self) -> Path:
+        """The path of the file in Keras' cache, downloaded where it is missing; see `nasnet_keras.download`.
+
+        Raises:
+            DownloadError: it cannot be had.
+        """
+        from nasnet_keras.download import fetch  # only where something may be downloaded
+
+        return fetch(self.url, self.file, size=self.size, sha256=self.sha256, md5=self.md5)
+
 
 @dataclass(frozen=True)
 class Card:

@@ -1,35 +1,29 @@
 """Keras' published ImageNet weights of NASNet-A mobile and large: where they are, and our networks with them."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from nasnet_keras.download import fetch
+from nasnet_keras.card import WeightsFile
 from nasnet_keras.network import NASNetFromGenotype
 from nasnet_keras.weights import load_weights
 
-__all__ = ["build_with_imagenet_weights"]
+__all__ = ["PUBLISHED", "build_with_imagenet_weights"]
 
 _URL = "https://storage.googleapis.com/tensorflow/keras-applications/nasnet/"
 
 
-@dataclass(frozen=True)
-class _PublishedFile:
-    """A file's name at the source and in Keras' cache, and its MD5, as Keras' source has them."""
-
-    remote: str
-    local: str
-    md5: str
-
-
-# (model, include_top): the file
-_FILES = {
-    ("mobile", True): _PublishedFile("NASNet-mobile.h5", "nasnet_mobile.h5", "020fb642bf7360b370c678b08e0adf61"),
-    ("mobile", False): _PublishedFile(
-        "NASNet-mobile-no-top.h5", "nasnet_mobile_no_top.h5", "1ed92395b5b598bdda52abe5c0dbfd63"
+# (model, include_top): the file, its name in Keras' cache, and its MD5, as Keras' source has them
+PUBLISHED = {
+    ("mobile", True): WeightsFile(
+        "nasnet_mobile.h5", 24_227_760, md5="020fb642bf7360b370c678b08e0adf61", url=_URL + "NASNet-mobile.h5"
     ),
-    ("large", True): _PublishedFile("NASNet-large.h5", "nasnet_large.h5", "11577c9a518f0070763c2b964a382f17"),
-    ("large", False): _PublishedFile(
-        "NASNet-large-no-top.h5", "nasnet_large_no_top.h5", "d81d89dc07e6e56530c4e77faddd61b5"
+    ("mobile", False): WeightsFile(
+        "nasnet_mobile_no_top.h5", md5="1ed92395b5b598bdda52abe5c0dbfd63", url=_URL + "NASNet-mobile-no-top.h5"
+    ),
+    ("large", True): WeightsFile(
+        "nasnet_large.h5", md5="11577c9a518f0070763c2b964a382f17", url=_URL + "NASNet-large.h5"
+    ),
+    ("large", False): WeightsFile(
+        "nasnet_large_no_top.h5", md5="d81d89dc07e6e56530c4e77faddd61b5", url=_URL + "NASNet-large-no-top.h5"
     ),
 }
 
@@ -52,6 +46,5 @@ def build_with_imagenet_weights(arguments: dict[str, Any], model: str) -> Any:
             f"include_top=False and add a classifier, or with weights=None"
         )
     built = NASNetFromGenotype(**{**arguments, "weights": None})
-    file = _FILES[model, include_top]
-    load_weights(built, fetch(_URL + file.remote, file.local, md5=file.md5))
+    load_weights(built, PUBLISHED[model, include_top].download())
     return built

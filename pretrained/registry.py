@@ -10,7 +10,6 @@ import keras
 from absl import logging
 
 from nasnet_keras.card import Card, CardError
-from nasnet_keras.download import fetch
 from nasnet_keras.weights import load_weights
 
 __all__ = ["card", "list_models", "load", "weights_file"]
@@ -138,7 +137,7 @@ def weights_file(model: str | Path) -> Path:
     folder = _WEIGHTS if path.parent == _CARDS else path.parent
     weights = Card.read(path).weights
     if weights.url is not None and not (folder / weights.file).exists():
-        return fetch(weights.url, weights.file, size=weights.size, sha256=weights.sha256, md5=weights.md5)
+        return weights.download()
     return weights.check(folder)
 
 
@@ -157,6 +156,6 @@ def _card_path(model: str | Path) -> Path:
     names = list_models()
     if text not in names:
         near = difflib.get_close_matches(text, names, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-        raise CardError(f"no model {text!r}: {hint} Or give the path of a card, NAME.json")
+        hint = f"did you mean {' or '.join(near)}" if near else f"expected one of {', '.join(names)}"
+        raise CardError(f"no model {text!r}: {hint}, or the path of a card, NAME.json")
     return _CARDS / f"{text}.json"

@@ -10,15 +10,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import ModuleType
 
 import keras
 import numpy as np
 import pytest
 
 import nasnet_keras as nk
+from nasnet_keras import pretrained as nk_pretrained
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = {"nasnet_keras": "nasnet_keras", "search": "nasnet_keras.search"}
+FOLDERS = {
+    "nasnet_keras": "nasnet_keras",
+    "search": "nasnet_keras.search",
+    "pretrained": "nasnet_keras.pretrained",
+}
 HEAVY = ("keras", "tensorflow", "jax", "torch")
 
 
@@ -43,13 +49,14 @@ def run_python(code):
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-@pytest.mark.parametrize("job", ["search", "training"])
+@pytest.mark.parametrize("job", ["search.__main__", "training.__main__", "pretrained.fine_tune"])
 def test_values_catalogue_costs_cards_and_flags_need_no_keras(job):
     run_python(f"""
 import sys
 import nasnet_keras as nk
+from nasnet_keras import pretrained as nk_pretrained
 import nasnet_keras.card
-import nasnet_keras.{job}.__main__
+import nasnet_keras.{job}
 from nasnet_keras.search import SearchConfig, CellSpace, load_study
 from nasnet_keras.training import datasets
 datasets.load("digits")
@@ -68,13 +75,13 @@ def test_import_is_instant():
 def test_imports_point_one_way():
     for name, path in modules():
         for imported in imports(path):
-            if not name.startswith("nasnet_keras.search"):
-                assert not imported.startswith("nasnet_keras.search"), f"the core imports search: {path}"
+            for part in ("nasnet_keras.search", "nasnet_keras.pretrained"):
+                assert name.startswith(part) or not imported.startswith(part), f"{path} imports {part}"
             assert not imported.startswith(("tests", "benchmarks")), path
 
 
 def test_public_names_resolve_and_unknown_ones_do_not():
-    for package in (nk, importlib.import_module("nasnet_keras.search")):
+    for package in (nk, *map(importlib.import_module, ("nasnet_keras.search", "nasnet_keras.pretrained"))):
         for name in package.__all__:
             assert getattr(package, name) is not None and name in dir(package)
         with pytest.raises(AttributeError, match="no attribute 'nothing'"):
@@ -84,6 +91,7 @@ def test_public_names_resolve_and_unknown_ones_do_not():
         if path.name not in ("__main__.py",) and any(isinstance(n, (ast.FunctionDef, ast.ClassDef)) for n in tree.body):
             module = importlib.import_module(name)
             assert all(hasattr(module, public) for public in module.__all__), name
+    assert not isinstance(nk_pretrained.fine_tune, ModuleType), "the job's module hides the function"
 
 
 @pytest.mark.parametrize("name", [name for name, path in modules() if ">>> " in path.read_text()])

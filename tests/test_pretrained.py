@@ -1,6 +1,5 @@
 """Loading trained models, fine-tuning them, and classifying images with them."""
 
-import dataclasses
 import functools
 import http.server
 import json
@@ -18,8 +17,6 @@ from PIL import Image
 
 from nasnet_keras import pretrained
 from nasnet_keras.card import Card, CardError, WeightsFile, decoded
-from nasnet_keras.cost import genotype_cost
-from nasnet_keras.pretrained import registry
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset, Split
 from nasnet_keras.training.job import train
@@ -122,7 +119,7 @@ def test_names_and_patterns():
     assert pretrained.list_models("nothing*") == []
     with pytest.raises(CardError, match="no model 'nasnet_a_cifar': did you mean nasnet_a_cifar10"):
         pretrained.load("nasnet_a_cifar")
-    with pytest.raises(CardError, match="no model 'xyz': there are "):
+    with pytest.raises(CardError, match="no model 'xyz': expected one of "):
         pretrained.card("xyz")
     with pytest.raises(CardError, match="no card '/nowhere/a.json'"):
         pretrained.card("/nowhere/a.json")
@@ -306,8 +303,10 @@ def test_fine_tuning_learns_and_begins_from_the_trained_weights(trained, tmp_pat
     assert result.history[0]["validation_accuracy"] > 0.7, "the head alone"
     start = pretrained.load(card_of(trained), include_top=False)
     end = pretrained.load(result.path, include_top=False)
-    moved = [float(np.abs(a.numpy() - b.numpy()).max()) for a, b in zip(start.weights, end.weights, strict=True)]
-    assert 0.0 < max(moved) < 1.0
+    for a, b in zip(start.trainable_weights, end.trainable_weights, strict=True):
+        assert not np.array_equal(a.numpy(), b.numpy()), "all of the network is trained"
+        if len(a.shape) == 4:
+            assert np.linalg.norm(a.numpy() - b.numpy()) < 0.5 * np.linalg.norm(a.numpy()), "from where it was"
 
 
 @pytest.mark.parametrize("batch_norm", ["adapt", "frozen"])
@@ -319,7 +318,8 @@ def test_the_policy_of_batch_normalisation(trained, tmp_path, batch_norm):
     )
     best = max(result.history, key=lambda entry: (entry["validation_accuracy"], entry["epoch"]))["epoch"]
     assert best, "one of the trained epochs is kept"
-    same = [np.array_equal(value, end[path]) for path, value in start.items() if "moving" in path]
+    # Averaging equal values rounds.
+    same = [np.allclose(value, end[path], rtol=1e-5) for path, value in start.items() if "moving" in path]
     assert all(same) if batch_norm == "frozen" else not any(same)
     assert not any(np.array_equal(value, end[path]) for path, value in start.items() if "kernel" in path)
 
@@ -454,26 +454,3 @@ def test_the_job_says_what_is_wrong(tmp_path):
     assert done.returncode == 1 and "did you mean nasnet_a_cifar10" in done.stderr
     done = run("--helpfull")
     assert "--train_dir" in done.stdout and "--learning_rate" in done.stdout
-
-
-# --- the models that ship
-
-
-@pytest.mark.parametrize("name", pretrained.list_models())
-def test_a_card_of_the_registry_is_complete(name):
-    card = pretrained.card(name)
-    assert card.name == name and card.licence and card.training and card.metrics
-    cost = genotype_cost(card.genotype, card.input_shape, **{"classes": len(card.class_names), **card.network})
-    assert dataclasses.asdict(cost) == card.cost
-    assert not any(character.isdigit() for character in name.replace("cifar10", "").replace("pnasnet_5", ""))
-    if card.weights.url is None:
-        assert card.weights.size <= 8 * 2**20 and card.weights.sha256
-        assert registry.weights_file(name).stat().st_size == card.weights.size
-
-
-def test_the_bundled_files_are_small():
-    folder = Path(registry.__file__).parent / "weights"
-    files = [path for path in folder.iterdir() if path.suffix == ".h5"]
-    cards = [pretrained.card(name) for name in pretrained.list_models()]
-    assert {path.name for path in files} == {card.weights.file for card in cards if card.weights.url is None}
-    assert sum(path.stat().st_size for path in files) <= 24 * 2**20

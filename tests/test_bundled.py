@@ -1,0 +1,124 @@
+"""The models that ship: complete cards, small files, and on every backend exactly the answers that their cards record.
+
+Run as a program in an environment with another backend, it compares that backend's answers.
+"""
+
+import dataclasses
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasnet_keras import pretrained
+from nasnet_keras.card import decoded
+from nasnet_keras.cost import genotype_cost
+from nasnet_keras.imagenet import PUBLISHED
+from nasnet_keras.pretrained import registry
+from nasnet_keras.training import datasets
+
+ROOT = Path(__file__).parent.parent
+NAMES = pretrained.list_models()
+BUNDLED = [name for name in NAMES if pretrained.card(name).weights.url is None]
+
+
+def test_images(name):
+    """The test split that a model's card speaks of."""
+    return datasets.load(pretrained.card(name).dataset["name"]).test
+
+
+test_images.__test__ = False
+needs_data = pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR names no data sets")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_is_complete(name):
+    card = pretrained.card(name)
+    assert card.name == name and card.licence != "not stated" and 0 < card.metrics["test_accuracy"] < 1
+    assert {"test_images", "runs"} <= set(card.metrics) and card.dataset["source"]
+    cost = genotype_cost(card.genotype, card.input_shape, **{"classes": len(card.class_names), **card.network})
+    assert dataclasses.asdict(cost) == card.cost
+    assert len(set(card.class_names)) == len(card.class_names)
+    assert ("cifar10" in name) == (card.dataset["name"] == "cifar10")
+    if name in BUNDLED:
+        assert {"recipe", "command", "hardware", "hours", "epochs", "seed"} <= set(card.training)
+        assert (ROOT / "docs" / "models" / f"{name}.json").exists(), "the log of its training"
+        assert card.weights.size <= 8 * 2**20
+        assert registry.weights_file(name).name == f"{name}.weights.h5"
+
+
+def test_the_bundled_files_are_small():
+    files = list((Path(registry.__file__).parent / "weights").iterdir())
+    assert sorted(path.name for path in files) == [f"{name}.weights.h5" for name in BUNDLED]
+    assert sum(path.stat().st_size for path in files) <= 24 * 2**20
+
+
+@pytest.mark.parametrize("size", ["mobile", "large"])
+def test_the_published_weights_are_those_of_the_applications(size, monkeypatch, tmp_path):
+    name = f"nasnet_{size}_imagenet"
+    assert pretrained.card(name).weights == PUBLISHED[size, True]
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("NASNET_KERAS_OFFLINE", "1")
+    with pytest.raises(OSError, match=f"Get https://.*/NASNet-{size}.h5"):
+        pretrained.load(name)
+    if size == "mobile":
+        import nasnet_keras as nk
+
+        ours = pretrained.load(name, weights=False, classifier_activation="softmax", preprocessing=False)
+        theirs = nk.applications.NASNetMobile(weights=None)
+        assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
+        theirs.set_weights(ours.get_weights())
+        images = np.random.default_rng(0).uniform(-1, 1, (1, 224, 224, 3)).astype("float32")
+        np.testing.assert_array_equal(ours.predict(images, verbose=0), theirs.predict(images, verbose=0))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_reference_outputs(name):
+    images, outputs = decoded(pretrained.card(name).reference)
+    answers = pretrained.load(name, classifier_activation=None).predict(images, verbose=0)
+    np.testing.assert_allclose(answers, outputs, rtol=1e-3, atol=1e-3)
+
+
+@needs_data
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_whole_test_split(name):
+    card, split = pretrained.card(name), test_images(name)
+    assert len(split) == card.metrics["test_images"]
+    predicted = np.argmax(pretrained.load(name).predict(split.images, batch_size=256, verbose=0), -1)
+    assert abs(np.mean(predicted == split.labels) - card.metrics["test_accuracy"]) < 0.003
+    recorded = card.reference["predictions"]
+    count = recorded["images"]
+    assert count == 500
+    assert hashlib.sha256(split.images[:count].tobytes()).hexdigest() == recorded["sha256"]
+    assert " ".join(map(str, predicted[:count])) == recorded["labels"]
+
+
+@needs_data
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_give_exactly_the_recorded_predictions(backend, tmp_path):
+    if not BUNDLED or not importlib.util.find_spec(backend):
+        pytest.skip(f"{backend} is not installed")
+    for name in BUNDLED:
+        np.save(tmp_path / f"{name}.npy", test_images(name).images[:500])
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, __file__, str(tmp_path)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.split() == BUNDLED, done.stdout + done.stderr
+
+
+def test_the_readme_has_the_table_of_the_cards():
+    table = subprocess.run(
+        [sys.executable, ROOT / "tools" / "model_table.py", "--print"], capture_output=True, text=True, check=True
+    ).stdout
+    assert table.count("\n") == len(NAMES) + 2 and table in (ROOT / "README.md").read_text()
+
+
+if __name__ == "__main__":
+    for bundled in BUNDLED:
+        found = np.argmax(pretrained.load(bundled).predict(np.load(f"{sys.argv[1]}/{bundled}.npy"), verbose=0), -1)
+        if " ".join(map(str, found)) != pretrained.card(bundled).reference["predictions"]["labels"]:
+            sys.exit(f"{bundled} answers otherwise")
+        print(bundled)
