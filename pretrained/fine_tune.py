@@ -16,6 +16,8 @@ from nasnet_keras.training import datasets
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.flags import DATASET, RECIPE, changes
 
+__all__ = ["console", "main"]
+
 _FLAGS = {
     "model": flags.DEFINE_string("model", None, "What to start from: a name, or the path of a card; see --list."),
     "workdir": flags.DEFINE_string("workdir", "nasnet_finetune", "The run's folder: made, or continued."),
