@@ -1,7 +1,7 @@
 """Trained models: load them by name, fine-tune them, and classify images with them.
 
     from nasnet_keras import pretrained
-    model = pretrained.load("nasnet_a_cifar10")  # reads images as they come, 0 to 255
+    model = pretrained.load("amoebanet_d_tiny_imagenet")  # reads images as they come, 0 to 255
 
 Names resolve when they are first used, so that flags and settings come before TensorFlow.
 """
@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 _EXPORTS = {
+    "Classifier": "prediction",
     "FineTuneResult": "fine_tuning",
     "card": "registry",
     "fine_tune": "fine_tuning",

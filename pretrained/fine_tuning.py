@@ -126,9 +126,9 @@ def fine_tune(
         Stopped: an interrupt or a termination signal came; the same call goes on.
 
     Example:
-        >>> images, labels = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), "uint8"), np.arange(8) % 2
+        >>> images, labels = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), "uint8"), np.arange(8) % 2
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     result = fine_tune("nasnet_a_cifar10", (images, labels), workdir=folder, epochs=1, batch_size=4)
+        ...     result = fine_tune("amoebanet_d_tiny_imagenet", (images, labels), workdir=folder, epochs=1, batch_size=4)
         ...     result.confusion.shape
         (2, 2)
     """

@@ -39,7 +39,7 @@ class Classifier:
         model: a name of `list_models`, or the path of a card or weight file.
 
     Example:
-        >>> classify = Classifier("nasnet_a_cifar10")
+        >>> classify = Classifier("amoebanet_d_tiny_imagenet")
         >>> classify(np.zeros((40, 30, 3), "uint8"))[0].label in classify.card.class_names
         True
     """
@@ -77,8 +77,8 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64) -> list[Pre
         ValueError: no image, one that cannot be read, or an array of another kind.
 
     Example:
-        >>> images = np.zeros((2, 32, 32, 3), "uint8")
-        >>> [type(each.probability).__name__ for each in predict("nasnet_a_cifar10", images)]
+        >>> images = np.zeros((2, 64, 64, 3), "uint8")
+        >>> [type(each.probability).__name__ for each in predict("amoebanet_d_tiny_imagenet", images)]
         ['float', 'float']
     """
     return Classifier(model)(images, batch_size)

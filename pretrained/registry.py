@@ -26,7 +26,7 @@ def list_models(pattern: str | None = None) -> list[str]:
         pattern: with `*`, `?` and `[…]` as in file names; a name must match it as a whole.
 
     Example:
-        >>> "nasnet_a_cifar10" in list_models("*cifar10*")
+        >>> "amoebanet_d_tiny_imagenet" in list_models("*imagenet")
         True
     """
     names = sorted(path.stem for path in _CARDS.glob("*.json"))
@@ -44,8 +44,8 @@ def card(model: str | Path) -> Card:
         CardError: there is no such model, or its card cannot be used.
 
     Example:
-        >>> card("nasnet_a_cifar10").class_names[3]
-        'cat'
+        >>> card("amoebanet_d_tiny_imagenet").class_names[3]
+        'tailed frog'
     """
     return Card.read(_card_path(model))
 
@@ -86,9 +86,9 @@ def load(
         DownloadError: the weight file cannot be had.
 
     Example:
-        >>> images = np.zeros((2, 32, 32, 3), "uint8")
-        >>> tuple(load("nasnet_a_cifar10")(images).shape)
-        (2, 10)
+        >>> images = np.zeros((2, 64, 64, 3), "uint8")
+        >>> tuple(load("amoebanet_d_tiny_imagenet")(images).shape)
+        (2, 200)
     """
     found = card(model)
     trained = len(found.class_names)

@@ -105,7 +105,11 @@ def test_examples_in_docstrings(name):
 
 def test_readme_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for page in ("README.md", "docs/search.md"):  # the second looks at the study that the first made
+    for page in (
+        "README.md",
+        "docs/search.md",
+        "docs/fine_tuning.md",
+    ):  # the second looks at the study that the first made
         blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         assert blocks
         names = {}

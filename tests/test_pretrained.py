@@ -117,8 +117,8 @@ def test_names_and_patterns():
     assert names == sorted(names)
     assert pretrained.list_models("*cifar10*") == [name for name in names if "cifar10" in name]
     assert pretrained.list_models("nothing*") == []
-    with pytest.raises(CardError, match="no model 'nasnet_a_cifar': did you mean nasnet_a_cifar10"):
-        pretrained.load("nasnet_a_cifar")
+    with pytest.raises(CardError, match="no model 'amoebanet_tiny_imagenet': did you mean amoebanet_d_tiny_imagenet"):
+        pretrained.load("amoebanet_tiny_imagenet")
     with pytest.raises(CardError, match="no model 'xyz': expected one of "):
         pretrained.card("xyz")
     with pytest.raises(CardError, match="no card '/nowhere/a.json'"):
@@ -447,10 +447,10 @@ def test_the_job_says_what_is_wrong(tmp_path):
             cwd=tmp_path,
         )
 
-    done = run("--model=nasnet_a_cifar10")
+    done = run("--model=amoebanet_d_tiny_imagenet")
     assert done.returncode == 1 and "give --model, and either --train_dir" in done.stderr
     assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
-    done = run("--model=nasnet_a_cifar", f"--train_dir={tmp_path}")
-    assert done.returncode == 1 and "did you mean nasnet_a_cifar10" in done.stderr
+    done = run("--model=amoebanet_tiny_imagenet", f"--train_dir={tmp_path}")
+    assert done.returncode == 1 and "did you mean amoebanet_d_tiny_imagenet" in done.stderr
     done = run("--helpfull")
     assert "--train_dir" in done.stdout and "--learning_rate" in done.stdout
