@@ -69,7 +69,7 @@ class FineTuneResult:
 
 
 def fine_tune(
-    model: str | Path,
+    model: str | Path | keras.Model,
     train: Any,
     validation: Any = None,
     *,
@@ -94,7 +94,7 @@ def fine_tune(
     of the best epoch are kept, the head's alone among them. A run that was stopped goes on when it is called again.
 
     Args:
-        model: a name of `list_models`, or the path of a card or weight file.
+        model: a name of `list_models`, the path of a card or weight file, or a model that `load` made.
         train: a folder of images (`FOLDER/CLASS/IMAGE`, or with `train`, `validation` and `test` above the classes),
             a `tf.data.Dataset` of `(image, label)`, batched or not, arrays `(images, labels)`, or a `Dataset`. Images
             have values from 0 to 255 and are brought to the model's size.
@@ -126,35 +126,36 @@ def fine_tune(
         Stopped: an interrupt or a termination signal came; the same call goes on.
 
     Example:
-        >>> images, labels = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), "uint8"), np.arange(8) % 2
+        >>> images, labels = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), "uint8"), [0, 1] * 4
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     result = fine_tune("amoebanet_d_tiny_imagenet", (images, labels), workdir=folder, epochs=1, batch_size=4)
+        ...     result = fine_tune("amoebanet_d_tiny_imagenet", (images, labels), workdir=folder, epochs=0)
         ...     result.confusion.shape
         (2, 2)
     """
-    source = registry.card(model)
-    shape = source.input_shape if image_size is None else (image_size, image_size, source.input_shape[-1])
-    dataset = dataset_of(train, validation, test, shape, class_names, validation_fraction)
-    plan = _Plan(
-        model=model,
-        source=source,
-        dataset=dataset,
-        name=name or f"{source.name}_{dataset.name}",
-        recipe=recipe_for(len(dataset.train), recipe),
-        head_only=recipe.get("epochs") == 0,
-        batch_norm=batch_norm,
-        class_weights=_weights(class_weights, dataset),
-        patience=checks.positive_integer("patience", patience),
-        seed=checks.seed(seed),
-        licence=licence,
-    )
-    folder = Workdir(workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json())
-    try:
-        if not (folder.path / _RESULT).exists():
-            _run(plan, folder.path, checkpoint_minutes)
-        return _read(folder.path, plan.name)
-    finally:
-        folder.close()
+    with registry.saved(model) as path:
+        source = registry.card(path)
+        shape = source.input_shape if image_size is None else (image_size, image_size, source.input_shape[-1])
+        dataset = dataset_of(train, validation, test, shape, class_names, validation_fraction)
+        plan = _Plan(
+            model=path,
+            source=source,
+            dataset=dataset,
+            name=name or f"{source.name}_{dataset.name}",
+            recipe=recipe_for(len(dataset.train), recipe),
+            head_only=recipe.get("epochs") == 0,
+            batch_norm=batch_norm,
+            class_weights=_weights(class_weights, dataset),
+            patience=checks.positive_integer("patience", patience),
+            seed=checks.seed(seed),
+            licence=licence,
+        )
+        folder = Workdir(workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json())
+        try:
+            if not (folder.path / _RESULT).exists():
+                _run(plan, folder.path, checkpoint_minutes)
+            return _read(folder.path, plan.name)
+        finally:
+            folder.close()
 
 
 @dataclass(frozen=True)

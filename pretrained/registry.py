@@ -1,22 +1,27 @@
 """The registry: trained models by name, by card or by weight file."""
 
+import dataclasses
 import difflib
 import fnmatch
-from collections.abc import Sequence
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 from absl import logging
 
-from nasnet_keras.card import Card, CardError
+from nasnet_keras.card import Card, CardError, WeightsFile
 from nasnet_keras.weights import load_weights
 
-__all__ = ["card", "list_models", "load", "weights_file"]
+__all__ = ["card", "list_models", "load", "saved", "weights_file"]
 
 _CARDS = Path(__file__).parent / "cards"
 _WEIGHTS = Path(__file__).parent / "weights"
 _SUFFIX = ".weights.h5"
+_loaded: weakref.WeakKeyDictionary[keras.Model, Card] = weakref.WeakKeyDictionary()
 
 
 def list_models(pattern: str | None = None) -> list[str]:
@@ -120,7 +125,30 @@ def load(
                 trained,
                 classes,
             )
+    _loaded[built] = found
     return built
+
+
+@contextmanager
+def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
+    """What `load` takes for a model; for one that `load` made, the path of a card of its present weights.
+
+    Raises:
+        CardError: the model is not one that `load` made.
+    """
+    if not isinstance(model, keras.Model):
+        yield model
+        return
+    known = _loaded.get(model)
+    if known is None:
+        raise CardError(
+            f"nothing is known of the model {model.name!r}: expected one that pretrained.load made, a name of "
+            f"list_models(), or the path of a card"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder, f"{known.name}{_SUFFIX}")
+        model.save_weights(weights)
+        yield dataclasses.replace(known, weights=WeightsFile.of(weights)).write(Path(folder))
 
 
 def weights_file(model: str | Path) -> Path:

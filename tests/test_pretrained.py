@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nasnet_keras import pretrained
+from nasnet_keras import Block, Cell, Edge, Genotype, pretrained
 from nasnet_keras.card import Card, CardError, WeightsFile, decoded
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset, Split
@@ -50,7 +50,9 @@ def trained(tmp_path_factory):
     splits = [Split(*pictures(count, tuple(COLOURS), seed=count)) for count in (48, 12, 24)]
     dataset = Dataset("colours", *splits, class_names=tuple(COLOURS))
     recipe = Recipe(epochs=4, batch_size=16, learning_rate=0.05, average_decay=0.5)
-    train(TrainingConfig(folder / "run", recipe=recipe, num_repeats=1, filters=4, name="colours_cifar10"), dataset)
+    cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
+    network = {"genotype": Genotype(cell, cell), "num_repeats": 1, "filters": 8, "name": "colours_cifar10"}
+    train(TrainingConfig(folder / "run", recipe=recipe, **network), dataset)
     return folder / "run"
 
 
@@ -330,6 +332,19 @@ def test_the_head_alone_leaves_the_network_as_it_is(trained, tmp_path):
     for before, after in zip(start, end, strict=True):
         np.testing.assert_array_equal(before.numpy(), after.numpy())
     assert result.accuracy > 0.9
+
+
+def test_a_loaded_model_is_fine_tuned_from_its_present_weights(trained, tmp_path):
+    model = pretrained.load(card_of(trained))
+    for variable in model.trainable_variables:
+        variable.assign(variable * 0.5)
+    result = pretrained.fine_tune(model, pictures(12), workdir=tmp_path / "run", epochs=0)
+    kept = {w.path: w.numpy() for w in model.weights}
+    for weight in pretrained.load(result.path, include_top=False).weights:
+        np.testing.assert_array_equal(weight.numpy(), kept[weight.path])
+    assert result.card.name == "colours_cifar10_images"
+    with pytest.raises(CardError, match="nothing is known of the model 'clone'"):
+        pretrained.fine_tune(keras.Sequential(name="clone"), pictures(12), workdir=tmp_path / "no")
 
 
 def test_sources_of_images(trained, tmp_path):
