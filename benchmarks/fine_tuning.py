@@ -69,7 +69,8 @@ def from_scratch(model, train, test, seed, seconds):
         )
         return Trainer(card.genotype, network, data, recipe, seed=seed)
 
-    trial, times = trainer(1000), [time.monotonic()]
+    times = [time.monotonic()]
+    trial = trainer(1000)
     for _ in range(6):
         trial.advance()
         trial.figures()
@@ -95,12 +96,13 @@ def measure(arguments, results):
     data = datasets.load(arguments.dataset)
 
     def brought(split):
-        return Split(resized(split.images, shape), split.labels)
+        return Split(resized(split.images, shape, arguments.dataset), split.labels)
 
     test = brought(data.test.take(slice(arguments.test_images)))
     for seed in range(arguments.seeds):
         for count in map(int, arguments.images.split(",")):
-            key = {"model": arguments.model, "dataset": arguments.dataset, "images": count, "seed": seed}
+            key = {"model": arguments.model, "dataset": arguments.dataset, "test_images": arguments.test_images}
+            key |= {"images": count, "seed": seed}
             done = {r["kind"]: r for r in read(results) if {name: r[name] for name in key} == key}
             train = brought(draw(data.train, count, seed))
             for kind in PARTS:
@@ -124,7 +126,9 @@ def report(arguments, results):
     print("| images a class | fine-tuned | from scratch | difference, seed by seed | seconds |")
     print("|---|---|---|---|---|")
     for count in map(int, arguments.images.split(",")):
-        runs = [r for r in read(results) if r["images"] == count and r["seed"] < arguments.seeds]
+        key = {"model": arguments.model, "dataset": arguments.dataset, "test_images": arguments.test_images}
+        runs = [r for r in read(results) if {name: r[name] for name in key} == key]
+        runs = [r for r in runs if r["images"] == count and r["seed"] < arguments.seeds]
         ours, scratch = (
             np.array([r["accuracy"] for r in sorted(runs, key=lambda r: r["seed"]) if r["kind"] == kind]) * 100
             for kind in PARTS

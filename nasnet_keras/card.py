@@ -4,7 +4,6 @@ import base64
 import dataclasses
 import hashlib
 import json
-import math
 import re
 import zlib
 from dataclasses import dataclass
@@ -21,6 +20,15 @@ __all__ = ["Card", "CardError", "WeightsFile", "decoded", "encoded"]
 
 _FORMAT = "nasnet_keras.card"
 _VERSION = 1
+_OBJECTS = ("network", "dataset", "training", "metrics", "cost", "reference")
+_ELSEWHERE = {
+    "name",
+    "classes",
+    "input_shape",
+    "include_top",
+    "pooling",
+    "auxiliary_head",
+}  # by other fields, or by the user
 _BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # no folder, no drive, no hidden file
 
 
@@ -74,10 +82,18 @@ class WeightsFile:
             CardError: it is missing, is no file of the folder itself, or has another size or content.
         """
         path = folder / self.file
-        if not path.is_file():
-            raise CardError(f"the weight file {path} is missing")
         if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
             raise CardError(f"the weight file {path} leads out of its folder: refused")
+        return self.verify(path)
+
+    def verify(self, path: Path) -> Path:
+        """`path`, where it is this file, wherever it lies.
+
+        Raises:
+            CardError: it is missing, or has another size or content.
+        """
+        if not path.is_file():
+            raise CardError(f"the weight file {path} is missing")
         if self.size is not None and path.stat().st_size != self.size:
             raise CardError(f"{path} has {path.stat().st_size:,} bytes, the card says {self.size:,}")
         for name in ("sha256", "md5"):
@@ -89,12 +105,16 @@ class WeightsFile:
     def download(self) -> Path:
         """The path of the file in Keras' cache, downloaded where it is missing; see `nasnet_keras.download`.
 
+        What is known by its SHA-256 lies in a folder of its own there, so that no card's file stands in for another
+        of the same name.
+
         Raises:
             DownloadError: it cannot be had.
         """
-        from nasnet_keras.download import fetch  # only where something may be downloaded
+        from nasnet_keras.download import cache, fetch  # only where something may be downloaded
 
-        return fetch(self.url, self.file, size=self.size, sha256=self.sha256, md5=self.md5)
+        folder = None if self.sha256 is None else cache() / "nasnet_keras" / self.sha256[:16]
+        return fetch(self.url, self.file, size=self.size, sha256=self.sha256, md5=self.md5, folder=folder)
 
 
 @dataclass(frozen=True)
@@ -139,20 +159,24 @@ class Card:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isascii() or not self.name.isidentifier():
             raise CardError(f"a card's name must be of letters, digits and underscores, got {self.name!r}")
-        expected = f"the card {self.name} must have"
-        for name in ("network", "dataset", "training", "metrics", "cost", "reference"):
-            if not isinstance(getattr(self, name), dict):
-                raise CardError(f"{expected} an object as {name}, got {getattr(self, name)!r}")
-        if not self.class_names or not all(isinstance(label, str) for label in self.class_names):
-            raise CardError(f"{expected} texts as class_names, got {self.class_names!r}")
-        for name, values in (
-            ("input_range", self.input_range if len(self.input_range) == 2 else ()),
-            ("preprocessing", [self.preprocessing[key] for key in ("scale", "offset")]),
+        numbers = (*self.input_range, *self.preprocessing.values())
+        for name, kind, legal in (
+            *((key, "an object", isinstance(getattr(self, key), dict)) for key in _OBJECTS),
+            ("licence", "a text", isinstance(self.licence, str)),
+            ("input_range", "two numbers", len(self.input_range) == 2),
+            ("preprocessing", "numbers scale and offset", set(self.preprocessing) == {"scale", "offset"}),
+            ("input_range and preprocessing", "numbers", all(type(v) in (int, float) and v == v for v in numbers)),
+            ("class_names", "different texts", all(isinstance(label, str) for label in self.class_names)),
+            ("class_names", "different texts", 0 < len(set(self.class_names)) == len(self.class_names)),
         ):
-            if not values or not all(type(value) in (int, float) and math.isfinite(value) for value in values):
-                raise CardError(f"{expected} two numbers as {name}, got {getattr(self, name)!r}")
+            if not legal:
+                raise CardError(
+                    f"the card {self.name} must have {kind} as {name}, got {getattr(self, name, numbers)!r}"
+                )
         network = {"input_shape": self.input_shape, "classes": len(self.class_names), **self.network}
         try:
+            if given := sorted(_ELSEWHERE & set(self.network)):
+                raise ValueError(f"{given[0]} is not for a card to say")
             NetworkConfig.of(self.genotype, **network)
         except (TypeError, ValueError) as error:
             raise CardError(f"the card {self.name} describes no network that can be built: {error}") from None
@@ -198,6 +222,8 @@ class Card:
             values["genotype"] = Genotype.from_json(json.dumps(values["genotype"]))
             values["weights"] = WeightsFile(**values["weights"])
             for name in ("input_shape", "input_range", "class_names"):
+                if not isinstance(values[name], list):
+                    raise CardError(f"{path} must have a list as {name}, got {values[name]!r}")
                 values[name] = tuple(values[name])
             card = cls(**values)
         except CardError:
@@ -214,8 +240,8 @@ class Card:
         Args:
             **changes: arguments of `NASNetFromGenotype` to differ in.
         """
-        arguments = {"input_shape": self.input_shape, "classes": len(self.class_names), **self.network, **changes}
-        return NASNetFromGenotype(self.genotype, name=self.name, **arguments)
+        given = {"name": self.name, "input_shape": self.input_shape, "classes": len(self.class_names)}
+        return NASNetFromGenotype(self.genotype, **{**given, **self.network, **changes})
 
 
 def encoded(images: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:

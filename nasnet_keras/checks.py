@@ -2,7 +2,9 @@
 
 from typing import Any
 
-__all__ = ["integer", "positive_integer", "seed"]
+__all__ = ["integer", "model_name", "positive_integer", "seed"]
+
+_FILES = ("fine_tuning", "history", "result", "training")  # that jobs write beside their models
 
 
 def integer(value: Any) -> int | None:
@@ -41,3 +43,16 @@ def seed(value: Any) -> int:
     if number is None or not 0 <= number < 2**31:
         raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {value!r}")
     return number
+
+
+def model_name(value: Any) -> str:
+    """`value`, where it can be the name of a model and of its files.
+
+    Raises:
+        ValueError: it is not of letters, digits and underscores, or is the name of another file of a job.
+    """
+    if not isinstance(value, str) or not value.isascii() or not value.isidentifier():
+        raise ValueError(f"name must be of letters, digits and underscores, got {value!r}")
+    if value in _FILES:
+        raise ValueError(f"name must be none of {', '.join(_FILES)}, which are files of the run, got {value!r}")
+    return value

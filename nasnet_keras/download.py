@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 from tqdm import tqdm
 
-__all__ = ["DownloadError", "fetch"]
+__all__ = ["DownloadError", "cache", "fetch"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, II.A
 _CHUNK = 1 << 15
@@ -107,7 +107,7 @@ def fetch(
     if Path(name).name != name or name in ("", ".", ".."):
         raise DownloadError(f"expected the bare name of a file in the cache, got {name!r}")
     algorithm, digest = ("sha256", sha256) if sha256 else ("md5", md5)
-    wanted = _Wanted(_source(url), (folder or _cache()) / name, size, algorithm, digest.lower())
+    wanted = _Wanted(_source(url), (folder or cache()) / name, size, algorithm, digest.lower())
     try:
         if problem := wanted.problem(wanted.path):
             if os.environ.get("NASNET_KERAS_OFFLINE", "").lower() not in ("", "0", "false", "no", "off"):
@@ -138,7 +138,7 @@ def _source(url: str) -> str:
     return url
 
 
-def _cache() -> Path:
+def cache() -> Path:
     """Where Keras keeps weights; it is not asked, because importing it takes seconds."""
     home = Path.home() if os.access(Path.home(), os.W_OK) else Path("/tmp")
     return Path(os.environ.get("KERAS_HOME") or home / ".keras").expanduser() / "models"

@@ -14,6 +14,7 @@ from typing import Any
 _EXPORTS = {
     "Classifier": "prediction",
     "FineTuneResult": "fine_tuning",
+    "Prediction": "prediction",
     "card": "registry",
     "fine_tune": "fine_tuning",
     "list_models": "registry",

@@ -27,6 +27,7 @@ _FLAGS = {
     ),
     "patience": flags.DEFINE_integer("patience", 10, "Epochs without a better validation accuracy.", lower_bound=1),
     "seed": flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
+    "deterministic": flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
     "checkpoint_minutes": flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
     "licence": flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
 }
@@ -65,10 +66,14 @@ def _fine_tune() -> None:
     name = data.pop("dataset")
     if not _FLAGS["model"].value or (name is None) == (_TRAIN_DIR.value is None):
         raise ValueError("give --model, and either --train_dir (a folder of images) or --dataset; --list lists models")
-    train = _TRAIN_DIR.value if name is None else datasets.load(name, **data)
-    recipe = {**changes(), **({"epochs": 0} if _HEAD_ONLY.value else {})}
-    from nasnet_keras.pretrained import fine_tuning  # imports Keras
+    from nasnet_keras.pretrained import fine_tuning, registry  # imports Keras
 
+    side = registry.card(_FLAGS["model"].value).input_shape[0]  # there is no such model: before all images are read
+    train = _TRAIN_DIR.value
+    if name is not None:
+        sized = name in datasets.names() or name.endswith(".npz")
+        train = datasets.load(name, **{**data, "image_size": None if sized else data["image_size"] or side})
+    recipe = {**changes(), **({"epochs": 0} if _HEAD_ONLY.value else {})}
     try:
         result = fine_tuning.fine_tune(
             train=train,
@@ -81,7 +86,7 @@ def _fine_tune() -> None:
             **recipe,
         )
     except (Stopped, KeyboardInterrupt):
-        sys.exit(f"\nStopped. The same command goes on from the checkpoint in {_FLAGS['workdir'].value}.")
+        sys.exit(f"\nStopped. The same command goes on from what is in {_FLAGS['workdir'].value}.")
     _report(result)
 
 

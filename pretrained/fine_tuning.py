@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ import numpy as np
 from nasnet_keras import checks
 from nasnet_keras.card import Card, CardError
 from nasnet_keras.files import replacing, write_text
+from nasnet_keras.network import NetworkConfig
 from nasnet_keras.pretrained import registry
 from nasnet_keras.pretrained.head import train_head
-from nasnet_keras.pretrained.prediction import Prediction, predict
+from nasnet_keras.pretrained.prediction import Classifier, Prediction
 from nasnet_keras.pretrained.recipe import BATCH_NORM, recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
+from nasnet_keras.training import checkpoint
 from nasnet_keras.training.datasets import Dataset, Split
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.result import provenance, save
@@ -29,8 +33,9 @@ from nasnet_keras.workdir import Workdir
 
 __all__ = ["FineTuneResult", "fine_tune"]
 
-_HEAD = "head.npz"
+_START = "start.npz"
 _RESULT = "result.json"
+_SETTLING = 30  # steps in which the moving statistics become those of the new images
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class FineTuneResult:
     Attributes:
         card: what is known of the model.
         path: of the card, wherever a model's name is asked for; its weights lie beside it.
-        saved_model: the whole model as a `.keras` file, for `keras.models.load_model`; it reads images as they come.
+        saved_model: the whole model as a `.keras` file, for `keras.models.load_model` after `import nasnet_keras`; it
+            reads images as they come.
         history: the figures, one dict an epoch; epoch 0 is the new head on the network as it was.
         confusion: images by true class (rows) and predicted class (columns), of the test images or, without any, of
             the validation images.
@@ -59,9 +65,13 @@ class FineTuneResult:
         """The share of these images that are classified right."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
+    @cached_property
+    def _classifier(self) -> Classifier:
+        return Classifier(self.path)
+
     def predict(self, images: Any) -> list[Prediction]:
         """Classify new images; see `nasnet_keras.pretrained.predict`."""
-        return predict(self.path, images)
+        return self._classifier(images)
 
     def load(self) -> keras.Model:
         """The model."""
@@ -83,15 +93,17 @@ def fine_tune(
     validation_fraction: float = 0.2,
     image_size: int | None = None,
     seed: int = 0,
+    deterministic: bool = True,
     checkpoint_minutes: float = 5.0,
     licence: str = "not stated",
     **recipe: Any,
 ) -> FineTuneResult:
     """Fine-tune a trained model on other images.
 
-    First a new classifier is trained on what the network makes of the images; then the whole network at a lower rate,
-    with random crops and mirroring, until the validation accuracy has not grown for `patience` epochs. The weights
-    of the best epoch are kept, the head's alone among them. A run that was stopped goes on when it is called again.
+    First a new classifier is trained on what the network makes of the images; then the whole network, at a rate that
+    is low for it, with random crops and mirroring, until the validation accuracy has not grown for `patience` epochs:
+    the share of images or, with class weights, that share with every image counting as its class does. The weights of
+    the best epoch are kept, the head's alone among them. A run that was stopped goes on when it is called again.
 
     Args:
         model: a name of `list_models`, the path of a card or weight file, or a model that `load` made.
@@ -111,6 +123,8 @@ def fine_tune(
         validation_fraction: that share, in (0, 1).
         image_size: side to bring images to instead of the model's own.
         seed: of everything random.
+        deterministic: whether the same seed gives the same bits, on one device; it holds for the whole process, and
+            costs speed on GPUs.
         checkpoint_minutes: what a kill can cost.
         licence: of the weights, for the card.
         **recipe: fields of `Recipe` that differ from `FINE_TUNE`. By default there are as many epochs as make about
@@ -134,7 +148,10 @@ def fine_tune(
     """
     with registry.saved(model) as path:
         source = registry.card(path)
-        shape = source.input_shape if image_size is None else (image_size, image_size, source.input_shape[-1])
+        shape = source.input_shape
+        if image_size is not None:
+            side = checks.positive_integer("image_size", image_size)
+            shape = (side, side, shape[-1])
         dataset = dataset_of(train, validation, test, shape, class_names, validation_fraction)
         plan = _Plan(
             model=path,
@@ -147,9 +164,14 @@ def fine_tune(
             class_weights=_weights(class_weights, dataset),
             patience=checks.positive_integer("patience", patience),
             seed=checks.seed(seed),
+            deterministic=deterministic,
             licence=licence,
         )
-        folder = Workdir(workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json())
+        if not checkpoint_minutes > 0:
+            raise ValueError(f"checkpoint_minutes must be positive, got {checkpoint_minutes!r}")
+        folder = Workdir(
+            workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=_completed
+        )
         try:
             if not (folder.path / _RESULT).exists():
                 _run(plan, folder.path, checkpoint_minutes)
@@ -172,6 +194,7 @@ class _Plan:
     class_weights: tuple[float, ...]
     patience: int
     seed: int
+    deterministic: bool
     licence: str
 
     def __post_init__(self) -> None:
@@ -182,8 +205,8 @@ class _Plan:
             )
         if self.batch_norm not in BATCH_NORM:
             raise ValueError(f"batch_norm must be one of {', '.join(BATCH_NORM)}, got {self.batch_norm!r}")
-        if not self.name.isascii() or not self.name.isidentifier():
-            raise ValueError(f"name must be of letters, digits and underscores, got {self.name!r}")
+        checks.model_name(self.name)
+        NetworkConfig.of(self.source.genotype, self.dataset.image_shape, **self.network)  # before a folder is made
 
     @property
     def network(self) -> dict[str, Any]:
@@ -205,8 +228,16 @@ class _Plan:
             "image_shape": list(self.dataset.image_shape),
             "recipe": self.recipe.to_json(),
             "class_weights": list(self.class_weights),
-            **{key: getattr(self, key) for key in ("name", "head_only", "batch_norm", "patience", "seed", "licence")},
+            **{
+                key: getattr(self, key)
+                for key in ("name", "head_only", "batch_norm", "patience", "seed", "deterministic")
+            },
         }
+
+
+def _completed(before: dict[str, Any]) -> dict[str, Any]:
+    """What a run was before its file said so."""
+    return {**before, "recipe": Recipe.completed(before["recipe"])}
 
 
 def _run(plan: _Plan, folder: Path, checkpoint_minutes: float) -> None:
@@ -218,14 +249,16 @@ def _run(plan: _Plan, folder: Path, checkpoint_minutes: float) -> None:
         dataset,
         plan.recipe,
         seed=plan.seed,
-        initialize=lambda network: _initialize(network, plan, folder),
+        deterministic=plan.deterministic,
+        initialize=lambda network: load_weights(network, registry.weights_file(plan.model), classifier=False),
         class_weights=plan.class_weights,
         frozen_statistics=plan.batch_norm == "frozen",
     )
+    seconds = _start(trainer, plan, folder / _START)
     run = Run(trainer, folder, checkpoint_minutes=checkpoint_minutes, patience=plan.patience)
     if not plan.head_only:
         run.train()
-    training = provenance(plan.recipe, plan.seed, run.seconds, 0 if plan.head_only else trainer.epoch)
+    training = provenance(plan.recipe, plan.seed, seconds + run.seconds, 0 if plan.head_only else trainer.epoch)
     card = save(
         trainer.stepper,
         trainer.state,
@@ -241,6 +274,8 @@ def _run(plan: _Plan, folder: Path, checkpoint_minutes: float) -> None:
             "class_weights": list(plan.class_weights),
         },
         licence=plan.licence,
+        # Users' images stay with them.
+        reference_images=np.random.default_rng(0).integers(0, 256, (2, *dataset.image_shape), np.uint8),
     )
     model = registry.load(folder / f"{card.name}.json")
     with replacing(folder / f"{card.name}.keras") as temporary:
@@ -250,31 +285,52 @@ def _run(plan: _Plan, folder: Path, checkpoint_minutes: float) -> None:
     result = {"history": run.history, "confusion": confusion.tolist(), "judged_on": judged_on}
     write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")  # the last: it says that all is there
     run.remove_checkpoint()
-    (folder / _HEAD).unlink(missing_ok=True)
+    (folder / _START).unlink(missing_ok=True)
 
 
-def _initialize(network: keras.Model, plan: _Plan, folder: Path) -> None:
-    """Give a network the trained weights and a trained head, which is kept for when the run goes on."""
-    path, dataset, classifier = folder / _HEAD, plan.dataset, network.get_layer("logits")
-    load_weights(network, registry.weights_file(plan.model), classifier=False)
+def _start(trainer: Trainer, plan: _Plan, path: Path) -> float:
+    """Give a trainer the state to start from, with a trained head; it is kept at `path` for when the run goes on.
+
+    Returns:
+        The seconds that it took.
+    """
+    stepper = trainer.stepper
     if not path.exists():
-        shape = dataset.image_shape
-        weights = train_head(
-            registry.load(plan.model, include_top=False, pooling="avg", input_shape=shape),
-            dataset.train,
-            dataset.validation,
-            len(dataset.class_names),
-            use_bias=classifier.use_bias,
-            class_weights=plan.class_weights,
-            label_smoothing=plan.recipe.label_smoothing,
-            flip=plan.recipe.flip,
-            seed=plan.seed,
-        )
-        with replacing(path) as temporary:
-            np.savez(temporary, *weights)
-    with np.load(path, allow_pickle=False) as stored:
-        for variable, name in zip(classifier.weights, stored.files, strict=True):
-            variable.assign(stored[name])
+        began = time.monotonic()
+        with on_signals(_stop):
+            _train_head(trainer, plan)
+        position = {"seconds": time.monotonic() - began}
+        checkpoint.write(path, stepper.to_arrays(stepper.initial()), position)
+    arrays, position = checkpoint.read(path, stepper.to_arrays(trainer.state))
+    trainer.state = stepper.from_arrays(arrays)
+    return position["seconds"]
+
+
+def _stop() -> None:
+    raise Stopped
+
+
+def _train_head(trainer: Trainer, plan: _Plan) -> None:
+    """Train the classifier of a trainer's model on features of the network as it will begin."""
+    model, dataset, recipe = trainer.stepper.model, plan.dataset, plan.recipe
+    if plan.batch_norm == "adapt":
+        trainer.settle(_SETTLING)
+    classifier = model.get_layer("logits")
+    images = keras.Input(dataset.image_shape)
+    trunk = keras.Model(model.inputs, model.get_layer("head_pool").output)
+    weights = train_head(
+        keras.Model(images, trunk(keras.layers.Rescaling(**PREPROCESSING)(images))),
+        dataset.train,
+        dataset.validation,
+        len(dataset.class_names),
+        use_bias=classifier.use_bias,
+        class_weights=plan.class_weights,
+        label_smoothing=recipe.label_smoothing,
+        flip=recipe.flip,
+        seed=plan.seed,
+    )
+    for variable, value in zip(classifier.weights, weights, strict=True):
+        variable.assign(value)
 
 
 def _read(folder: Path, name: str) -> FineTuneResult:

@@ -1,6 +1,6 @@
 """New images: read, brought to a model's size, and classified."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from nasnet_keras.card import Card
+from nasnet_keras.checks import positive_integer
 from nasnet_keras.pretrained import registry
 from nasnet_keras.training.image_folder import image_files, read_image, resized
 
@@ -50,13 +51,13 @@ class Classifier:
 
     def __call__(self, images: Any, batch_size: int = 64) -> list[Prediction]:
         """Classify images; see `predict`."""
-        paths, arrays = _read(images, self.card.input_shape)
-        probabilities = self.model.predict(arrays, batch_size=batch_size, verbose=0)
-        names = self.card.class_names
-        return [
-            Prediction(names[best], float(row[best]), dict(zip(names, row.tolist(), strict=True)), path)
-            for path, row, best in zip(paths, probabilities, np.argmax(probabilities, -1).tolist(), strict=True)
-        ]
+        names, predictions = self.card.class_names, []
+        for paths, arrays in _batches(images, self.card.input_shape, batch_size):
+            probabilities = self.model.predict(arrays, batch_size=batch_size, verbose=0)
+            for path, row, best in zip(paths, probabilities, np.argmax(probabilities, -1).tolist(), strict=True):
+                of_classes = dict(zip(names, row.tolist(), strict=True))
+                predictions.append(Prediction(names[best], float(row[best]), of_classes, path))
+        return predictions
 
 
 def predict(model: str | Path, images: Any, *, batch_size: int = 64) -> list[Prediction]:
@@ -64,9 +65,9 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64) -> list[Pre
 
     Args:
         model: a name of `list_models`, or the path of a card or weight file.
-        images: the path of an image or of a folder of images, a sequence of paths, or an array
-            `(height, width, channels)` or `(count, height, width, channels)` of values from 0 to 255. Each is brought
-            to the model's size, its shorter side resized and the middle cut out.
+        images: the path of an image or of a folder of images (and folders of them), a sequence of paths or of arrays,
+            or an array `(height, width, channels)` or `(count, height, width, channels)` of values from 0 to 255. Each
+            is brought to the model's size, its shorter side resized and the middle cut out.
         batch_size: images at once.
 
     Returns:
@@ -84,22 +85,28 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64) -> list[Pre
     return Classifier(model)(images, batch_size)
 
 
-def _read(images: Any, shape: tuple[int, int, int]) -> tuple[list[Path | None], np.ndarray]:
-    """Paths, where there are any, and an array of uint8 images of a shape."""
+def _batches(
+    images: Any, shape: tuple[int, int, int], batch_size: int
+) -> Iterator[tuple[list[Path | None], np.ndarray]]:
+    """Batches of paths, where there are any, and of uint8 images of a shape."""
+    batch_size = positive_integer("batch_size", batch_size)
     if isinstance(images, str | Path):
         path = Path(images)
         images = image_files(path) if path.is_dir() else [path]
-    if isinstance(images, Iterable) and not hasattr(images, "shape"):
-        images = list(images)
-        if images and all(isinstance(image, str | Path) for image in images):
-            paths = [Path(image) for image in images]
-            return paths, resized([read_image(path) for path in paths], shape)
-    array = np.asarray(images)
-    if array.ndim == 3:
-        array = array[None]
-    if array.ndim != 4 or not len(array):
+    elif hasattr(images, "shape"):
+        images = images[None] if len(images.shape) == 3 else images
+        if len(images.shape) != 4:
+            raise ValueError(f"expected an array of (count, height, width, channels), got one of {images.shape}")
+    elif not isinstance(images, Iterable):
         raise ValueError(
             f"expected paths of images, a folder with images, or an array of (count, height, width, channels), "
-            f"got {type(images).__name__} of shape {array.shape}"
+            f"got {images!r}"
         )
-    return [None] * len(array), resized(array, shape)
+    images = images if hasattr(images, "shape") else list(images)
+    if not len(images):
+        raise ValueError("there are no images to classify")
+    for start in range(0, len(images), batch_size):
+        part = images[start : start + batch_size]
+        paths = [Path(image) if isinstance(image, str | Path) else None for image in part]
+        pixels = (image if path is None else read_image(path) for path, image in zip(paths, part, strict=True))
+        yield paths, resized(pixels, shape, "the images given")

@@ -38,9 +38,9 @@ def recipe_for(images: int, changes: dict[str, Any]) -> Recipe:
         raise ValueError(f"a recipe has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     if changes.get("auxiliary_weight"):
         raise ValueError("fine-tuning has no auxiliary head: leave auxiliary_weight at 0")
-    epochs = changes.get("epochs")
-    if epochs is None:
-        fewest, most = _EPOCHS
-        epochs = round(_STEPS * changes.get("batch_size", FINE_TUNE.batch_size) / images)
-        epochs = min(max(epochs, fewest), most)
-    return dataclasses.replace(FINE_TUNE, **{**changes, "epochs": 1 if epochs == 0 else epochs})
+    recipe = dataclasses.replace(FINE_TUNE, **{**changes, "epochs": changes.get("epochs") or 1})
+    if changes.get("epochs") is not None:
+        return recipe
+    fewest, most = _EPOCHS
+    epochs = round(_STEPS * min(recipe.batch_size, images) / images)
+    return dataclasses.replace(recipe, epochs=min(max(epochs, fewest), most))

@@ -20,7 +20,7 @@ __all__ = ["card", "list_models", "load", "saved", "weights_file"]
 
 _CARDS = Path(__file__).parent / "cards"
 _WEIGHTS = Path(__file__).parent / "weights"
-_SUFFIX = ".weights.h5"
+_BESIDE = (".weights.h5", ".keras")  # files that lie beside their cards
 _loaded: weakref.WeakKeyDictionary[keras.Model, Card] = weakref.WeakKeyDictionary()
 
 
@@ -64,7 +64,7 @@ def load(
     preprocessing: bool = True,
     pooling: str | None = None,
     classifier_activation: Any = "softmax",
-    weights: bool = True,
+    weights: bool | str | Path = True,
     **network: Any,
 ) -> keras.Model:
     """Load a trained model. It reads images as they come, uint8 or float from 0 to 255.
@@ -79,7 +79,8 @@ def load(
             the card's values.
         pooling: None, `"avg"` or `"max"`, without the classifier.
         classifier_activation: `"softmax"`, or None for logits.
-        weights: whether to load the trained weights; without, this is the same network untrained.
+        weights: whether to load the trained weights; without, this is the same network untrained. Or the path of the
+            card's weight file, where it lies elsewhere.
         **network: further arguments of `NASNetFromGenotype`, such as `dropout_rate`.
 
     Returns:
@@ -102,7 +103,10 @@ def load(
         raise ValueError(
             f"input_shape must be (height, width, {found.input_shape[-1]}) for {found.name}, got {input_shape!r}"
         )
-    file = weights_file(model) if weights else None
+    if isinstance(weights, str | Path):
+        file = found.weights.verify(Path(weights))
+    else:
+        file = weights_file(model) if weights else None
     x = keras.Input(shape, name="images")
     if preprocessing:
         x = keras.layers.Rescaling(**found.preprocessing, name="preprocessing")(x)
@@ -115,26 +119,29 @@ def load(
         classifier_activation=classifier_activation,
         **network,
     )
+    if file is None:
+        return built
     same_head = include_top and classes in (None, trained)
-    if file is not None:
-        load_weights(built, file, classifier=same_head)
-        if include_top and not same_head:
-            logging.warning(
-                "%s: its classifier of %d classes was dropped; the new one of %d classes is not trained",
-                found.name,
-                trained,
-                classes,
-            )
-    _loaded[built] = found
+    load_weights(built, file, classifier=same_head)
+    if include_top and not same_head:
+        logging.warning(
+            "%s: its classifier of %d classes was dropped; the new one of %d classes is not trained",
+            found.name,
+            trained,
+            classes,
+        )
+    if not network:
+        _loaded[built] = found
     return built
 
 
 @contextmanager
 def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
-    """What `load` takes for a model; for one that `load` made, the path of a card of its present weights.
+    """What `load` takes for a model; for one that `load` made, the path of a card of its present weights, without
+    those of the classifier.
 
     Raises:
-        CardError: the model is not one that `load` made.
+        CardError: the model is not one that `load` made, of its own network.
     """
     if not isinstance(model, keras.Model):
         yield model
@@ -146,7 +153,10 @@ def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
             f"list_models(), or the path of a card"
         )
     with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder, f"{known.name}{_SUFFIX}")
+        weights = Path(folder, f"{known.name}.weights.h5")
+        trunk = next((layer for layer in model.layers if layer.name == "head_pool"), None)
+        if trunk is not None:  # without the classifier, which fine-tuning replaces
+            model = keras.Model(model.inputs, trunk.output)
         model.save_weights(weights)
         yield dataclasses.replace(known, weights=WeightsFile.of(weights)).write(Path(folder))
 
@@ -162,7 +172,7 @@ def weights_file(model: str | Path) -> Path:
         DownloadError: it cannot be downloaded.
     """
     path = _card_path(model)
-    folder = _WEIGHTS if path.parent == _CARDS else path.parent
+    folder = _WEIGHTS if path.resolve().parent == _CARDS.resolve() else path.parent
     weights = Card.read(path).weights
     if weights.url is not None and not (folder / weights.file).exists():
         return weights.download()
@@ -171,11 +181,13 @@ def weights_file(model: str | Path) -> Path:
 
 def _card_path(model: str | Path) -> Path:
     """The card that a name, a card's path or a weight file's path stands for."""
+    if not isinstance(model, str | Path):
+        raise CardError(f"expected a name of list_models(), or the path of a card, got {type(model).__name__}")
     text = str(model)
-    if text.endswith(_SUFFIX):
-        path = Path(text.removesuffix(_SUFFIX) + ".json")
+    if suffix := next((suffix for suffix in _BESIDE if text.endswith(suffix)), None):
+        path = Path(text.removesuffix(suffix) + ".json")
         if not path.is_file():
-            raise CardError(f"no card {path} beside the weight file {text}: expected the two that nasnet-train wrote")
+            raise CardError(f"no card {path} beside {text}: expected the two that nasnet-train wrote")
         return path
     if isinstance(model, Path) or text.endswith(".json") or "/" in text:
         if not Path(text).is_file():

@@ -1,7 +1,8 @@
 """Where images to fine-tune on come from: folders, files, named data sets, `tf.data.Dataset`s and arrays."""
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +39,13 @@ def dataset_of(
     """
     if not isinstance(validation_fraction, int | float) or not 0.0 < validation_fraction < 1.0:
         raise ValueError(f"validation_fraction must be in (0, 1), got {validation_fraction!r}")
-    if isinstance(train, Dataset):
-        whole, names, name = train, train.class_names, train.name
-        splits = {key: getattr(whole, key) for key in ("train", "validation", "test")}
-        splits = {key: _brought(split, image_shape) for key, split in splits.items() if len(split)}
-        source = whole.source
-    else:
-        splits, names, name, source = _train(train, image_shape)
+    splits, names, name, source = _train(train, image_shape)
+    names = _class_names(names, class_names, splits["train"].labels)
     for key, value in (("validation", validation), ("test", test)):
         if value is not None:
             splits[key] = _other(value, image_shape, names, key)
-    labels = np.concatenate([split.labels for split in splits.values()])
-    names = _class_names(names, class_names, labels)
+    if (largest := max(int(split.labels.max()) for split in splits.values())) >= len(names):
+        raise ValueError(f"there is a label {largest}, and the training images have {len(names)} classes, from 0")
     if missing := [names[label] for label in range(len(names)) if not np.any(splits["train"].labels == label)]:
         raise ValueError(f"there are no training images of {', '.join(missing[:5])}: every class needs some")
     if "validation" not in splits:
@@ -60,19 +56,27 @@ def dataset_of(
 
 def _train(value: Any, image_shape: tuple[int, int, int]) -> tuple[dict[str, Split], Any, str, str]:
     """Splits, class names (or None), a name and a source."""
+    if isinstance(value, Dataset):
+        splits = {key: getattr(value, key) for key in ("train", "validation", "test")}
+        splits = {key: _brought(split, image_shape) for key, split in splits.items() if len(split)}
+        return splits, value.class_names, value.name, value.source
     if isinstance(value, str | os.PathLike):
         loaded = image_folder.load(Path(value), image_shape=image_shape)
         return dict(loaded.splits), loaded.class_names, loaded.name, loaded.source
-    return {"train": _arrays(value, image_shape, "train")}, None, "images", f"{type(value).__name__} in memory"
+    names = getattr(value, "class_names", None)  # of Keras' image_dataset_from_directory
+    return {"train": _arrays(value, image_shape, "train")}, names, "images", f"{type(value).__name__} in memory"
 
 
-def _other(value: Any, image_shape: tuple[int, int, int], names: Any, key: str) -> Split:
+def _other(value: Any, image_shape: tuple[int, int, int], names: tuple[str, ...], key: str) -> Split:
+    """The validation or test split."""
     if not isinstance(value, str | os.PathLike):
         return _arrays(value, image_shape, key)
     loaded = image_folder.load(Path(value), image_shape=image_shape)
-    if names is None or set(loaded.class_names) - set(names):
-        raise ValueError(f"the classes of {value}, {loaded.class_names}, are not those of the training images, {names}")
-    split = loaded.splits["train"]
+    split = loaded.splits.get(key) if len(loaded.splits) > 1 else loaded.splits["train"]
+    if split is None:
+        raise ValueError(f"{value} has folders {', '.join(loaded.splits)} and none for {key}: name the one to use")
+    if unknown := sorted(set(loaded.class_names) - set(names)):
+        raise ValueError(f"{value} has classes that the training images have not: {', '.join(unknown)}")
     numbers = np.asarray([names.index(name) for name in loaded.class_names], np.int32)
     return Split(split.images, numbers[split.labels])
 
@@ -82,31 +86,56 @@ def _arrays(value: Any, image_shape: tuple[int, int, int], key: str) -> Split:
     if isinstance(value, Split):
         return _brought(value, image_shape)
     if hasattr(value, "as_numpy_iterator"):
-        images, labels = [], []
-        for element in value.as_numpy_iterator():
+        return _in_order(_collected(value, image_shape, key))
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"expected as {key} {_EXPECTED}, got {value!r}")
+    images, labels = value
+    if len(images) != len(labels) or not len(images):
+        raise ValueError(f"expected as many {key} images as labels, and some, got {len(images)} and {len(labels)}")
+    return Split(image_folder.resized(images, image_shape, f"the {key} arrays"), _labels(np.asarray(labels), key))
+
+
+def _collected(data: Any, image_shape: tuple[int, int, int], key: str) -> Split:
+    """Everything that a `tf.data.Dataset` has."""
+    if int(data.cardinality()) == -1:
+        raise ValueError(f"the {key} tf.data.Dataset has no end: leave out its repeat(), or take() a part of it")
+    labels: list[np.ndarray] = []
+
+    def images() -> Iterator[np.ndarray]:
+        for element in data.as_numpy_iterator():
             if not isinstance(element, tuple) or len(element) != 2:
                 raise ValueError(f"expected elements (image, label) in the {key} tf.data.Dataset, got {type(element)}")
             image, label = element
-            batched = np.ndim(label) == 1 and np.ndim(image) == 4
-            images += list(image) if batched else [image]
-            labels += list(label) if batched else [label]
-    elif isinstance(value, tuple | list) and len(value) == 2:
-        images, labels = value
-    else:
-        raise ValueError(f"expected as {key} {_EXPECTED}, got {value!r}")
-    if len(images) != len(labels) or not len(images):
-        raise ValueError(f"expected as many {key} images as labels, and some, got {len(images)} and {len(labels)}")
-    labels = np.asarray(labels)
+            if np.ndim(image) == 4:
+                labels.append(_labels(np.asarray(label), key))
+                yield from image
+            else:
+                labels.append(_labels(np.asarray(label)[None], key))
+                yield image
+
+    array = image_folder.resized(images(), image_shape, f"the {key} tf.data.Dataset")
+    return Split(array, np.concatenate(labels))
+
+
+def _labels(labels: np.ndarray, key: str) -> np.ndarray:
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min() < 0:
         raise ValueError(
             f"expected whole numbers from 0 as {key} labels, got {labels.dtype} of shape {labels.shape}; of one-hot "
             f"labels take the argmax"
         )
-    return Split(image_folder.resized(images, image_shape), labels.astype(np.int32))
+    return labels.astype(np.int32)
+
+
+def _in_order(split: Split) -> Split:
+    """The same images in an order of their own, since a `tf.data.Dataset` is mostly shuffled anew each time."""
+    digests = [hashlib.sha256(image.tobytes()).digest() for image in split.images]
+    return split.take(sorted(range(len(split)), key=lambda index: (digests[index], split.labels[index])))
 
 
 def _brought(split: Split, image_shape: tuple[int, int, int]) -> Split:
-    return Split(image_folder.resized(split.images, image_shape), split.labels)
+    return Split(image_folder.resized(split.images, image_shape, "the images given"), split.labels)
 
 
 def _class_names(found: Any, given: Sequence[str] | None, labels: np.ndarray) -> tuple[str, ...]:
@@ -114,6 +143,8 @@ def _class_names(found: Any, given: Sequence[str] | None, labels: np.ndarray) ->
     names = tuple(given if given is not None else found if found is not None else map(str, range(count)))
     if found is not None and len(names) != len(found):
         raise ValueError(f"class_names has {len(names)} names, the images have {len(found)} classes")
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"class_names must be texts, got {names}")
     if len(names) < count or len(set(names)) != len(names):
         raise ValueError(f"class_names must be {count} or more different names, got {names}")
     if len(names) < 2:

@@ -34,6 +34,8 @@ def test_a_step_turns_kernels_and_descends_with_the_rest(generator):
     assert any(kernels) and not all(kernels)
     ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
 
+    start = np.split(np.concatenate([v.numpy().ravel() for v in model.trainable_variables]), ends)
+
     def after(steps, **changes):
         stepper = Stepper(model, Objective(weight_decay=1e-2, **changes))
         state = stepper.initial()
@@ -42,11 +44,11 @@ def test_a_step_turns_kernels_and_descends_with_the_rest(generator):
         return np.split(stepper.to_arrays(state)["parameters"], ends)
 
     once, twice, plain = after(1, muon=MUON), after(2, muon=MUON), after(1)
-    for shape, kernel, first, second, descended in zip(shapes, kernels, once, twice, plain, strict=True):
+    for shape, kernel, before, first, second, descended in zip(shapes, kernels, start, once, twice, plain, strict=True):
         if not kernel:
             np.testing.assert_allclose(first, descended, atol=1e-6)
             continue
-        norm = math.sqrt(min(math.prod(shape[:-1]), shape[-1]))
+        norm = np.linalg.norm(before)
         assert np.linalg.norm(first) == pytest.approx(norm, rel=1e-4) == pytest.approx(np.linalg.norm(second), rel=1e-4)
         turned = np.linalg.norm(second - first) / norm
         assert 0.3 * RATE * MUON < turned < 1.5 * RATE * MUON, (shape, turned)

@@ -125,7 +125,7 @@ def test_names_and_patterns():
         pretrained.card("xyz")
     with pytest.raises(CardError, match="no card '/nowhere/a.json'"):
         pretrained.card("/nowhere/a.json")
-    with pytest.raises(CardError, match="no card /nowhere/a.json beside the weight file"):
+    with pytest.raises(CardError, match="no card /nowhere/a.json beside /nowhere/a.weights.h5"):
         pretrained.load("/nowhere/a.weights.h5")
 
 
@@ -182,10 +182,15 @@ DAMAGE = {
     "a bad name": (lambda f: edit(f, name="../../x"), "name must be of letters"),
     "no genotype": (lambda f: edit(f, genotype={"normal": []}), "is damaged"),
     "an unknown argument": (lambda f: edit(f, network__weights="/etc/passwd"), "no network that can be built"),
-    "no preprocessing": (lambda f: edit(f, preprocessing={}), "is damaged|two numbers"),
-    "text as scale": (lambda f: edit(f, preprocessing__scale="1"), "two numbers as preprocessing"),
-    "class names": (lambda f: edit(f, class_names=[1, 2, 3]), "texts as class_names"),
+    "no preprocessing": (lambda f: edit(f, preprocessing={}), "numbers scale and offset"),
+    "text as scale": (lambda f: edit(f, preprocessing__scale="1"), "numbers as input_range and preprocessing"),
+    "class names": (lambda f: edit(f, class_names=[1, 2, 3]), "different texts as class_names"),
     "fewer classes": (lambda f: edit(f, class_names=["a", "b"]), "the file is for 3 classes, the model has classes=2"),
+    "the same class twice": (lambda f: edit(f, class_names=["a", "a", "b"]), "different texts as class_names"),
+    "a text of classes": (lambda f: edit(f, class_names="abc"), "a list as class_names"),
+    "more preprocessing": (lambda f: edit(f, preprocessing__dtype="int8"), "numbers scale and offset"),
+    "another name within": (lambda f: edit(f, network__name="x"), "name is not for a card to say"),
+    "other classes within": (lambda f: edit(f, network__classes=7), "classes is not for a card to say"),
     "input shape": (lambda f: edit(f, input_shape=[16]), "no network that can be built"),
     "no JSON": (lambda f: card_of(f).write_text("{"), "cannot read the card"),
     "a list": (lambda f: card_of(f).write_text("[]"), "is no card"),
@@ -216,6 +221,7 @@ def test_a_weight_file_that_leads_out_of_its_folder_is_refused(copied, tmp_path)
 @pytest.fixture
 def served(copied, tmp_path, monkeypatch):
     """A card whose weights are at a server on this machine, and the cache that they come to."""
+    digest = Card.read(card_of(copied)).weights.sha256
     (tmp_path / "site").mkdir()
     weights_of(copied).rename(tmp_path / "site" / "weights-1.h5")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
@@ -227,7 +233,7 @@ def served(copied, tmp_path, monkeypatch):
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         edit(copied, weights__url=f"http://127.0.0.1:{server.server_port}/weights-1.h5")
-        yield copied, tmp_path / "keras" / "models" / "colours_cifar10.weights.h5"
+        yield copied, tmp_path / "keras" / "models" / "nasnet_keras" / digest[:16] / "colours_cifar10.weights.h5"
         server.shutdown()
         thread.join()
 

@@ -50,6 +50,8 @@ def main(argv: list[str]) -> None:
         return
     readme = _ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
+    if _START not in text or _END not in text:
+        raise ValueError(f"{readme} has no place for the table: expected the lines {_START!r} and {_END!r}")
     before, _, rest = text.partition(_START)
     _, _, after = rest.partition(_END)
     readme.write_text(f"{before}{_START}{table()}{_END}{after}", encoding="utf-8")

@@ -53,8 +53,8 @@ class TrainingConfig:
         object.__setattr__(self, "seed", checks.seed(self.seed))
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
-        if self.name is not None and (not self.name.isascii() or not self.name.isidentifier()):
-            raise ValueError(f"name must be of letters, digits and underscores, got {self.name!r}")
+        if self.name is not None:
+            checks.model_name(self.name)
 
     def check(self, dataset: Dataset) -> None:
         """Raise a ValueError where the network cannot be built for these images, without building it."""

@@ -1,22 +1,27 @@
-"""How many images a network gets right."""
+"""What a network makes of images, and how many it gets right."""
 
 import numpy as np
 
 from nasnet_keras.training.datasets import Split
 from nasnet_keras.training.step import State, Stepper
 
-__all__ = ["accuracy"]
+__all__ = ["accuracy", "predictions"]
 
 
 def accuracy(stepper: Stepper, state: State, split: Split, batch_size: int = 256) -> float:
     """The share of a split's images, from 0 to 1, that the averaged weights get right."""
+    return float(np.mean(predictions(stepper, state, split, batch_size) == split.labels))
+
+
+def predictions(stepper: Stepper, state: State, split: Split, batch_size: int = 256) -> np.ndarray:
+    """The labels `(count,)` that the averaged weights give a split's images."""
     batch_size = min(batch_size, len(split))
-    right = 0
+    labels = []
     for start in range(0, len(split), batch_size):
         part = split.take(slice(start, start + batch_size))
         logits = stepper.logits(state, _padded(part.images, batch_size))[: len(part)]
-        right += int(np.sum(np.argmax(logits, -1) == part.labels))
-    return right / len(split)
+        labels.append(np.argmax(logits, -1))
+    return np.concatenate(labels)
 
 
 def _padded(images: np.ndarray, count: int) -> np.ndarray:

@@ -1,25 +1,27 @@
-"""A folder of images as a data set: one folder a class."""
+"""Images from files, and folders of them as data sets: one folder a class."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nasnet_keras.training.datasets import Loaded, Split, short_name, stacked
 
 __all__ = ["image_files", "load", "read_image", "resized"]
 
-_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _EXPECTED = "expected FOLDER/CLASS/IMAGE, or such folders in FOLDER/train, FOLDER/test and FOLDER/validation"
+_SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
+_JOBS = ("fine_tuning.json", "study.json", "training.json")  # in folders that jobs made
+_SHOWN = 5
 
 
 def load(folder: Path, image_size: int | None = None, image_shape: tuple[int, int, int] | None = None) -> Loaded:
     """Read all images under `folder`.
 
     Args:
-        folder: `FOLDER/CLASS/IMAGE`, or with a level of `train`, `validation` and `test` above the classes.
+        folder: `FOLDER/CLASS/IMAGE`, or with a level of `train`, `validation` (or `val`) and `test` above the classes.
         image_size: side that every image is brought to, its shorter side resized and the middle cut out.
         image_shape: height, width and channels to bring them to, instead of a side.
 
@@ -27,130 +29,170 @@ def load(folder: Path, image_size: int | None = None, image_shape: tuple[int, in
         The splits that the folder has; without `train`, everything is the training split.
 
     Raises:
-        ValueError: no folder, no images, other classes in the splits, an image that cannot be read or lies outside
-            the folder, or images of different sizes and no `image_size`.
+        ValueError: no folder, no images, a class without images, other classes in the splits, images that cannot be
+            read or lie outside the folder, or images of different sizes and no size to bring them to.
     """
     if not folder.is_dir():
         raise ValueError(f"no folder {str(folder)!r}: {_EXPECTED}")
-    has_splits = (folder / "train").is_dir()
-    roots = {"train": folder}
-    if has_splits:
-        roots = {name: folder / name for name in ("train", "validation", "test") if (folder / name).is_dir()}
-        folders = {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
-        if other := sorted(folders - set(roots)):
-            raise ValueError(f"{folder} has {other[0]} beside train: {_EXPECTED}")
+    roots = _roots(folder)
     files = {name: _files(root, folder) for name, root in roots.items()}
     class_names = tuple(files["train"])
     for name, by_class in files.items():
         if unknown := sorted(set(by_class) - set(class_names)):
             raise ValueError(f"{roots[name]} has classes that {roots['train']} has not: {', '.join(unknown)}")
+    if image_shape is None and image_size is not None:
+        image_shape = (image_size, image_size, 3)
     splits = {}
     for name, by_class in files.items():
         labelled = [(path, class_names.index(label)) for label, paths in by_class.items() for path in paths]
-        if image_shape is None:
-            images = stacked([read_image(path, image_size) for path, _ in labelled], str(folder))
-        else:
-            images = resized((read_image(path) for path, _ in labelled), image_shape)
+        images = _read([path for path, _ in labelled], image_shape or (None, None, 3), str(folder))
         splits[name] = Split(images, np.asarray([label for _, label in labelled], np.int32))
     return Loaded(short_name(folder.resolve().name), splits, class_names, str(folder))
 
 
-def read_image(path: Path, image_size: int | None = None) -> np.ndarray:
-    """One image as uint8 RGB, `(height, width, 3)`.
+def read_image(path: Path) -> np.ndarray:
+    """One image as uint8 RGB, `(height, width, 3)`, upright as its camera says, what is transparent white.
 
     Raises:
         ValueError: it cannot be read.
     """
     try:
         with Image.open(path) as file:
-            image = file.convert("RGB")
+            image = ImageOps.exif_transpose(file)
+            if image.mode.startswith("I"):  # grey of 16 bits, or of 32, which then are used as 16
+                grey = np.asarray(image, np.float64)
+                image = Image.fromarray(np.clip(grey / (257 if grey.max() > 255 else 1), 0, 255).astype(np.uint8))
+            elif image.mode == "F":
+                raise ValueError("its values are fractions: save it with 8 or 16 bits")
+            elif image.has_transparency_data:
+                image = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            return np.asarray(image.convert("RGB"), np.uint8)
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ValueError(f"cannot read the image {path}: {error}") from None
-    if image_size is not None:
-        image = _cut_out(image, (image_size, image_size))
-    return np.asarray(image, np.uint8)
 
 
-def resized(images: Iterable[np.ndarray], shape: tuple[int | None, int | None, int]) -> np.ndarray:
+def resized(images: Iterable[np.ndarray], shape: tuple[int | None, int | None, int], source: str) -> np.ndarray:
     """Images of values from 0 to 255 as one uint8 array of `(count, *shape)`.
 
     Args:
-        images: each `(height, width, channels)`; grey ones are given three channels where three are wanted,
-            and colours made grey where one is.
+        images: each `(height, width, channels)`; grey ones are given three channels where three are wanted, and colours
+            made grey where one is.
         shape: height and width to bring each image to, resized until it covers them, its middle cut out; None for
             images of one size that keep it. And the channels.
+        source: of the images, for errors.
 
     Raises:
         ValueError: images of other channels or values, or of different sizes and no size to bring them to.
     """
-    height, width, channels = shape
-    result = []
-    for image in images:
-        image = _whole_numbers(image)
-        if image.ndim == 3 and image.shape[-1] == 1 and channels == 3:
-            image = np.repeat(image, 3, axis=-1)
-        elif image.ndim == 3 and image.shape[-1] == 3 and channels == 1:
-            image = np.asarray(Image.fromarray(image).convert("L"))[..., None]
-        if image.ndim != 3 or image.shape[-1] != channels or not image.size:
-            raise ValueError(f"expected images of (height, width, {channels}), got one of {image.shape}")
-        if None not in (height, width) and image.shape[:2] != (height, width):
-            planes = image if channels != 1 else image[..., 0]
-            image = np.asarray(_cut_out(Image.fromarray(planes), (width, height))).reshape(height, width, channels)
-        result.append(image)
+    result, largest, fractions = [], 0.0, False
+    for image in map(np.asarray, images):
+        if image.dtype != np.uint8:
+            if image.dtype.kind not in "biuf" or not np.all((image >= 0) & (image <= 255)):
+                numbers = image.dtype.kind in "biuf" and image.size
+                found = f"values from {image.min()} to {image.max()}" if numbers else str(image.dtype)
+                raise ValueError(f"expected images of values from 0 to 255, got {found}")
+            largest = max(largest, float(image.max(initial=0)))
+            fractions = fractions or bool(np.any(image % 1))
+        result.append(_brought(np.rint(image).astype(np.uint8), shape))
+    if fractions and largest <= 1.0:
+        raise ValueError(f"expected images of values from 0 to 255, got fractions up to {largest:.3g}: times 255?")
     if not result:
-        raise ValueError("no images")
-    return stacked(result, "the images given")
-
-
-def _whole_numbers(image: Any) -> np.ndarray:
-    """An image's values from 0 to 255 as uint8."""
-    image = np.asarray(image)
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype.kind not in "iuf" or not np.all((image >= 0) & (image <= 255)):
-        found = f"{image.min()} to {image.max()}" if image.size and image.dtype.kind in "iuf" else str(image.dtype)
-        raise ValueError(f"expected images of values from 0 to 255, got {found}")
-    if image.dtype.kind == "f" and image.size and 0.0 < image.max() <= 1.0:
-        raise ValueError(f"expected images of values from 0 to 255, got fractions up to {image.max()}: times 255?")
-    return np.rint(image).astype(np.uint8)
-
-
-def _cut_out(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The middle of an image that was resized until it covers `(width, height)`."""
-    scale = max(want / have for want, have in zip(size, image.size, strict=True))
-    width, height = (max(want, round(have * scale)) for want, have in zip(size, image.size, strict=True))
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = (width - size[0]) // 2, (height - size[1]) // 2
-    return image.crop((left, top, left + size[0], top + size[1]))
+        raise ValueError(f"no images in {source}")
+    return stacked(result, source)
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files of a folder, sorted.
+    """The image files in a folder and in the folders in it, sorted.
 
     Raises:
         ValueError: there are none.
     """
-    paths = _images(folder)
+    paths = [path for root in (folder, *_folders(folder)) for path in _images(root)]
     if not paths:
         raise ValueError(f"no images in {folder}: expected files of {', '.join(sorted(_SUFFIXES))}")
     return paths
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+def _read(paths: list[Path], shape: tuple[int | None, int | None, int], source: str) -> np.ndarray:
+    """All images, each brought to its shape as soon as it is read; what cannot be read is told at once."""
+    broken: list[str] = []
+
+    def images() -> Iterable[np.ndarray]:
+        for path in paths:
+            try:
+                yield read_image(path)
+            except ValueError as error:
+                broken.append(str(error))
+
+    try:
+        array = resized(images(), shape, source)
+    except ValueError:
+        if not broken:
+            raise
+    if broken:
+        more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+        raise ValueError("; ".join(broken[:_SHOWN]) + more)
+    return array
+
+
+def _brought(image: np.ndarray, shape: tuple[int | None, int | None, int]) -> np.ndarray:
+    height, width, channels = shape
+    if image.ndim == 3 and image.shape[-1] == 1 and channels == 3:
+        image = np.repeat(image, 3, axis=-1)
+    elif image.ndim == 3 and image.shape[-1] == 3 and channels == 1:
+        image = np.asarray(Image.fromarray(image).convert("L"))[..., None]
+    if image.ndim != 3 or image.shape[-1] != channels or not image.size:
+        raise ValueError(f"expected images of (height, width, {channels}), got one of {image.shape}")
+    if None in (height, width) or image.shape[:2] == (height, width):
+        return image
+    picture = Image.fromarray(image[..., 0] if channels == 1 else image)
+    # The part of the picture that is left over, so that a long one is not made large first.
+    scale = min(have / want for have, want in zip(picture.size, (width, height), strict=True))
+    left, top = ((have - want * scale) / 2 for have, want in zip(picture.size, (width, height), strict=True))
+    box = (left, top, left + width * scale, top + height * scale)
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box)).reshape(height, width, channels)
+
+
+def _roots(folder: Path) -> dict[str, Path]:
+    """The folders of the splits that a folder has; without any, itself as the one for training."""
+    if not (folder / "train").is_dir() or not _folders(folder / "train"):
+        return {"train": folder}
+    roots = {}
+    for name, spellings in _SPLITS.items():
+        found = [folder / spelling for spelling in spellings if (folder / spelling).is_dir()]
+        if len(found) > 1:
+            raise ValueError(f"{folder} has both {found[0].name} and {found[1].name}: {_EXPECTED}")
+        if found:
+            roots[name] = found[0]
+    others = [entry for entry in _folders(folder) if entry not in roots.values()]
+    if others := [entry for entry in others if not any((entry / job).exists() for job in _JOBS)]:
+        raise ValueError(f"{folder} has {others[0].name} beside train: {_EXPECTED}")
+    return roots
 
 
 def _files(root: Path, folder: Path) -> dict[str, list[Path]]:
     """The image files by class, both sorted."""
     classes = {}
-    for entry in sorted(root.iterdir()):
-        if entry.is_dir() and not entry.name.startswith("."):
-            paths = _images(entry)
-            for path in paths:
-                if not path.resolve().is_relative_to(folder.resolve()):
-                    raise ValueError(f"{path} leads out of {folder}: refused")
-            if paths:
-                classes[entry.name] = paths
+    for entry in _folders(root):
+        paths = _images(entry)
+        for path in paths:
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise ValueError(f"{path} leads out of {folder}: refused")
+        if paths:
+            classes[entry.name] = paths
+        elif not any((entry / job).exists() for job in _JOBS) and any(entry.iterdir()):
+            raise ValueError(f"{entry} has no images: {_EXPECTED}, of files of {', '.join(sorted(_SUFFIXES))}")
     if not classes:
         raise ValueError(f"{root} has no images: {_EXPECTED}")
     return classes
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _images(folder: Path) -> list[Path]:
+    """The image files of a folder, sorted; hidden files are of the system's."""
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    return sorted(path for path in paths if not path.name.startswith("."))

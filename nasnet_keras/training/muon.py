@@ -3,7 +3,7 @@
 Stochastic gradient descent follows the few directions in which a gradient is large. Muon (Jordan et al. 2024,
 https://kellerjordan.github.io/posts/muon/) makes the update of a matrix orthogonal first, so that it moves as far in
 every direction. Every convolution here is followed by batch normalisation, which undoes the scale of its kernel; so
-kernels keep one norm, and the rate says by which share of it they turn in a step.
+kernels keep the norms that they begin with, and the rate says by which share of it they turn in a step.
 """
 
 import math
@@ -57,9 +57,9 @@ class Muon:
         for (rows, columns), indices in self._groups.items():
             shape = (len(indices), rows, columns)
             kernels, step = (ops.reshape(ops.take(v, indices.ravel()), shape) for v in (parameters, direction))
-            kernels -= rate * orthogonalized(step)
-            kernels *= math.sqrt(min(rows, columns)) / ops.maximum(_norms(kernels), 1e-12)
-            values.append(ops.reshape(kernels, (-1,)))
+            norms = _norms(kernels)
+            turned = kernels - rate * norms / math.sqrt(min(rows, columns)) * orthogonalized(step)
+            values.append(ops.reshape(turned * norms / ops.maximum(_norms(turned), 1e-12), (-1,)))
         return ops.take(ops.concatenate(values), self._places)
 
 

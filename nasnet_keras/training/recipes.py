@@ -26,8 +26,8 @@ class Recipe:
             gradient descent by `learning_rate`, which all other weights go by. See `nasnet_keras.training.muon`.
         schedule: `"cosine"`, from the highest to zero, or `"one_cycle"`, straight up to it and straight down to zero.
         warmup: share of the steps in which the learning rate rises to its highest, in [0, 1).
-        weight_decay: times half the sum of squares of all kernels is added to the loss.
-        clip_norm: largest norm of the gradient of the whole network; 0 for no clipping.
+        weight_decay: times half the sum of squares of all kernels is added to the loss; of those that Muon turns, not.
+        clip_norm: largest norm of the gradient, of what Muon does not turn; 0 for no clipping.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         drop_path_rate: of the last cell at the end of training; grows with depth and progress.
         dropout_rate: before the classifier.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from nasnet_keras.card import Card, WeightsFile, encoded
 from nasnet_keras.cost import genotype_cost
@@ -36,6 +37,7 @@ def save(
     network: dict[str, Any],
     training: dict[str, Any],
     licence: str,
+    reference_images: np.ndarray | None = None,
 ) -> Card:
     """Write the averaged weights of a state, without what serves training only, and then their card.
 
@@ -44,6 +46,8 @@ def save(
         dataset: what it was trained on, and is judged on.
         folder: to write `NAME.weights.h5` and `NAME.json` to.
         name, genotype, network, training, licence: of the card.
+        reference_images: that the card shows with what the model answers; by default the data set's first of some
+            classes.
     """
     stepper.assign(state)
     model = NASNetFromGenotype(genotype, dataset.image_shape, **network)
@@ -54,7 +58,7 @@ def save(
     with replacing(path) as temporary:
         model.save_weights(temporary)
     load_weights(model, path)
-    metrics, reference = _judged(model, dataset)
+    metrics, reference = _judged(model, dataset, reference_images)
     card = Card(
         name=name,
         genotype=genotype,
@@ -79,7 +83,7 @@ def save(
     return card
 
 
-def _judged(model: keras.Model, dataset: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
+def _judged(model: keras.Model, dataset: Dataset, images: np.ndarray | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """A card's metrics and reference: what the model gets right, and what it answers to a few images."""
     stepper = Stepper(model, Objective())
     state = stepper.initial()
@@ -87,7 +91,10 @@ def _judged(model: keras.Model, dataset: Dataset) -> tuple[dict[str, Any], dict[
     for key in ("validation", "test"):
         if split := getattr(dataset, key):
             metrics |= {f"{key}_accuracy": accuracy(stepper, state, split), f"{key}_images": len(split)}
-    images = (dataset.test or dataset.validation or dataset.train).images[:_REFERENCES]
+    if images is None:
+        split = dataset.test or dataset.validation or dataset.train
+        _, firsts = np.unique(split.labels, return_index=True)
+        images = split.images[firsts[:_REFERENCES]]
     return metrics, encoded(images, stepper.logits(state, images))
 
 

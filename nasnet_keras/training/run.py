@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from nasnet_keras.training import checkpoint
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.trainer import Trainer
 
-__all__ = ["Run"]
+__all__ = ["Run", "on_signals"]
 
 _CHECKPOINT = "checkpoint.npz"
 _JUDGED = ("average_parameters", "average_statistics")
@@ -30,8 +30,9 @@ class Run:
         trainer: at its beginning; it goes on from the folder's checkpoint where there is one.
         path: the folder.
         checkpoint_minutes: how often the state is written.
-        patience: epochs without a better validation accuracy after which training ends; the best epoch's weights,
-            which may be those that it began with, are then what is left. None to go on to the end.
+        patience: epochs without a better validation accuracy, by the weights of classes where they have some, after
+            which training ends; the best epoch's weights, which may be those that it began with, are then what is
+            left. None to go on to the end.
 
     Attributes:
         history: the figures, one dict an epoch; with patience, the first one is of epoch 0.
@@ -67,7 +68,7 @@ class Run:
             DivergedError: the loss is not finite any more.
             Stopped: an interrupt or a termination signal came; the state was written.
         """
-        with self._signals(), _tensorboard(self.path) as log, self._bar() as bar:
+        with on_signals(self._stop), _tensorboard(self.path) as log, self._bar() as bar:
             self._train(log, bar)
         self._write()
         if self._best:
@@ -112,7 +113,7 @@ class Run:
         """Add an epoch's figures to the history, and keep its weights where they are the best."""
         entry = {**figures, "seconds": round(self.seconds, 1)}
         if self.trainer.dataset.validation:
-            entry["validation_accuracy"] = self.trainer.validation_accuracy()
+            entry |= self.trainer.validate()
         before = self._best_epoch()
         self.history.append(entry)
         if self._patience is not None and self._best_epoch() != before:
@@ -128,7 +129,7 @@ class Run:
         if self._patience is None:
             return False
         better = max(self.history, key=_accuracy)["epoch"]  # of equal ones the first: more of the same is not better
-        return self.trainer.epoch - better > self._patience
+        return self.trainer.epoch - better >= self._patience
 
     def _judged(self) -> dict[str, Any]:
         arrays = self.trainer.stepper.to_arrays(self.trainer.state)
@@ -157,28 +158,33 @@ class Run:
         self.trainer.restore(arrays, position)
         self.seconds, self.history = position["seconds"], position["history"]
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let an interrupt or a termination stop the run after its present step."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+    def _stop(self) -> None:
+        self._stopping = True
 
-        def stop(number: int, frame: Any) -> None:
-            del frame
-            self._stopping = True
-            signal.signal(number, signal.default_int_handler)  # the second one does not wait
 
-        old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+@contextmanager
+def on_signals(act: Callable[[], None]) -> Iterator[None]:
+    """Call `act` at the first interrupt or termination; the second one does what it always does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        del frame
+        signal.signal(number, signal.default_int_handler)  # the second one does not wait
+        act()
+
+    old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 def _accuracy(entry: dict[str, float]) -> float:
-    return entry.get("validation_accuracy", 0.0)
+    """What an epoch is judged by."""
+    return entry.get("validation_weighted_accuracy", entry.get("validation_accuracy", 0.0))
 
 
 @contextmanager

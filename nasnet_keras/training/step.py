@@ -37,7 +37,8 @@ class Objective:
         label_smoothing: share of the target spread over all classes, in [0, 1).
         auxiliary_weight: of the auxiliary head's loss.
         weight_decay: times half the sum of squares of the kernels is added to the loss.
-        clip_norm: largest norm of the whole gradient, the decay's included; None for no clipping.
+        clip_norm: largest norm of the whole gradient, the decay's included, Muon's kernels left out; None for no
+            clipping.
         momentum: Nesterov's.
         muon: by how much of its norm Muon turns the kernel of a convolution, as a multiple of the learning rate; 0 to
             descend as the other weights do. Such kernels do not decay.

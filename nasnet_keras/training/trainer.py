@@ -13,7 +13,7 @@ from nasnet_keras.network import NASNetFromGenotype
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.errors import DivergedError
-from nasnet_keras.training.evaluation import accuracy
+from nasnet_keras.training.evaluation import predictions
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.step import Objective, State, Stepper
 
@@ -58,6 +58,7 @@ class Trainer:
         frozen_statistics: bool = False,
     ) -> None:
         self.dataset, self.recipe, self._seed = dataset, recipe, seed
+        self._class_weights = class_weights
         devices = devices or Devices()
         self.batch_size = min(recipe.batch_size, len(dataset.train))
         if self.batch_size % devices.count:
@@ -120,6 +121,16 @@ class Trainer:
         self._pending.append(figures)
         return self.step % self.steps_per_epoch == 0
 
+    def settle(self, steps: int) -> None:
+        """Bring the moving statistics of the model itself to those of the training images; nothing else changes."""
+        images, labels, state = self.dataset.train.images, self.dataset.train.labels, self.state
+        generator = np.random.default_rng([self._seed, 0])
+        for _ in range(steps):
+            chosen = generator.permutation(len(images))[: self.batch_size]
+            state, _ = self.stepper.step(state, images[chosen], labels[chosen], learning_rate=0.0)
+        self.stepper.assign(state)
+        self.state = self.stepper.initial()
+
     def figures(self) -> dict[str, float]:
         """Mean loss and accuracy of the present epoch's steps so far; waits until they are computed.
 
@@ -144,9 +155,16 @@ class Trainer:
         self._sums = np.zeros(3)
         return figures
 
-    def validation_accuracy(self) -> float:
-        """The share of the validation images that the averaged weights get right."""
-        return accuracy(self.stepper, self.state, self.dataset.validation)
+    def validate(self) -> dict[str, float]:
+        """How the averaged weights do on the validation images: the share that they get right and, where classes have
+        weights, that share with every image counting as its class does."""
+        split = self.dataset.validation
+        right = predictions(self.stepper, self.state, split) == split.labels
+        figures = {"validation_accuracy": float(np.mean(right))}
+        if self._class_weights is not None and len(set(self._class_weights)) > 1:
+            weights = np.asarray(self._class_weights)[split.labels]
+            figures["validation_weighted_accuracy"] = float(np.average(right, weights=weights))
+        return figures
 
     def position(self) -> dict[str, Any]:
         """Where the training stands, beside the state: JSON values."""

@@ -103,7 +103,7 @@ class ChildEvaluator(Evaluator):
             if trainer.advance():
                 figures = trainer.end_epoch()
                 if _counts(config.reward, training.recipe.epochs - trainer.epoch):
-                    accuracies.append(trainer.validation_accuracy())
+                    accuracies.append(trainer.validate()["validation_accuracy"])
             elif trainer.step % _CHECKED_STEPS == 0:
                 trainer.figures()
         accuracy = max(accuracies)
