@@ -23,9 +23,10 @@ from nasnet_keras.pretrained.recipe import BATCH_NORM, recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import checkpoint
 from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.result import provenance, save
-from nasnet_keras.training.run import Run
+from nasnet_keras.training.run import Run, on_signals
 from nasnet_keras.training.step import PREPROCESSING
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.weights import load_weights
@@ -313,7 +314,7 @@ def _stop() -> None:
 def _train_head(trainer: Trainer, plan: _Plan) -> None:
     """Train the classifier of a trainer's model on features of the network as it will begin."""
     model, dataset, recipe = trainer.stepper.model, plan.dataset, plan.recipe
-    if plan.batch_norm == "adapt":
+    if plan.batch_norm == "adapt" and not plan.head_only:
         trainer.settle(_SETTLING)
     classifier = model.get_layer("logits")
     images = keras.Input(dataset.image_shape)

@@ -1,0 +1,117 @@
+"""Images as cameras, microscopes and people leave them."""
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nasnet_keras.training import image_folder
+from nasnet_keras.training.image_folder import image_files, read_image, resized
+
+
+@pytest.fixture(autouse=True)
+def fresh_keras():
+    """Instead of the one of `conftest.py`: nothing here uses Keras."""
+
+
+def save(path, pixels, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(path, **options)
+    return path
+
+
+def colour(size=(6, 8), value=(10, 20, 30)):
+    return np.full((*size, 3), value, np.uint8)
+
+
+def test_sixteen_bits_of_grey_keep_their_shades(tmp_path):
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8)
+    found = read_image(save(tmp_path / "a.png", ramp))
+    np.testing.assert_allclose(found, np.repeat((ramp / 257)[..., None], 3, -1), atol=1)
+    dark = (ramp // 257).astype(np.uint16)
+    np.testing.assert_array_equal(read_image(save(tmp_path / "b.png", dark))[..., 0], dark)
+    with pytest.raises(ValueError, match="its values are fractions"):
+        read_image(save(tmp_path / "c.tiff", Image.fromarray(ramp.astype(np.float32) / 65535, "F")))
+
+
+def test_photos_stand_upright_and_what_is_transparent_is_white(tmp_path):
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, :4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90° to the right
+    found = read_image(save(tmp_path / "a.png", pixels, exif=exif))
+    assert found.shape == (8, 4, 3) and found[:4].min() == 255 and found[4:].max() == 0
+    clear = np.zeros((4, 4, 4), np.uint8)
+    clear[:2, :, 3] = 255  # black above, nothing below
+    found = read_image(save(tmp_path / "b.png", clear))
+    assert found[:2].max() == 0 and found[2:].min() == 255
+
+
+def test_images_are_brought_to_a_size(generator):
+    images = [generator.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((8, 8), (16, 8), (8, 20), (3, 5))]
+    brought = resized(images, (8, 8, 3), "here")
+    assert brought.shape == (4, 8, 8, 3) and brought.dtype == np.uint8
+    np.testing.assert_array_equal(brought[0], images[0])
+    np.testing.assert_array_equal(brought[1], images[1][4:12])
+    np.testing.assert_array_equal(brought[2], images[2][:, 6:14])
+    grey = resized(images, (8, 8, 1), "here")
+    assert grey.shape == (4, 8, 8, 1) and np.ptp(grey) > 50
+    np.testing.assert_array_equal(resized(grey, (8, 8, 3), "here")[..., 1], grey[..., 0])
+    start = time.monotonic()
+    assert resized([np.zeros((6000, 1, 3), np.uint8)], (331, 331, 3), "here").shape == (1, 331, 331, 3)
+    assert time.monotonic() - start < 1.0, "a long image is not made large before it is cut"
+
+
+def test_values_that_are_no_pixels():
+    whole = np.full((2, 2, 3), 200.0)
+    np.testing.assert_array_equal(resized([whole, whole * 0 + 1], (2, 2, 3), "here")[1], 1), "a dark image is no error"
+    for message, image in (
+        ("got fractions up to 0.784: times 255", whole / 255),
+        ("values from -1.0 to -1.0", whole * 0 - 1),
+        ("values from 0 to 255, got values from nan", whole * np.nan),
+        ("values from 0 to 255, got <U1", np.full((2, 2, 3), "a")),
+        (r"expected images of \(height, width, 3\), got one of \(2, 2, 2\)", whole[..., :2]),
+        (r"got one of \(2, 2\)", whole[..., 0]),
+        (r"got one of \(0, 2, 3\)", whole[:0]),
+    ):
+        with pytest.raises(ValueError, match=message):
+            resized([image], (2, 2, 3), "here")
+    with pytest.raises(ValueError, match="no images in here"):
+        resized([], (2, 2, 3), "here")
+    with pytest.raises(ValueError, match="different sizes"):
+        resized([whole, whole[:1]], (None, None, 3), "here")
+
+
+def test_folders_of_real_life(tmp_path):
+    for label in ("car", "train"):  # a class may be called like a split
+        save(tmp_path / "flat" / label / "a.png", colour())
+    (tmp_path / "flat" / "car" / "._a.png").write_text("of the system")
+    (tmp_path / "flat" / "run").mkdir()
+    (tmp_path / "flat" / "run" / "fine_tuning.json").write_text("{}")
+    loaded = image_folder.load(tmp_path / "flat")
+    assert loaded.class_names == ("car", "train") and set(loaded.splits) == {"train"}
+    for split in ("train", "val", "test"):
+        save(tmp_path / "split" / split / "car" / "a.png", colour())
+        save(tmp_path / "split" / split / "dog" / "b.png", colour())
+    (tmp_path / "split" / "nasnet_finetune").mkdir()
+    (tmp_path / "split" / "nasnet_finetune" / "fine_tuning.json").write_text("{}")
+    assert set(image_folder.load(tmp_path / "split").splits) == {"train", "validation", "test"}
+    assert len(image_files(tmp_path / "split" / "val")) == 2, "in folders too"
+    (tmp_path / "split" / "validation").mkdir()
+    with pytest.raises(ValueError, match="has both validation and val"):
+        image_folder.load(tmp_path / "split")
+    (tmp_path / "flat" / "dog").mkdir()
+    (tmp_path / "flat" / "dog" / "a.heic").write_text("another format")
+    with pytest.raises(ValueError, match="dog has no images: expected FOLDER/CLASS/IMAGE.*of files of .bmp"):
+        image_folder.load(tmp_path / "flat")
+
+
+def test_all_broken_images_are_told_at_once(tmp_path):
+    for index in range(8):
+        save(tmp_path / "a" / f"{index}.png", colour())
+        if index < 7:
+            (tmp_path / "a" / f"{index}.png").write_bytes(b"\x89PNG")
+    with pytest.raises(ValueError, match=r"0\.png.*4\.png.*; and 2 more"):
+        image_folder.load(tmp_path, image_shape=(4, 4, 3))
