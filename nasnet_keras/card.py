@@ -96,10 +96,10 @@ class WeightsFile:
             raise CardError(f"the weight file {path} is missing")
         if self.size is not None and path.stat().st_size != self.size:
             raise CardError(f"{path} has {path.stat().st_size:,} bytes, the card says {self.size:,}")
-        for name in ("sha256", "md5"):
+        for name, title in (("sha256", "SHA-256"), ("md5", "MD5")):
             expected = getattr(self, name)
             if expected is not None and (found := _digest(path, name)) != expected:
-                raise CardError(f"{path} has {name} {found}, the card says {expected}: it is another file or damaged")
+                raise CardError(f"{path} has {title} {found}, the card says {expected}: it is another file or damaged")
         return path
 
     def download(self) -> Path:

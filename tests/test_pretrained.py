@@ -166,7 +166,7 @@ def other_weights(folder):
 
 DAMAGE = {
     "truncated": (lambda f: weights_of(f).write_bytes(weights_of(f).read_bytes()[:-100]), "bytes, the card says"),
-    "bit-flipped": (lambda f: flip_bit(weights_of(f)), "has sha256 .*, the card says"),
+    "bit-flipped": (lambda f: flip_bit(weights_of(f)), "has SHA-256 .*, the card says"),
     "wrong size": (lambda f: edit(f, weights__size=12), "bytes, the card says 12"),
     "wrong hash": (lambda f: edit(f, weights__sha256="0" * 64), "the card says 0000"),
     "no hash": (lambda f: edit(f, weights={"file": "a.h5", "size": 1}), "no hash to know it by"),
