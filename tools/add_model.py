@@ -1,13 +1,16 @@
 """Put a trained model into the registry: its weights in half precision, and its card, judged anew from that file.
 
-    python tools/add_model.py --run=FOLDER --name=nasnet_a_cifar10 --dataset=cifar10
+    python tools/add_model.py --run=FOLDER --licence=... [--note=...] [--wordnet]
 
-FOLDER is what `nasnet-train` wrote. The run's history goes to `docs/models/NAME.json`.
+FOLDER is what `nasnet-train` wrote. The model is judged on the test split of its data set, which TensorFlow Datasets has.
+The run's history goes to `docs/models/NAME.json`.
 """
 
 import dataclasses
 import hashlib
 import shutil
+import tempfile
+from importlib import resources
 from pathlib import Path
 
 import h5py
@@ -17,10 +20,9 @@ from absl import app, flags
 from nasnet_keras import environment
 
 _RUN = flags.DEFINE_string("run", None, "What nasnet-train wrote.", required=True)
-_NAME = flags.DEFINE_string("name", None, "Of the model in the registry.", required=True)
-_DATASET = flags.DEFINE_string("dataset", None, "It is judged on the test split.", required=True)
-_LABELS = flags.DEFINE_string("labels", None, "A file of the classes' names, one a line, instead of the data set's.")
-_LICENCE = flags.DEFINE_string("licence", "Apache-2.0", "Of the weights.")
+_LICENCE = flags.DEFINE_string("licence", None, "Of the weights.", required=True)
+_NOTE = flags.DEFINE_string("note", None, "What the card is to say of the data set besides.")
+_WORDNET = flags.DEFINE_bool("wordnet", False, "The classes are WordNet ids of ImageNet: give them their names.")
 _ROOT = Path(__file__).resolve().parent.parent
 _PREDICTIONS = 500
 _REFERENCES = 4
@@ -29,39 +31,59 @@ _REFERENCES = 4
 def main(argv: list[str]) -> None:
     del argv
     environment.prepare()
-    from nasnet_keras.card import Card, WeightsFile, encoded
-    from nasnet_keras.pretrained import registry
+    from nasnet_keras.card import Card, WeightsFile
     from nasnet_keras.training import datasets
 
-    (path,) = (path for path in Path(_RUN.value).glob("*.json") if path.with_suffix(".weights.h5").exists())
-    card = Card.read(path)
-    weights = _ROOT / "pretrained/weights" / f"{_NAME.value}.weights.h5"
-    weights.parent.mkdir(exist_ok=True)
-    _in_half_precision(card.weights.check(path.parent), weights)
-    names = Path(_LABELS.value).read_text().splitlines() if _LABELS.value else card.class_names
-    test = datasets.load(_DATASET.value, image_size=card.input_shape[0] if "/" in _DATASET.value else None).test
-    card = dataclasses.replace(
-        card, name=_NAME.value, class_names=tuple(names), licence=_LICENCE.value, weights=WeightsFile.of(weights)
-    )
-    written = card.write(_ROOT / "pretrained/cards")
-    model = registry.load(_NAME.value, classifier_activation=None)
-    logits = model.predict(test.images, batch_size=256, verbose=0)
+    run = Path(_RUN.value)
+    paths = [path for path in run.glob("*.json") if path.with_suffix(".weights.h5").exists()]
+    if len(paths) != 1:
+        raise ValueError(f"expected one card beside its weights in {run}, got {[path.name for path in paths]}")
+    card = Card.read(paths[0])
+    test = datasets.load(card.dataset["name"]).test
+    names = _names(card.class_names) if _WORDNET.value else card.class_names
+    dataset = {**card.dataset, **({"note": _NOTE.value} if _NOTE.value else {})}
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder, f"{card.name}.weights.h5")
+        _in_half_precision(card.weights.check(run), weights)
+        changes = {"class_names": names, "licence": _LICENCE.value, "weights": WeightsFile.of(weights)}
+        card = dataclasses.replace(card, **changes, dataset=dataset)
+        before = card.metrics["test_accuracy"]
+        card = _judged(card, test, Path(folder))
+        print(f"test accuracy {card.metrics['test_accuracy']:.4f}; in full precision {before:.4f}")
+        for target in ("cards", "weights"):
+            (_ROOT / "pretrained" / target).mkdir(exist_ok=True)
+        shutil.copy(weights, _ROOT / "pretrained/weights")
+        card.write(_ROOT / "pretrained/cards")
+    (_ROOT / "docs/models").mkdir(exist_ok=True)
+    shutil.copyfile(run / "history.json", _ROOT / "docs/models" / f"{card.name}.json")
+
+
+def _judged(card, test, folder: Path):
+    """The card with the figures, the reference and the predictions of its weights in `folder`."""
+    from nasnet_keras import pretrained
+    from nasnet_keras.card import encoded
+
+    logits = pretrained.load(card.write(folder), classifier_activation=None).predict(test.images, 256, verbose=0)
     predicted = np.argmax(logits, -1)
-    accuracy = float(np.mean(predicted == test.labels))
-    print(f"test accuracy {accuracy:.4f}; in full precision {card.metrics['test_accuracy']:.4f}")
-    first = test.images[:_PREDICTIONS]
+    first = np.ascontiguousarray(test.images[:_PREDICTIONS])
     predictions = {
         "split": "test",
         "images": len(first),
-        "sha256": hashlib.sha256(np.ascontiguousarray(first)).hexdigest(),
+        "sha256": hashlib.sha256(first).hexdigest(),
         "labels": " ".join(map(str, predicted[: len(first)])),
     }
     reference = {**encoded(first[:_REFERENCES], logits[:_REFERENCES]), "predictions": predictions}
-    metrics = {**card.metrics, "test_accuracy": accuracy}
-    dataclasses.replace(card, metrics=metrics, reference=reference).write(written.parent)
-    history = _ROOT / "docs/models" / f"{_NAME.value}.json"
-    history.parent.mkdir(exist_ok=True)
-    shutil.copyfile(path.parent / "history.json", history)
+    metrics = {**card.metrics, "test_accuracy": float(np.mean(predicted == test.labels))}
+    return dataclasses.replace(card, metrics=metrics, reference=reference)
+
+
+def _names(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes' names, as the cards of ImageNet-1k have them in the order of their ids."""
+    from nasnet_keras import pretrained
+
+    file = resources.files("tensorflow_datasets") / "datasets/imagenet2012/labels.txt"
+    known = dict(zip(file.read_text().split(), pretrained.card("nasnet_mobile_imagenet").class_names, strict=True))
+    return tuple(known[each] for each in ids)
 
 
 def _in_half_precision(source: Path, target: Path) -> None:
