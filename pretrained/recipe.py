@@ -19,7 +19,13 @@ FINE_TUNE = Recipe(
     label_smoothing=0.1,
     average_decay=0.98,
 )
-"""All of a trained network on a few thousand images."""
+"""All of a trained network on tens to thousands of images a class.
+
+Lab note: from amoebanet_d_tiny_imagenet to CIFAR-10, two cores of an Intel Xeon, accuracy on 2,000 test images, one
+run each. 20 images a class, seed 1: the head alone 0.424; rate 0.002, 0.466; 0.005, 0.481 (0.497 with patience 10
+instead of 60); 0.02, 0.463. Crops from 8 pixels of border instead of 4: 0.474. Seed 0: 0.463 at 0.005, 0.454 at 0.02;
+`batch_norm="frozen"` at 0.02, 0.432. `benchmarks/README.md` has five seeds of what became the default.
+"""
 
 
 def recipe_for(images: int, changes: dict[str, Any]) -> Recipe:
