@@ -17,6 +17,7 @@ from PIL import Image
 
 from nasnet_keras import Block, Cell, Edge, Genotype, pretrained
 from nasnet_keras.card import Card, CardError, WeightsFile, decoded
+from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset, Split
 from nasnet_keras.training.job import train
@@ -353,46 +354,69 @@ def test_a_loaded_model_is_fine_tuned_from_its_present_weights(trained, tmp_path
         pretrained.fine_tune(keras.Sequential(name="clone"), pictures(12), workdir=tmp_path / "no")
 
 
-def test_sources_of_images(trained, tmp_path):
+def test_sources_of_images(tmp_path):
     import tensorflow as tf
 
+    def gathered(train_on, *others, **changes):
+        return dataset_of(train_on, *others, *[None] * (2 - len(others)), (16, 16, 3), **changes)
+
     images, labels = pictures(16)
-    grey = images[..., :1]
-    for number, source in enumerate(
-        (
-            tf.data.Dataset.from_tensor_slices((images, labels)),
-            tf.data.Dataset.from_tensor_slices((images.astype("float32"), labels.astype("int64"))).batch(5),
-            (list(grey), labels.tolist()),
-            Dataset("own", Split(images, labels), Split(*pictures(4)), Split(*pictures(6)), ("a", "b")),
-        )
-    ):
-        result = pretrained.fine_tune(card_of(trained), source, workdir=tmp_path / str(number), epochs=0)
-        assert result.confusion.sum() == (6 if isinstance(source, Dataset) else 4)
-    split = write_folder(tmp_path / "split" / "train", 12)
-    write_folder(split.parent / "test", 8)
-    result = pretrained.fine_tune(card_of(trained), split.parent, workdir=tmp_path / "a", epochs=0)
-    assert result.judged_on == "test" and result.confusion.sum() == 8
-    by_argument = pretrained.fine_tune(
-        card_of(trained), split, split.parent / "test", workdir=tmp_path / "b", epochs=0, image_size=20
+    plain = gathered((images, labels))
+    assert [len(split) for split in (plain.train, plain.validation, plain.test)] == [12, 4, 0]
+    assert plain.class_names == ("0", "1") and np.bincount(plain.validation.labels).tolist() == [2, 2]
+    seen = {image.tobytes() for split in (plain.train, plain.validation) for image in split.images}
+    assert seen == {image.tobytes() for image in images}
+    for same in ((list(images), labels.tolist()), (images.astype("float32"), labels[:, None].astype("int64"))):
+        np.testing.assert_array_equal(gathered(same).train.images, plain.train.images)
+    grey = gathered((images[..., :1], labels))
+    np.testing.assert_array_equal(grey.train.images[..., 2], plain.train.images[..., 0])
+
+    data = tf.data.Dataset.from_tensor_slices((images, labels))
+    single = gathered(data)
+    assert {image.tobytes() for split in (single.train, single.validation) for image in split.images} == seen
+    for shuffled in (data.shuffle(16), data.shuffle(16).batch(5), data.map(lambda x, y: (tf.cast(x, tf.float32), y))):
+        again = gathered(shuffled)
+        np.testing.assert_array_equal(again.train.images, single.train.images)
+        np.testing.assert_array_equal(again.train.labels, single.train.labels)
+    with pytest.raises(ValueError, match=r"has no end: leave out its repeat\(\)"):
+        gathered(data.repeat())
+    with pytest.raises(ValueError, match="of one-hot labels take the argmax"):
+        gathered(data.batch(5).map(lambda x, y: (x, tf.one_hot(y, 2))))
+
+    write_folder(tmp_path / "split" / "train", 12)
+    write_folder(tmp_path / "split" / "test", 8)
+    folder = tmp_path / "split"
+    keras_data = keras.utils.image_dataset_from_directory(
+        folder / "train", image_size=(16, 16), batch_size=4, verbose=False
     )
-    assert by_argument.card.dataset["images"] == {"train": 12, "validation": 8, "test": 0}
-    assert by_argument.card.input_shape == (20, 20, 3)
+    assert gathered(keras_data).class_names == ("green", "red")
+    by_folder = gathered(folder)
+    assert [len(split) for split in (by_folder.train, by_folder.validation, by_folder.test)] == [10, 2, 8]
+    assert by_folder.class_names == ("green", "red")
+    assert len(gathered(folder / "train", folder / "test").validation) == 8
+    assert len(gathered(folder / "train", None, folder).test) == 8, "the folder's own test images"
+    named = gathered((images, labels), folder / "test", class_names=["red", "green"])
+    assert np.array_equal(named.validation.labels, [1] * 4 + [0] * 4), "by name, not by place"
+    with pytest.raises(ValueError, match="classes that the training images have not: green, red"):
+        gathered((images, labels), folder / "test")
+    with pytest.raises(ValueError, match="and none for validation"):
+        gathered(folder / "train", folder)
+    with pytest.raises(ValueError, match="there is a label 5, and the training images have 2 classes"):
+        gathered((images, labels), (images, labels + 4))
 
 
 def test_class_weights(trained, tmp_path):
     images, labels = pictures(24)
     few = np.flatnonzero(labels == 0).tolist() + np.flatnonzero(labels == 1)[:4].tolist()
     data = images[few], labels[few]
-    weights = {}
-    for given in ("balanced", None, {"x": 1, "y": 2.5}):
-        folder = tmp_path / str(len(weights))
-        result = pretrained.fine_tune(
-            card_of(trained), data, workdir=folder, epochs=0, class_weights=given, class_names=["x", "y"]
-        )
-        weights[str(given)] = result.card.training["class_weights"]
-    train = [10, 3]  # after the validation images were taken
-    assert weights["balanced"] == pytest.approx([sum(train) / (2 * count) for count in train], abs=1e-5)
-    assert weights["None"] == [1, 1] and weights["{'x': 1, 'y': 2.5}"] == [1, 2.5]
+    result = quick(trained, data, workdir=tmp_path / "balanced", epochs=1)
+    train_on = [10, 3]  # after the validation images were taken
+    balanced = [sum(train_on) / (2 * count) for count in train_on]
+    assert result.card.training["class_weights"] == pytest.approx(balanced, abs=1e-5)
+    assert {"validation_accuracy", "validation_weighted_accuracy"} <= set(result.history[0])
+    given = {"x": 1, "y": 2.5}
+    result = quick(trained, data, workdir=tmp_path / "given", epochs=0, class_weights=given, class_names=["x", "y"])
+    assert result.card.training["class_weights"] == [1, 2.5]
     with pytest.raises(ValueError, match="class_weights must be 'balanced', None, or a positive number for each of"):
         quick(trained, data, workdir=tmp_path / "no", class_weights={"x": 1})
 
@@ -410,8 +434,8 @@ def test_fine_tuning_refuses(trained, tmp_path):
         ("name must be of letters", good, {"name": "../x"}),
         ("no folder", str(tmp_path / "nothing"), {}),
         ("expected as train a folder of images", 3, {}),
-        ("got fractions up to 1.0: times 255", (good[0] / 255.0 / (good[0] / 255.0).max(), good[1]), {}),
-        ("values from 0 to 255, got -1.0", (good[0] / 127.5 - 1.0, good[1]), {}),
+        ("got fractions up to 1: times 255", (good[0] / 255.0 / (good[0] / 255.0).max(), good[1]), {}),
+        ("values from 0 to 255, got values from -1.0", (good[0] / 127.5 - 1.0, good[1]), {}),
         ("of one-hot labels take the argmax", (good[0], np.eye(2)[good[1]]), {}),
         ("as many train images as labels", (good[0], good[1][:3]), {}),
         ("there is only one class", (good[0], good[1] * 0), {}),
@@ -426,7 +450,7 @@ def test_fine_tuning_refuses(trained, tmp_path):
     with pytest.raises(CardError, match="no model 'nothing'"):
         pretrained.fine_tune("nothing", good, workdir=tmp_path / "run")
     for images in ([], tmp_path, np.zeros((2, 2)), tmp_path / "missing.png"):
-        with pytest.raises(ValueError, match="no images|expected paths of images|cannot read the image"):
+        with pytest.raises(ValueError, match="no images|expected an array of|cannot read the image"):
             pretrained.predict(card_of(trained), images)
 
 
