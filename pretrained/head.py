@@ -9,6 +9,7 @@ __all__ = ["features", "train_head"]
 
 _EPOCHS = 100
 _PATIENCE = 10
+_MANY = 2000  # images whose features take long enough to show progress
 
 
 def features(model: keras.Model, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
@@ -19,7 +20,8 @@ def features(model: keras.Model, images: np.ndarray, batch_size: int = 64) -> np
         images: uint8.
         batch_size: images at once.
     """
-    return model.predict(images, batch_size=min(batch_size, len(images)), verbose=0)
+    shown = int(len(images) > _MANY)
+    return model.predict(images, batch_size=min(batch_size, len(images)), verbose=shown)
 
 
 def train_head(
