@@ -65,7 +65,7 @@ def test_rewards(monkeypatch):
 
     def rewarded(**changes):
         given = iter(accuracies[len(accuracies) - counted :])
-        monkeypatch.setattr(Trainer, "validation_accuracy", lambda trainer: next(given))
+        monkeypatch.setattr(Trainer, "validate", lambda trainer: {"validation_accuracy": next(given)})
         recipe = dataclasses.replace(RECIPE, epochs=len(accuracies))
         reward, metrics = ChildEvaluator(config(recipe=recipe, train_images=64, **changes)).evaluate(SMALL, seed=0)
         assert next(given, None) is None, "no accuracy was computed for nothing"
