@@ -56,7 +56,7 @@ def main():
     # Synchronised, two devices are one: on any images, batch statistics included, clipped and over several steps.
     one, loss = trained(data, Devices(), 3)
     several, its_loss = trained(data, two(True), 3)
-    check(one, several, everything)
+    check(one, several, everything, tolerance=2e-3)  # three steps amplify rounding, to 1e-3 on Intel's processors
     np.testing.assert_allclose(loss, its_loss, rtol=1e-4)
     # Not synchronised, each replica normalises by its share: the same where both shares hold the same images.
     order = np.random.default_rng([3, 0]).permutation(32)  # as the trainer will draw it
