@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import http.server
+import io
 import json
 import math
 import os
@@ -350,12 +351,40 @@ def test_tensorflow_datasets_are_downloaded_and_prepared(served, tmp_path, gener
     }
     assert found == {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
     assert "ours_for_tests/1.0.0" in loaded.source and loaded.class_names == ("a", "b", "c")
+    assert loaded.source.endswith("stored as png"), "as TensorFlow Datasets stores arrays"
     (www / "pixels.npz").unlink()
     again = datasets.load("ours_for_tests", tmp_path / "data")
     np.testing.assert_array_equal(again.train.images, loaded.train.images)
     assert datasets.load("ours_for_tests:1.0.0", tmp_path / "data", image_size=8).image_shape == (8, 8, 3)
     with pytest.raises(ValueError, match="cannot be downloaded there: .*404"):
         datasets.load("ours_for_tests", tmp_path / "elsewhere")
+
+
+def test_the_source_says_how_images_are_stored_where_the_description_does_not(tmp_path, generator):
+    import tensorflow_datasets as tfds
+
+    images, labels = small_batch(generator, (8, 6, 3), count=12, classes=2)
+
+    class JpegForTests(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = {"image": tfds.features.Image(shape=(8, 6, 3)), "label": tfds.features.ClassLabel(num_classes=2)}
+            return tfds.core.DatasetInfo(
+                builder=self, features=tfds.features.FeaturesDict(features), supervised_keys=("image", "label")
+            )
+
+        def _split_generators(self, manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            for index, label in enumerate(labels):
+                file = io.BytesIO()
+                Image.fromarray(images[index]).save(file, "jpeg")
+                file.seek(0)
+                yield index, {"image": file, "label": int(label)}
+
+    assert datasets.load("jpeg_for_tests", tmp_path).source.endswith("stored as jpeg")
 
 
 def test_names_that_nobody_knows(tmp_path):

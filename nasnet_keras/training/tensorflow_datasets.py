@@ -1,10 +1,12 @@
 """Data sets of TensorFlow Datasets, as arrays."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from PIL import Image
 
 from nasnet_keras.training.datasets import Loaded, Split, short_name, stacked
 
@@ -60,8 +62,19 @@ def load(name: str, data_dir: str | Path | None, image_size: int | None = None) 
         splits[key] = _read(data.prefetch(tf.data.AUTOTUNE), known[key].num_examples, f"{name} ({key})")
     if "test" not in splits and "validation" in splits:
         splits["test"] = splits.pop("validation")
-    source = f"{builder.info.full_name} of TensorFlow Datasets, stored as {image.encoding_format or 'png'}"
+    encoding = image.encoding_format or _encoding(builder, keys[0])
+    source = f"{builder.info.full_name} of TensorFlow Datasets, stored as {encoding}"
     return Loaded(short_name(builder.info.name), splits, tuple(label.names), source)
+
+
+def _encoding(builder: Any, key: str) -> str:
+    """How the first training image is stored, where the description leaves it open."""
+    import tensorflow_datasets as tfds
+
+    stored = builder.as_dataset(split="train[:1]", decoders={key: tfds.decode.SkipDecoding()})
+    (first,) = (example[key] for example in stored.as_numpy_iterator())
+    with Image.open(io.BytesIO(first)) as file:
+        return file.format.lower()
 
 
 def _read(data: Any, count: int, source: str) -> Split:
