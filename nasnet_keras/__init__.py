@@ -13,6 +13,8 @@ from typing import Any
 
 import wrapt
 
+from nasnet_keras.lazy import resolving
+
 __version__ = "0.1.0"
 
 _EXPORTS = {
@@ -34,16 +36,7 @@ _MODULES = ("applications", "conventions", "genotypes")
 __all__ = sorted([*_EXPORTS, *_MODULES])
 
 
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = resolving(__name__, _EXPORTS, _MODULES)
 
 
 def _register_layers(_: Any) -> None:

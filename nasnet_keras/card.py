@@ -2,7 +2,6 @@
 
 import base64
 import dataclasses
-import hashlib
 import json
 import re
 import zlib
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.files import write_text
+from nasnet_keras.files import digest, write_text
 from nasnet_keras.genotype import Genotype, GenotypeError
 from nasnet_keras.network import NASNetFromGenotype, NetworkConfig
 
@@ -21,14 +20,8 @@ __all__ = ["Card", "CardError", "WeightsFile", "decoded", "encoded"]
 _FORMAT = "nasnet_keras.card"
 _VERSION = 1
 _OBJECTS = ("network", "dataset", "training", "metrics", "cost", "reference")
-_ELSEWHERE = {
-    "name",
-    "classes",
-    "input_shape",
-    "include_top",
-    "pooling",
-    "auxiliary_head",
-}  # by other fields, or by the user
+# Arguments of the network that other fields say, or the user.
+_ELSEWHERE = {"name", "classes", "input_shape", "include_top", "pooling", "auxiliary_head"}
 _BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # no folder, no drive, no hidden file
 
 
@@ -73,7 +66,7 @@ class WeightsFile:
     @classmethod
     def of(cls, path: Path) -> "WeightsFile":
         """Describe the file at `path`."""
-        return cls(path.name, path.stat().st_size, _digest(path, "sha256"))
+        return cls(path.name, path.stat().st_size, digest(path, "sha256"))
 
     def check(self, folder: Path) -> Path:
         """The path of the file in `folder`.
@@ -98,7 +91,7 @@ class WeightsFile:
             raise CardError(f"{path} has {path.stat().st_size:,} bytes, the card says {self.size:,}")
         for name, title in (("sha256", "SHA-256"), ("md5", "MD5")):
             expected = getattr(self, name)
-            if expected is not None and (found := _digest(path, name)) != expected:
+            if expected is not None and (found := digest(path, name)) != expected:
                 raise CardError(f"{path} has {title} {found}, the card says {expected}: it is another file or damaged")
         return path
 
@@ -258,8 +251,3 @@ def decoded(reference: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     pixels = zlib.decompress(base64.b64decode(reference["images"]))
     images = np.frombuffer(pixels, np.uint8).reshape(reference["shape"])
     return images, np.asarray(reference["outputs"], np.float32)
-
-
-def _digest(path: Path, name: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, name).hexdigest()

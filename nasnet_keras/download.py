@@ -1,7 +1,6 @@
 """Files of weights from the network into Keras' cache: checked, taken up again when cut off, never half there."""
 
 import fcntl
-import hashlib
 import os
 import re
 import sys
@@ -13,6 +12,8 @@ from urllib.parse import urlsplit
 
 import requests
 from tqdm import tqdm
+
+from nasnet_keras.files import digest
 
 __all__ = ["DownloadError", "cache", "fetch"]
 
@@ -59,11 +60,10 @@ class _Wanted:
         found = path.stat().st_size
         if self.size is not None and found != self.size:
             return f"has {found:,} bytes, expected {self.size:,}"
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, self.algorithm).hexdigest()
-        if digest == self.digest:
+        came = digest(path, self.algorithm)
+        if came == self.digest:
             return None
-        return f"has {self.algorithm.upper()} {digest}, expected {self.digest}: damaged, or another file"
+        return f"has {self.algorithm.upper()} {came}, expected {self.digest}: damaged, or another file"
 
 
 def fetch(
@@ -98,16 +98,16 @@ def fetch(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "a.weights.h5")
         ...     _ = path.write_bytes(b"weights")
-        ...     digest = hashlib.sha256(b"weights").hexdigest()
-        ...     fetch("https://example.org/a.weights.h5", path.name, sha256=digest, folder=path.parent) == path
+        ...     known = digest(path, "sha256")
+        ...     fetch("https://example.org/a.weights.h5", path.name, sha256=known, folder=path.parent) == path
         True
     """
     if not sha256 and not md5:
         raise ValueError(f"cannot check {name}: give its sha256, or its md5")
     if Path(name).name != name or name in ("", ".", ".."):
         raise DownloadError(f"expected the bare name of a file in the cache, got {name!r}")
-    algorithm, digest = ("sha256", sha256) if sha256 else ("md5", md5)
-    wanted = _Wanted(_source(url), (folder or cache()) / name, size, algorithm, digest.lower())
+    algorithm, expected = ("sha256", sha256) if sha256 else ("md5", md5)
+    wanted = _Wanted(_source(url), (folder or cache()) / name, size, algorithm, expected.lower())
     try:
         if problem := wanted.problem(wanted.path):
             if os.environ.get("NASNET_KERAS_OFFLINE", "").lower() not in ("", "0", "false", "no", "off"):
@@ -121,7 +121,7 @@ def fetch(
                     _download(wanted)
                     wanted.part.replace(wanted.path)
     except OSError as error:
-        known = f"{algorithm.upper()} {digest}" + (f", {size:,} bytes" if size is not None else "")
+        known = f"{algorithm.upper()} {expected}" + (f", {size:,} bytes" if size is not None else "")
         raise DownloadError(
             f"cannot download {name} ({error}). Get {url} ({known}) on a machine with a network and put it at "
             f"{wanted.path}, or anywhere and give weights=PATH"

@@ -1,11 +1,12 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and knowing them again."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing", "write_bytes", "write_text"]
+__all__ = ["digest", "replacing", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -41,3 +42,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` at once."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """The hexadecimal hash of a file's content, such as `"sha256"`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,17 +16,22 @@ _mean_over_replicas: ContextVar[Callable[[Any], Any] | None] = ContextVar("mean_
 
 
 @contextmanager
-def synchronized(mean: Callable[[Any], Any]) -> Iterator[None]:
+def _within(setting: ContextVar[Any], value: Any) -> Iterator[None]:
+    """In which a setting has a value."""
+    token = setting.set(value)
+    try:
+        yield
+    finally:
+        setting.reset(token)
+
+
+def synchronized(mean: Callable[[Any], Any]) -> AbstractContextManager[None]:
     """Normalise by the statistics of the whole batch, not of one replica's share.
 
     Args:
         mean: gives the mean of a vector over the replicas, all of whose shares are of one size.
     """
-    token = _mean_over_replicas.set(mean)
-    try:
-        yield
-    finally:
-        _mean_over_replicas.reset(token)
+    return _within(_mean_over_replicas, mean)
 
 
 def is_synchronized() -> bool:
@@ -34,14 +39,9 @@ def is_synchronized() -> bool:
     return _mean_over_replicas.get() is not None
 
 
-@contextmanager
-def frozen() -> Iterator[None]:
+def frozen() -> AbstractContextManager[None]:
     """Normalise by the moving statistics in training too, and leave them as they are."""
-    token = _frozen.set(True)
-    try:
-        yield
-    finally:
-        _frozen.reset(token)
+    return _within(_frozen, True)
 
 
 def is_frozen() -> bool:

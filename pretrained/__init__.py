@@ -6,10 +6,11 @@
 Names resolve when they are first used, so that flags and settings come before TensorFlow.
 """
 
-import importlib
 import sys
 from types import ModuleType
 from typing import Any
+
+from nasnet_keras.lazy import resolving
 
 _EXPORTS = {
     "Classifier": "prediction",
@@ -25,14 +26,7 @@ _EXPORTS = {
 __all__ = sorted(_EXPORTS)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = resolving(__name__, _EXPORTS)
 
 
 class _Package(ModuleType):

@@ -55,9 +55,7 @@ def main(argv: list[str]) -> None:
             _print_models()
         else:
             _fine_tune()
-    except ValueError as error:
-        sys.exit(f"nasnet-finetune: {error}")
-    except OSError as error:  # a download
+    except (ValueError, OSError) as error:  # what was given, or a download
         sys.exit(f"nasnet-finetune: {error}")
 
 

@@ -1,6 +1,5 @@
 """Fine-tuning: a trained network becomes a classifier of other images. Its head first, then all of it."""
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -13,18 +12,17 @@ import keras
 import numpy as np
 
 from nasnet_keras import checks
-from nasnet_keras.card import Card, CardError
+from nasnet_keras.card import Card
 from nasnet_keras.files import replacing, write_text
-from nasnet_keras.network import NetworkConfig
 from nasnet_keras.pretrained import registry
 from nasnet_keras.pretrained.head import train_head
+from nasnet_keras.pretrained.plan import Plan, completed, weights_of_classes
 from nasnet_keras.pretrained.prediction import Classifier, Prediction
-from nasnet_keras.pretrained.recipe import BATCH_NORM, recipe_for
+from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import checkpoint
-from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.datasets import Split
 from nasnet_keras.training.errors import Stopped
-from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run, on_signals
 from nasnet_keras.training.step import PREPROCESSING
@@ -48,7 +46,8 @@ class FineTuneResult:
         path: of the card, wherever a model's name is asked for; its weights lie beside it.
         saved_model: the whole model as a `.keras` file, for `keras.models.load_model` after `import nasnet_keras`; it
             reads images as they come.
-        history: the figures, one dict an epoch; epoch 0 is the new head on the network as it was.
+        history: the figures, one dict an epoch; epoch 0 is the new head on the network before it
+            is trained.
         confusion: images by true class (rows) and predicted class (columns), of the test images or, without any, of
             the validation images.
         judged_on: which of the two.
@@ -154,7 +153,7 @@ def fine_tune(
             side = checks.positive_integer("image_size", image_size)
             shape = (side, side, shape[-1])
         dataset = dataset_of(train, validation, test, shape, class_names, validation_fraction)
-        plan = _Plan(
+        plan = Plan(
             model=path,
             source=source,
             dataset=dataset,
@@ -162,7 +161,7 @@ def fine_tune(
             recipe=recipe_for(len(dataset.train), recipe),
             head_only=recipe.get("epochs") == 0,
             batch_norm=batch_norm,
-            class_weights=_weights(class_weights, dataset),
+            class_weights=weights_of_classes(class_weights, dataset),
             patience=checks.positive_integer("patience", patience),
             seed=checks.seed(seed),
             deterministic=deterministic,
@@ -170,9 +169,7 @@ def fine_tune(
         )
         if not checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {checkpoint_minutes!r}")
-        folder = Workdir(
-            workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=_completed
-        )
+        folder = Workdir(workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=completed)
         try:
             if not (folder.path / _RESULT).exists():
                 _run(plan, folder.path, checkpoint_minutes)
@@ -181,67 +178,7 @@ def fine_tune(
             folder.close()
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Everything that a run depends on."""
-
-    model: str | Path
-    source: Card
-    dataset: Dataset
-    name: str
-    recipe: Recipe
-    head_only: bool
-    batch_norm: str
-    class_weights: tuple[float, ...]
-    patience: int
-    seed: int
-    deterministic: bool
-    licence: str
-
-    def __post_init__(self) -> None:
-        if self.source.preprocessing != PREPROCESSING:
-            raise CardError(
-                f"{self.source.name} scales images by {self.source.preprocessing}; what is trained here, by "
-                f"{PREPROCESSING}"
-            )
-        if self.batch_norm not in BATCH_NORM:
-            raise ValueError(f"batch_norm must be one of {', '.join(BATCH_NORM)}, got {self.batch_norm!r}")
-        checks.model_name(self.name)
-        NetworkConfig.of(self.source.genotype, self.dataset.image_shape, **self.network)  # before a folder is made
-
-    @property
-    def network(self) -> dict[str, Any]:
-        """Arguments of `NASNetFromGenotype` for inference."""
-        return {
-            **self.source.network,
-            "classes": len(self.dataset.class_names),
-            "classifier_activation": None,
-            "batch_norm_momentum": self.recipe.batch_norm_momentum,
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        """What may not change between sittings, as JSON values."""
-        weights = self.source.weights
-        return {
-            "model": weights.sha256 or weights.md5,
-            "images": {key: _digest(getattr(self.dataset, key)) for key in ("train", "validation", "test")},
-            "class_names": list(self.dataset.class_names),
-            "image_shape": list(self.dataset.image_shape),
-            "recipe": self.recipe.to_json(),
-            "class_weights": list(self.class_weights),
-            **{
-                key: getattr(self, key)
-                for key in ("name", "head_only", "batch_norm", "patience", "seed", "deterministic")
-            },
-        }
-
-
-def _completed(before: dict[str, Any]) -> dict[str, Any]:
-    """What a run was before its file said so."""
-    return {**before, "recipe": Recipe.completed(before["recipe"])}
-
-
-def _run(plan: _Plan, folder: Path, checkpoint_minutes: float) -> None:
+def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
     """Train the head, then everything, and write what is left."""
     dataset = plan.dataset
     trainer = Trainer(
@@ -289,7 +226,7 @@ def _run(plan: _Plan, folder: Path, checkpoint_minutes: float) -> None:
     (folder / _START).unlink(missing_ok=True)
 
 
-def _start(trainer: Trainer, plan: _Plan, path: Path) -> float:
+def _start(trainer: Trainer, plan: Plan, path: Path) -> float:
     """Give a trainer the state to start from, with a trained head; it is kept at `path` for when the run goes on.
 
     Returns:
@@ -311,7 +248,7 @@ def _stop() -> None:
     raise Stopped
 
 
-def _train_head(trainer: Trainer, plan: _Plan) -> None:
+def _train_head(trainer: Trainer, plan: Plan) -> None:
     """Train the classifier of a trainer's model on features of the network as it will begin."""
     model, dataset, recipe = trainer.stepper.model, plan.dataset, plan.recipe
     if plan.batch_norm == "adapt" and not plan.head_only:
@@ -348,27 +285,3 @@ def _confusion(model: keras.Model, split: Split, classes: int) -> np.ndarray:
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (split.labels, predicted), 1)
     return confusion
-
-
-def _weights(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:
-    """A weight for each label; over the training images they are 1 on average where they are balanced."""
-    names = dataset.class_names
-    if value is None:
-        return (1.0,) * len(names)
-    if value == "balanced":
-        counts = np.bincount(dataset.train.labels, minlength=len(names))
-        return tuple(round(float(weight), 6) for weight in len(dataset.train) / (len(names) * counts))
-    legal = isinstance(value, Mapping) and set(value) == set(names)
-    if not legal or not all(isinstance(weight, int | float) and weight > 0 for weight in value.values()):
-        raise ValueError(
-            f"class_weights must be 'balanced', None, or a positive number for each of {', '.join(names)}; "
-            f"got {value!r}"
-        )
-    return tuple(float(value[name]) for name in names)
-
-
-def _digest(split: Split) -> str:
-    """What a split's images and labels are known by."""
-    digest = hashlib.sha256(np.ascontiguousarray(split.images))
-    digest.update(np.ascontiguousarray(split.labels))
-    return f"{len(split)} images, {digest.hexdigest()[:16]}"

@@ -6,8 +6,7 @@
 Names resolve when they are first used, so that flags and settings come before TensorFlow.
 """
 
-import importlib
-from typing import Any
+from nasnet_keras.lazy import resolving
 
 _EXPORTS = {
     "SearchConfig": "config",
@@ -21,11 +20,4 @@ _EXPORTS = {
 __all__ = sorted(_EXPORTS)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = resolving(__name__, _EXPORTS)

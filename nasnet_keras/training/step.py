@@ -82,6 +82,8 @@ class Stepper:
         self._progress = {id(layer.progress.state) for layer in layers}
         self._decayed = _flat([np.full(v.shape, float(len(v.shape) > 1), np.float32) for v in self._trainable])
         self._muon = Muon([tuple(v.shape) for v in self._trainable]) if objective.muon else None
+        if self._muon is not None:
+            self._decayed *= 1.0 - self._muon.kernels
         self._step = self.devices.compiled(self._update, static=("size",))
         self._predict = compiled(self._logits)
 
@@ -228,8 +230,7 @@ class Stepper:
         kernels = 0.0 if muon is None else ops.convert_to_tensor(muon.kernels)
         gradient, kernel_gradient = gradient * (1.0 - kernels), gradient * kernels
         if objective.weight_decay:
-            decayed = ops.convert_to_tensor(self._decayed) * (1.0 - kernels)
-            gradient += objective.weight_decay * decayed * parameters
+            gradient += objective.weight_decay * ops.convert_to_tensor(self._decayed) * parameters
         if objective.clip_norm is not None:
             norm = ops.sqrt(ops.sum(ops.square(gradient)))
             gradient *= ops.minimum(1.0, objective.clip_norm / ops.maximum(norm, 1e-12))

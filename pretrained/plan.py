@@ -1,0 +1,119 @@
+"""Everything that a fine-tuning run depends on, as a value."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasnet_keras import checks
+from nasnet_keras.card import Card, CardError
+from nasnet_keras.network import NetworkConfig
+from nasnet_keras.pretrained.recipe import BATCH_NORM
+from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.step import PREPROCESSING
+
+__all__ = ["Plan", "completed", "weights_of_classes"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is fine-tuned, on what and how. The same plan gives the same weights.
+
+    Attributes:
+        model: as `registry.load` takes it.
+        source: its card.
+        dataset: what it is fine-tuned on.
+        name: of the card and the weights.
+        recipe: how everything is trained.
+        head_only: whether it is not, and only the new classifier is.
+        batch_norm: one of `BATCH_NORM`.
+        class_weights: by label.
+        patience, seed, deterministic, licence: see `fine_tune`.
+
+    Raises:
+        ValueError: a value is out of range, or the network cannot be built for these images.
+        CardError: the model's images are scaled otherwise than those that are trained on.
+    """
+
+    model: str | Path
+    source: Card
+    dataset: Dataset
+    name: str
+    recipe: Recipe
+    head_only: bool
+    batch_norm: str
+    class_weights: tuple[float, ...]
+    patience: int
+    seed: int
+    deterministic: bool
+    licence: str
+
+    def __post_init__(self) -> None:
+        if self.source.preprocessing != PREPROCESSING:
+            raise CardError(
+                f"{self.source.name} scales images by {self.source.preprocessing}; what is trained here, by "
+                f"{PREPROCESSING}"
+            )
+        if self.batch_norm not in BATCH_NORM:
+            raise ValueError(f"batch_norm must be one of {', '.join(BATCH_NORM)}, got {self.batch_norm!r}")
+        checks.model_name(self.name)
+        NetworkConfig.of(self.source.genotype, self.dataset.image_shape, **self.network)  # before a folder is made
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """Arguments of `NASNetFromGenotype` for inference."""
+        return {
+            **self.source.network,
+            "classes": len(self.dataset.class_names),
+            "classifier_activation": None,
+            "batch_norm_momentum": self.recipe.batch_norm_momentum,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """What may not change between sittings, as JSON values."""
+        weights = self.source.weights
+        return {
+            "model": weights.sha256 or weights.md5,
+            "images": {key: _digest(getattr(self.dataset, key)) for key in ("train", "validation", "test")},
+            "class_names": list(self.dataset.class_names),
+            "image_shape": list(self.dataset.image_shape),
+            "recipe": self.recipe.to_json(),
+            "class_weights": list(self.class_weights),
+            **{
+                key: getattr(self, key)
+                for key in ("name", "head_only", "batch_norm", "patience", "seed", "deterministic")
+            },
+        }
+
+
+def completed(before: dict[str, Any]) -> dict[str, Any]:
+    """What a run was before its file said so."""
+    return {**before, "recipe": Recipe.completed(before["recipe"])}
+
+
+def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:
+    """A weight for each label; over the training images they are 1 on average where they are balanced."""
+    names = dataset.class_names
+    if value is None:
+        return (1.0,) * len(names)
+    if value == "balanced":
+        counts = np.bincount(dataset.train.labels, minlength=len(names))
+        return tuple(round(float(weight), 6) for weight in len(dataset.train) / (len(names) * counts))
+    legal = isinstance(value, Mapping) and set(value) == set(names)
+    if not legal or not all(isinstance(weight, int | float) and weight > 0 for weight in value.values()):
+        raise ValueError(
+            f"class_weights must be 'balanced', None, or a positive number for each of {', '.join(names)}; "
+            f"got {value!r}"
+        )
+    return tuple(float(value[name]) for name in names)
+
+
+def _digest(split: Split) -> str:
+    """What a split's images and labels are known by."""
+    digest = hashlib.sha256(np.ascontiguousarray(split.images))
+    digest.update(np.ascontiguousarray(split.labels))
+    return f"{len(split)} images, {digest.hexdigest()[:16]}"
