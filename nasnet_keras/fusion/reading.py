@@ -1,0 +1,203 @@
+"""A Keras model → the graph of its inference: no batch normalisation, no dropout, no drop-path, no auxiliary head."""
+
+import functools
+import re
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
+from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, relu
+from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
+
+__all__ = ["read"]
+
+layers = keras.layers
+
+_NOTHING = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise, layers.Identity)
+_CHANNELWISE = (layers.MaxPooling2D, layers.AveragePooling2D, PaddedPooling2D)
+_CHANNELWISE += (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+_KEPT = (layers.Rescaling, layers.Normalization, layers.Resizing, layers.CenterCrop, layers.Flatten)
+_KEPT += (layers.Activation, layers.Softmax)
+
+
+def read(model: keras.Model) -> Node:
+    """The graph of what a model computes at inference.
+
+    Args:
+        model: functional or sequential, of layers of ours and the layers of a classifier; models within it are
+            taken apart. Of `{"logits": …, "auxiliary": …}` only the logits are read.
+
+    Raises:
+        ValueError: the model has not one input and one output, or a layer cannot be fused; the error names it.
+    """
+    inputs = getattr(model, "inputs", None)
+    if not isinstance(model, keras.Model) or not isinstance(inputs, list) or len(inputs) != 1:
+        raise ValueError(f"expected a functional or sequential Keras model with one input, got {model!r}")
+    (image,) = inputs
+    if len(image.shape) != 4:
+        raise ValueError(f"expected a model of images (batch, height, width, channels), got one of {image.shape}")
+    return _model(model, Image(image.name, (), tuple(image.shape[1:]), image.dtype))
+
+
+def _model(model: keras.Model, x: Node) -> Node:
+    if isinstance(model, keras.Sequential):
+        for layer in model.layers:
+            x = _nodes(layer, x)
+        return x
+    output = model.output
+    if isinstance(output, dict) and "logits" in output:
+        output = output["logits"]
+    elif isinstance(output, list | tuple) and len(output) == 1:
+        (output,) = output
+    if not isinstance(output, keras.KerasTensor):
+        raise ValueError(f"model {model.name!r} has several outputs, {output!r}: expected one, or one named 'logits'")
+    nodes = {id(model.inputs[0]): x}
+    for layer in _needed(model, output):
+        given = keras.tree.flatten(layer.input)
+        if not isinstance(layer, layers.InputLayer):
+            nodes[id(layer.output)] = _nodes(layer, *(nodes.get(id(tensor)) for tensor in given))
+    return nodes[id(output)]
+
+
+def _needed(model: keras.Model, output: Any) -> list[Any]:
+    """The layers that an output depends on, in the model's order, which is topological."""
+    for layer in model.operations:
+        if len(getattr(layer, "_inbound_nodes", ())) > 1:
+            raise ValueError(f"layer {layer.name!r} is used more than once, and cannot be fused")
+    makers = {id(tensor): layer for layer in model.operations for tensor in keras.tree.flatten(layer.output)}
+    needed, waiting = set(), [output]
+    while waiting:
+        layer = makers[id(waiting.pop())]
+        if layer not in needed:
+            needed.add(layer)
+            waiting += [] if isinstance(layer, layers.InputLayer) else keras.tree.flatten(layer.input)
+    return [layer for layer in model.operations if layer in needed]
+
+
+@functools.singledispatch
+def _nodes(layer: Any, *inputs: Any) -> Node | None:
+    """What a layer computes of nodes."""
+    del inputs
+    raise ValueError(
+        f"layer {layer.name!r} of type {type(layer).__name__} cannot be fused: expected layers that nasnet_keras "
+        f"builds, and those of a classifier"
+    )
+
+
+@_nodes.register
+def _(layer: keras.Model, x: Node) -> Node:
+    return _model(layer, x)
+
+
+@_nodes.register
+def _(layer: ConvBatchNorm, x: Node) -> Node:
+    scale, bias = _normalization(layer)
+    x = relu(x, f"{layer.name}_relu") if layer.relu else x
+    strides, dilation = layer.strides, layer.dilation
+    if dilation > 1 and strides != (1, 1):
+        x, strides, dilation = Pick(f"{layer.name}_pick", (x,)), (1, 1), dilation // 2
+    return Conv(layer.name, (x,), _float32(_values(layer.kernel) * scale), bias, strides, layer.padding, dilation)
+
+
+@_nodes.register
+def _(layer: FactorizedReduction, x: Node) -> Node:
+    scale, bias = _normalization(layer)
+    x = relu(x, f"{layer.name}_relu") if layer.relu else x
+    odd = _values(layer.odd_kernel)
+    half = layer.filters - odd.shape[-1]
+    kernel = np.zeros((2, 2, odd.shape[2], layer.filters))
+    if half:
+        kernel[0, 0, :, :half] = _values(layer.even_kernel)[0, 0]
+    kernel[1, 1, :, half:] = odd[0, 0]
+    return Conv(layer.name, (x,), _float32(kernel * scale), bias, (2, 2))
+
+
+@_nodes.register
+def _(layer: SeparableConvBatchNorm, x: Node) -> Node:
+    scale, bias = _normalization(layer)
+    x = relu(x, f"{layer.name}_relu") if layer.relu else x
+    stride, dilation = layer.strides, layer.dilation
+    if dilation > 1 and stride > 1:
+        x, stride, dilation = Pick(f"{layer.name}_pick", (x,)), 1, dilation // 2
+    kernel = _float32(_values(layer.depthwise_kernel)[..., 0])
+    x = Depthwise(f"{layer.name}_depthwise", (x,), kernel, stride, dilation, _cell(layer.name))
+    return Conv(layer.name, (x,), _float32(_values(layer.pointwise_kernel) * scale), bias)
+
+
+@_nodes.register
+def _(layer: TrainingProgress, x: Node) -> None:
+    del layer, x  # only drop-path reads it
+
+
+@_nodes.register
+def _(layer: DropPathCombine, *xs: Any) -> Node:
+    return (Add if layer.combine == "add" else Concat)(layer.name, xs[:-1])
+
+
+@_nodes.register
+def _(layer: layers.Add, *xs: Node) -> Node:
+    return Add(layer.name, xs)
+
+
+@_nodes.register
+def _(layer: layers.Concatenate, *xs: Node) -> Node:
+    if layer.axis not in (-1, 3):
+        raise ValueError(f"layer {layer.name!r} concatenates axis {layer.axis}, which cannot be fused: expected -1")
+    return Concat(layer.name, xs)
+
+
+@_nodes.register
+def _(layer: layers.ReLU, x: Node) -> Node:
+    if layer.max_value is not None or layer.negative_slope or layer.threshold:
+        return _kept(layer, x)
+    return relu(x, layer.name)
+
+
+@_nodes.register
+def _(layer: layers.Dense, x: Node) -> Node:
+    bias = None if layer.bias is None else _float32(_values(layer.bias))
+    return Dense(layer.name, (x,), _float32(_values(layer.kernel)), bias, layer.activation)
+
+
+def _nothing(layer: Any, x: Node) -> Node:
+    del layer
+    return x
+
+
+def _channelwise(layer: Any, x: Node) -> Node:
+    if layer.get_config().get("data_format", "channels_last") != "channels_last":
+        raise ValueError(f"layer {layer.name!r} reads channels first, and cannot be fused: expected channels last")
+    return Kept(layer.name, (x,), layer)
+
+
+def _kept(layer: Any, x: Node) -> Node:
+    return Kept(layer.name, (x,), layer, layer.output.shape[-1])
+
+
+for _types, _reader in ((_NOTHING, _nothing), (_CHANNELWISE, _channelwise), (_KEPT, _kept)):
+    for _type in _types:
+        _nodes.register(_type, _reader)
+
+
+def _normalization(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What batch normalisation multiplies a convolution's kernel by, and what it adds."""
+    gamma, beta = _values(layer.gamma), _values(layer.beta)
+    mean, variance = _values(layer.moving_mean), _values(layer.moving_variance)
+    scale = gamma / np.sqrt(variance + layer.epsilon)
+    return scale, _float32(beta - mean * scale)
+
+
+def _values(variable: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(keras.ops.cast(variable.value, "float32")).astype(np.float64)
+
+
+def _float32(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32)
+
+
+def _cell(name: str) -> str | None:
+    """The cell that a layer belongs to, by its name."""
+    match = re.match(r"(.+)_block_\d+_(left|right)_", name)
+    return match and match[1]
