@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node
-from nasnet_keras.fusion.graph import concat, rewrite, sliced
+from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Slice, rewrite
 
 __all__ = ["aligned"]
 
@@ -62,5 +61,9 @@ def _taken(values: np.ndarray, channels: _Layout, axis: int) -> np.ndarray:
 def _restored(node: Node, channels: _Layout) -> Node:
     """The original channels of a node, in their order, which padding never changes."""
     used = np.flatnonzero(np.asarray(channels) >= 0)
+    if len(used) == node.channels:
+        return node
     runs = np.split(used, np.flatnonzero(np.diff(used) > 1) + 1)
-    return concat([sliced(node, run[0], run[-1] + 1, f"{node.name}_unpadded") for run in runs], f"{node.name}_unpadded")
+    name = f"{node.name}_unpadded"
+    parts = tuple(Slice(name, (node,), int(run[0]), int(run[-1]) + 1) for run in runs)
+    return parts[0] if len(parts) == 1 else Concat(name, parts)

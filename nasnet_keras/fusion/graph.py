@@ -1,13 +1,13 @@
 """A network for inference as a graph of immutable nodes, which passes rewrite."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 __all__ = ["Add", "Concat", "Conv", "Dense", "Depthwise", "Image", "Kept", "Node", "Pick", "Relu", "Slice"]
-__all__ += ["concat", "consumers", "merge", "relu", "rewrite", "sliced", "topological"]
+__all__ += ["consumers", "rewrite", "topological"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,37 +48,27 @@ class Image(Node):
 
 @dataclass(frozen=True, eq=False)
 class Conv(Node):
-    """Convolution with bias, then ReLU where wanted. `kernel` is `(height, width, channels / groups, filters)`."""
+    """Convolution with bias, then ReLU where wanted. `kernel` is `(height, width, channels, filters)`."""
 
     kernel: np.ndarray
     bias: np.ndarray
     strides: tuple[int, int] = (1, 1)
     padding: str = "same"
     dilation: int = 1
-    groups: int = 1
     relu: bool = False
 
     @property
     def channels(self) -> int:
         return self.kernel.shape[-1]
 
-    @property
-    def pointwise(self) -> bool:
-        """Whether it is one matrix, applied to every pixel."""
-        return self.kernel.shape[:2] == self.strides == (1, 1) and self.groups == 1
-
 
 @dataclass(frozen=True, eq=False)
 class Depthwise(Node):
-    """Depthwise convolution with "same" padding, without bias. `kernel` is `(size, size, channels)`.
-
-    `cell` is the name of the cell that it belongs to, None where that is not known.
-    """
+    """Depthwise convolution with "same" padding, without bias. `kernel` is `(size, size, channels)`."""
 
     kernel: np.ndarray
     stride: int = 1
     dilation: int = 1
-    cell: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,36 +136,8 @@ class Kept(Node):
         return self.x.channels if self.filters is None else self.filters
 
 
-def relu(x: Node, name: str) -> Node:
-    """ReLU of a node: of the whole where that is a slice of it, so that slices of one node share it."""
-    if isinstance(x, Slice):
-        return sliced(relu(x.x, name), x.start, x.stop, x.name)
-    return Relu(name, (x,))
-
-
-def sliced(x: Node, start: int, stop: int, name: str) -> Node:
-    """Some channels of a node."""
-    if (start, stop) == (0, x.channels):
-        return x
-    if isinstance(x, Slice):
-        return Slice(name, x.inputs, x.start + start, x.start + stop)
-    return Slice(name, (x,), start, stop)
-
-
-def concat(parts: Sequence[Node], name: str) -> Node:
-    """Concatenation of nodes; what is a slice beside a slice is one slice."""
-    merged: list[Node] = []
-    for part in parts:
-        last = merged[-1] if merged else None
-        if isinstance(part, Slice) and isinstance(last, Slice) and last.x is part.x and last.stop == part.start:
-            merged[-1] = sliced(part.x, last.start, part.stop, last.name)
-        else:
-            merged.append(part)
-    return merged[0] if len(merged) == 1 else Concat(name, tuple(merged))
-
-
-def topological(output: Node, needs: Callable[[Node], Iterable[Node]] = lambda node: node.inputs) -> list[Node]:
-    """All nodes that the output depends on, each after what it `needs`, its inputs by default."""
+def topological(output: Node) -> list[Node]:
+    """All nodes that the output depends on, each after its inputs."""
     order: dict[Node, None] = {}
     stack = [(output, False)]
     while stack:
@@ -186,7 +148,7 @@ def topological(output: Node, needs: Callable[[Node], Iterable[Node]] = lambda n
             order[node] = None
         else:
             stack.append((node, True))
-            stack += [(x, False) for x in reversed(tuple(needs(node)))]
+            stack += [(x, False) for x in reversed(node.inputs)]
     return list(order)
 
 
@@ -208,41 +170,7 @@ def rewrite(output: Node, rule: Callable[[Node, Node], Node]) -> Node:
     return done[output]
 
 
-def merge(output: Node, groups: Iterable[Sequence[Node]], combine: Callable[[list[Node]], Node]) -> Node:
-    """Rebuild the graph with one node for each group, whose members become slices of it, in their order.
-
-    Args:
-        output: the last node.
-        groups: nodes of which none depends on another of its group, and no two groups on each other.
-        combine: makes one node of a group's, which have been rewritten.
-    """
-    member_of = {node: group for group in groups for node in group}
-    done: dict[Node, Node] = {}
-
-    def rewritten(node: Node) -> Node:
-        return _on(node, tuple(done[x] for x in node.inputs))
-
-    for node in topological(output, lambda node: [x for each in member_of.get(node, [node]) for x in each.inputs]):
-        if node not in member_of:
-            done[node] = rewritten(node)
-        elif node not in done:
-            group = member_of[node]
-            combined = combine([rewritten(each) for each in group])
-            start = 0
-            for each in group:
-                done[each] = sliced(combined, start, start + each.channels, each.name)
-                start += each.channels
-    return done[output]
-
-
 def _on(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The same operation on other inputs."""
-    if isinstance(node, Relu):
-        return relu(*inputs, node.name)
-    if isinstance(node, Slice):
-        return sliced(*inputs, node.start, node.stop, node.name)
-    if isinstance(node, Concat):
-        return concat(inputs, node.name)
-    if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
-        return node
-    return replace(node, inputs=inputs)
+    unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+    return node if unchanged else replace(node, inputs=inputs)

@@ -1,42 +1,114 @@
-"""The Keras layers that a fused network needs beside Keras' own."""
+"""The Keras layers of a fused network that Keras lacks."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-__all__ = ["EveryOtherPixel", "Split"]
+__all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
+_LAST = "channels_last"
 
 
 @_register
-class Split(keras.layers.Layer):
-    """Cut channels into parts.
+class FixedConv2D(keras.layers.Conv2D):
+    """Keras' own, whose weights are constants of the functions that TensorFlow compiles.
 
-    Args:
-        sizes: channels of each part, all channels together.
-
-    Shapes: `(…, channels)` to a list of `(…, size)`.
+    oneDNN brings the kernel into an order of its own before it computes: of a constant once, of a variable every time,
+    which takes a quarter of a small network's time. A compiled function therefore keeps the weights that it was
+    compiled with.
 
     Example:
-        >>> [part.shape[-1] for part in Split([2, 6])(np.ones((1, 4, 4, 8)))]
-        [2, 6]
+        >>> FixedConv2D(8, 3, padding="same")(np.ones((1, 4, 4, 3), "float32")).shape
+        TensorShape([1, 4, 4, 8])
     """
 
-    def __init__(self, sizes: list[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sizes = list(sizes)
+    def call(self, x):
+        y = ops.conv(x, _constant(self.kernel), self.strides, self.padding, _LAST, self.dilation_rate)
+        return self.activation(ops.add(y, _constant(self.bias)))
+
+
+@_register
+class FixedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """Keras' own with "same" padding and without bias, whose weights are constants as those of `FixedConv2D`.
+
+    Example:
+        >>> FixedDepthwiseConv2D(3)(np.ones((1, 4, 4, 8), "float32")).shape
+        TensorShape([1, 4, 4, 8])
+    """
+
+    def __init__(self, kernel_size, strides=1, **kwargs):
+        super().__init__(kernel_size, strides, **{"padding": "same", "use_bias": False, **kwargs})
 
     def call(self, x):
-        ends = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes) - 1)]
-        return list(ops.split(x, ends, axis=-1))
+        return self._convolve(x, _constant(self.kernel))
 
-    def compute_output_shape(self, input_shape):
-        return [(*input_shape[:-1], size) for size in self.sizes]
+    def _convolve(self, x, kernel):
+        return ops.depthwise_conv(x, kernel, self.strides, "same", _LAST, self.dilation_rate)
+
+
+@_register
+class BandedDepthwiseConv2D(FixedDepthwiseConv2D):
+    """The same, for kernels too large for XNNPACK, the engine of LiteRT: as a sum of kernels of a few rows each.
+
+    XNNPACK has fast kernels for up to 25 weights a channel. 49 take it 30 times as long as 25.
+
+    Args:
+        rows: how many rows of the kernel to apply at once.
+
+    Example:
+        >>> BandedDepthwiseConv2D(7, 2, rows=3)(np.ones((1, 16, 15, 8), "float32")).shape
+        TensorShape([1, 8, 8, 8])
+    """
+
+    def __init__(self, kernel_size, strides=1, *, rows, **kwargs):
+        super().__init__(kernel_size, strides, **kwargs)
+        self.rows = rows
+
+    def _convolve(self, x, kernel):
+        size = kernel.shape[0]
+        border = size // 2
+        x = ops.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
+        if self.strides[0] > 1:  # "same" padding is one pixel less before even sizes
+            height, width = ops.shape(x)[1:3]
+            x = x[:, (height + 1) % 2 :, (width + 1) % 2 :]
+        parts = []
+        for first in range(0, size, self.rows):
+            last = min(first + self.rows, size)
+            seen = x[:, first : last - size or None]
+            parts.append(ops.depthwise_conv(seen, kernel[first:last], self.strides, "valid", _LAST))
+        return sum(parts[1:], parts[0])
 
     def get_config(self):
-        return {**super().get_config(), "sizes": self.sizes}
+        return {**super().get_config(), "rows": self.rows}
+
+
+@_register
+class Channels(keras.layers.Layer):
+    """Some channels.
+
+    Args:
+        start, stop: the first one, and the first one no more.
+
+    Example:
+        >>> Channels(2, 6)(np.ones((1, 4, 4, 8))).shape
+        TensorShape([1, 4, 4, 4])
+    """
+
+    def __init__(self, start, stop, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+        self.stop = stop
+
+    def call(self, x):
+        return x[..., self.start : self.stop]
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.stop - self.start)
+
+    def get_config(self):
+        return {**super().get_config(), "start": self.start, "stop": self.stop}
 
 
 @_register
@@ -56,3 +128,18 @@ class EveryOtherPixel(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *(size and -(-size // 2) for size in input_shape[1:3]), input_shape[-1])
+
+
+def _constant(variable: Any) -> Any:
+    """The value of a variable: on TensorFlow, within a function that is being compiled, as a constant of it."""
+    value = variable.value
+    if keras.backend.backend() != "tensorflow":
+        return value
+    import tensorflow as tf
+
+    # Where Keras calls a layer statelessly, the value is a tensor that was given to it.
+    if tf.executing_eagerly() or not isinstance(value, tf.Variable):
+        return value
+    with tf.init_scope():
+        array = value.numpy()
+    return tf.constant(array)

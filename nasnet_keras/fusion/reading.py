@@ -1,14 +1,13 @@
 """A Keras model → the graph of its inference: no batch normalisation, no dropout, no drop-path, no auxiliary head."""
 
 import functools
-import re
 from typing import Any
 
 import keras
 import numpy as np
 
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
-from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, relu
+from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu
 from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
 
 __all__ = ["read"]
@@ -94,7 +93,7 @@ def _(layer: keras.Model, x: Node) -> Node:
 @_nodes.register
 def _(layer: ConvBatchNorm, x: Node) -> Node:
     scale, bias = _normalization(layer)
-    x = relu(x, f"{layer.name}_relu") if layer.relu else x
+    x = Relu(f"{layer.name}_relu", (x,)) if layer.relu else x
     strides, dilation = layer.strides, layer.dilation
     if dilation > 1 and strides != (1, 1):
         x, strides, dilation = Pick(f"{layer.name}_pick", (x,)), (1, 1), dilation // 2
@@ -104,7 +103,7 @@ def _(layer: ConvBatchNorm, x: Node) -> Node:
 @_nodes.register
 def _(layer: FactorizedReduction, x: Node) -> Node:
     scale, bias = _normalization(layer)
-    x = relu(x, f"{layer.name}_relu") if layer.relu else x
+    x = Relu(f"{layer.name}_relu", (x,)) if layer.relu else x
     odd = _values(layer.odd_kernel)
     half = layer.filters - odd.shape[-1]
     kernel = np.zeros((2, 2, odd.shape[2], layer.filters))
@@ -117,12 +116,12 @@ def _(layer: FactorizedReduction, x: Node) -> Node:
 @_nodes.register
 def _(layer: SeparableConvBatchNorm, x: Node) -> Node:
     scale, bias = _normalization(layer)
-    x = relu(x, f"{layer.name}_relu") if layer.relu else x
+    x = Relu(f"{layer.name}_relu", (x,)) if layer.relu else x
     stride, dilation = layer.strides, layer.dilation
     if dilation > 1 and stride > 1:
         x, stride, dilation = Pick(f"{layer.name}_pick", (x,)), 1, dilation // 2
     kernel = _float32(_values(layer.depthwise_kernel)[..., 0])
-    x = Depthwise(f"{layer.name}_depthwise", (x,), kernel, stride, dilation, _cell(layer.name))
+    x = Depthwise(f"{layer.name}_depthwise", (x,), kernel, stride, dilation)
     return Conv(layer.name, (x,), _float32(_values(layer.pointwise_kernel) * scale), bias)
 
 
@@ -152,7 +151,7 @@ def _(layer: layers.Concatenate, *xs: Node) -> Node:
 def _(layer: layers.ReLU, x: Node) -> Node:
     if layer.max_value is not None or layer.negative_slope or layer.threshold:
         return _kept(layer, x)
-    return relu(x, layer.name)
+    return Relu(layer.name, (x,))
 
 
 @_nodes.register
@@ -196,8 +195,3 @@ def _values(variable: Any) -> np.ndarray:
 def _float32(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32)
 
-
-def _cell(name: str) -> str | None:
-    """The cell that a layer belongs to, by its name."""
-    match = re.match(r"(.+)_block_\d+_(left|right)_", name)
-    return match and match[1]
