@@ -12,6 +12,12 @@ MAPPED = {
     "nasnet_keras.pretrained": "pretrained",
 }
 
+EXPORT = [
+    "ai-edge-litert>=2",  # exporting.py: running LiteRT files, to check them
+    "onnxruntime>=1.20",  # exporting.py: running ONNX files, to check them
+    "tf2onnx>=1.16",  # Keras' exporter to ONNX
+]
+
 
 def packages() -> list[str]:
     found = []
@@ -63,7 +69,9 @@ setup(
         "wrapt>=1.16",  # __init__.py: layers are registered when Keras is imported, not before
     ],
     extras_require={
+        "export": EXPORT,
         "test": [
+            *EXPORT,  # tests/test_exporting.py, benchmarks/inference.py
             "hypothesis>=6.100",  # property tests
             "jax>=0.5",  # tests/test_backends.py; PyTorch is tested where it is installed
             "pytest>=8",

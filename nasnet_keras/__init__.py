@@ -29,6 +29,10 @@ _EXPORTS = {
     "genotype_cost": "cost",
     "model_cost": "cost",
     "DropPathSchedule": "drop_path",
+    "ExportError": "exporting",
+    "ExportReport": "exporting",
+    "export": "exporting",
+    "fuse_for_inference": "fusion",
     "plot_genotype": "plotting",
 }
 _MODULES = ("applications", "conventions", "genotypes")
@@ -41,7 +45,7 @@ __getattr__, __dir__ = resolving(__name__, _EXPORTS, _MODULES)
 
 def _register_layers(_: Any) -> None:
     # Keras finds the layers of a saved model only when their modules have been imported.
-    for module in ("layers", "auxiliary", "drop_path"):
+    for module in ("layers", "auxiliary", "drop_path", "fusion.layers", "fusion.model"):
         importlib.import_module(f"{__name__}.{module}")
 
 

@@ -299,6 +299,8 @@ def NASNetFromGenotype(
     builder = LayerBuilder(padding, batch_norm_momentum, batch_norm_epsilon, image if drop_path_rate else None)
     output = config.build(builder, image)
     inputs = image if input_tensor is None else keras.utils.get_source_inputs(image)
+    if isinstance(inputs, list) and len(inputs) == 1:
+        (inputs,) = inputs  # Keras warns when a model of a list is called with a tensor
     model = keras.Model(inputs, output, name=name or "nasnet_from_genotype")
     if weights is not None:
         load_weights(model, weights)

@@ -1,7 +1,5 @@
 """A trained model → an equal, faster one for inference."""
 
-from dataclasses import dataclass
-
 import keras
 
 from nasnet_keras.fusion.alignment import aligned
@@ -9,17 +7,51 @@ from nasnet_keras.fusion.passes import relu_absorbed, shared
 from nasnet_keras.fusion.reading import read
 from nasnet_keras.fusion.writing import write
 
-__all__ = ["Settings", "fuse_for_inference"]
+__all__ = ["fuse_for_inference", "fused"]
 
 
-@dataclass(frozen=True)
-class Settings:
-    multiple: int = 1
-    most_taps: int | None = None
+def fuse_for_inference(model: keras.Model) -> keras.Model:
+    """Turn a trained model into an equal, faster one for inference.
+
+    Batch normalisation becomes part of the convolutions, and so does a ReLU where nothing else reads its convolution;
+    ReLUs and pools that read the same tensor become one. Drop-path, dropout and the auxiliary head are left out.
+
+    Args:
+        model: functional or sequential: what `NASNetFromGenotype`, `nasnet_keras.applications` and `pretrained.load`
+            make, alone or with layers before and after it.
+
+    Returns:
+        A functional model of the same input and of one output, the logits' where there was an auxiliary head. It
+        computes in float32 and cannot be trained. On TensorFlow, compiled functions and `predict` keep the weights
+        that it has when they are first called; to change weights, change those of `model` and fuse again.
+
+    Raises:
+        ValueError: the model has several inputs or outputs, or a layer that cannot be fused; the error names it.
+
+    Example:
+        >>> from nasnet_keras import NASNetFromGenotype
+        >>> model = NASNetFromGenotype("nasnet_a", (16, 16, 3), num_repeats=1, filters=4)
+        >>> images = np.ones((2, 16, 16, 3), "float32")
+        >>> bool(np.allclose(fuse_for_inference(model)(images), model(images), atol=1e-5))
+        True
+    """
+    return fused(model)
 
 
-def fuse_for_inference(model: keras.Model, settings: Settings = Settings()) -> keras.Model:
+def fused(model: keras.Model, multiple: int = 1, most_taps: int | None = None) -> keras.Model:
+    """The same, in the form that is fastest on one engine; the defaults are TensorFlow's.
+
+    Args:
+        model: as above.
+        multiple: what the widths of all convolutions are rounded up to, with channels of zeros.
+        most_taps: depthwise kernels of more weights a channel are applied in bands of at most so many.
+
+    Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512). On TensorFlow, to merge the depthwise
+    convolutions of a cell into one, 1×1 convolutions that read the same tensor into one, or those of neighbours into
+    one with groups, was slower by 10 to 40%: what the wider operations save, the copies before and after them cost,
+    and branches that are apart run on two cores at once. `benchmarks/inference.py` has the figures of what is done.
+    """
     graph = relu_absorbed(shared(read(model)))
-    if settings.multiple > 1:
-        graph = aligned(graph, settings.multiple)
-    return write(graph, f"{model.name}_fused", settings.most_taps)
+    if multiple > 1:
+        graph = aligned(graph, multiple)
+    return write(graph, f"{model.name}_fused", most_taps)

@@ -163,7 +163,7 @@ def consumers(output: Node) -> dict[Node, list[Node]]:
 
 
 def rewrite(output: Node, rule: Callable[[Node, Node], Node]) -> Node:
-    """Rebuild the graph: `rule(old, new)` says what takes the place of a node, `new` being `old` on rewritten inputs."""
+    """Rebuild the graph: `rule(old, new)` is what takes the place of a node, `new` being `old` on rewritten inputs."""
     done: dict[Node, Node] = {}
     for node in topological(output):
         done[node] = rule(node, _on(node, tuple(done[x] for x in node.inputs)))

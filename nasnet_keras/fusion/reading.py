@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
-from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu
+from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu, Slice
+from nasnet_keras.fusion.layers import Channels, EveryOtherPixel, FixedConv2D, FixedDepthwiseConv2D
 from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
 
 __all__ = ["read"]
@@ -160,6 +161,32 @@ def _(layer: layers.Dense, x: Node) -> Node:
     return Dense(layer.name, (x,), _float32(_values(layer.kernel)), bias, layer.activation)
 
 
+# What a fused model is made of, which may be fused again for another use.
+
+
+@_nodes.register
+def _(layer: FixedConv2D, x: Node) -> Node:
+    values = _float32(_values(layer.kernel)), _float32(_values(layer.bias))
+    relu = layer.activation is keras.activations.relu
+    return Conv(layer.name, (x,), *values, tuple(layer.strides), layer.padding, layer.dilation_rate[0], relu)
+
+
+@_nodes.register
+def _(layer: FixedDepthwiseConv2D, x: Node) -> Node:
+    kernel = _float32(_values(layer.kernel)[..., 0])
+    return Depthwise(layer.name, (x,), kernel, layer.strides[0], layer.dilation_rate[0])
+
+
+@_nodes.register
+def _(layer: EveryOtherPixel, x: Node) -> Node:
+    return Pick(layer.name, (x,))
+
+
+@_nodes.register
+def _(layer: Channels, x: Node) -> Node:
+    return Slice(layer.name, (x,), layer.start, layer.stop)
+
+
 def _nothing(layer: Any, x: Node) -> Node:
     del layer
     return x
@@ -194,4 +221,3 @@ def _values(variable: Any) -> np.ndarray:
 
 def _float32(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32)
-

@@ -5,10 +5,27 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu, Slice
-from nasnet_keras.fusion.graph import topological
-from nasnet_keras.fusion.layers import BandedDepthwiseConv2D, Channels, EveryOtherPixel, FixedConv2D
-from nasnet_keras.fusion.layers import FixedDepthwiseConv2D
+from nasnet_keras.fusion.graph import (
+    Add,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Image,
+    Kept,
+    Node,
+    Pick,
+    Relu,
+    Slice,
+    topological,
+)
+from nasnet_keras.fusion.layers import (
+    BandedDepthwiseConv2D,
+    Channels,
+    EveryOtherPixel,
+    FixedConv2D,
+    FixedDepthwiseConv2D,
+)
 from nasnet_keras.fusion.model import FusedModel
 
 __all__ = ["write"]
