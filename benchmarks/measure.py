@@ -1,5 +1,6 @@
 """Paired measurements: each side in fresh processes, in turn, and the ratio with its spread."""
 
+import collections
 import json
 import os
 import statistics
@@ -11,7 +12,7 @@ from typing import Any
 
 from nasnet_keras import environment
 
-__all__ = ["paired", "processor", "report", "settings"]
+__all__ = ["kernels", "paired", "processor", "report", "settings"]
 
 
 def processor() -> str:
@@ -19,6 +20,23 @@ def processor() -> str:
     flags = Path("/proc/cpuinfo").read_text().split()
     width = next((name for name in ("avx512f", "avx2", "avx") if name in flags), "no AVX")
     return f"{environment.processor()} ({width})"
+
+
+def kernels(folder: str) -> tuple[collections.Counter[str], collections.Counter[str]]:
+    """Milliseconds and number of calls by operation, in the profile that TensorFlow wrote to `folder`."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    (path,) = Path(folder).rglob("*.xplane.pb")
+    space = xplane_pb2.XSpace.FromString(path.read_bytes())
+    milliseconds, calls = collections.Counter(), collections.Counter()
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                _, colon, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
+                if colon and operation.isidentifier() and operation not in ("Process", "Run"):  # the executor's own
+                    milliseconds[operation] += event.duration_ps / 1e9
+                    calls[operation] += 1
+    return milliseconds, calls
 
 
 def settings(one_dnn: str | None) -> dict[str, str]:

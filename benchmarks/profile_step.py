@@ -6,12 +6,10 @@ Our side of `benchmarks/training.py`, and how long its start takes, alone and af
 by side on several cores, so that the times add up to more than the step takes.
 """
 
-import collections
 import os
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -20,29 +18,13 @@ from nasnet_keras import environment
 environment.prepare()
 
 import tensorflow as tf
-from measure import processor
-from tensorflow.tsl.profiler.protobuf import xplane_pb2
+from measure import kernels, processor
 from training import BATCH, NETWORK, data
 
 from nasnet_keras import NASNetFromGenotype
 from nasnet_keras.training.step import Objective, Stepper
 
 STEPS = 5
-
-
-def kernels(folder):
-    """Milliseconds and number of calls by operation, in the profile that was written to `folder`."""
-    (path,) = Path(folder).rglob("*.xplane.pb")
-    space = xplane_pb2.XSpace.FromString(path.read_bytes())
-    milliseconds, calls = collections.Counter(), collections.Counter()
-    for plane in space.planes:
-        for line in plane.lines:
-            for event in line.events:
-                _, colon, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if colon and operation.isidentifier() and operation not in ("Process", "Run"):  # the executor's own
-                    milliseconds[operation] += event.duration_ps / 1e9
-                    calls[operation] += 1
-    return milliseconds, calls
 
 
 def begin(images, labels):
