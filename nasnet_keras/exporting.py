@@ -3,7 +3,7 @@
 import importlib.util
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import keras
 import numpy as np
 
 from nasnet_keras.files import replacing
+from nasnet_keras.fusion import fused
+from nasnet_keras.fusion.engines import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Engine
 
 __all__ = ["ExportError", "ExportReport", "export"]
 
@@ -60,15 +62,15 @@ class _Format:
         suffix: of its files; "" for a folder.
         run: `(path, images) -> outputs`, by the format's own runtime.
         needs: packages beside this one's own.
-        settings: of `fusion.fused`, the fastest by measurement; see `benchmarks/inference.py`.
+        engine: that runs it.
     """
 
     name: str
     keras_name: str
     suffix: str
     run: Callable[[Path, np.ndarray], np.ndarray]
+    engine: Engine
     needs: tuple[str, ...] = ()
-    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def export(
@@ -104,11 +106,9 @@ def export(
         >>> report.agreement
         1.0
     """
-    from nasnet_keras.fusion import fused
-
     path = Path(path)
     kind = _checked(format, path)
-    fast = fused(model, **kind.settings)
+    fast = fused(model, kind.engine)
     images = _images(fast) if images is None else np.asarray(images).astype(fast.inputs[0].dtype)
     fast(images)  # Keras exports models that have been called
     expected = _logits(model(images, training=False))
@@ -216,8 +216,8 @@ def _run_onnx(path: Path, images: np.ndarray) -> np.ndarray:
 _FORMATS = {
     kind.name: kind
     for kind in (
-        _Format("saved_model", "tf_saved_model", "", _run_saved_model),
-        _Format("litert", "litert", ".tflite", _run_litert, ("ai_edge_litert",), {"most_taps": 25}),
-        _Format("onnx", "onnx", ".onnx", _run_onnx, ("tf2onnx", "onnxruntime"), {"multiple": 16}),
+        _Format("saved_model", "tf_saved_model", "", _run_saved_model, TENSORFLOW),
+        _Format("litert", "litert", ".tflite", _run_litert, XNNPACK, ("ai_edge_litert",)),
+        _Format("onnx", "onnx", ".onnx", _run_onnx, ONNX_RUNTIME, ("tf2onnx", "onnxruntime")),
     )
 }

@@ -18,6 +18,7 @@ REST = ("conv_1x3_3x1", "conv_1x7_7x1", "dil_conv_3x3", "max_pool_5x5", "max_poo
 REST += ("bottleneck_dil_conv_3x3", "dil_sep_conv_5x5")
 # Every operation and every family's skeleton, without the catalogue's variations of the same.
 TRAINED = ("nasnet_a", "amoebanet_d", "pnasnet_5", "enas_micro", "darts_v2", "rest")
+FUSED = ("nasnet_a", "rest")
 
 
 @pytest.fixture(scope="session")
@@ -79,11 +80,16 @@ def compare(folder):
     """Outputs of another backend."""
     from helpers import difference
 
+    from nasnet_keras import fuse_for_inference
+
     images = np.load(f"{folder}/images.npy")
     for index, (name, genotype) in enumerate(cases()):
         padding, weights = "keras" if index % 2 else "same", f"{folder}/{name}.weights.h5"
         model = build(genotype, padding, weights=weights, classifier_activation=None)
-        assert difference(model.predict(images, verbose=0), np.load(f"{folder}/{name}.npy")) < 1e-4, name
+        expected = np.load(f"{folder}/{name}.npy")
+        assert difference(model.predict(images, verbose=0), expected) < 1e-4, name
+        if name in FUSED:
+            assert difference(fuse_for_inference(model).predict(images, verbose=0), expected) < 1e-4, name
 
 
 def learn(folder, names=TRAINED):

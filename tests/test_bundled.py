@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasnet_keras import pretrained
+from nasnet_keras import fuse_for_inference, pretrained
 from nasnet_keras.card import decoded
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.imagenet import PUBLISHED
@@ -88,13 +88,16 @@ def test_reference_outputs(name):
 def test_the_whole_test_split(name):
     card, split = pretrained.card(name), test_images(name)
     assert len(split) == card.metrics["test_images"]
-    predicted = np.argmax(pretrained.load(name).predict(split.images, batch_size=256, verbose=0), -1)
+    model = pretrained.load(name)
+    predicted = np.argmax(model.predict(split.images, batch_size=256, verbose=0), -1)
     assert abs(np.mean(predicted == split.labels) - card.metrics["test_accuracy"]) < 0.003
     recorded = card.reference["predictions"]
     count = recorded["images"]
     assert count == 500
     assert hashlib.sha256(split.images[:count].tobytes()).hexdigest() == recorded["sha256"]
     assert " ".join(map(str, predicted[:count])) == recorded["labels"]
+    fused = fuse_for_inference(model).predict(split.images[:count], verbose=0)
+    assert np.array_equal(np.argmax(fused, -1), predicted[:count])
 
 
 @needs_data

@@ -3,6 +3,7 @@
 import keras
 
 from nasnet_keras.fusion.alignment import aligned
+from nasnet_keras.fusion.engines import TENSORFLOW, Engine
 from nasnet_keras.fusion.passes import relu_absorbed, shared
 from nasnet_keras.fusion.reading import read
 from nasnet_keras.fusion.writing import write
@@ -35,23 +36,12 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         >>> bool(np.allclose(fuse_for_inference(model)(images), model(images), atol=1e-5))
         True
     """
-    return fused(model)
+    return fused(model, TENSORFLOW)
 
 
-def fused(model: keras.Model, multiple: int = 1, most_taps: int | None = None) -> keras.Model:
-    """The same, in the form that is fastest on one engine; the defaults are TensorFlow's.
-
-    Args:
-        model: as above.
-        multiple: what the widths of all convolutions are rounded up to, with channels of zeros.
-        most_taps: depthwise kernels of more weights a channel are applied in bands of at most so many.
-
-    Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512). On TensorFlow, to merge the depthwise
-    convolutions of a cell into one, 1×1 convolutions that read the same tensor into one, or those of neighbours into
-    one with groups, was slower by 10 to 40%: what the wider operations save, the copies before and after them cost,
-    and branches that are apart run on two cores at once. `benchmarks/inference.py` has the figures of what is done.
-    """
+def fused(model: keras.Model, engine: Engine) -> keras.Model:
+    """The same, in the form that an engine wants."""
     graph = relu_absorbed(shared(read(model)))
-    if multiple > 1:
-        graph = aligned(graph, multiple)
-    return write(graph, f"{model.name}_fused", most_taps)
+    if engine.multiple > 1:
+        graph = aligned(graph, engine.multiple)
+    return write(graph, f"{model.name}_fused", engine)

@@ -39,7 +39,8 @@ def aligned(output: Node, multiple: int) -> Node:
             ]
             layouts[new] = tuple(channel for part in parts for channel in part)
             return new
-        if (isinstance(new, Add) and len(set(given)) > 1) or (isinstance(new, Kept) and new.filters is not None):
+        mixes = isinstance(new, Slice) or (isinstance(new, Kept) and new.filters is not None)
+        if mixes or (isinstance(new, Add) and len(set(given)) > 1):
             return replace(new, inputs=tuple(_restored(x, layout(x)) for x in new.inputs))
         if isinstance(new, Depthwise):
             new = replace(new, kernel=_taken(new.kernel, given[0], 2))

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D"]
+__all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D", "Sum"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 _LAST = "channels_last"
@@ -128,6 +128,26 @@ class EveryOtherPixel(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *(size and -(-size // 2) for size in input_shape[1:3]), input_shape[-1])
+
+
+@_register
+class Sum(keras.layers.Layer):
+    """The sum of tensors: on TensorFlow as one operation.
+
+    Example:
+        >>> Sum()([np.ones((1, 4, 4, 2), "float32")] * 3)[0, 0, 0].numpy().tolist()
+        [3.0, 3.0]
+    """
+
+    def call(self, xs):
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            return tf.add_n(xs)
+        return sum(xs[1:], xs[0])
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
 
 
 def _constant(variable: Any) -> Any:

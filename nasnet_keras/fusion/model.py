@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from nasnet_keras.checks import positive_integer
+
 __all__ = ["FusedModel"]
 
 
@@ -37,16 +39,18 @@ class FusedModel(keras.Model):
             return super().predict(x, batch_size, verbose, steps, callbacks)
         import tensorflow as tf
 
+        (image,) = self.inputs
+        if x.ndim != 4 or any(b not in (None, a) for a, b in zip(x.shape, image.shape, strict=True)):
+            raise ValueError(f"expected images of shape {image.shape}, got {x.shape}")
         if self._compiled is None:
-            (image,) = self.inputs
             signature = [tf.TensorSpec(image.shape, image.dtype)]
             self._compiled = tf.function(lambda x: self(x, training=False), input_signature=signature, autograph=False)
-        size = 32 if batch_size is None else batch_size
+        size = 32 if batch_size is None else positive_integer("batch_size", batch_size)
         starts = range(0, len(x), size)
         bar = keras.utils.Progbar(len(starts), verbose=1 if verbose == "auto" else verbose)
         answers = []
         for number, start in enumerate(starts, start=1):
-            batch = x[start : start + size].astype(self.inputs[0].dtype, copy=False)
+            batch = x[start : start + size].astype(image.dtype, copy=False)
             answers.append(self._compiled(tf.constant(batch)).numpy())
             bar.update(number)
         return np.concatenate(answers)

@@ -8,7 +8,7 @@ import numpy as np
 
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu, Slice
-from nasnet_keras.fusion.layers import Channels, EveryOtherPixel, FixedConv2D, FixedDepthwiseConv2D
+from nasnet_keras.fusion.layers import Channels, EveryOtherPixel, FixedConv2D, FixedDepthwiseConv2D, Sum
 from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
 
 __all__ = ["read"]
@@ -54,26 +54,19 @@ def _model(model: keras.Model, x: Node) -> Node:
     if not isinstance(output, keras.KerasTensor):
         raise ValueError(f"model {model.name!r} has several outputs, {output!r}: expected one, or one named 'logits'")
     nodes = {id(model.inputs[0]): x}
-    for layer in _needed(model, output):
-        given = keras.tree.flatten(layer.input)
-        if not isinstance(layer, layers.InputLayer):
-            nodes[id(layer.output)] = _nodes(layer, *(nodes.get(id(tensor)) for tensor in given))
-    return nodes[id(output)]
-
-
-def _needed(model: keras.Model, output: Any) -> list[Any]:
-    """The layers that an output depends on, in the model's order, which is topological."""
-    for layer in model.operations:
-        if len(getattr(layer, "_inbound_nodes", ())) > 1:
-            raise ValueError(f"layer {layer.name!r} is used more than once, and cannot be fused")
-    makers = {id(tensor): layer for layer in model.operations for tensor in keras.tree.flatten(layer.output)}
-    needed, waiting = set(), [output]
+    waiting = [output]
     while waiting:
-        layer = makers[id(waiting.pop())]
-        if layer not in needed:
-            needed.add(layer)
-            waiting += [] if isinstance(layer, layers.InputLayer) else keras.tree.flatten(layer.input)
-    return [layer for layer in model.operations if layer in needed]
+        tensor = waiting[-1]
+        # What made a tensor; a layer's own `input` is that of its first call, in whatever model.
+        layer, call, _ = tensor._keras_history
+        inputs = [] if id(tensor) in nodes else layer._inbound_nodes[call].input_tensors
+        if missing := [needed for needed in inputs if id(needed) not in nodes]:
+            waiting += missing
+        else:
+            waiting.pop()
+            if id(tensor) not in nodes:
+                nodes[id(tensor)] = _nodes(layer, *(nodes[id(needed)] for needed in inputs))
+    return nodes[id(output)]
 
 
 @functools.singledispatch
@@ -180,6 +173,11 @@ def _(layer: FixedDepthwiseConv2D, x: Node) -> Node:
 @_nodes.register
 def _(layer: EveryOtherPixel, x: Node) -> Node:
     return Pick(layer.name, (x,))
+
+
+@_nodes.register
+def _(layer: Sum, *xs: Node) -> Node:
+    return Add(layer.name, xs)
 
 
 @_nodes.register

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from nasnet_keras.fusion import layers as ours
+from nasnet_keras.fusion.engines import Engine
 from nasnet_keras.fusion.graph import (
     Add,
     Concat,
@@ -19,30 +21,17 @@ from nasnet_keras.fusion.graph import (
     Slice,
     topological,
 )
-from nasnet_keras.fusion.layers import (
-    BandedDepthwiseConv2D,
-    Channels,
-    EveryOtherPixel,
-    FixedConv2D,
-    FixedDepthwiseConv2D,
-)
 from nasnet_keras.fusion.model import FusedModel
 
 __all__ = ["write"]
 
 layers = keras.layers
 
-_PLAIN = {Relu: layers.ReLU, Pick: EveryOtherPixel, Add: layers.Add, Concat: layers.Concatenate}
+_PLAIN = {Relu: layers.ReLU, Pick: ours.EveryOtherPixel, Add: layers.Add, Concat: layers.Concatenate}
 
 
-def write(output: Node, name: str, most_taps: int | None = None) -> FusedModel:
-    """A functional model, not trainable, that computes what the graph says.
-
-    Args:
-        output: the last node.
-        name: of the model.
-        most_taps: depthwise kernels of more weights a channel are applied in bands of at most so many.
-    """
+def write(output: Node, name: str, engine: Engine) -> FusedModel:
+    """A functional model, not trainable, that computes what the graph says, in the form that an engine wants."""
     tensors: dict[Node, Any] = {}
     names: set[str] = set()
     for node in topological(output):
@@ -50,7 +39,7 @@ def write(output: Node, name: str, most_taps: int | None = None) -> FusedModel:
         if isinstance(node, Image):
             image = tensors[node] = keras.Input(node.shape, dtype=node.dtype, name=unique)
             continue
-        layer, values = _layer(node, unique, most_taps)
+        layer, values = _layer(node, unique, engine)
         inputs = [tensors[x] for x in node.inputs]
         tensors[node] = layer(inputs if isinstance(node, Add | Concat) else inputs[0])
         layer.set_weights(values)
@@ -59,11 +48,11 @@ def write(output: Node, name: str, most_taps: int | None = None) -> FusedModel:
     return model
 
 
-def _layer(node: Node, name: str, most_taps: int | None) -> tuple[Any, list[np.ndarray]]:
+def _layer(node: Node, name: str, engine: Engine) -> tuple[Any, list[np.ndarray]]:
     """The layer that a node becomes, and its weights."""
     common = {"name": name, "dtype": "float32"}
     if isinstance(node, Conv):
-        layer = FixedConv2D(
+        layer = ours.FixedConv2D(
             node.channels,
             node.kernel.shape[:2],
             node.strides,
@@ -78,10 +67,10 @@ def _layer(node: Node, name: str, most_taps: int | None) -> tuple[Any, list[np.n
     if isinstance(node, Depthwise):
         size = len(node.kernel)
         common |= {"data_format": "channels_last", "depthwise_initializer": "zeros"}
-        if most_taps is not None and size * size > most_taps and node.dilation == 1:
-            layer = BandedDepthwiseConv2D(size, node.stride, rows=max(1, most_taps // size), **common)
+        if engine.most_taps is not None and size * size > engine.most_taps and node.dilation == 1:
+            layer = ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, engine.most_taps // size), **common)
         else:
-            layer = FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
+            layer = ours.FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
         return layer, [node.kernel[..., None]]
     if isinstance(node, Dense):
         use_bias = node.bias is not None
@@ -90,7 +79,9 @@ def _layer(node: Node, name: str, most_taps: int | None) -> tuple[Any, list[np.n
     if isinstance(node, Kept):
         return node.layer.from_config({**node.layer.get_config(), **common}), node.layer.get_weights()
     if isinstance(node, Slice):
-        return Channels(node.start, node.stop, **common), []
+        return ours.Channels(node.start, node.stop, **common), []
+    if isinstance(node, Add) and engine.sums_at_once:
+        return ours.Sum(**common), []
     return _PLAIN[type(node)](**common), []
 
 

@@ -1,0 +1,37 @@
+"""What makes a fused network fast on the engine that runs it, by measurement (`benchmarks/inference.py`)."""
+
+from dataclasses import dataclass
+
+__all__ = ["ONNX_RUNTIME", "TENSORFLOW", "XNNPACK", "Engine"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The form that an engine wants.
+
+    Attributes:
+        multiple: what the widths of all convolutions are rounded up to, with channels of zeros.
+        most_taps: depthwise kernels of more weights a channel are applied in bands of at most so many; None for all at
+            once.
+        sums_at_once: whether a sum is one operation for any number of tensors, or one for each pair.
+
+    Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512). On TensorFlow, to merge the depthwise
+    convolutions of a cell into one, 1×1 convolutions that read the same tensor into one, or those of neighbours into
+    one with groups, was slower by 10 to 40% at a batch of 8, and at best 5% faster at one of 1: what wider operations
+    save, the copies before and after them cost, and branches that are apart run on two cores at once.
+    """
+
+    multiple: int = 1
+    most_taps: int | None = None
+    sums_at_once: bool = True
+
+
+TENSORFLOW = Engine()
+"""Its graph optimiser fails on chains of sums of pairs after convolutions, says so, and then fuses nothing."""
+
+XNNPACK = Engine(most_taps=25, sums_at_once=False)
+"""The engine of LiteRT. Its kernels take 30 times as long for the 49 weights of a 7×7 kernel as for 25; and it leaves
+sums of several tensors to a slower engine."""
+
+ONNX_RUNTIME = Engine(multiple=16)
+"""It has a faster layout of channels in blocks, for widths that are multiples of the block."""

@@ -1,0 +1,81 @@
+"""Exported models: run in their own runtimes, equal to their sources; and what goes wrong leaves files as they were."""
+
+import dataclasses
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+from helpers import difference, randomize
+
+from nasnet_keras import ExportError, NASNetFromGenotype, export, exporting, fuse_for_inference
+
+PATHS = {"saved_model": "folder", "litert": "model.tflite", "onnx": "model.onnx"}
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Of separable convolutions up to 7×7, which LiteRT gets in bands, and widths that ONNX gets rounded up."""
+    made = NASNetFromGenotype("nasnet_a", (None, None, 3), num_repeats=1, filters=6, auxiliary_head=False)
+    randomize(made, np.random.default_rng(0))
+    return made
+
+
+@pytest.mark.parametrize("format_", PATHS)
+def test_formats(model, format_, tmp_path, generator):
+    path = tmp_path / PATHS[format_]
+    images = generator.normal(size=(3, 24, 17, 3)).astype("float32")
+    report = export(model, path, format_, images=images)
+    assert (report.path, report.format, report.images, report.agreement) == (path, format_, 3, 1.0)
+    assert 0 <= report.difference < 1e-5
+    assert report.size == sum(file.stat().st_size for file in [path, *path.rglob("*")] if file.is_file())
+    assert format_ in str(report) and "100%" in str(report)
+    # Any number of images of any size, and what a fused model is exported to computes the same.
+    other = generator.normal(size=(1, 32, 32, 3)).astype("float32")
+    got = exporting._FORMATS[format_].run(path, other)
+    assert difference(got, model(other)) < 1e-4
+    export(fuse_for_inference(model), path, format_, images=other)
+    assert difference(exporting._FORMATS[format_].run(path, other), got) < 1e-4
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_differs_is_not_written(model, tmp_path, monkeypatch):
+    path = tmp_path / "folder"
+    export(model, path)
+    before = sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob("*"))
+    kind = exporting._FORMATS["saved_model"]
+    for wrong in (1.01, np.nan):
+        broken = dataclasses.replace(kind, run=lambda path, x, wrong=wrong: kind.run(path, x) * wrong)
+        monkeypatch.setitem(exporting._FORMATS, "saved_model", broken)
+        with pytest.raises(ExportError, match="differs from the model by .* of the largest output, on 4 images"):
+            export(model, path)
+    monkeypatch.setitem(exporting._FORMATS, "saved_model", kind)
+    with pytest.raises(ExportError, match="expected at most 0"):
+        export(model, path, tolerance=0.0)
+    assert sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob("*")) == before
+
+
+def test_bad_requests(model, tmp_path, monkeypatch):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("mine")
+    for path, format_, message in (
+        ("a.tflite", "tflite", "format must be one of saved_model, litert, onnx, got 'tflite'"),
+        ("a.onnx", "litert", "NAME.tflite"),
+        ("notes", "onnx", "NAME.onnx"),
+        ("nowhere/a.onnx", "onnx", "no folder"),
+        ("notes", "saved_model", "no SavedModel"),
+        ("notes/mine.txt", "saved_model", "no SavedModel"),
+    ):
+        with pytest.raises(ExportError, match=message):
+            export(model, tmp_path / path, format_)
+    with pytest.raises(ValueError, match="'odd_one' of type LayerNormalization cannot be fused"):
+        image = keras.Input((16, 16, 3))
+        export(keras.Model(image, keras.layers.LayerNormalization(name="odd_one")(image)), tmp_path / "a.onnx", "onnx")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
+    with pytest.raises(ExportError, match=r'needs onnxruntime: pip install "nasnet_keras\[export\]"'):
+        export(model, tmp_path / "a.onnx", "onnx")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ExportError, match="TensorFlow backend, this is 'jax'"):
+        export(model, tmp_path / "folder")
+    assert sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")) == ["notes", "notes/mine.txt"]

@@ -1,0 +1,169 @@
+"""Fused models: the outputs of the models that they come from, whatever these are made of."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import difference, random_genotype, randomize
+
+from nasnet_keras import NASNetFromGenotype, fuse_for_inference, genotypes, pretrained
+from nasnet_keras.card import decoded
+from nasnet_keras.fusion import fused
+from nasnet_keras.fusion.engines import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Engine
+
+TOLERANCE = 1e-4
+BUNDLED = [name for name in pretrained.list_models() if pretrained.card(name).weights.url is None]
+ENGINES = (TENSORFLOW, ONNX_RUNTIME, XNNPACK, Engine(multiple=5, most_taps=9))
+
+
+def network(genotype, generator, shape=(33, 34, 3), **arguments):
+    options = {"num_repeats": 1, "filters": 6, "classes": 5, "classifier_activation": None, **arguments}
+    model = NASNetFromGenotype(genotype, shape, **options)
+    randomize(model, generator)
+    return model
+
+
+def images(generator, *shape):
+    return generator.normal(size=shape or (2, 33, 34, 3)).astype("float32")
+
+
+@pytest.mark.parametrize("name", genotypes.names())
+def test_every_catalogue_cell(name, generator):
+    x = images(generator)
+    for padding, engine in zip(("same", "keras", "same", "keras"), ENGINES, strict=True):
+        model = network(name, generator, padding=padding, include_top=False)
+        assert difference(fused(model, engine)(x), model(x)) < TOLERANCE, engine
+    model = network(name, generator, stem="imagenet")
+    assert difference(fuse_for_inference(model)(x), model(x)) < TOLERANCE
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_genotypes(seed):
+    generator = np.random.default_rng(seed)
+    x = images(generator, 2, *generator.integers(16, 24, 2), 3)
+    top = bool(seed % 2)
+    model = network(random_genotype(generator), generator, (None, None, 3), include_top=top)
+    expected = np.asarray(model(x))
+    for engine in ENGINES:
+        assert difference(fused(model, engine)(x), expected) < TOLERANCE, engine
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_models_keep_their_predictions(name):
+    model = pretrained.load(name)
+    faster = fuse_for_inference(model)
+    x, _ = decoded(pretrained.card(name).reference)
+    expected = model.predict(x, verbose=0)
+    assert difference(faster.predict(x, verbose=0), expected) < TOLERANCE
+    assert np.array_equal(faster.predict(x, verbose=0).argmax(-1), expected.argmax(-1))
+
+
+def test_what_is_for_training_is_left_out(generator):
+    model = network("nasnet_a", generator, auxiliary_head=True, drop_path_rate=0.5, dropout_rate=0.5)
+    faster, x = fuse_for_inference(model), images(generator)
+    assert difference(faster(x), model(x)["logits"]) < TOLERANCE
+    assert np.array_equal(faster(x, training=True), faster(x))
+    names = {layer.name for layer in faster.layers}
+    assert not names & {"auxiliary", "training_progress", "head_dropout"}
+    assert not faster.trainable_weights
+    statistics = sum(w.shape[0] for w in model.weights if w.path.endswith(("gamma", "moving_mean", "moving_variance")))
+    assert faster.count_params() < model.count_params() - statistics
+
+
+def test_work_is_done_once(generator):
+    """NASNet-A reads an average of `previous` twice and six ReLUs of its inputs; most ReLUs are in convolutions."""
+    model = network("nasnet_a", generator)
+    layers = fuse_for_inference(model).layers
+    pools = [layer for layer in layers if isinstance(layer, keras.layers.AveragePooling2D)]
+    assert len(pools) == len({(id(layer.input), layer.strides) for layer in pools})
+    relus = [layer for layer in layers if isinstance(layer, keras.layers.ReLU)]
+    assert len(relus) == len({id(layer.input) for layer in relus})
+    inside = sum(layer.activation is keras.activations.relu for layer in layers if hasattr(layer, "activation"))
+    assert inside > len(relus)
+
+
+def test_widths_are_rounded_up(generator):
+    model = network("nasnet_a", generator)
+    convolutions = [layer for layer in fused(model, ONNX_RUNTIME).layers if isinstance(layer, keras.layers.Conv2D)]
+    assert convolutions and all(layer.filters % 16 == 0 for layer in convolutions)
+
+
+def test_fusing_again_changes_nothing(generator):
+    model, x = network("darts_v2", generator, include_top=False), images(generator)
+    once = fused(model, ONNX_RUNTIME)
+    assert difference(fuse_for_inference(once)(x), model(x)) < TOLERANCE
+    assert difference(fused(once, ENGINES[-1])(x), model(x)) < TOLERANCE
+
+
+def test_a_fused_model_is_saved_and_loaded(generator, tmp_path):
+    model, x = network("darts_v2", generator), images(generator)
+    faster = fused(model, Engine(multiple=16, most_taps=25, sums_at_once=False))
+    faster.save(tmp_path / "fused.keras")
+    loaded = keras.models.load_model(tmp_path / "fused.keras")
+    assert type(loaded) is type(faster)
+    assert np.array_equal(loaded.predict(x, verbose=0), faster.predict(x, verbose=0))
+
+
+def test_predict_takes_what_keras_takes(generator, capsys):
+    model = pretrained.load("amoebanet_d_cifar10")
+    faster = fuse_for_inference(model)
+    x = generator.integers(0, 256, (7, 32, 32, 3), dtype=np.uint8)
+    before, expected = x.copy(), model.predict(x, verbose=0)
+    for batch_size in (None, 1, 3, 7, 100):
+        assert difference(faster.predict(x, batch_size, verbose=0), expected) < TOLERANCE
+    assert not capsys.readouterr().out
+    faster.predict(x, 2)
+    assert "4/4" in capsys.readouterr().out
+    assert np.array_equal(x, before)
+    batches = tf.data.Dataset.from_tensor_slices(x).batch(2)
+    assert difference(faster.predict(batches, verbose=0), expected) < TOLERANCE
+    assert difference(faster.predict(x, batch_size=2, steps=2, verbose=0), expected[:4]) < TOLERANCE
+    assert difference(faster.predict_on_batch(x), expected) < TOLERANCE
+    with pytest.raises(ValueError, match="shape"):
+        faster.predict(x[:, :16], verbose=0)
+    with pytest.raises(ValueError, match="batch_size"):
+        faster.predict(x, batch_size=0, verbose=0)
+
+
+def test_compiled_functions_hold_the_weights(generator):
+    """In the graph of a compiled function there is no variable to read, which lets oneDNN reorder kernels once."""
+    faster = fuse_for_inference(network("enas_micro", generator))
+    function = tf.function(lambda x: faster(x, training=False))
+    graph = function.get_concrete_function(tf.TensorSpec((1, 33, 34, 3))).graph
+    read = [op for op in graph.get_operations() if op.type == "ReadVariableOp"]
+    assert len(read) <= 2  # of the classifier
+
+
+def test_layers_around_a_network(generator):
+    x = images(generator, 2, 32, 32, 3)
+    base = network("nasnet_a", generator, (32, 32, 3), include_top=False, pooling="avg")
+    classifier = [keras.layers.Dropout(0.5), keras.layers.Dense(3, "softmax", name="mine")]
+    sequential = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Rescaling(0.5, offset=0.1), base, *classifier]
+    )
+    image = keras.Input((32, 32, 3))
+    maps = network("nasnet_a", generator, (32, 32, 3), include_top=False)
+    pooled = keras.layers.GlobalMaxPooling2D()(maps(image))
+    functional = keras.Model(image, keras.layers.Dense(3, "tanh", use_bias=False)(keras.layers.Flatten()(pooled)))
+    twice = keras.layers.Dense(8, "tanh")
+    shared = keras.Model(image, twice(twice(keras.layers.Dense(8)(keras.layers.GlobalAveragePooling2D()(maps(image))))))
+    for model in (sequential, functional, shared):
+        for engine in ENGINES:
+            assert difference(fused(model, engine)(x), model(x)) < TOLERANCE
+
+
+def test_what_cannot_be_fused_is_named(generator):
+    base = network("nasnet_a", generator, (32, 32, 3), include_top=False)
+    image = keras.Input((32, 32, 3))
+    odd = keras.Model(image, keras.layers.LayerNormalization(name="odd_one")(base(image)))
+    with pytest.raises(ValueError, match="'odd_one' of type LayerNormalization cannot be fused"):
+        fuse_for_inference(odd)
+    with pytest.raises(ValueError, match="several outputs"):
+        fuse_for_inference(keras.Model(image, [base(image), base(image)]))
+    other = keras.Input((32, 32, 3))
+    with pytest.raises(ValueError, match="one input"):
+        fuse_for_inference(keras.Model([image, other], keras.layers.Add()([image, other])))
+    with pytest.raises(ValueError, match="functional or sequential"):
+        fuse_for_inference("nasnet_a")
+    with pytest.raises(ValueError, match="images"):
+        fuse_for_inference(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
