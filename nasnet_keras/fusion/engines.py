@@ -13,7 +13,8 @@ class Engine:
         multiple: what the widths of all convolutions are rounded up to, with channels of zeros.
         most_taps: depthwise kernels of more weights a channel are applied in bands of at most so many; None for all at
             once.
-        sums_at_once: whether a sum is one operation for any number of tensors, or one for each pair.
+        plain_relus: whether the ReLU of a sum that something else reads too is written so that no optimiser takes the
+            two for one operation.
 
     Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512). On TensorFlow, to merge the depthwise
     convolutions of a cell into one, 1×1 convolutions that read the same tensor into one, or those of neighbours into
@@ -23,15 +24,15 @@ class Engine:
 
     multiple: int = 1
     most_taps: int | None = None
-    sums_at_once: bool = True
+    plain_relus: bool = False
 
 
-TENSORFLOW = Engine()
-"""Its graph optimiser fails on chains of sums of pairs after convolutions, says so, and then fuses nothing."""
+TENSORFLOW = Engine(plain_relus=True)
+"""Its graph optimiser makes one operation of convolution, sum and ReLU even where another reader needs the sum, finds
+that out, says so on the console, and then leaves the whole graph as it was (TensorFlow 2.21)."""
 
-XNNPACK = Engine(most_taps=25, sums_at_once=False)
-"""The engine of LiteRT. Its kernels take 30 times as long for the 49 weights of a 7×7 kernel as for 25; and it leaves
-sums of several tensors to a slower engine."""
+XNNPACK = Engine(most_taps=25)
+"""The engine of LiteRT. Its kernels take 30 times as long for the 49 weights of a 7×7 kernel as for 25."""
 
 ONNX_RUNTIME = Engine(multiple=16)
 """It has a faster layout of channels in blocks, for widths that are multiples of the block."""

@@ -153,7 +153,7 @@ def topological(output: Node) -> list[Node]:
 
 
 def consumers(output: Node) -> dict[Node, list[Node]]:
-    """Who reads each node; a node that reads another twice stands there twice."""
+    """Who reads each node, in topological order; a node that reads another twice stands there twice."""
     nodes = topological(output)
     readers: dict[Node, list[Node]] = {node: [] for node in nodes}
     for node in nodes:

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D", "Sum"]
+__all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D"]
+__all__ += ["PlainReLU"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 _LAST = "channels_last"
@@ -131,23 +132,19 @@ class EveryOtherPixel(keras.layers.Layer):
 
 
 @_register
-class Sum(keras.layers.Layer):
-    """The sum of tensors: on TensorFlow as one operation.
+class PlainReLU(keras.layers.Layer):
+    """ReLU as a maximum, which no optimiser joins with what comes before it.
 
     Example:
-        >>> Sum()([np.ones((1, 4, 4, 2), "float32")] * 3)[0, 0, 0].numpy().tolist()
-        [3.0, 3.0]
+        >>> PlainReLU()(np.array([-1.0, 2.0], "float32")).numpy().tolist()
+        [0.0, 2.0]
     """
 
-    def call(self, xs):
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            return tf.add_n(xs)
-        return sum(xs[1:], xs[0])
+    def call(self, x):
+        return ops.maximum(x, 0.0)
 
     def compute_output_shape(self, input_shape):
-        return input_shape[0]
+        return input_shape
 
 
 def _constant(variable: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu, Slice
-from nasnet_keras.fusion.layers import Channels, EveryOtherPixel, FixedConv2D, FixedDepthwiseConv2D, Sum
+from nasnet_keras.fusion.layers import Channels, EveryOtherPixel, FixedConv2D, FixedDepthwiseConv2D, PlainReLU
 from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
 
 __all__ = ["read"]
@@ -176,8 +176,8 @@ def _(layer: EveryOtherPixel, x: Node) -> Node:
 
 
 @_nodes.register
-def _(layer: Sum, *xs: Node) -> Node:
-    return Add(layer.name, xs)
+def _(layer: PlainReLU, x: Node) -> Node:
+    return Relu(layer.name, (x,))
 
 
 @_nodes.register

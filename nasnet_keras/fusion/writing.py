@@ -19,7 +19,7 @@ from nasnet_keras.fusion.graph import (
     Pick,
     Relu,
     Slice,
-    topological,
+    consumers,
 )
 from nasnet_keras.fusion.model import FusedModel
 
@@ -32,14 +32,22 @@ _PLAIN = {Relu: layers.ReLU, Pick: ours.EveryOtherPixel, Add: layers.Add, Concat
 
 def write(output: Node, name: str, engine: Engine) -> FusedModel:
     """A functional model, not trainable, that computes what the graph says, in the form that an engine wants."""
+    readers = consumers(output)
+    plain = {
+        reader
+        for node, reading in readers.items()
+        if engine.plain_relus and isinstance(node, Add) and len(set(reading)) > 1
+        for reader in reading
+        if isinstance(reader, Relu)
+    }
     tensors: dict[Node, Any] = {}
     names: set[str] = set()
-    for node in topological(output):
+    for node in readers:
         unique = _unique(node.name, names)
         if isinstance(node, Image):
             image = tensors[node] = keras.Input(node.shape, dtype=node.dtype, name=unique)
             continue
-        layer, values = _layer(node, unique, engine)
+        layer, values = (ours.PlainReLU(name=unique), []) if node in plain else _layer(node, unique, engine)
         inputs = [tensors[x] for x in node.inputs]
         tensors[node] = layer(inputs if isinstance(node, Add | Concat) else inputs[0])
         layer.set_weights(values)
@@ -80,8 +88,6 @@ def _layer(node: Node, name: str, engine: Engine) -> tuple[Any, list[np.ndarray]
         return node.layer.from_config({**node.layer.get_config(), **common}), node.layer.get_weights()
     if isinstance(node, Slice):
         return ours.Channels(node.start, node.stop, **common), []
-    if isinstance(node, Add) and engine.sums_at_once:
-        return ours.Sum(**common), []
     return _PLAIN[type(node)](**common), []
 
 
