@@ -160,6 +160,18 @@ def test_layers_around_a_network(generator):
             assert difference(fused(model, engine)(x), model(x)) < TOLERANCE
 
 
+def test_a_model_of_another_precision_is_fused_in_float32(generator):
+    model, x = network("nasnet_a", generator), images(generator)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        narrow = network("nasnet_a", generator)
+        narrow.set_weights(model.get_weights())
+        faster = fuse_for_inference(narrow)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert difference(faster(x), model(x)) < TOLERANCE
+
+
 def test_what_cannot_be_fused_is_named(generator):
     base = network("nasnet_a", generator, (32, 32, 3), include_top=False)
     image = keras.Input((32, 32, 3))
