@@ -92,7 +92,9 @@ def test_fusing_again_changes_nothing(generator):
     model, x = network("darts_v2", generator, include_top=False), images(generator)
     once = fused(model, ONNX_RUNTIME)
     assert difference(fuse_for_inference(once)(x), model(x)) < TOLERANCE
-    assert difference(fused(once, ENGINES[-1])(x), model(x)) < TOLERANCE
+    twice = fused(once, ENGINES[-1])
+    assert difference(twice(x), model(x)) < TOLERANCE
+    assert difference(fuse_for_inference(twice)(x), model(x)) < TOLERANCE
 
 
 def test_a_fused_model_is_saved_and_loaded(generator, tmp_path):
@@ -146,18 +148,17 @@ def test_layers_around_a_network(generator):
     x = images(generator, 2, 32, 32, 3)
     base = network("nasnet_a", generator, (32, 32, 3), include_top=False, pooling="avg")
     classifier = [keras.layers.Dropout(0.5), keras.layers.Dense(3, "softmax", name="mine")]
-    sequential = keras.Sequential(
-        [keras.Input((32, 32, 3)), keras.layers.Rescaling(0.5, offset=0.1), base, *classifier]
-    )
+    before = [keras.layers.RandomFlip(), keras.layers.Rescaling(0.5, offset=0.1)]
+    sequential = keras.Sequential([keras.Input((32, 32, 3)), *before, base, *classifier])
     image = keras.Input((32, 32, 3))
     maps = network("nasnet_a", generator, (32, 32, 3), include_top=False)
-    pooled = keras.layers.GlobalMaxPooling2D()(maps(image))
+    pooled = keras.layers.BatchNormalization()(keras.layers.GlobalMaxPooling2D()(maps(image)))
     functional = keras.Model(image, keras.layers.Dense(3, "tanh", use_bias=False)(keras.layers.Flatten()(pooled)))
     twice = keras.layers.Dense(8, "tanh")
     shared = keras.Model(image, twice(twice(keras.layers.Dense(8)(keras.layers.GlobalAveragePooling2D()(maps(image))))))
     for model in (sequential, functional, shared):
         for engine in ENGINES:
-            assert difference(fused(model, engine)(x), model(x)) < TOLERANCE
+            assert difference(fused(model, engine)(x), model(x, training=False)) < TOLERANCE
 
 
 def test_a_model_of_another_precision_is_fused_in_float32(generator):
@@ -178,6 +179,18 @@ def test_what_cannot_be_fused_is_named(generator):
     odd = keras.Model(image, keras.layers.LayerNormalization(name="odd_one")(base(image)))
     with pytest.raises(ValueError, match="'odd_one' of type LayerNormalization cannot be fused"):
         fuse_for_inference(odd)
+
+    class Doubled(keras.layers.Dense):
+        def call(self, x):
+            return 2 * super().call(x)
+
+    class Whole(keras.Model):
+        def call(self, x):
+            return 2 * x
+
+    for other in (Doubled(2, name="mine"), Whole(name="mine")):
+        with pytest.raises(ValueError, match="'mine' of type (Doubled|Whole) cannot be fused"):
+            fuse_for_inference(keras.Model(image, other(base(image))))
     with pytest.raises(ValueError, match="several outputs"):
         fuse_for_inference(keras.Model(image, [base(image), base(image)]))
     other = keras.Input((32, 32, 3))

@@ -8,18 +8,34 @@ import numpy as np
 
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu, Slice
-from nasnet_keras.fusion.layers import Channels, EveryOtherPixel, FixedConv2D, FixedDepthwiseConv2D, PlainReLU
-from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
+from nasnet_keras.fusion.layers import (
+    BandedDepthwiseConv2D,
+    Channels,
+    EveryOtherPixel,
+    FixedConv2D,
+    FixedDepthwiseConv2D,
+    PlainReLU,
+)
+from nasnet_keras.layers import (
+    AveragePooling2D,
+    ConvBatchNorm,
+    FactorizedReduction,
+    PaddedPooling2D,
+    SeparableConvBatchNorm,
+)
 
 __all__ = ["read"]
 
 layers = keras.layers
 
+# What does nothing at inference.
 _NOTHING = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise, layers.Identity)
-_CHANNELWISE = (layers.MaxPooling2D, layers.AveragePooling2D, PaddedPooling2D)
+_NOTHING += (layers.RandomFlip, layers.RandomRotation, layers.RandomTranslation, layers.RandomZoom)
+_NOTHING += (layers.RandomBrightness, layers.RandomContrast)
+_CHANNELWISE = (layers.MaxPooling2D, layers.AveragePooling2D, AveragePooling2D, PaddedPooling2D)
 _CHANNELWISE += (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 _KEPT = (layers.Rescaling, layers.Normalization, layers.Resizing, layers.CenterCrop, layers.Flatten)
-_KEPT += (layers.Activation, layers.Softmax)
+_KEPT += (layers.Activation, layers.Softmax, layers.BatchNormalization)
 
 
 def read(model: keras.Model) -> Node:
@@ -44,7 +60,7 @@ def read(model: keras.Model) -> Node:
 def _model(model: keras.Model, x: Node) -> Node:
     if isinstance(model, keras.Sequential):
         for layer in model.layers:
-            x = _nodes(layer, x)
+            x = _computed(layer, x)
         return x
     output = model.output
     if isinstance(output, dict) and "logits" in output:
@@ -65,23 +81,27 @@ def _model(model: keras.Model, x: Node) -> Node:
         else:
             waiting.pop()
             if id(tensor) not in nodes:
-                nodes[id(tensor)] = _nodes(layer, *(nodes[id(needed)] for needed in inputs))
+                nodes[id(tensor)] = _computed(layer, *(nodes[id(needed)] for needed in inputs))
     return nodes[id(output)]
+
+
+def _computed(layer: Any, *inputs: Any) -> Node | None:
+    """What a layer computes of nodes."""
+    if isinstance(layer, keras.Model) and isinstance(getattr(layer, "inputs", None), list):
+        return _model(layer, *inputs)
+    # Not of a class that is derived from a known one, which may compute something else.
+    if type(layer) not in _nodes.registry:
+        raise ValueError(
+            f"layer {layer.name!r} of type {type(layer).__name__} cannot be fused: expected layers that nasnet_keras "
+            f"builds, and those of a classifier"
+        )
+    return _nodes(layer, *inputs)
 
 
 @functools.singledispatch
 def _nodes(layer: Any, *inputs: Any) -> Node | None:
-    """What a layer computes of nodes."""
-    del inputs
-    raise ValueError(
-        f"layer {layer.name!r} of type {type(layer).__name__} cannot be fused: expected layers that nasnet_keras "
-        f"builds, and those of a classifier"
-    )
-
-
-@_nodes.register
-def _(layer: keras.Model, x: Node) -> Node:
-    return _model(layer, x)
+    """What a layer of a registered class computes."""
+    raise NotImplementedError
 
 
 @_nodes.register
@@ -164,8 +184,9 @@ def _(layer: FixedConv2D, x: Node) -> Node:
     return Conv(layer.name, (x,), *values, tuple(layer.strides), layer.padding, layer.dilation_rate[0], relu)
 
 
-@_nodes.register
-def _(layer: FixedDepthwiseConv2D, x: Node) -> Node:
+@_nodes.register(FixedDepthwiseConv2D)
+@_nodes.register(BandedDepthwiseConv2D)
+def _(layer: Any, x: Node) -> Node:
     kernel = _float32(_values(layer.kernel)[..., 0])
     return Depthwise(layer.name, (x,), kernel, layer.strides[0], layer.dilation_rate[0])
 
