@@ -30,14 +30,15 @@ def images(generator, *shape):
 @pytest.mark.parametrize("name", genotypes.names())
 def test_every_catalogue_cell(name, generator):
     x = images(generator)
-    for padding, engine in zip(("same", "keras", "same", "keras"), ENGINES, strict=True):
-        model = network(name, generator, padding=padding, include_top=False)
-        assert difference(fused(model, engine)(x), model(x)) < TOLERANCE, engine
+    model = network(name, generator, padding=generator.choice(["same", "keras"]), include_top=False)
+    expected = np.asarray(model(x))
+    for engine in ENGINES:
+        assert difference(fused(model, engine)(x), expected) < TOLERANCE, engine
     model = network(name, generator, stem="imagenet")
     assert difference(fuse_for_inference(model)(x), model(x)) < TOLERANCE
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_random_genotypes(seed):
     generator = np.random.default_rng(seed)
     x = images(generator, 2, *generator.integers(16, 24, 2), 3)
@@ -157,7 +158,7 @@ def test_layers_around_a_network(generator):
     twice = keras.layers.Dense(8, "tanh")
     shared = keras.Model(image, twice(twice(keras.layers.Dense(8)(keras.layers.GlobalAveragePooling2D()(maps(image))))))
     for model in (sequential, functional, shared):
-        for engine in ENGINES:
+        for engine in (TENSORFLOW, ONNX_RUNTIME):
             assert difference(fused(model, engine)(x), model(x, training=False)) < TOLERANCE
 
 
