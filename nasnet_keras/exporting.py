@@ -86,7 +86,7 @@ def export(
     Args:
         model: what `fuse_for_inference` takes, or gives.
         path: a folder for a SavedModel, else a file: `NAME.tflite` or `NAME.onnx`. An earlier export is replaced.
-        format: `"saved_model"`, `"litert"` or `"onnx"`, the last two need `pip install "nasnet_keras[export]"`.
+        format: `"saved_model"`, `"litert"` or `"onnx"`; the last two need `pip install "nasnet_keras[export]"`.
         images: what to check with, `(count, height, width, channels)` as the model reads them; random ones by default.
         tolerance: the largest difference of an output that is accepted, as a share of the largest output.
 
@@ -110,7 +110,7 @@ def export(
     kind = _checked(format, path)
     fast = fused(model, kind.engine)
     images = _images(fast) if images is None else np.asarray(images).astype(fast.inputs[0].dtype)
-    fast(images)  # Keras exports models that have been called
+    fast(images[:1])  # Keras exports models that have been called
     expected = _logits(model(images, training=False))
     if kind.suffix:
         with replacing(path) as temporary:

@@ -314,10 +314,7 @@ class PaddedPooling2D(keras.layers.Layer):
         self.pool_size = pool_size
 
     def call(self, x):
-        border = self.pool_size // 2
-        x = ops.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
-        height, width = ops.shape(x)[1:3]  # still of the parity of the input
-        x = x[:, (height + 1) % 2 :, (width + 1) % 2 :]
+        x = bordered(x, self.pool_size // 2, 2)
         pool = ops.max_pool if self.kind == "max" else ops.average_pool
         return pool(x, self.pool_size, 2, "valid", "channels_last")
 
@@ -356,8 +353,22 @@ def _subsample(x, strides, dilation):
     """
     if dilation == 1 or strides == (1, 1):
         return x, strides, dilation
+    return every_other_pixel(x), (1, 1), dilation // 2
+
+
+def every_other_pixel(x: Any) -> Any:
+    """The pixels at odd positions where the size is even, else those at even ones."""
     height, width = ops.shape(x)[1:3]
-    return x[:, (height + 1) % 2 :: 2, (width + 1) % 2 :: 2], (1, 1), dilation // 2
+    return x[:, (height + 1) % 2 :: 2, (width + 1) % 2 :: 2]
+
+
+def bordered(x: Any, border: int, stride: int) -> Any:
+    """With the zeros around it that a window of `2 * border + 1` reads in TensorFlow's "same" padding."""
+    x = ops.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
+    if stride == 1:
+        return x
+    height, width = ops.shape(x)[1:3]  # still of the parity of the image: even sizes have one less at the start
+    return x[:, (height + 1) % 2 :, (width + 1) % 2 :]
 
 
 def _conv_shape(input_shape, filters, kernel, strides, padding):

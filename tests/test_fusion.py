@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import difference, random_genotype, randomize
+from test_bundled import BUNDLED
 
 from nasnet_keras import NASNetFromGenotype, fuse_for_inference, genotypes, pretrained
 from nasnet_keras.card import decoded
@@ -12,7 +13,6 @@ from nasnet_keras.fusion import fused
 from nasnet_keras.fusion.engines import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Engine
 
 TOLERANCE = 1e-4
-BUNDLED = [name for name in pretrained.list_models() if pretrained.card(name).weights.url is None]
 ENGINES = (TENSORFLOW, ONNX_RUNTIME, XNNPACK, Engine(multiple=5, most_taps=9))
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from nasnet_keras.layers import bordered, every_other_pixel
+
 __all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D"]
 __all__ += ["PlainReLU"]
 
@@ -69,11 +71,7 @@ class BandedDepthwiseConv2D(FixedDepthwiseConv2D):
 
     def _convolve(self, x, kernel):
         size = kernel.shape[0]
-        border = size // 2
-        x = ops.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
-        if self.strides[0] > 1:  # "same" padding is one pixel less before even sizes
-            height, width = ops.shape(x)[1:3]
-            x = x[:, (height + 1) % 2 :, (width + 1) % 2 :]
+        x = bordered(x, size // 2, self.strides[0])
         parts = []
         for first in range(0, size, self.rows):
             last = min(first + self.rows, size)
@@ -124,8 +122,7 @@ class EveryOtherPixel(keras.layers.Layer):
     """
 
     def call(self, x):
-        height, width = ops.shape(x)[1:3]
-        return x[:, (height + 1) % 2 :: 2, (width + 1) % 2 :: 2]
+        return every_other_pixel(x)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *(size and -(-size // 2) for size in input_shape[1:3]), input_shape[-1])

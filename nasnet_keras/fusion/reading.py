@@ -107,17 +107,14 @@ def _nodes(layer: Any, *inputs: Any) -> Node | None:
 @_nodes.register
 def _(layer: ConvBatchNorm, x: Node) -> Node:
     scale, bias = _normalization(layer)
-    x = Relu(f"{layer.name}_relu", (x,)) if layer.relu else x
-    strides, dilation = layer.strides, layer.dilation
-    if dilation > 1 and strides != (1, 1):
-        x, strides, dilation = Pick(f"{layer.name}_pick", (x,)), (1, 1), dilation // 2
+    x, strides, dilation = _subsampled(layer, _activated(layer, x), layer.strides)
     return Conv(layer.name, (x,), _float32(_values(layer.kernel) * scale), bias, strides, layer.padding, dilation)
 
 
 @_nodes.register
 def _(layer: FactorizedReduction, x: Node) -> Node:
     scale, bias = _normalization(layer)
-    x = Relu(f"{layer.name}_relu", (x,)) if layer.relu else x
+    x = _activated(layer, x)
     odd = _values(layer.odd_kernel)
     half = layer.filters - odd.shape[-1]
     kernel = np.zeros((2, 2, odd.shape[2], layer.filters))
@@ -130,10 +127,7 @@ def _(layer: FactorizedReduction, x: Node) -> Node:
 @_nodes.register
 def _(layer: SeparableConvBatchNorm, x: Node) -> Node:
     scale, bias = _normalization(layer)
-    x = Relu(f"{layer.name}_relu", (x,)) if layer.relu else x
-    stride, dilation = layer.strides, layer.dilation
-    if dilation > 1 and stride > 1:
-        x, stride, dilation = Pick(f"{layer.name}_pick", (x,)), 1, dilation // 2
+    x, (stride, _), dilation = _subsampled(layer, _activated(layer, x), (layer.strides, layer.strides))
     kernel = _float32(_values(layer.depthwise_kernel)[..., 0])
     x = Depthwise(f"{layer.name}_depthwise", (x,), kernel, stride, dilation)
     return Conv(layer.name, (x,), _float32(_values(layer.pointwise_kernel) * scale), bias)
@@ -224,6 +218,17 @@ def _kept(layer: Any, x: Node) -> Node:
 for _types, _reader in ((_NOTHING, _nothing), (_CHANNELWISE, _channelwise), (_KEPT, _kept)):
     for _type in _types:
         _nodes.register(_type, _reader)
+
+
+def _activated(layer: Any, x: Node) -> Node:
+    return Relu(f"{layer.name}_relu", (x,)) if layer.relu else x
+
+
+def _subsampled(layer: Any, x: Node, strides: tuple[int, int]) -> tuple[Node, tuple[int, int], int]:
+    """What a convolution reads, its strides and its dilation, of which one at least is 1."""
+    if layer.dilation == 1 or strides == (1, 1):
+        return x, strides, layer.dilation
+    return Pick(f"{layer.name}_pick", (x,)), (1, 1), layer.dilation // 2
 
 
 def _normalization(layer: Any) -> tuple[np.ndarray, np.ndarray]:
