@@ -30,7 +30,7 @@ def configuration(arguments, folder):
 
     from nasnet_keras.search.config import SearchConfig, child_recipe
 
-    recipe = dataclasses.replace(child_recipe(arguments.dataset), epochs=arguments.epochs, pad=0, flip=False)
+    recipe = dataclasses.replace(child_recipe(arguments.dataset, "child"), epochs=arguments.epochs, pad=0, flip=False)
     images = arguments.train_images
     return SearchConfig(folder, arguments.dataset, recipe=recipe, train_images=images, validation_fraction=0.1)
 

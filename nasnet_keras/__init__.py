@@ -23,6 +23,8 @@ _EXPORTS = {
     "Edge": "genotype",
     "Genotype": "genotype",
     "GenotypeError": "genotype",
+    "MacroGenotype": "macro_genotype",
+    "MacroLayer": "macro_genotype",
     "Skeleton": "skeleton",
     "NASNetFromGenotype": "network",
     "Cost": "cost",

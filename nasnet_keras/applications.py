@@ -1,13 +1,15 @@
 """The named models, with the signature of `keras.applications`.
 
-Every function takes `keras.applications`' arguments, in its order, and any other of `NASNetFromGenotype` by name.
-Images of the ImageNet models are scaled to [-1, 1] by `preprocess_input`.
+Every function takes `keras.applications`' arguments, in its order, and any other of `NASNetFromGenotype` by name;
+`ENASMacro`, whose network is not of cells, has its own, and stands in `nasnet_keras.chain`. Images of the ImageNet
+models are scaled to [-1, 1] by `preprocess_input`.
 """
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
+from nasnet_keras.chain import ENASMacro
 from nasnet_keras.network import NASNetFromGenotype
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "AmoebaNetC",
     "AmoebaNetD",
     "DARTSImageNet",
+    "ENASMacro",
     "ENASMicro",
     "NASNetCIFAR10",
     "NASNetLarge",

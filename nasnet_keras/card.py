@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from nasnet_keras.files import digest, write_text
-from nasnet_keras.genotype import Genotype, GenotypeError
-from nasnet_keras.network import NASNetFromGenotype, NetworkConfig
+from nasnet_keras.genotype_json import AnyGenotype, GenotypeError
+from nasnet_keras.kinds import genotype_from_json, network_config, network_from_genotype
 
 __all__ = ["Card", "CardError", "WeightsFile", "decoded", "encoded"]
 
@@ -116,8 +116,8 @@ class Card:
 
     Attributes:
         name: of the model, and of its files.
-        genotype: the cells.
-        network: arguments of `NASNetFromGenotype` that, with the genotype and the input shape, build it.
+        genotype: the cells, or the layers.
+        network: arguments of `network_from_genotype` that, with the genotype and the input shape, build it.
         input_shape: `(height, width, channels)` that it was trained at.
         input_range: of the images' values before preprocessing.
         preprocessing: `{"scale": …, "offset": …}`: the network reads `images * scale + offset`.
@@ -135,7 +135,7 @@ class Card:
     """
 
     name: str
-    genotype: Genotype
+    genotype: AnyGenotype
     network: dict[str, Any]
     input_shape: tuple[int, int, int]
     input_range: tuple[float, float]
@@ -170,7 +170,7 @@ class Card:
         try:
             if given := sorted(_ELSEWHERE & set(self.network)):
                 raise ValueError(f"{given[0]} is not for a card to say")
-            NetworkConfig.of(self.genotype, **network)
+            network_config(self.genotype, **network)
         except (TypeError, ValueError) as error:
             raise CardError(f"the card {self.name} describes no network that can be built: {error}") from None
 
@@ -212,7 +212,7 @@ class Card:
         values = {name: values[name] for name in [*fields, "fingerprint"] if name in values}
         fingerprint = values.pop("fingerprint", None)
         try:
-            values["genotype"] = Genotype.from_json(json.dumps(values["genotype"]))
+            values["genotype"] = genotype_from_json(json.dumps(values["genotype"]))
             values["weights"] = WeightsFile(**values["weights"])
             for name in ("input_shape", "input_range", "class_names"):
                 if not isinstance(values[name], list):
@@ -231,10 +231,10 @@ class Card:
         """The network without weights; it reads preprocessed images and returns what `network` says, mostly logits.
 
         Args:
-            **changes: arguments of `NASNetFromGenotype` to differ in.
+            **changes: arguments of `network_from_genotype` to differ in.
         """
         given = {"name": self.name, "input_shape": self.input_shape, "classes": len(self.class_names)}
-        return NASNetFromGenotype(self.genotype, **{**given, **self.network, **changes})
+        return network_from_genotype(self.genotype, **{**given, **self.network, **changes})
 
 
 def encoded(images: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:

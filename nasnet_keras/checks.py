@@ -1,8 +1,9 @@
 """Checks of arguments, with one wording for their errors."""
 
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["integer", "model_name", "positive_integer", "seed"]
+__all__ = ["choice", "integer", "model_name", "number", "positive_integer", "seed"]
 
 _FILES = ("fine_tuning", "history", "result", "training")  # that jobs write beside their models
 
@@ -15,6 +16,18 @@ def integer(value: Any) -> int | None:
         return value.__index__()
     except TypeError:  # an array of several numbers
         return None
+
+
+def choice(name: str, value: Any, legal: tuple[Any, ...]) -> None:
+    """Raise a ValueError where `value` is none of `legal`."""
+    if value not in legal:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, legal))}, got {value!r}")
+
+
+def number(name: str, value: Any, expected: str, legal: Callable[[float], bool]) -> None:
+    """Raise a ValueError where `value` is no int or float that is `legal`, which `expected` says in words."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not legal(value):
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
 
 
 def positive_integer(name: str, value: Any) -> int:

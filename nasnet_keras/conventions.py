@@ -1,14 +1,15 @@
-"""Genotypes of other code: from and to the DARTS convention, and from ENAS' strings.
+"""Genotypes of other code: from and to the DARTS convention, and from ENAS' arcs of cells and of layers.
 
-Both number a cell's inputs 0 for the older one (`previous`) and 1 for the newer one (`current`), and blocks from 2.
+For cells, both number the inputs 0, the older one (`previous`), and 1, the newer one (`current`), and blocks from 2.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError, block_state, suggestion
+from nasnet_keras.macro_genotype import MACRO_OPERATIONS, STEM, MacroGenotype, MacroLayer, layer_output
 
-__all__ = ["from_darts", "from_enas", "to_darts"]
+__all__ = ["from_darts", "from_enas", "from_enas_macro", "to_darts"]
 
 _INPUTS = (PREVIOUS, CURRENT)
 
@@ -120,11 +121,62 @@ def from_enas(normal: str | Sequence[int], reduction: str | Sequence[int]) -> Ge
     return Genotype(_enas_cell(normal), _enas_cell(reduction))
 
 
-def _enas_cell(arc: str | Sequence[int]) -> Cell:
+def from_enas_macro(arc: str | Sequence[Sequence[int]]) -> MacroGenotype:
+    """A macro genotype from ENAS' macro arc.
+
+    Args:
+        arc: one row a layer: its operation, a number of `MACRO_OPERATIONS`, then a bit for each output before its
+            input, the stem's first: whether it skips there. Or a text of such rows, one a line or all on one.
+
+    Raises:
+        GenotypeError: it is not made of such rows.
+
+    Example:
+        >>> print(from_enas_macro("0  3 0  0 1 0").describe())
+        3 layers, 1 skips
+          layer_0 = conv_3x3(stem)
+          layer_1 = sep_conv_5x5(layer_0)
+          layer_2 = conv_3x3(layer_1) + stem
+    """
+    rows = _rows(arc) if isinstance(arc, str) else arc
+    if not isinstance(rows, Sequence):
+        raise GenotypeError(f"an ENAS macro arc is a text or rows of numbers, got {arc!r:.80}")
+    return MacroGenotype([_enas_layer(index, _numbers(row)) for index, row in enumerate(rows)])
+
+
+def _rows(text: str) -> list[Sequence[Any]]:
+    """The rows of a text: its lines, or where it has one only, one number, two, three and so on."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    if len(lines) != 1:
+        return lines
+    numbers, rows = lines[0], []
+    while numbers:
+        rows.append(numbers[: len(rows) + 1])
+        numbers = numbers[len(rows) :]
+    return rows
+
+
+def _enas_layer(index: int, row: list[int]) -> MacroLayer:
+    if len(row) != index + 1:
+        raise GenotypeError(f"row {index} of an ENAS macro arc has {index + 1} numbers, got {len(row)}")
+    operation, *bits = row
+    if not 0 <= operation < len(MACRO_OPERATIONS):
+        raise GenotypeError(f"ENAS' macro operations are 0 to {len(MACRO_OPERATIONS) - 1}, got {operation}")
+    if not {0, 1}.issuperset(bits):
+        raise GenotypeError(f"after its operation, row {index} of an ENAS macro arc has only 0 and 1, got {bits}")
+    outputs = (STEM, *map(layer_output, range(index)))
+    return MacroLayer(MACRO_OPERATIONS[operation], [outputs[place] for place, bit in enumerate(bits) if bit])
+
+
+def _numbers(arc: Any) -> list[int]:
     try:
-        numbers = [int(number) for number in (arc.split() if isinstance(arc, str) else arc)]
+        return [int(number) for number in (arc.split() if isinstance(arc, str) else arc)]
     except (TypeError, ValueError):
-        raise GenotypeError(f"an ENAS arc is a list of whole numbers, got {arc!r}") from None
+        raise GenotypeError(f"an ENAS arc is a list of whole numbers, got {arc!r:.80}") from None
+
+
+def _enas_cell(arc: str | Sequence[int]) -> Cell:
+    numbers = _numbers(arc)
     if not numbers or len(numbers) % 4:
         raise GenotypeError(f"an ENAS arc has four numbers a block, got {len(numbers)}")
 

@@ -128,25 +128,25 @@ class CostBuilder:
 
 
 def genotype_cost(genotype: Any, input_shape: tuple[int, int, int] | None = None, **network: Any) -> Cost:
-    """The cost of the network that `NASNetFromGenotype` makes of the same arguments, without building it.
+    """The cost of the network that is made of the same arguments, without building it.
 
     Args:
-        genotype: as for `NASNetFromGenotype`.
-        input_shape: `(height, width, channels)`; by default what the stem takes by default.
-        **network: `num_repeats`, `filters`, `stem`, `classes`, … of `NASNetFromGenotype`. Those that do not change
-            the cost (`weights`, `name`, rates, …) are accepted.
+        genotype: as for `NASNetFromGenotype`, or as for `ENASMacro`.
+        input_shape: `(height, width, channels)`; by default what the network takes by default.
+        **network: `num_repeats`, `filters`, `stem`, `classes`, … of that function. Those that do not change the cost
+            (`weights`, `name`, rates, …) are accepted.
 
     Raises:
-        ValueError: what `NASNetFromGenotype` would raise, or an unknown input size.
+        ValueError: what that function would raise, or an unknown input size.
 
     Example:
         >>> genotype_cost("nasnet_a").trainable_parameters
         3346538
     """
-    from nasnet_keras.network import NetworkConfig
+    from nasnet_keras.kinds import network_config
 
     network.pop("weights", None)
-    config = NetworkConfig.of(genotype, input_shape=input_shape, **network)
+    config = network_config(genotype, input_shape, **network)
     if None in config.input_shape:
         raise ValueError(f"a cost needs a known input size, got input_shape={config.input_shape}")
     builder = CostBuilder()

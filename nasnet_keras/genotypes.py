@@ -1,16 +1,17 @@
-"""The published cells, as data.
+"""The published architectures, as data: cells, and layer-wise ones.
 
 Each constant names its source and the known deviations from the paper. `get` finds one by its name, which is the
-constant's in lower case; `names` lists them. A genotype holds cells only; `skeleton_of` tells the skeleton of the
-family that it was published with.
+constant's in lower case; `names` lists those of cells, or of another kind. A genotype of cells says nothing of how they
+are stacked; `skeleton_of` tells the skeleton of the family that it was published with.
 """
 
-from nasnet_keras.conventions import from_darts, from_enas
+from nasnet_keras.conventions import from_darts, from_enas, from_enas_macro
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError, suggestion
+from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.skeleton import AMOEBANET, DARTS, ENAS, NASNET, PNASNET, Skeleton
 
-__all__ = ["AMOEBANET_A", "AMOEBANET_B", "AMOEBANET_C", "AMOEBANET_D", "DARTS_V1", "DARTS_V2", "ENAS_MICRO"]
-__all__ += ["NASNET_A", "PNASNET_5", "get", "names", "skeleton_of"]
+__all__ = ["AMOEBANET_A", "AMOEBANET_B", "AMOEBANET_C", "AMOEBANET_D", "DARTS_V1", "DARTS_V2", "ENAS_MACRO"]
+__all__ += ["ENAS_MICRO", "NASNET_A", "PNASNET_5", "get", "name_of", "names", "skeleton_of"]
 
 
 def _cell(*blocks: tuple[str, int | str, str, int | str], outputs: tuple[int | str, ...]) -> Cell:
@@ -158,6 +159,38 @@ ENAS_MICRO = from_enas(
 That script's network has 3.9 million parameters, not the paper's 4.6.
 """
 
+ENAS_MACRO = from_enas_macro("""
+0
+3 0
+0 1 0
+2 0 0 1
+2 0 0 0 0
+3 1 1 0 1 0
+2 0 0 0 0 0 1
+2 0 1 1 0 1 1 1
+1 0 1 1 1 0 1 0 1
+0 0 0 0 0 0 0 0 0 0
+2 0 0 0 0 0 1 0 0 0 0
+0 1 0 0 1 1 0 0 0 0 1 1
+2 0 1 0 0 0 0 0 1 0 1 1 0
+1 0 0 1 0 0 0 1 1 1 0 1 0 1
+0 1 1 0 1 0 1 0 0 0 0 0 1 0 0
+2 0 0 1 0 0 0 0 0 0 0 1 0 1 0 1
+2 0 1 0 0 0 1 0 0 1 1 1 1 0 0 1 0
+2 0 0 0 0 1 0 1 0 1 0 0 1 0 1 0 0 1
+3 0 1 1 0 1 0 0 0 0 0 1 0 1 0 1 0 0 0
+3 0 1 1 0 0 0 0 0 0 0 0 0 1 1 0 0 0 0 1
+0 1 0 0 1 0 1 1 0 0 0 1 0 0 0 0 0 1 1 0 0
+3 0 1 0 1 1 0 0 1 0 1 1 0 1 1 0 1 0 0 1 0 0
+0 1 0 1 0 1 0 0 0 0 0 0 0 0 1 0 1 0 0 1 0 0 0
+0 1 1 0 0 0 1 1 1 0 1 0 0 0 1 0 1 0 0 1 1 0 0 0
+""")
+"""ENAS macro's best network (Pham et al. 2018, section 3.2), from the released code's final training script.
+
+That code builds the separable convolutions as full ones, and so has 42.6 million parameters at its 96 filters. Here
+they are separable, and there are 30.9 million.
+"""
+
 DARTS_V1 = from_darts(
     normal=[
         *(("sep_conv_3x3", 1), ("sep_conv_3x3", 0)),
@@ -194,7 +227,7 @@ DARTS_V2 = from_darts(
 )
 """DARTS, second order (Liu et al. 2019, figures 4 and 5), as released."""
 
-_CATALOGUE = {
+_CELLS = {
     "nasnet_a": (NASNET_A, NASNET),
     "amoebanet_a": (AMOEBANET_A, AMOEBANET),
     "amoebanet_b": (AMOEBANET_B, AMOEBANET),
@@ -207,13 +240,22 @@ _CATALOGUE = {
 }
 
 
-def names() -> tuple[str, ...]:
-    """The names that `get` knows."""
-    return tuple(_CATALOGUE)
+_OTHERS: dict[str, AnyGenotype] = {"enas_macro": ENAS_MACRO}  # not of cells, without a skeleton
 
 
-def get(name: str) -> Genotype:
-    """The published genotype of that name.
+def names(kind: type[AnyGenotype] = Genotype) -> tuple[str, ...]:
+    """The names of one kind that `get` knows: of cells, or of another kind of genotype.
+
+    Example:
+        >>> from nasnet_keras.macro_genotype import MacroGenotype
+        >>> names(MacroGenotype)
+        ('enas_macro',)
+    """
+    return tuple(name for name, genotype in _by_name().items() if isinstance(genotype, kind))
+
+
+def get(name: str) -> AnyGenotype:
+    """The published genotype of that name, of any kind.
 
     Raises:
         GenotypeError: no such name; the nearest one is suggested.
@@ -222,16 +264,31 @@ def get(name: str) -> Genotype:
         >>> get("nasnet_a") == NASNET_A
         True
     """
-    if not isinstance(name, str) or name not in _CATALOGUE:
-        raise GenotypeError(f"unknown genotype {name!r}: {suggestion(str(name), _CATALOGUE)}")
-    return _CATALOGUE[name][0]
+    known = _by_name()
+    if not isinstance(name, str) or name not in known:
+        raise GenotypeError(f"unknown genotype {name!r}: {suggestion(str(name), known)}")
+    return known[name]
+
+
+def name_of(genotype: AnyGenotype) -> str | None:
+    """The name under which `get` knows a genotype, or None.
+
+    Example:
+        >>> name_of(NASNET_A)
+        'nasnet_a'
+    """
+    return next((name for name, known in _by_name().items() if known == genotype), None)
 
 
 def skeleton_of(genotype: Genotype) -> Skeleton:
-    """The skeleton that a published genotype belongs to; NASNet's for any other genotype.
+    """The skeleton that a published genotype of cells belongs to; NASNet's for any other genotype of cells.
 
     Example:
         >>> skeleton_of(PNASNET_5).name
         'pnasnet'
     """
-    return dict(_CATALOGUE.values()).get(genotype, NASNET)
+    return dict(_CELLS.values()).get(genotype, NASNET)
+
+
+def _by_name() -> dict[str, AnyGenotype]:
+    return {name: genotype for name, (genotype, _) in _CELLS.items()} | _OTHERS

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from nasnet_keras.depthwise import depthwise_conv
-from nasnet_keras.normalization import batch_normalize, is_frozen
+from nasnet_keras.normalization import batch_normalize, is_by_batch, is_frozen
 from nasnet_keras.traces import traced
 
 __all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
@@ -58,10 +58,10 @@ class _NormalizedConv(CountedLayer):
 
     def call(self, x, training=None):
         training = bool(training) and self.trainable
-        normalize_batch = training and not is_frozen()
+        normalize_batch = (training and not is_frozen()) or is_by_batch()
         moving = () if normalize_batch else (self.moving_mean, self.moving_variance)
         y, *batch = traced(
-            _normalized_convolution,
+            normalized_convolution,
             x,
             self.gamma,
             self.beta,
@@ -325,7 +325,7 @@ class PaddedPooling2D(keras.layers.Layer):
         return {**super().get_config(), "kind": self.kind, "pool_size": self.pool_size}
 
 
-def _normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, epsilon, training, normalize_batch):
+def normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, epsilon, training, normalize_batch):
     """What every layer here computes: the result, and the batch's mean and variance where they were used."""
     moving, kernels = (None, others) if normalize_batch else (others[:2], others[2:])
     y = convolve(ops.relu(x) if relu else x, kernels, training, *settings)

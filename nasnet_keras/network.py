@@ -1,43 +1,22 @@
 """Genotype × skeleton → network: the description that is built with layers or counted."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nasnet_keras import genotypes
 from nasnet_keras.cell import Feature, build_cell
-from nasnet_keras.checks import integer, positive_integer
+from nasnet_keras.checks import choice, integer, number
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Genotype
+from nasnet_keras.kinds import resolve_genotype
+from nasnet_keras.model import build_head, check_head, check_normalization, given_tensor, image_shape, keras_model
 from nasnet_keras.skeleton import NetworkPlan, Skeleton
 
-__all__ = ["NASNetFromGenotype", "NetworkConfig", "resolve_genotype"]
+__all__ = ["NASNetFromGenotype", "NetworkConfig"]
 
 _PADDINGS = ("same", "keras")
-_POOLINGS = (None, "avg", "max")
 # stem: the size of images it was made for, the smallest that leaves something to see
 _IMAGE_SIZES = {"cifar": (32, 8), "imagenet": (224, 32)}
-
-
-def resolve_genotype(genotype: Genotype | str | Path) -> Genotype:
-    """A genotype from itself, a name of the catalogue, a JSON text or a path.
-
-    Raises:
-        GenotypeError: it is none of these.
-    """
-    if isinstance(genotype, Genotype):
-        return genotype
-    if isinstance(genotype, str) and (genotype in genotypes.names() or _is_unknown_name(genotype)):
-        return genotypes.get(genotype)
-    return Genotype.from_json(genotype)
-
-
-def _is_unknown_name(text: str) -> bool:
-    """Whether a text looks like a catalogue name, and is no file that a genotype could be read from."""
-    try:
-        return text.isidentifier() and not Path(text).is_file()
-    except OSError:  # longer than a path can be
-        return True
 
 
 @dataclass(frozen=True)
@@ -90,30 +69,26 @@ class NetworkConfig:
             ValueError: an argument is out of range; the error says what was expected and what came.
         """
         del name
-        genotype = resolve_genotype(genotype)
+        genotype = resolve_genotype(genotype, Genotype)
         skeleton = genotypes.skeleton_of(genotype) if skeleton is None else skeleton
         if not isinstance(skeleton, Skeleton):
             raise ValueError(f"skeleton must be a Skeleton or None, got {skeleton!r}")
         plan = skeleton.plan(
             num_repeats, _filters(filters, penultimate_filters, genotype), stem, stem_filters, skip_reduction_input
         )
-        _choice("padding", padding, _PADDINGS)
-        _choice("pooling", pooling, _POOLINGS)
-        if include_top and pooling is not None:
-            raise ValueError(f"pooling={pooling!r} is for include_top=False; the classifier pools on its own")
-        classes = positive_integer("classes", classes)
+        choice("padding", padding, _PADDINGS)
+        classes = check_head(include_top, pooling, classes, dropout_rate)
         if auxiliary_head and not include_top:
             raise ValueError("auxiliary_head=True needs include_top=True: it is a second classifier")
-        for key, value in (("drop_path_rate", drop_path_rate), ("dropout_rate", dropout_rate)):
-            _number(key, value, "in [0, 1)", lambda v: 0.0 <= v < 1.0)
-        _number("batch_norm_momentum", batch_norm_momentum, "in [0, 1]", lambda v: 0.0 <= v <= 1.0)
-        _number("batch_norm_epsilon", batch_norm_epsilon, "positive", lambda v: 0.0 < v < math.inf)
+        number("drop_path_rate", drop_path_rate, "in [0, 1)", lambda v: 0.0 <= v < 1.0)
+        check_normalization(batch_norm_momentum, batch_norm_epsilon)
+        default, smallest = _IMAGE_SIZES[stem]
         return cls(
             genotype=genotype,
             plan=plan,
             skeleton=skeleton,
             stem=stem,
-            input_shape=_input_shape(input_shape, stem),
+            input_shape=image_shape(input_shape, default=default, smallest=smallest, what=f"the {stem} stem"),
             padding=padding,
             include_top=bool(include_top),
             pooling=pooling,
@@ -132,21 +107,18 @@ class NetworkConfig:
         x = outputs[self.plan.last].tensor
         if self.skeleton.head_relu:
             x = builder.relu(x, name="head_relu")
-        if not self.include_top:
-            return x if self.pooling is None else builder.global_pool(x, self.pooling, name="head_pool")
-        x = builder.global_pool(x, "avg", name="head_pool")
-        if self.dropout_rate:
-            x = builder.dropout(x, self.dropout_rate, name="head_dropout")
-        head = {"units": self.classes, "activation": self.classifier_activation}
-        logits = builder.dense(x, name="logits", use_bias=self.skeleton.head_bias, **head)
+        logits = build_head(builder, x, self, use_bias=self.skeleton.head_bias)
         if not self.auxiliary_head:
             return logits
-        auxiliary = self.skeleton.auxiliary_for(self.stem)
         feature = outputs[self.plan.auxiliary]
-        return {
-            "logits": logits,
-            "auxiliary": builder.auxiliary_head(feature.tensor, auxiliary=auxiliary, name="auxiliary", **head),
-        }
+        auxiliary = builder.auxiliary_head(
+            feature.tensor,
+            self.classes,
+            auxiliary=self.skeleton.auxiliary_for(self.stem),
+            name="auxiliary",
+            activation=self.classifier_activation,
+        )
+        return {"logits": logits, "auxiliary": auxiliary}
 
     def _cells(self, builder: Any, image: Any) -> dict[int, Feature]:
         """The outputs that something reads, by their index: first the stem's, then one a cell."""
@@ -177,8 +149,8 @@ class NetworkConfig:
     def _stem(self, builder: Any, image: Any) -> dict[int, Feature]:
         outputs: dict[int, Feature] = {}
         x = image
-        for number, (conv, filters) in enumerate(self.plan.stem):
-            name = "stem_conv" if len(self.plan.stem) == 1 else f"stem_conv_{number}"
+        for position, (conv, filters) in enumerate(self.plan.stem):
+            name = "stem_conv" if len(self.plan.stem) == 1 else f"stem_conv_{position}"
             x = builder.conv(x, filters, (3, 3), name=name, stride=conv.stride, relu=conv.relu, padding=conv.padding)
             if conv.output:
                 index = len(outputs)
@@ -267,13 +239,7 @@ def NASNetFromGenotype(
         >>> model.output_shape
         (None, 10)
     """
-    import keras
-
-    from nasnet_keras.builder import LayerBuilder
-    from nasnet_keras.weights import load_weights
-
-    if input_tensor is not None:
-        input_tensor, input_shape = _given_tensor(input_tensor, input_shape)
+    input_shape = given_tensor(input_tensor, input_shape)
     config = NetworkConfig.of(
         genotype=genotype,
         input_shape=input_shape,
@@ -295,27 +261,8 @@ def NASNetFromGenotype(
         batch_norm_epsilon=batch_norm_epsilon,
         penultimate_filters=penultimate_filters,
     )
-    image = keras.Input(config.input_shape, name="image") if input_tensor is None else input_tensor
-    builder = LayerBuilder(padding, batch_norm_momentum, batch_norm_epsilon, image if drop_path_rate else None)
-    output = config.build(builder, image)
-    inputs = image if input_tensor is None else keras.utils.get_source_inputs(image)
-    if isinstance(inputs, list) and len(inputs) == 1:
-        (inputs,) = inputs  # Keras warns when a model of a list is called with a tensor
-    model = keras.Model(inputs, output, name=name or "nasnet_from_genotype")
-    if weights is not None:
-        load_weights(model, weights)
-    return model
-
-
-def _given_tensor(tensor: Any, input_shape: Any) -> tuple[Any, tuple[int | None, ...]]:
-    import keras
-
-    if not isinstance(tensor, keras.KerasTensor):
-        raise ValueError(f"input_tensor must be a Keras tensor such as keras.Input(...), got {type(tensor).__name__}")
-    shape = tuple(tensor.shape[1:])
-    if input_shape is not None and tuple(input_shape) != shape:
-        raise ValueError(f"input_tensor has shape {shape} and input_shape is {input_shape}: give one of them")
-    return tensor, shape
+    name = name or "nasnet_from_genotype"
+    return keras_model(config, input_tensor, weights, name, padding=padding, drop_path=drop_path_rate > 0)
 
 
 def _filters(filters: int | None, penultimate_filters: int | None, genotype: Genotype) -> int:
@@ -324,38 +271,10 @@ def _filters(filters: int | None, penultimate_filters: int | None, genotype: Gen
     if filters is not None:
         raise ValueError(f"give filters={filters!r} or penultimate_filters={penultimate_filters!r}, not both")
     factor = 4 * genotype.normal.width  # the last stack has 4F
-    number = integer(penultimate_filters)
-    if number is None or number < 1 or number % factor:
+    width = integer(penultimate_filters)
+    if width is None or width < 1 or width % factor:
         raise ValueError(
             f"penultimate_filters must be a positive multiple of {factor} for this genotype "
             f"(filters = penultimate_filters / {factor}), got {penultimate_filters!r}"
         )
-    return number // factor
-
-
-def _input_shape(input_shape: Any, stem: str) -> tuple[int | None, int | None, int]:
-    default, smallest = _IMAGE_SIZES[stem]
-    if input_shape is None:
-        return (default, default, 3)
-    legal = isinstance(input_shape, (tuple, list)) and len(input_shape) == 3
-    if legal:
-        shape = tuple(None if size is None else integer(size) for size in input_shape)
-        legal = all(size is None or number is not None for size, number in zip(input_shape, shape, strict=True))
-        legal = legal and shape[2] is not None and shape[2] > 0
-        legal = legal and all(size is None or size >= smallest for size in shape[:2])
-    if not legal:
-        raise ValueError(
-            f"input_shape must be (height, width, channels), with height and width None or at least {smallest} for "
-            f"the {stem} stem and channels positive, got {input_shape!r}"
-        )
-    return shape
-
-
-def _choice(key: str, value: Any, legal: tuple[Any, ...]) -> None:
-    if value not in legal:
-        raise ValueError(f"{key} must be one of {', '.join(map(repr, legal))}, got {value!r}")
-
-
-def _number(key: str, value: Any, expected: str, legal: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not legal(value):
-        raise ValueError(f"{key} must be {expected}, got {value!r}")
+    return width // factor

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["batch_normalize", "frozen", "is_frozen", "is_synchronized", "synchronized"]
+__all__ = ["batch_normalize", "by_batch", "frozen", "is_by_batch", "is_frozen", "is_synchronized", "synchronized"]
 
 _frozen: ContextVar[bool] = ContextVar("frozen", default=False)
+_by_batch: ContextVar[bool] = ContextVar("by_batch", default=False)
 _mean_over_replicas: ContextVar[Callable[[Any], Any] | None] = ContextVar("mean_over_replicas", default=None)
 
 
@@ -47,6 +48,16 @@ def frozen() -> AbstractContextManager[None]:
 def is_frozen() -> bool:
     """Whether this is within `frozen`."""
     return _frozen.get()
+
+
+def by_batch() -> AbstractContextManager[None]:
+    """Normalise by the batch out of training too."""
+    return _within(_by_batch, True)
+
+
+def is_by_batch() -> bool:
+    """Whether this is within `by_batch`."""
+    return _by_batch.get()
 
 
 def batch_normalize(

@@ -4,55 +4,32 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from nasnet_keras.chain_plotting import chain_svg
+from nasnet_keras.drawing import BOX_WIDTH, HEADER, MARGIN, ROW_HEIGHT, Box, document
 from nasnet_keras.files import write_text
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Cell, Genotype, block_state
+from nasnet_keras.genotype_json import AnyGenotype
+from nasnet_keras.kinds import resolve_genotype
+from nasnet_keras.macro_genotype import MacroGenotype
 
 __all__ = ["genotype_svg", "plot_genotype"]
 
-_BOX_WIDTH, _ROW_HEIGHT, _HEADER = 172, 24, 24
-_COLUMN_GAP, _ROW_GAP, _MARGIN, _TITLE = 76, 26, 16, 34
-_COLORS = {"identity": "#eceff1", "pool": "#e3f2fd", "sep": "#fff3e0", "dil": "#f3e5f5", "conv": "#e8f5e9"}
-_STYLE = (
-    "text{font-family:Helvetica,Arial,sans-serif;font-size:12px;fill:#212121}"
-    ".title{font-size:16px;font-weight:bold}.state{font-weight:bold}"
-    ".edge{fill:none;stroke:#607d8b;stroke-width:1.4}.output{stroke-dasharray:5 3}"
-)
-
-
-@dataclass(frozen=True)
-class _Box:
-    """A drawn state: where it stands, its heading and one row for each of its operations."""
-
-    x: float
-    y: float
-    title: str
-    rows: tuple[str, ...]
-
-    @property
-    def height(self) -> float:
-        return _HEADER + _ROW_HEIGHT * len(self.rows)
-
-    @property
-    def exit(self) -> tuple[float, float]:
-        return self.x + _BOX_WIDTH, self.y + self.height / 2
-
-    def entry(self, row: int) -> tuple[float, float]:
-        return self.x, self.y + _HEADER + _ROW_HEIGHT * (row + 0.5)
+_COLUMN_GAP, _ROW_GAP, _TITLE = 76, 26, 34
 
 
 @dataclass(frozen=True)
 class _Layout:
     """The boxes by state (and `output`), and the heights of the lanes by state and column."""
 
-    boxes: dict[str, _Box]
+    boxes: dict[str, Box]
     lanes: dict[tuple[str, int], float]
 
 
-def plot_genotype(genotype: Genotype | str | Path, path: str | Path) -> Path:
-    """Draw the normal and the reduction cell of a genotype as an SVG file, which every browser shows.
+def plot_genotype(genotype: AnyGenotype | str | Path, path: str | Path) -> Path:
+    """Draw the cells of a genotype, or its layers, as an SVG file, which every browser shows.
 
     Args:
-        genotype: a `Genotype`, a catalogue name, a JSON text or a path.
+        genotype: a `Genotype` or a `MacroGenotype`, a catalogue name, a JSON text or a path.
         path: ends in `.svg`.
 
     Returns:
@@ -66,8 +43,6 @@ def plot_genotype(genotype: Genotype | str | Path, path: str | Path) -> Path:
         >>> plot_genotype("nasnet_a", pathlib.Path(tempfile.mkdtemp()) / "nasnet_a.svg").name
         'nasnet_a.svg'
     """
-    from nasnet_keras.network import resolve_genotype
-
     path = Path(path)
     if path.suffix != ".svg":
         raise ValueError(f"the picture is an SVG file: expected a path that ends in .svg, got {str(path)!r}")
@@ -75,24 +50,24 @@ def plot_genotype(genotype: Genotype | str | Path, path: str | Path) -> Path:
     return path
 
 
-def genotype_svg(genotype: Genotype) -> str:
+def genotype_svg(genotype: AnyGenotype) -> str:
     """The picture as SVG text; the same genotype gives the same text."""
+    return chain_svg(genotype) if isinstance(genotype, MacroGenotype) else _cells_svg(genotype)
+
+
+def _cells_svg(genotype: Genotype) -> str:
     cells = {"Normal cell": genotype.normal, "Reduction cell": genotype.reduction}
     if genotype.normal == genotype.reduction:
         cells = {"Normal and reduction cell": genotype.normal}
     parts, top, width = [], 0.0, 0.0
     for title, cell in cells.items():
-        layout = _layout(cell, top + _MARGIN + _TITLE)
+        layout = _layout(cell, top + MARGIN + _TITLE)
         boxes = layout.boxes
-        parts.append(f'<text class="title" x="{_MARGIN}" y="{top + _MARGIN + 14:g}">{escape(title)}</text>')
+        parts.append(f'<text class="title" x="{MARGIN}" y="{top + MARGIN + 14:g}">{escape(title)}</text>')
         parts += _draw(cell, layout)
-        top = max(box.y + box.height for box in boxes.values()) + _MARGIN
-        width = max(width, *(box.x + _BOX_WIDTH + _MARGIN for box in boxes.values()))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{top + _MARGIN:g}" '
-        f'viewBox="0 0 {width:g} {top + _MARGIN:g}">\n<style>{_STYLE}</style>\n'
-        f'<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
-    )
+        top = max(box.y + box.height for box in boxes.values()) + MARGIN
+        width = max(width, *(box.x + BOX_WIDTH + MARGIN for box in boxes.values()))
+    return document(width, top + MARGIN, parts)
 
 
 def _layout(cell: Cell, top: float) -> _Layout:
@@ -114,7 +89,7 @@ def _layout(cell: Cell, top: float) -> _Layout:
             farthest[source] = max(farthest[source], column[state])
     farthest |= dict.fromkeys(cell.outputs, last)
 
-    boxes: dict[str, _Box] = {}
+    boxes: dict[str, Box] = {}
     lanes: dict[tuple[str, int], float] = {}
     placed: list[list[tuple[float, str, float]]] = []  # per column: middle, state, height
 
@@ -130,22 +105,22 @@ def _layout(cell: Cell, top: float) -> _Layout:
         y, entries = 0.0, []
         for state in items:
             boxed = column[state] == number
-            height = _HEADER + _ROW_HEIGHT * len(rows.get(state, ())) if boxed else 0.0
+            height = HEADER + ROW_HEIGHT * len(rows.get(state, ())) if boxed else 0.0
             entries.append((y + height / 2, state, height))
             y += height + _ROW_GAP
         shift = (y - _ROW_GAP) / 2
         placed.append([(middle - shift, state, height) for middle, state, height in entries])
     tallest = max(2 * max(abs(middle) + height / 2 for middle, _, height in items) for items in placed)
     for number, items in enumerate(placed):
-        x = _MARGIN + number * (_BOX_WIDTH + _COLUMN_GAP)
+        x = MARGIN + number * (BOX_WIDTH + _COLUMN_GAP)
         for middle, state, height in items:
             center = top + tallest / 2 + middle
             if column[state] == number:
-                boxes[state] = _Box(x, center - height / 2, titles.get(state, state), rows.get(state, ()))
+                boxes[state] = Box(x, center - height / 2, titles.get(state, state), rows.get(state, ()))
             else:
                 lanes[state, number] = center
-    x = _MARGIN + last * (_BOX_WIDTH + _COLUMN_GAP)
-    boxes["output"] = _Box(x, top + (tallest - _HEADER) / 2, "output: concat", ())
+    x = MARGIN + last * (BOX_WIDTH + _COLUMN_GAP)
+    boxes["output"] = Box(x, top + (tallest - HEADER) / 2, "output: concat", ())
     return _Layout(boxes, lanes)
 
 
@@ -160,19 +135,7 @@ def _draw(cell: Cell, layout: _Layout) -> list[str]:
     for state in cell.outputs:
         parts.append(_path(layout, state, (target.x, target.y + target.height / 2), "edge output"))
     for box in boxes.values():
-        parts.append(
-            f'<rect x="{box.x:g}" y="{box.y:g}" width="{_BOX_WIDTH}" height="{box.height:g}" rx="5" fill="#cfd8dc" '
-            f'stroke="#455a64"/>'
-        )
-        middle = box.x + _BOX_WIDTH / 2
-        parts.append(f'<text class="state" x="{middle:g}" y="{box.y + 16:g}" text-anchor="middle">{box.title}</text>')
-        for row, operation in enumerate(box.rows):
-            y = box.y + _HEADER + row * _ROW_HEIGHT
-            parts.append(
-                f'<rect x="{box.x + 4:g}" y="{y:g}" width="{_BOX_WIDTH - 8}" height="{_ROW_HEIGHT - 4}" rx="3" '
-                f'fill="{_color(operation)}"/>'
-                f'<text x="{middle:g}" y="{y + 14:g}" text-anchor="middle">{operation}</text>'
-            )
+        parts += box.drawn()
     return parts
 
 
@@ -182,17 +145,13 @@ def _path(layout: _Layout, source: str, end: tuple[float, float], style: str) ->
     drawn = f"M{x:g},{y:g}"
     while True:
         at_end = x + _COLUMN_GAP >= end[0]
-        number = round((x + _COLUMN_GAP - _MARGIN) / (_BOX_WIDTH + _COLUMN_GAP))
+        number = round((x + _COLUMN_GAP - MARGIN) / (BOX_WIDTH + _COLUMN_GAP))
         to_x, to_y = end if at_end else (x + _COLUMN_GAP, layout.lanes[source, number])
         bend = (to_x - x) / 2
         drawn += f"C{x + bend:g},{y:g} {to_x - bend:g},{to_y:g} {to_x:g},{to_y:g}"
         if at_end:
             break
-        x, y = to_x + _BOX_WIDTH, to_y
+        x, y = to_x + BOX_WIDTH, to_y
         drawn += f"H{x:g}"
     tip = f"M{end[0] - 7:g},{end[1] - 4:g}L{end[0]:g},{end[1]:g}L{end[0] - 7:g},{end[1] + 4:g}"
     return f'<path class="{style}" d="{drawn}"/><path class="edge" d="{tip}"/>'
-
-
-def _color(operation: str) -> str:
-    return next((color for part, color in _COLORS.items() if part in operation), _COLORS["identity"])

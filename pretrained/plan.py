@@ -10,7 +10,7 @@ import numpy as np
 
 from nasnet_keras import checks
 from nasnet_keras.card import Card, CardError
-from nasnet_keras.network import NetworkConfig
+from nasnet_keras.kinds import network_config
 from nasnet_keras.pretrained.recipe import BATCH_NORM
 from nasnet_keras.training.datasets import Dataset, Split
 from nasnet_keras.training.recipes import Recipe
@@ -61,11 +61,12 @@ class Plan:
         if self.batch_norm not in BATCH_NORM:
             raise ValueError(f"batch_norm must be one of {', '.join(BATCH_NORM)}, got {self.batch_norm!r}")
         checks.model_name(self.name)
-        NetworkConfig.of(self.source.genotype, self.dataset.image_shape, **self.network)  # before a folder is made
+        network = {**self.recipe.network, **self.network}
+        network_config(self.source.genotype, self.dataset.image_shape, **network)  # before a folder is made
 
     @property
     def network(self) -> dict[str, Any]:
-        """Arguments of `NASNetFromGenotype` for inference."""
+        """Arguments of `network_from_genotype` for inference."""
         return {
             **self.source.network,
             "classes": len(self.dataset.class_names),

@@ -81,7 +81,7 @@ def load(
         classifier_activation: `"softmax"`, or None for logits.
         weights: whether to load the trained weights; without, this is the same network untrained. Or the path of the
             card's weight file, where it lies elsewhere.
-        **network: further arguments of `NASNetFromGenotype`, such as `dropout_rate`.
+        **network: further arguments of `network_from_genotype`, such as `dropout_rate`.
 
     Returns:
         A functional `keras.Model`: `(batch, height, width, channels)` to `(batch, classes)`.

@@ -13,7 +13,7 @@ from absl import app, flags
 from nasnet_keras import environment
 from nasnet_keras.jobs import run_job
 from nasnet_keras.search import algorithms, evaluators, executors, spaces
-from nasnet_keras.search.config import CHILD_EPOCHS, REWARDS, SearchConfig
+from nasnet_keras.search.config import REWARDS, SearchConfig, default_epochs
 from nasnet_keras.search.study import StudyError
 from nasnet_keras.search.summary import summary
 from nasnet_keras.training import flags as shared_flags
@@ -30,22 +30,38 @@ def _integer(name: str, text: str, lower_bound: int = 1) -> flags.FlagHolder:
 _FLAGS = (
     flags.DEFINE_string("workdir", "nasnet_search", "The study's folder: made where missing, continued where not."),
     _integer("train_images", "Training images that children see, the same ones for all; by default all of them."),
-    _integer("trials", "Number of children."),
-    _integer("random_trials", "Children of random search beside, for comparison.", lower_bound=0),
+    _integer("trials", "Number of children; by default 24, or 20 an epoch of shared weights."),
+    _integer("random_trials", "Children of random search beside, for comparison; by default 8 or 20.", lower_bound=0),
+    _integer(
+        "derived_trials",
+        "Genotypes drawn from the policy at the end of a search with shared weights; by default 20.",
+        lower_bound=0,
+    ),
     flags.DEFINE_enum("space", _DEFAULTS["space"], list(spaces.SPACES), "Where to search."),
     flags.DEFINE_list("operations", _DEFAULTS["operations"], "Operations to choose from; by default all of the space."),
-    _integer("num_blocks", "Blocks in a cell of nasnet."),
-    flags.DEFINE_enum("algorithm", _DEFAULTS["algorithm"], algorithms.names(), "What proposes the children."),
-    _integer("children_per_update", "Between two updates of a controller (reinforce, ppo)."),
+    _integer("num_blocks", "Blocks in a cell."),
+    _integer("num_layers", "Layers of enas_macro."),
+    flags.DEFINE_enum(
+        "algorithm",
+        _DEFAULTS["algorithm"],
+        algorithms.names(),
+        "What proposes the children; by default ppo, or enas with shared weights.",
+    ),
+    _integer("children_per_update", "Between two updates of a controller (reinforce, ppo, enas)."),
     _integer("window", "Children that may be under way at once, whatever the machine: part of what is searched."),
-    flags.DEFINE_enum("evaluator", _DEFAULTS["evaluator"], evaluators.names(), "Train children, or look them up."),
+    flags.DEFINE_enum(
+        "evaluator",
+        _DEFAULTS["evaluator"],
+        evaluators.names(),
+        "Train children, share weights among them, or look them up.",
+    ),
     flags.DEFINE_string("table", _DEFAULTS["table"], "The CSV file that --evaluator=tabular looks into."),
     flags.DEFINE_enum("executor", _DEFAULTS["executor"], executors.names(), "A process for each child, or this one."),
     _integer("workers", "Processes at once, at most --window; by default as the cores or GPUs allow."),
     _integer("gpus_per_child", "GPUs that each child sees, where there are any."),
     flags.DEFINE_float("child_timeout_minutes", _DEFAULTS["child_timeout_minutes"], "After which a child is given up."),
     flags.DEFINE_float("child_memory_gib", _DEFAULTS["child_memory_gib"], "Memory at which a child is given up."),
-    _integer("num_repeats", "N: normal cells in a stack of a child."),
+    _integer("num_repeats", "N: normal cells in a stack of a child, or of the supernet."),
     _integer("filters", "F: filters of a child's first stack."),
     flags.DEFINE_enum("reward", _DEFAULTS["reward"], REWARDS, "Which validation accuracy is the reward."),
     flags.DEFINE_bool("cubed_reward", _DEFAULTS["cubed_reward"], "Take its cube, as NAS does."),
@@ -70,7 +86,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     try:
         values = {flag.name: flag.value for flag in (*_FLAGS, *DATASET.values())}
-        config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=CHILD_EPOCHS))
+        config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=default_epochs(values["evaluator"])))
     except ValueError as error:
         sys.exit(f"nasnet-search: {error}")
     environment.prepare()

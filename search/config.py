@@ -11,28 +11,55 @@ from nasnet_keras.search import algorithms, evaluators, executors, spaces
 from nasnet_keras.search.space import Space
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
 
-__all__ = ["CHILD_EPOCHS", "MAY_CHANGE", "OF_CHILDREN", "REWARDS", "SearchConfig", "child_recipe"]
+__all__ = ["MAY_CHANGE", "OF_CHILDREN", "REWARDS", "SearchConfig", "child_recipe", "default_epochs"]
+__all__ += ["defaults", "may_change"]
 
 REWARDS = ("last", "best", "best_of_last_five")
 
-CHILD_EPOCHS = 5
-"""Of a child's training where nobody said."""
-
-_CHILDREN_PER_UPDATE = 4  # five updates within two dozen children
-_POSITIVE = ("trials", "num_blocks", "window", "num_repeats", "filters", "final_epochs")
-_POSITIVE_OR_NONE = ("children_per_update", "workers", "train_images", "image_size")
+_EPOCHS, _SHARED_EPOCHS = 5, 20
+_TRIALS_PER_EPOCH = 20  # of a supernet
+_CHILDREN_PER_UPDATE, _SHARED_CHILDREN_PER_UPDATE = 4, 10  # five updates within two dozen children
+_POSITIVE = ("num_blocks", "num_layers", "window", "num_repeats", "filters", "final_epochs")
+_POSITIVE_OR_NONE = ("trials", "children_per_update", "workers", "train_images", "image_size")
 _POSITIVE_OR_NONE += ("final_num_repeats", "final_filters")
 OF_CHILDREN = ("dataset", "image_size", "validation_fraction", "train_images", "num_repeats", "filters", "recipe")
 OF_CHILDREN += ("reward", "cubed_reward", "synchronized_batch_norm", "deterministic")
 """Fields that say nothing where no child is trained."""
 MAY_CHANGE = ("workdir", "trials", "random_trials", "finalists", "data_dir", "executor", "workers", "gpus_per_child")
-MAY_CHANGE += ("child_timeout_minutes", "child_memory_gib", "final_epochs", "final_num_repeats", "final_filters")
+MAY_CHANGE += (
+    "derived_trials",
+    "child_timeout_minutes",
+    "child_memory_gib",
+    "final_epochs",
+    "final_num_repeats",
+    "final_filters",
+)
 """Fields that say where a search runs, how far, and what becomes of its best. Children depend on their limits alone."""
 
 
-def child_recipe(dataset: str | Path) -> Recipe:
+def may_change(evaluator: str) -> set[str]:
+    """Fields that do not make a search another one, by what judges its children."""
+    if evaluator == "tabular":
+        return {*MAY_CHANGE, *OF_CHILDREN}
+    return {*MAY_CHANGE} - ({"trials"} if evaluator == "shared" else set())  # they are spread over the epochs
+
+
+def default_epochs(evaluator: str) -> int:
+    """Of the training of a child, or of the weights that children share, where nobody said."""
+    return _SHARED_EPOCHS if evaluator == "shared" else _EPOCHS
+
+
+def defaults(evaluator: str, epochs: int) -> dict[str, Any]:
+    """What a search does where nobody said, by what judges its children and for how many epochs they are trained."""
+    if evaluator == "shared":
+        trials = {"trials": _TRIALS_PER_EPOCH * epochs, "random_trials": 20, "derived_trials": 20}
+        return {**trials, "algorithm": "enas"}
+    return {"trials": 24, "random_trials": 8, "derived_trials": 0, "algorithm": "ppo"}
+
+
+def child_recipe(dataset: str | Path, evaluator: str) -> Recipe:
     """What a child is trained by where nobody said: as `nasnet-train` would, in fewer epochs."""
-    return dataclasses.replace(RECIPES[default_recipe(str(dataset))], epochs=CHILD_EPOCHS)
+    return dataclasses.replace(RECIPES[default_recipe(str(dataset))], epochs=default_epochs(evaluator))
 
 
 @dataclass(frozen=True)
@@ -44,27 +71,32 @@ class SearchConfig:
         dataset, data_dir, image_size, validation_fraction: see `training.datasets.load`.
         train_images: how many of the training images children see, the same ones for all; None for all of them. The
             finalists see all.
-        trials: number of children.
-        random_trials: children drawn uniformly and trained alike, for the comparison in the report. They are not told
-            to the algorithm. Random search needs none.
+        trials: number of children; None for 24, and with shared weights for 20 in each of their epochs.
+        random_trials: children drawn uniformly and judged alike, for the comparison in the report. They are not told
+            to the algorithm. Random search needs none. None for 8, or 20 with shared weights.
+        derived_trials: with shared weights: genotypes drawn from the policy at the end and judged by all validation
+            images, among which are the finalists. None for 20 there; 0 elsewhere.
         space: name of the search space.
         operations: what its edges choose from; all that the space knows where None.
-        num_blocks: blocks in each cell, in a space that has them.
-        algorithm: name of the algorithm that proposes children.
+        num_blocks: blocks in each cell, in a space of cells.
+        num_layers: of a layer-wise network.
+        algorithm: name of the algorithm that proposes children; None for `enas` with shared weights, else `ppo`.
         children_per_update: told to a controller between two of its updates; None for 4 where there is a controller.
         window: children that may be under way at once: trial `n` is proposed when all trials up to `n - window` are
             told, so the order in which children finish changes nothing.
-        evaluator: name of what judges a child: `child` trains it, `tabular` looks it up.
+        evaluator: name of what judges a child: `child` trains it, `shared` takes the weights of a supernet, `tabular`
+            looks it up.
         table: the file that `tabular` looks into.
         executor: where children are judged: `subprocess`, each in a process of its own, or `inline`, in this one.
-            None for the first where they are trained and the second where they are looked up.
+            None for the first where they are trained and the second elsewhere.
         workers: processes at once, at most `window`; None for as many as there are cores or GPUs for.
         gpus_per_child: GPUs that each child sees, where there are any.
         child_timeout_minutes: after which a child in a process of its own is given up.
         child_memory_gib: resident memory at which it, or a finalist, is given up, the gigabyte included that it has
             when it begins; None for no limit.
-        num_repeats, filters: N and F of a child.
-        recipe: how a child is trained. By default as `nasnet-train` would, for five epochs.
+        num_repeats, filters: N and F of a child, or of the supernet.
+        recipe: how a child is trained, or the shared weights. By default as `nasnet-train` would, for five epochs, or
+            twenty.
         reward: which validation accuracy is the reward: `last`, `best` of all epochs, or `best_of_last_five`.
         cubed_reward: whether its cube is, as in NAS.
         synchronized_batch_norm: whether batch normalisation sees the batches of all of a child's GPUs together.
@@ -84,12 +116,14 @@ class SearchConfig:
     image_size: int | None = None
     validation_fraction: float = 0.1
     train_images: int | None = None
-    trials: int = 24
-    random_trials: int = 8
+    trials: int | None = None
+    random_trials: int | None = None
+    derived_trials: int | None = None
     space: str = "nasnet"
     operations: tuple[str, ...] | None = None
     num_blocks: int = 5
-    algorithm: str = "ppo"
+    num_layers: int = 12
+    algorithm: str | None = None
     children_per_update: int | None = None
     window: int = 4
     evaluator: str = "child"
@@ -114,14 +148,20 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         set_value = object.__setattr__
+        shared = self.evaluator == "shared"
         for name in _POSITIVE:
             set_value(self, name, positive_integer(name, getattr(self, name)))
         for name in _POSITIVE_OR_NONE:
             if getattr(self, name) is not None:
                 set_value(self, name, positive_integer(name, getattr(self, name)))
-        for name in ("random_trials", "finalists", "gpus_per_child"):
+        if self.recipe is None:
+            set_value(self, "recipe", child_recipe(self.dataset, self.evaluator))
+        for name, value in defaults(self.evaluator, self.recipe.epochs).items():
+            if getattr(self, name) is None:
+                set_value(self, name, value)
+        for name in ("derived_trials", "random_trials", "finalists", "gpus_per_child"):
             number = checks.integer(getattr(self, name))
-            least = int(name != "random_trials")
+            least = int(not name.endswith("_trials"))
             if number is None or number < least:
                 raise ValueError(f"{name} must be a whole number from {least}, got {getattr(self, name)!r}")
             set_value(self, name, number)
@@ -129,22 +169,27 @@ class SearchConfig:
         for name in ("dataset", "data_dir", "table"):
             if getattr(self, name) is not None:
                 set_value(self, name, str(getattr(self, name)))
-        if self.recipe is None:
-            set_value(self, "recipe", child_recipe(self.dataset))
         if self.operations is not None:
             set_value(self, "operations", tuple(self.operations))
         legal = {"algorithm": algorithms.names(), "evaluator": evaluators.names(), "reward": REWARDS}
         for name, values in legal.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name} must be one of {', '.join(values)}, got {getattr(self, name)!r}")
-        self.search_space()
         evaluators.check(self.evaluator, self.space, self.table)
+        algorithms.check(self.algorithm, self.search_space())
+        if self.derived_trials and not shared:
+            raise ValueError(f"derived_trials is for children that share weights, got {self.derived_trials}")
+        if shared and self.synchronized_batch_norm:
+            raise ValueError("batch normalisation of shared weights cannot be synchronized over GPUs")
+        if shared and self.trials < self.recipe.epochs:
+            raise ValueError(f"trials={self.trials} leave none for some of the {self.recipe.epochs} epochs")
         if self.executor is None:
             set_value(self, "executor", "subprocess" if self.evaluator == "child" else "inline")
         executors.check(self)
         in_batches = self.algorithm in algorithms.LEARN_IN_BATCHES
         if self.children_per_update is None and in_batches:
-            set_value(self, "children_per_update", _CHILDREN_PER_UPDATE)
+            each = _SHARED_CHILDREN_PER_UPDATE if shared else _CHILDREN_PER_UPDATE
+            set_value(self, "children_per_update", each)
         if self.children_per_update is not None and not in_batches:
             raise ValueError(
                 f"children_per_update is for {', '.join(algorithms.LEARN_IN_BATCHES)}, which have a controller, "
@@ -153,7 +198,9 @@ class SearchConfig:
 
     def search_space(self) -> Space:
         """The space that is searched."""
-        return spaces.make(self.space, operations=self.operations, num_blocks=self.num_blocks)
+        combines = ("add",) if self.evaluator == "shared" else None  # what else they do would need weights of its own
+        settings = {name: getattr(self, name) for name in ("operations", "num_blocks", "num_layers")}
+        return spaces.make(self.space, **settings, combines=combines)
 
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON values, for `from_json`."""
@@ -176,5 +223,5 @@ class SearchConfig:
 
     def identity(self) -> dict[str, Any]:
         """What makes two searches the same one, as JSON values: what may not change while a study grows."""
-        without = {*MAY_CHANGE, *(OF_CHILDREN if self.evaluator != "child" else ())}
+        without = may_change(self.evaluator)
         return {name: value for name, value in self.to_json().items() if name not in without}

@@ -12,6 +12,7 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, completed
 from nasnet_keras.search.progress import Progress
+from nasnet_keras.search.statistics import kendall_tau
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.trial import Trial, fingerprint
 
@@ -55,6 +56,7 @@ def finish(
         **winner.metrics,
         "seconds": time.monotonic() - started,
         "settings": config.final_settings(),
+        **_ranking(study, outcomes),
         "finalists": [{"origin": one.task.group, **json.loads(one.trial().to_line())} for one in outcomes],
     }
     write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
@@ -75,11 +77,28 @@ def is_finished(config: SearchConfig, study: Study) -> bool:
 
 def _best(study: Study, count: int) -> list[Trial]:
     """The best trials of different genotypes."""
-    ranked = sorted((one for one in study.trials if one.status == "ok"), key=lambda one: (-one.reward, one.trial))
+    trials = study.derived_trials or study.trials
+    ranked = sorted((one for one in trials if one.status == "ok"), key=lambda one: (-one.reward, one.trial))
     different: dict[str, Trial] = {}
     for trial in ranked:
         different.setdefault(fingerprint(trial.genotype), trial)
     return list(different.values())[:count]
+
+
+def _ranking(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
+    """How well rewards tell which genotypes train best: Kendall's tau over all finalists, and over those of chance."""
+    known = [*study.trials, *study.random_trials, *study.derived_trials]  # of one genotype, the last counts
+    rewards = {fingerprint(trial.genotype): trial.reward for trial in known if trial.reward is not None}
+    found = {}
+    for name, group in (("kendall_tau", ("search", "random")), ("kendall_tau_random", ("random",))):
+        pairs = [
+            (rewards[fingerprint(one.task.genotype)], one.reward)
+            for one in outcomes
+            if one.status == "ok" and one.task.group in group and fingerprint(one.task.genotype) in rewards
+        ]
+        tau = kendall_tau(*zip(*pairs, strict=True)) if pairs else None
+        found |= {name: tau, f"{name}_pairs": len(pairs)}
+    return found
 
 
 def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) -> list[Task]:

@@ -5,6 +5,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import numpy as np
+
 from nasnet_keras.search import algorithms, evaluators, executors
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
@@ -17,12 +19,15 @@ from nasnet_keras.search.report import write_report
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.tensorboard import SearchLog
 from nasnet_keras.search.trial import Trial
+from nasnet_keras.training.checkpoint import CheckpointError
+from nasnet_keras.training.errors import DivergedError
 
 __all__ = ["SearchError", "run"]
 
 _CHECKPOINT_TRIALS = 100  # told between two checkpoints: as many may have to be told again
 _REPORT_SECONDS = 60.0
 _RANDOM_SEEDS = 2**31  # beyond all seeds of searches, so that no algorithm draws the same children
+_DERIVED_SEEDS = 2**32
 
 
 class SearchError(ValueError):
@@ -57,6 +62,8 @@ def run(config: SearchConfig) -> Study:
         try:
             executor.start(evaluator, study.path)
             _Search(config, study, algorithm, evaluator, executor).run()
+        except (DivergedError, CheckpointError) as error:
+            raise StudyError(str(error)) from error
         except ExecutorError as error:
             raise StudyError(f"{error}; the children so far are in {study.path}") from error
         except OSError as error:
@@ -88,10 +95,12 @@ class _Search:
             if study.best is None:
                 count = len(study.trials)
                 raise StudyError(f"none of {count} children could be trained; see {study.path}/trials.jsonl")
-            if config.algorithm != "random":
-                known = {trial.trial for trial in study.random_trials}
-                numbers = [number for number in range(config.random_trials) if number not in known]
-                self._evaluate("random", config.random_trials, numbers, self._draw)
+            beside = {"derived": (config.derived_trials, self._derive)}
+            if config.algorithm != "random" or config.derived_trials:
+                beside["random"] = (config.random_trials, self._draw)
+            for group, (count, task) in beside.items():
+                numbers = [number for number in range(count) if study.get(number, group) is None]
+                self._evaluate(group, count, numbers, task)
             if not is_finished(config, study):
                 finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
         finally:
@@ -107,6 +116,8 @@ class _Search:
             may_start = waiting and (group != "search" or self._may_start(waiting[0]))
             return task(waiting.popleft()) if may_start else None
 
+        if not numbers:
+            return
         with Progress(total=total, initial=total - len(numbers), desc=group, unit="child") as bar:
             for outcome in completed(self.executor, following):
                 if outcome is not None:
@@ -121,11 +132,18 @@ class _Search:
 
     def _propose(self, number: int) -> Task:
         """The child that the algorithm proposes, from just the results of the trials up to `number - window`."""
+        algorithm = self.algorithm
+        self._tell(max(0, number - self.config.window + 1))
+        self.evaluator.prepare(number, algorithm.draw)
+        genotype = algorithm.space.decode(algorithm.ask(number))
+        return Task("search", number, genotype, self.config.seed + number)
+
+    def _tell(self, count: int) -> None:
+        """Tell the algorithm the first `count` trials, of which it may know some."""
         study, algorithm = self.study, self.algorithm
-        must = max(0, number - self.config.window + 1)
-        if self._told == 0 and must:
-            self._told = self._restored(must)
-        while self._told < must:
+        if self._told == 0 and count:
+            self._told = self._restored(count)
+        while self._told < count:
             trial = study.get(self._told)
             try:
                 choices = algorithm.space.encode(trial.genotype)
@@ -137,8 +155,6 @@ class _Search:
             self._told += 1
             if self._told % _CHECKPOINT_TRIALS == 0 and (state := algorithm.state()):
                 study.save_checkpoint(self._told, state)
-        genotype = algorithm.space.decode(algorithm.ask(number))
-        return Task("search", number, genotype, self.config.seed + number)
 
     def _restored(self, must: int) -> int:
         """Go on from the latest checkpoint that can be used; gives the number of trials that it was told."""
@@ -158,11 +174,15 @@ class _Search:
         genotype = space.decode(RandomSearch(space, self.config.seed + _RANDOM_SEEDS).ask(number))
         return Task("random", number, genotype, self.config.seed + number)
 
+    def _derive(self, number: int) -> Task:
+        """A genotype of the policy that the whole search led to."""
+        self._tell(self.config.trials)
+        generator = np.random.default_rng((self.config.seed + _DERIVED_SEEDS, number))
+        genotype = self.algorithm.space.decode(self.algorithm.draw(1, generator)[0].tolist())
+        return Task("derived", number, genotype, self.config.seed + number)
+
     def _record(self, group: str, trial: Trial) -> None:
-        if group == "search":
-            self.study.append(trial)
-        else:
-            self.study.append_random(trial)
+        self.study.append(trial, group)
         with contextlib.suppress(OSError):  # what only shows the search must not end it
             if group == "search":
                 self.log.trial(trial, None if self.study.best is None else self.study.best.reward)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasnet_keras.genotype import Genotype
+from nasnet_keras.genotype_json import AnyGenotype
+from nasnet_keras.macro_genotype import MacroGenotype
 
 __all__ = [
     "ExpectedBest",
     "expected_best",
     "improvements",
+    "kendall_tau",
     "operation_counts",
     "operation_shares",
     "rank_sum",
@@ -132,7 +134,21 @@ def rank_sum(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
     return wins / (n * m), math.erfc(z / math.sqrt(2.0))
 
 
-def operation_counts(genotype: Genotype | str) -> dict[str, Counter[str]]:
+def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """How well two figures of the same things agree on their order: tau-b, from -1 to 1; None where one is constant.
+
+    Source: Kendall 1945.
+
+    Example:
+        >>> kendall_tau([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
+        0.3333333333333333
+    """
+    signs = [np.sign(np.subtract.outer(values, values)) for values in map(np.asarray, (first, second))]
+    ordered = math.prod(float((sign != 0).sum()) for sign in signs)
+    return float((signs[0] * signs[1]).sum()) / math.sqrt(ordered) if ordered else None
+
+
+def operation_counts(genotype: AnyGenotype | str) -> dict[str, Counter[str]]:
     """How often each operation stands in each cell, by the cell's name.
 
     Example:
@@ -141,11 +157,13 @@ def operation_counts(genotype: Genotype | str) -> dict[str, Counter[str]]:
     """
     if isinstance(genotype, str):
         return {"cell": Counter(_EDGE.findall(genotype))}
+    if isinstance(genotype, MacroGenotype):
+        return {"layers": Counter(layer.operation for layer in genotype.layers)}
     cells = {"normal cell": genotype.normal, "reduction cell": genotype.reduction}
     return {name: Counter(e.operation for b in cell.blocks for e in b.edges) for name, cell in cells.items()}
 
 
-def operation_shares(genotypes: Iterable[Genotype | str]) -> dict[str, dict[str, float]]:
+def operation_shares(genotypes: Iterable[AnyGenotype | str]) -> dict[str, dict[str, float]]:
     """The share of each operation among all edges of each cell."""
     totals: dict[str, Counter[str]] = {}
     for genotype in genotypes:

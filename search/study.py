@@ -1,8 +1,9 @@
 """A study's folder: written as the search goes, read at any time, continued after a kill.
 
 - `study.json`: configuration and versions
-- `trials.jsonl`: one line a finished trial, appended and flushed; `random_trials.jsonl`: those of random search beside
-- `checkpoints/`: the algorithm's state after a number of trials
+- `trials.jsonl`: one line a finished trial, appended and flushed; `random_trials.jsonl`: those of random search beside;
+  `derived_trials.jsonl`: of a search with shared weights, the policy's genotypes judged at the end
+- `checkpoints/`: the algorithm's state after a number of trials; `supernet/`: the shared weights
 - `best_genotype.json`: the best so far
 - `final/`: the trainings of the finalists; `result.json`: their figures; the winner's model and card
 - `report.html`, `tensorboard/`: for people
@@ -16,7 +17,7 @@ import numpy as np
 
 from nasnet_keras.files import write_text
 from nasnet_keras.search.checkpoints import Checkpoints
-from nasnet_keras.search.config import MAY_CHANGE, OF_CHILDREN, SearchConfig
+from nasnet_keras.search.config import SearchConfig, may_change
 from nasnet_keras.search.trial import STATUSES, Trial, fingerprint, genotype_text
 from nasnet_keras.search.trial_log import TrialLog, read_trials
 from nasnet_keras.training.recipes import Recipe
@@ -27,12 +28,13 @@ __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
 _FILE = "study.json"
 _FORMAT = "nasnet_keras.study"
 _VERSION = 1
-_TRIALS, _RANDOM_TRIALS = "trials.jsonl", "random_trials.jsonl"
+_LOGS = {"search": "trials.jsonl", "random": "random_trials.jsonl", "derived": "derived_trials.jsonl"}
 _ASSUMED = {  # what studies did before their files said so
     "space": "nasnet",
     "operations": None,
     "algorithm": "random",
     "children_per_update": None,
+    "num_layers": 12,
     "window": 1,
     "evaluator": "child",
     "table": None,
@@ -57,24 +59,25 @@ class Study:
         path: its folder.
         config: the configuration as `study.json` has it.
         trials: in the order of their numbers; those still under way are missing.
-        random_trials: of random search in the same space, trained alike and told to no algorithm.
-        best: the trial of the highest reward, the earliest of equals; None without a successful one.
+        random_trials: of random search in the same space, judged alike and told to no algorithm.
+        derived_trials: of a search with shared weights: drawn from the policy when it had ended, and judged as the
+            random ones are.
+        best: the trial of the highest reward, the earliest of equals, of the derived ones where there are some; None
+            without a successful one.
         checkpoints: of the algorithm.
     """
 
-    def __init__(
-        self, path: Path, config: dict[str, Any], trials: list[Trial], random_trials: list[Trial] | None = None
-    ) -> None:
+    def __init__(self, path: Path, config: dict[str, Any], **trials: list[Trial]) -> None:
         self.path = path
         self.config = config
-        self.best: Trial | None = None
         self.checkpoints = Checkpoints(path / "checkpoints")
-        self._trials: dict[int, Trial] = {}
-        self._random_trials = {trial.trial: trial for trial in random_trials or ()}
+        self._trials: dict[str, dict[int, Trial]] = {group: {} for group in _LOGS}
+        self._best: dict[str, Trial] = {}
         self._folder: Workdir | None = None
         self._logs: dict[str, TrialLog] = {}
-        for trial in trials:
-            self._add(trial)
+        for group, members in trials.items():
+            for trial in members:
+                self._add(trial, group)
 
     @classmethod
     def open(cls, config: SearchConfig, facts: dict[str, Any] | None = None) -> "Study":
@@ -99,7 +102,7 @@ class Study:
         try:
             study = load_study(path)
             study.config |= config.to_json()  # with what is of this sitting only
-            study._logs = {name: TrialLog(path / name) for name in (_TRIALS, _RANDOM_TRIALS)}
+            study._logs = {group: TrialLog(path / name) for group, name in _LOGS.items()}
             if study.best is not None:  # a kill may have come between the trial's line and this file
                 write_text(path / "best_genotype.json", genotype_text(study.best.genotype) + "\n")
         except OSError as error:
@@ -113,24 +116,32 @@ class Study:
 
     @property
     def trials(self) -> list[Trial]:
-        return [self._trials[number] for number in sorted(self._trials)]
-
-    def get(self, number: int) -> Trial | None:
-        """The trial of a number, where it is finished."""
-        return self._trials.get(number)
+        return self._ordered("search")
 
     @property
     def random_trials(self) -> list[Trial]:
-        return [self._random_trials[number] for number in sorted(self._random_trials)]
+        return self._ordered("random")
+
+    @property
+    def derived_trials(self) -> list[Trial]:
+        return self._ordered("derived")
+
+    @property
+    def best(self) -> Trial | None:
+        return self._best.get("derived", self._best.get("search"))
+
+    def get(self, number: int, group: str = "search") -> Trial | None:
+        """The trial of a number, where it is finished; of a group `search`, `random` or `derived`."""
+        return self._trials[group].get(number)
 
     @property
     def updates(self) -> int | None:
         """How often a controller was updated before the last child was proposed; None where there is none."""
         each = self.config.get("children_per_update")
-        return None if each is None else max(0, len(self._trials) - self.config["window"]) // each
+        return None if each is None else max(0, len(self.trials) - self.config["window"]) // each
 
-    def append(self, trial: Trial) -> None:
-        """Record a finished trial.
+    def append(self, trial: Trial, group: str = "search") -> None:
+        """Record a finished trial of a group.
 
         When this returns, a crash of the process cannot lose it, and one of the machine loses a second at most.
 
@@ -138,22 +149,16 @@ class Study:
             StudyError: it is recorded already, it is no JSON, or it cannot be written. Then the trials before it are
                 safe, and the study is closed.
         """
-        if trial.trial in self._trials:
-            raise StudyError(f"trial {trial.trial} is recorded already")
-        self._write(_TRIALS, trial)
-        if self._add(trial):
+        if trial.trial in self._trials[group]:
+            raise StudyError(f"{group} trial {trial.trial} is recorded already")
+        self._write(group, trial)
+        self._add(trial, group)
+        if self.best is trial:
             try:
                 write_text(self.path / "best_genotype.json", genotype_text(trial.genotype) + "\n")
             except OSError as error:
                 self.close()
                 raise StudyError(f"cannot write the study {self.path}: {error}") from None
-
-    def append_random(self, trial: Trial) -> None:
-        """Record a finished trial of random search, as `append` does."""
-        if trial.trial in self._random_trials:
-            raise StudyError(f"random trial {trial.trial} is recorded already")
-        self._write(_RANDOM_TRIALS, trial)
-        self._random_trials[trial.trial] = trial
 
     def save_checkpoint(self, told: int, state: dict[str, np.ndarray]) -> None:
         """Keep the algorithm's state, as it is when the first `told` trials are told.
@@ -188,7 +193,11 @@ class Study:
             self._folder.close()
             self._folder = None
 
-    def _write(self, name: str, trial: Trial) -> None:
+    def _ordered(self, group: str) -> list[Trial]:
+        trials = self._trials[group]
+        return [trials[number] for number in sorted(trials)]
+
+    def _write(self, group: str, trial: Trial) -> None:
         if self._folder is None:
             raise StudyError(f"the study {self.path} is not open to be written")
         try:
@@ -196,20 +205,16 @@ class Study:
         except (TypeError, ValueError) as error:
             raise StudyError(f"the metrics of trial {trial.trial} are no JSON: {error}") from None
         try:
-            self._logs[name].append(line)
+            self._logs[group].append(line)
         except OSError as error:
             self.close()
             raise StudyError(f"cannot write the study {self.path}: {error}") from None
 
-    def _add(self, trial: Trial) -> bool:
-        """Whether it is the best."""
-        self._trials[trial.trial] = trial
-        better = trial.reward is not None and (
-            self.best is None or (trial.reward, -trial.trial) > (self.best.reward, -self.best.trial)
-        )
-        if better:
-            self.best = trial
-        return better
+    def _add(self, trial: Trial, group: str) -> None:
+        self._trials[group][trial.trial] = trial
+        best = self._best.get(group)
+        if trial.reward is not None and (best is None or (trial.reward, -trial.trial) > (best.reward, -best.trial)):
+            self._best[group] = trial
 
 
 def load_study(workdir: str | Path) -> Study:
@@ -221,7 +226,7 @@ def load_study(workdir: str | Path) -> Study:
     path = Path(workdir)
     config = _completed(read_description(path, _FILE, _FORMAT, _VERSION, StudyError))
     try:
-        return Study(path, config, *(read_trials(path / name) for name in (_TRIALS, _RANDOM_TRIALS)))
+        return Study(path, config, **{group: read_trials(path / name) for group, name in _LOGS.items()})
     except OSError as error:
         raise StudyError(f"cannot read the study's trials: {error}") from None
     except ValueError as error:
@@ -239,5 +244,5 @@ def _completed(config: dict[str, Any]) -> dict[str, Any]:
             raise StudyError(f"the study's configuration is damaged: {error}") from None
     if isinstance(config.get("recipe"), dict):
         config["recipe"] = Recipe.completed(config["recipe"])
-    without = {*MAY_CHANGE, *(OF_CHILDREN if config["evaluator"] != "child" else ())}
+    without = may_change(config["evaluator"])
     return {name: value for name, value in config.items() if name not in without}

@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 from nasnet_keras.checks import integer
-from nasnet_keras.genotype import Genotype
+from nasnet_keras.genotype_json import AnyGenotype
+from nasnet_keras.kinds import genotype_from_json
 
 __all__ = ["STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text"]
 
@@ -20,7 +21,7 @@ class Trial:
 
     Attributes:
         trial: its number, from 0.
-        genotype: what was evaluated: a `Genotype`, or a benchmark's string.
+        genotype: what was evaluated, of any kind, or a benchmark's string.
         status: one of `STATUSES`.
         reward: what the search maximises, finite; None unless the status is `ok`.
         metrics: whatever else was measured.
@@ -32,7 +33,7 @@ class Trial:
     """
 
     trial: int
-    genotype: Genotype | str
+    genotype: AnyGenotype | str
     status: str
     reward: float | None
     metrics: dict[str, Any]
@@ -40,8 +41,8 @@ class Trial:
     seed: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.genotype, (Genotype, str)):
-            raise ValueError(f"genotype must be a Genotype or a string, got {self.genotype!r:.80}")
+        if not isinstance(self.genotype, (AnyGenotype, str)):
+            raise ValueError(f"genotype must be a genotype or a string, got {self.genotype!r:.80}")
         if self.status not in STATUSES:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r:.80}")
         if not (_finite(self.reward) if self.status == "ok" else self.reward is None):
@@ -79,9 +80,9 @@ class Trial:
         return trial
 
 
-def genotype_text(genotype: Genotype | str) -> str:
+def genotype_text(genotype: AnyGenotype | str) -> str:
     """A genotype as JSON."""
-    return genotype.to_json() if isinstance(genotype, Genotype) else json.dumps(genotype)
+    return genotype.to_json() if isinstance(genotype, AnyGenotype) else json.dumps(genotype)
 
 
 def genotype_of(plain: Any) -> Any:
@@ -90,12 +91,12 @@ def genotype_of(plain: Any) -> Any:
     Raises:
         GenotypeError: the cells are not legal.
     """
-    return Genotype.from_json(json.dumps(plain)) if isinstance(plain, dict) else plain
+    return genotype_from_json(json.dumps(plain)) if isinstance(plain, dict) else plain
 
 
-def fingerprint(genotype: Genotype | str) -> str:
+def fingerprint(genotype: AnyGenotype | str) -> str:
     """16 hexadecimal digits that name the architecture."""
-    if isinstance(genotype, Genotype):
+    if isinstance(genotype, AnyGenotype):
         return genotype.fingerprint
     return hashlib.sha256(genotype_text(genotype).encode()).hexdigest()[:16]
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from nasnet_keras.genotype import COMBINES, Block, Cell, Edge, Genotype, block_state
+from nasnet_keras.macro_genotype import MACRO_OPERATIONS, MacroGenotype, MacroLayer, layer_output
 from nasnet_keras.operations import OPERATIONS
 
 
@@ -20,6 +21,15 @@ def random_cell(generator: np.random.Generator, operations=tuple(OPERATIONS)) ->
 
 def random_genotype(generator: np.random.Generator, operations=tuple(OPERATIONS)) -> Genotype:
     return Genotype(random_cell(generator, operations), random_cell(generator, operations))
+
+
+def random_macro_genotype(generator: np.random.Generator, most_layers: int = 8) -> MacroGenotype:
+    outputs, layers = ["stem"], []
+    for index in range(int(generator.integers(1, most_layers + 1))):
+        skips = [name for name in outputs[:-1] if generator.random() < 0.4]
+        layers.append(MacroLayer(str(generator.choice(MACRO_OPERATIONS)), skips))
+        outputs.append(layer_output(index))
+    return MacroGenotype(layers)
 
 
 def randomize(model, generator: np.random.Generator) -> None:

@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 
 from nasnet_keras.search import CellSpace, algorithms
+from nasnet_keras.search.algorithms.enas import ENAS
 from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
 from nasnet_keras.search.algorithms.ppo import PPO
 from nasnet_keras.search.algorithms.reinforce import Reinforce
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 
-SPACE = CellSpace(operations=("identity", "sep_conv_3x3", "max_pool_3x3"), num_blocks=1)
+SPACE = CellSpace(operations=("identity", "sep_conv_3x3", "max_pool_3x3"), num_blocks=2, combines=("add",))
 LEARNERS = {
     "evolution": lambda seed: RegularisedEvolution(SPACE, seed, population_size=10, sample_size=4),
     "reinforce": lambda seed: Reinforce(SPACE, seed, batch_size=8, learning_rate=0.02),
     "ppo": lambda seed: PPO(SPACE, seed, batch_size=8, learning_rate=0.01),
+    "enas": lambda seed: ENAS(SPACE, seed, batch_size=8, learning_rate=0.02),
 }
 ALL = {"random": lambda seed: algorithms.make("random", SPACE, seed), **LEARNERS}
 every_algorithm = pytest.mark.parametrize("make", ALL.values(), ids=ALL)
@@ -46,7 +48,9 @@ def through_a_file(state):
 
 def test_all_names_are_under_contract():
     assert set(algorithms.names()) == set(ALL)
-    with pytest.raises(ValueError, match="algorithm must be one of random, evolution, reinforce, ppo, got 'bohb'"):
+    with pytest.raises(
+        ValueError, match="algorithm must be one of random, evolution, reinforce, ppo, enas, got 'bohb'"
+    ):
         algorithms.make("bohb", SPACE, 0)
 
 

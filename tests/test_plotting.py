@@ -2,9 +2,9 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from helpers import random_genotype
+from helpers import random_genotype, random_macro_genotype
 
-from nasnet_keras import genotypes, plot_genotype
+from nasnet_keras import MacroGenotype, genotypes, plot_genotype
 from nasnet_keras.plotting import genotype_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -50,6 +50,25 @@ def test_boxes_do_not_overlap():
                 assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
 
 
+def test_every_layer_and_skip_of_a_chain_is_drawn_inside_the_picture():
+    generator = np.random.default_rng(2)
+    for genotype in (genotypes.ENAS_MACRO, *(random_macro_genotype(generator) for _ in range(50))):
+        root, texts = drawing(genotype)
+        arcs = [path for path in root.iter(f"{SVG}path") if "C" in path.get("d")]
+        assert len(arcs) == sum(len(layer.skips) for layer in genotype.layers)
+        assert [text for text in texts if text != "size / 2"] == [
+            "stem",
+            *(text for index, layer in enumerate(genotype.layers) for text in (f"layer_{index}", layer.operation)),
+        ]
+        assert texts.count("size / 2") == (2 if len(genotype.layers) > 2 else 0)
+        width, height = float(root.get("width")), float(root.get("height"))
+        boxes = [box for box in root.iter(f"{SVG}rect") if box.get("stroke")]
+        for box in boxes:
+            assert float(box.get("x")) + float(box.get("width")) <= width
+        bottoms = [float(box.get("y")) + float(box.get("height")) for box in boxes]
+        assert bottoms == sorted(bottoms) and bottoms[-1] <= height
+
+
 def test_files(tmp_path):
     path = plot_genotype("nasnet_a", tmp_path / "cell.svg")
     assert path.read_text() == genotype_svg(genotypes.NASNET_A)
@@ -64,6 +83,6 @@ def test_the_pictures_in_the_docs_are_those_of_the_catalogue():
     from pathlib import Path
 
     folder = Path(__file__).parent.parent / "docs" / "genotypes"
-    for name in genotypes.names():
+    for name in (*genotypes.names(), *genotypes.names(MacroGenotype)):
         assert (folder / f"{name}.svg").read_text() == genotype_svg(genotypes.get(name))
         assert f"{name}.svg" in (folder / "README.md").read_text()

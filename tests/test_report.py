@@ -403,7 +403,7 @@ def test_the_snippet_builds_the_best_genotype(tmp_path):
 
 def test_the_command_names_what_differs_from_the_defaults(tmp_path):
     path = tmp_path / "a b"
-    recipe = {**child_recipe("digits").to_json(), "epochs": 7, "sizes": [[0.0, 0.5], [0.5, 1.0]], "flip": True}
+    recipe = {**child_recipe("digits", "child").to_json(), "epochs": 7, "sizes": [[0.0, 0.5], [0.5, 1.0]], "flip": True}
     config = {"operations": ["identity", "conv_3x3"], "num_blocks": 5, "seed": 3, "table": None, "recipe": recipe}
     study = study_of(path, [trial(0)], **config, algorithm="evolution", cubed_reward=True, images={"train": 5})
     flags = command(gather(study)).replace("\\\n", " ").split()

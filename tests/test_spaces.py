@@ -10,7 +10,7 @@ from nasnet_keras.search.spaces import SPACES, make
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 
 SMALL = CellSpace(operations=("identity", "sep_conv_3x3"), num_blocks=2)
-ALL = [*(space() for space in SPACES.values()), SMALL, NASBench201Space(operations=("none", "nor_conv_3x3"))]
+ALL = [*map(make, SPACES), SMALL, NASBench201Space(operations=("none", "nor_conv_3x3"))]
 
 
 @pytest.mark.parametrize("space", ALL, ids=str)

@@ -9,11 +9,12 @@ FOLDER = Path(__file__).parent.parent / "docs" / "genotypes"
 
 def main() -> None:
     lines = ["# The catalogue", "", "Made by `python tools/make_pictures.py`.", ""]
-    for name in nk.genotypes.names():
+    for name in (*nk.genotypes.names(), *nk.genotypes.names(nk.MacroGenotype)):
         genotype = nk.genotypes.get(name)
         nk.plot_genotype(genotype, FOLDER / f"{name}.svg")
-        lines += [f"## {name}", "", f"Fingerprint `{genotype.fingerprint}`, skeleton "]
-        lines[-1] += f"`{nk.genotypes.skeleton_of(genotype).name}`."
+        of_cells = isinstance(genotype, nk.Genotype)
+        kind = f"skeleton `{nk.genotypes.skeleton_of(genotype).name}`" if of_cells else "layer-wise"
+        lines += [f"## {name}", "", f"Fingerprint `{genotype.fingerprint}`, {kind}."]
         lines += ["", f"![{name}]({name}.svg)", ""]
     (FOLDER / "README.md").write_text("\n".join(lines))
 

@@ -25,13 +25,12 @@ def table() -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for card in cards:
-        known = [name for name in genotypes.names() if genotypes.get(name) == card.genotype]
         height, width, _ = card.input_shape
         images = f"{card.metrics['test_images']:,}"
         note = " (published)" if card.weights.url else f" on {images}"
         size = f"{card.weights.size / 2**20:.1f} MiB" if card.weights.size else "downloaded"
         cells = (
-            f"`{known[0] if known else 'our search'}`",
+            f"`{genotypes.name_of(card.genotype) or 'our search'}`",
             card.dataset["name"],
             f"{height}×{width}",
             f"{card.metrics['test_accuracy']:.2%}{note}",

@@ -7,7 +7,8 @@ from typing import Any
 from nasnet_keras import checks, genotypes
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.genotype import Genotype
-from nasnet_keras.network import resolve_genotype
+from nasnet_keras.genotype_json import AnyGenotype
+from nasnet_keras.kinds import resolve_genotype
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.recipes import RECIPES, Recipe
 
@@ -20,10 +21,10 @@ class TrainingConfig:
 
     Attributes:
         workdir: the run's folder; made where it is missing, continued where it holds the same configuration.
-        genotype: a `Genotype`, a catalogue name, a JSON text or a path.
+        genotype: a `Genotype` or a `MacroGenotype`, a catalogue name, a JSON text or a path.
         dataset: what the data set was loaded by, for the records.
         recipe: how.
-        num_repeats, filters, stem: of the network.
+        num_repeats, filters, stem: of the network. A layer-wise one has filters only.
         name: of the card and the weights; by default made of the genotype's and the data set's names.
         seed: of everything random.
         deterministic: whether the same seed gives the same bits, on one device. On GPUs it costs speed.
@@ -35,7 +36,7 @@ class TrainingConfig:
     """
 
     workdir: str | Path
-    genotype: Genotype | str | Path = "nasnet_a"
+    genotype: AnyGenotype | str | Path = "nasnet_a"
     dataset: str = "digits"
     recipe: Recipe = RECIPES["digits"]
     num_repeats: int = 2
@@ -46,11 +47,13 @@ class TrainingConfig:
     deterministic: bool = True
     checkpoint_minutes: float = 5.0
     licence: str = "not stated"
-    resolved: Genotype = field(init=False, repr=False)
+    resolved: AnyGenotype = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resolved", resolve_genotype(self.genotype))
         object.__setattr__(self, "seed", checks.seed(self.seed))
+        if self.stem != "cifar" and not isinstance(self.resolved, Genotype):
+            raise ValueError(f"stem={self.stem!r} is for networks of cells: a layer-wise network has one of its own")
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
         if self.name is not None:
@@ -58,15 +61,14 @@ class TrainingConfig:
 
     def check(self, dataset: Dataset) -> None:
         """Raise a ValueError where the network cannot be built for these images, without building it."""
-        auxiliary_head = self.recipe.auxiliary_weight > 0
-        genotype_cost(self.resolved, dataset.image_shape, auxiliary_head=auxiliary_head, **self.network(dataset))
+        genotype_cost(self.resolved, dataset.image_shape, **self.recipe.network, **self.network(dataset))
 
     def network(self, dataset: Dataset) -> dict[str, Any]:
-        """Arguments of `NASNetFromGenotype` that describe the network for inference."""
+        """Arguments of `network_from_genotype` that describe the network for inference."""
+        of_cells = {"num_repeats": self.num_repeats, "stem": self.stem} if isinstance(self.resolved, Genotype) else {}
         return {
-            "num_repeats": self.num_repeats,
+            **of_cells,
             "filters": self.filters,
-            "stem": self.stem,
             "classes": len(dataset.class_names),
             "classifier_activation": None,
             "batch_norm_momentum": self.recipe.batch_norm_momentum,
@@ -74,8 +76,8 @@ class TrainingConfig:
 
     def model_name(self, dataset: Dataset) -> str:
         """The name given, or one made of the genotype's and the data set's."""
-        known = (name for name in genotypes.names() if genotypes.get(name) == self.resolved)
-        return self.name or f"{next(known, f'genotype_{self.resolved.fingerprint}')}_{dataset.name}"
+        known = genotypes.name_of(self.resolved) or f"genotype_{self.resolved.fingerprint}"
+        return self.name or f"{known}_{dataset.name}"
 
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
         """What may not change between sittings, as JSON values."""

@@ -21,9 +21,11 @@ class Devices:
     count = 1
     """Of replicas."""
 
-    def compiled(self, function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
-        """`function`, compiled once for each value of its arguments that `static` names, and run on every replica."""
-        return compiled(function, static)
+    def compiled(
+        self, function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True
+    ) -> Callable[..., Any]:
+        """What `compiled` gives, run on every replica."""
+        return compiled(function, static, xla)
 
     def shares(self, batch: np.ndarray) -> Any:
         """A batch, divided into equal shares, one a replica."""
@@ -50,14 +52,21 @@ class Devices:
         return nullcontext()
 
 
-def compiled(function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
-    """`function`, compiled once for each value of its arguments that `static` names; gradients are its own affair."""
+def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True) -> Callable[..., Any]:
+    """`function`, compiled; gradients are its own affair.
+
+    Args:
+        function: of tensors.
+        static: names of arguments for each of whose values it is compiled once.
+        xla: whether XLA may compile it on TensorFlow, where that is faster.
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         # XLA makes these networks ten times slower on processors, and faster on GPUs.
-        return tf.function(function, autograph=False, jit_compile=bool(tf.config.list_physical_devices("GPU")))
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        return tf.function(function, autograph=False, jit_compile=xla and on_gpu)
     if backend == "jax":
         import jax
 

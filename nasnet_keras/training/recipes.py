@@ -100,6 +100,15 @@ class Recipe:
         """What is done to training images."""
         return Augmentation(self.pad, self.flip, self.cutout)
 
+    @property
+    def network(self) -> dict[str, Any]:
+        """Arguments of the network that serve its training only."""
+        return {
+            "auxiliary_head": self.auxiliary_weight > 0,
+            "drop_path_rate": self.drop_path_rate,
+            "dropout_rate": self.dropout_rate,
+        }
+
     def rate(self, progress: float) -> float:
         """The learning rate at a progress from 0 to 1.
 

@@ -13,8 +13,8 @@ from nasnet_keras.card import Card, WeightsFile, encoded
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.environment import hardware
 from nasnet_keras.files import replacing
-from nasnet_keras.genotype import Genotype
-from nasnet_keras.network import NASNetFromGenotype
+from nasnet_keras.genotype_json import AnyGenotype
+from nasnet_keras.kinds import network_from_genotype
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.evaluation import accuracy
 from nasnet_keras.training.recipes import Recipe
@@ -33,7 +33,7 @@ def save(
     folder: Path,
     *,
     name: str,
-    genotype: Genotype,
+    genotype: AnyGenotype,
     network: dict[str, Any],
     training: dict[str, Any],
     licence: str,
@@ -50,7 +50,7 @@ def save(
             classes.
     """
     stepper.assign(state)
-    model = NASNetFromGenotype(genotype, dataset.image_shape, **network)
+    model = network_from_genotype(genotype, dataset.image_shape, **network)
     trained = {variable.path: variable for variable in stepper.model.weights}
     for variable in model.weights:
         variable.assign(trained[variable.path])

@@ -7,6 +7,7 @@ than the network itself.
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from nasnet_keras.drop_path import TrainingProgress
-from nasnet_keras.normalization import frozen
+from nasnet_keras.normalization import by_batch, frozen
 from nasnet_keras.training.devices import Devices, compiled
 from nasnet_keras.training.muon import Muon
 
@@ -44,6 +45,8 @@ class Objective:
             descend as the other weights do. Such kernels do not decay.
         class_weights: by label; the loss of an image counts this much more.
         frozen_statistics: whether batches are normalised by the moving statistics, which then stay as they are.
+        batch_statistics: whether batches are normalised by their own when the model is judged, too: the moving ones of
+            a supernet are those of all its networks together.
     """
 
     label_smoothing: float = 0.0
@@ -54,6 +57,7 @@ class Objective:
     muon: float = 0.0
     class_weights: tuple[float, ...] | None = None
     frozen_statistics: bool = False
+    batch_statistics: bool = False
 
 
 class Stepper:
@@ -61,7 +65,7 @@ class Stepper:
 
     Args:
         model: functional, from raw images `(batch, height, width, channels)` uint8, as `scaled` gives them; its
-            outputs are logits, or `{"logits": …, "auxiliary": …}`.
+            outputs are logits, or `{"logits": …, "auxiliary": …}`. A supernet reads choices `(decisions,)` after them.
         objective: what to minimise.
         devices: what a batch is divided over.
 
@@ -84,8 +88,9 @@ class Stepper:
         self._muon = Muon([tuple(v.shape) for v in self._trainable]) if objective.muon else None
         if self._muon is not None:
             self._decayed *= 1.0 - self._muon.kernels
-        self._step = self.devices.compiled(self._update, static=("size",))
-        self._predict = compiled(self._logits)
+        xla = len(model.inputs) == 1  # it cannot differentiate the branches of a supernet
+        self._step = self.devices.compiled(self._update, static=("size",), xla=xla)
+        self._predict = compiled(self._logits, xla=xla)
 
     def initial(self) -> State:
         """The state that begins with the model's present weights."""
@@ -119,6 +124,7 @@ class Stepper:
         progress: float = 0.0,
         average_decay: float = 0.0,
         size: tuple[int, int] | None = None,
+        choices: np.ndarray | None = None,
     ) -> tuple[State, Any]:
         """One update.
 
@@ -129,21 +135,26 @@ class Stepper:
             progress: of the whole training, from 0 to 1, for drop-path.
             average_decay: how much of the averages stays.
             size: height and width to scale the images to; each size is compiled once.
+            choices: the architecture of a supernet for this step; all of them are compiled once.
 
         Returns:
             The next state, and a vector of the mean cross-entropy and the share of right answers.
         """
         settings = np.asarray([learning_rate, progress, average_decay], np.float32)
         batch = (self.devices.shares(values) for values in (images, labels))
-        state, figures = self._step(state, *batch, ops.convert_to_tensor(settings), size=size)
+        chosen = {} if choices is None else {"choices": ops.convert_to_tensor(choices)}
+        state, figures = self._step(state, *batch, ops.convert_to_tensor(settings), size=size, **chosen)
         return state, self.devices.first(figures)
 
-    def logits(self, state: State, images: np.ndarray, *, averaged: bool = True) -> np.ndarray:
+    def logits(
+        self, state: State, images: np.ndarray, *, averaged: bool = True, choices: np.ndarray | None = None
+    ) -> np.ndarray:
         """What the network answers: `(batch, classes)` of uint8 images, by the averaged weights or the present ones."""
         names = ("average_parameters", "average_statistics") if averaged else ("parameters", "statistics")
         values = (self.devices.first(state[name]) for name in names)
         weights = dict(zip(("parameters", "statistics"), values, strict=True))
-        return ops.convert_to_numpy(self._predict(weights, ops.convert_to_tensor(images)))
+        chosen = () if choices is None else (ops.convert_to_tensor(choices),)
+        return ops.convert_to_numpy(self._predict(weights, ops.convert_to_tensor(images), *chosen))
 
     def assign(self, state: State, *, averaged: bool = True) -> None:
         """Give the model the state's weights."""
@@ -154,7 +165,13 @@ class Stepper:
                 variable.assign(value)
 
     def _update(
-        self, state: State, images: Any, labels: Any, settings: Any, size: tuple[int, int] | None = None
+        self,
+        state: State,
+        images: Any,
+        labels: Any,
+        settings: Any,
+        size: tuple[int, int] | None = None,
+        choices: Any = None,
     ) -> tuple[State, Any]:
         images = scaled(images)
         if size is not None:
@@ -168,7 +185,7 @@ class Stepper:
         def loss(parameters):
             weights = _parts(parameters, self._trainable)
             with frozen() if self.objective.frozen_statistics else self.devices.normalizing():
-                outputs, updated = self.model.stateless_call(weights, others, images, training=True)
+                outputs, updated = self._called(weights, others, images, choices, training=True)
             if not isinstance(outputs, dict):
                 outputs = {"logits": outputs}
             entropy = {name: self._entropy(logits, labels) for name, logits in outputs.items()}
@@ -197,6 +214,10 @@ class Stepper:
         drawn_from = [by_id[id(v)] for v in self._generators]
         new |= {f"generator_{i}": value for i, value in enumerate(self._apart(drawn_from, -1))}
         return new, figures
+
+    def _called(self, weights: list[Any], others: list[Any], images: Any, choices: Any, training: bool) -> Any:
+        inputs = images if choices is None else [images, choices]
+        return self.model.stateless_call(weights, others, inputs, training=training)
 
     def _apart(self, generators: list[Any], direction: int) -> list[Any]:
         """States of random generators, moved to numbers of this replica's own (1), or back (-1)."""
@@ -242,10 +263,11 @@ class Stepper:
         turned = muon.kernel_values(parameters, parameters - descended, objective.muon * learning_rate)
         return kernels * turned + (1.0 - kernels) * descended, velocity
 
-    def _logits(self, weights: State, images: Any) -> Any:
+    def _logits(self, weights: State, images: Any, choices: Any = None) -> Any:
         others = self._non_trainable(weights["statistics"], [v.value for v in self._generators])
         parameters = _parts(weights["parameters"], self._trainable)
-        outputs, _ = self.model.stateless_call(parameters, others, scaled(images), training=False)
+        with by_batch() if self.objective.batch_statistics else nullcontext():
+            outputs, _ = self._called(parameters, others, scaled(images), choices, training=False)
         return outputs["logits"] if isinstance(outputs, dict) else outputs
 
 

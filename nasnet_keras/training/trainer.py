@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.genotype import Genotype
-from nasnet_keras.network import NASNetFromGenotype
+from nasnet_keras.genotype_json import AnyGenotype
+from nasnet_keras.kinds import network_from_genotype
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.errors import DivergedError
@@ -25,14 +25,14 @@ class Trainer:
 
     Args:
         genotype: what to build.
-        network: further arguments of `NASNetFromGenotype`, for inference; what the recipe says is added.
+        network: further arguments of `network_from_genotype`, for inference; what the recipe says is added.
         dataset: its training split is trained on.
         recipe: how.
         seed: of the weights, the order of images and all else that is random.
         deterministic: whether the same seed gives the same bits, on the same devices.
         devices: what a batch is divided over.
         initialize: gives the untrained model its first weights, where they are not random.
-        class_weights, frozen_statistics: see `Objective`.
+        class_weights, frozen_statistics, batch_statistics: see `Objective`.
 
     Attributes:
         step, total: steps done, and steps in all.
@@ -45,7 +45,7 @@ class Trainer:
 
     def __init__(
         self,
-        genotype: Genotype,
+        genotype: AnyGenotype,
         network: dict[str, Any],
         dataset: Dataset,
         recipe: Recipe,
@@ -56,6 +56,7 @@ class Trainer:
         initialize: Callable[[keras.Model], None] | None = None,
         class_weights: tuple[float, ...] | None = None,
         frozen_statistics: bool = False,
+        batch_statistics: bool = False,
     ) -> None:
         self.dataset, self.recipe, self._seed = dataset, recipe, seed
         self._class_weights = class_weights
@@ -67,14 +68,7 @@ class Trainer:
         if deterministic:
             _make_deterministic()
         with _precision(recipe.precision):
-            model = NASNetFromGenotype(
-                genotype,
-                dataset.image_shape,
-                auxiliary_head=recipe.auxiliary_weight > 0,
-                drop_path_rate=recipe.drop_path_rate,
-                dropout_rate=recipe.dropout_rate,
-                **network,
-            )
+            model = self._model(genotype, {**recipe.network, **network})
         if initialize is not None:
             initialize(model)
         objective = Objective(
@@ -85,6 +79,7 @@ class Trainer:
             muon=recipe.muon_rate / recipe.learning_rate,
             class_weights=class_weights,
             frozen_statistics=frozen_statistics,
+            batch_statistics=batch_statistics,
         )
         self.stepper = Stepper(model, objective, devices)
         self.state: State = self.stepper.initial()
@@ -116,10 +111,19 @@ class Trainer:
             progress=progress,
             average_decay=min(recipe.average_decay, (1 + step) / (10 + step)),
             size=_size(self.dataset.image_shape, recipe.size(progress)),
+            choices=self._choices(position),
         )
         self.step += 1
         self._pending.append(figures)
         return self.step % self.steps_per_epoch == 0
+
+    def _model(self, genotype: Any, network: dict[str, Any]) -> keras.Model:
+        """What is trained."""
+        return network_from_genotype(genotype, self.dataset.image_shape, **network)
+
+    def _choices(self, position: int) -> np.ndarray | None:
+        """The architecture of a supernet for a step of the present epoch."""
+        del position
 
     def settle(self, steps: int) -> None:
         """Bring the moving statistics of the model itself to those of the training images; nothing else changes."""

@@ -4,23 +4,39 @@ import importlib
 
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.enas_macro import MacroSpace
 
-__all__ = ["LEARN_IN_BATCHES", "make", "names"]
+__all__ = ["LEARN_IN_BATCHES", "check", "make", "names"]
 
 _ALGORITHMS = {  # imported when they are made: some need TensorFlow
     "random": "random.RandomSearch",
     "evolution": "evolution.RegularisedEvolution",
     "reinforce": "reinforce.Reinforce",
     "ppo": "ppo.PPO",
+    "enas": "enas.ENAS",
 }
 
-LEARN_IN_BATCHES = ("reinforce", "ppo")
+LEARN_IN_BATCHES = ("reinforce", "ppo", "enas")
 """Algorithms with a controller, which is updated after so many children."""
 
 
 def names() -> tuple[str, ...]:
     """The names of all algorithms."""
     return tuple(_ALGORITHMS)
+
+
+def check(name: str, space: Space) -> None:
+    """Whether an algorithm can search a space.
+
+    Raises:
+        ValueError: it cannot; the message says what would do.
+    """
+    adds = getattr(space, "combines", None) == ("add",)
+    if name == "enas" and not (adds or isinstance(space, MacroSpace)):
+        raise ValueError(
+            "algorithm 'enas' has a policy for the spaces 'enas_micro' and 'enas_macro', and for 'nasnet' with the "
+            "evaluator 'shared'"
+        )
 
 
 def make(name: str, space: Space, seed: int, children_per_update: int | None = None) -> Algorithm:

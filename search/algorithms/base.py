@@ -38,6 +38,13 @@ class Algorithm(ABC):
     def ask(self, trial: int) -> Choices:
         """The choices for trial number `trial`."""
 
+    def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Choices for a supernet to train with, shape (count, decisions): of the policy, or uniform without one.
+
+        They may repeat, and nothing is learnt of them.
+        """
+        return np.array([self.space.sample(generator) for _ in range(count)], np.int32)
+
     @abstractmethod
     def tell(self, choices: Choices, reward: float | None) -> None:
         """The result of the next trial: its reward (higher is better), or None where the child failed."""

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from nasnet_keras.checks import positive_integer
 from nasnet_keras.search.algorithms.base import Algorithm, Seen, neighbours
-from nasnet_keras.search.controller import Controller
+from nasnet_keras.search.controller import Controller, Policy
 from nasnet_keras.search.space import Choices, Space
 
 __all__ = ["PolicyGradient"]
@@ -36,6 +36,8 @@ class PolicyGradient(Algorithm):
         learning_rate: of Adam.
         entropy_weight: how much the policy's entropy, summed over decisions, adds to what is maximised.
         baseline_decay: of the moving average of what enters.
+        controller: the policy; by default the LSTM that works for every space.
+        optimizer: by default Adam.
     """
 
     def __init__(
@@ -47,15 +49,17 @@ class PolicyGradient(Algorithm):
         learning_rate: float,
         entropy_weight: float,
         baseline_decay: float = 0.95,
+        controller: Policy | None = None,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
         super().__init__(space, seed)
-        self._batch_size = positive_integer("batch_size", batch_size)
+        self.batch_size = positive_integer("batch_size", batch_size)
         self._epochs = positive_integer("epochs", epochs)
         self._entropy_weight = entropy_weight
         self._baseline_decay = baseline_decay
-        self.controller = Controller(space.decisions, seed)
+        self.controller = controller or Controller(space.decisions, seed)
         with tf.device("/CPU:0"):
-            self._optimizer = keras.optimizers.Adam(learning_rate)
+            self._optimizer = optimizer or keras.optimizers.Adam(learning_rate)
             self._optimizer.build(self.controller.trainable_variables)
         self._baseline = math.nan  # until the first update
         self._batch: list[Choices] = []
@@ -84,11 +88,14 @@ class PolicyGradient(Algorithm):
     def ask(self, trial: int) -> Choices:
         return self._seen.first_new(self._candidates(self.generator(trial)))
 
+    def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        return self.controller.sample(generator.random((count, len(self.space.decisions)), np.float32))
+
     def tell(self, choices: Choices, reward: float | None) -> None:
         self._seen.add(choices)
         self._batch.append(tuple(choices))
         self._rewards.append(-math.inf if reward is None else float(reward))
-        if len(self._batch) == self._batch_size:
+        if len(self._batch) == self.batch_size:
             self._update()
             self._batch = []
 
@@ -131,11 +138,21 @@ class PolicyGradient(Algorithm):
             for _ in range(self._epochs):
                 self._step(actions, old, advantages)
 
-    def _advantages(self) -> np.ndarray:
-        rewards = np.array(self._rewards)
-        batch = rewards[-self._batch_size :, None]
+    def gains(self, rewards: np.ndarray) -> np.ndarray:
+        """What the rewards of the present batch enter as.
+
+        Args:
+            rewards: the last ones, at most a thousand, the batch's at the end; minus infinity where a child failed.
+
+        Returns:
+            Finite numbers, one for each of the batch.
+        """
+        batch = rewards[-self.batch_size :, None]
         ranks = ((rewards < batch).mean(axis=1) + (rewards <= batch).mean(axis=1)) / 2
-        gains = ranks**_EMPHASIS
+        return ranks**_EMPHASIS
+
+    def _advantages(self) -> np.ndarray:
+        gains = self.gains(np.array(self._rewards))
         if math.isnan(self._baseline):
             self._baseline = float(gains.mean())
         else:
@@ -145,9 +162,9 @@ class PolicyGradient(Algorithm):
     def _gradient_step(self, actions: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> None:
         variables = self.controller.trainable_variables
         with tf.GradientTape() as tape:
-            log_probabilities, entropies = self.controller.evaluate_in_graph(actions)
+            log_probabilities, entropies, penalties = self.controller.evaluate_in_graph(actions)
             gained = self.objective(tf.reduce_sum(log_probabilities, axis=1), old, advantages)
-            loss = -tf.reduce_mean(gained + self._entropy_weight * tf.reduce_sum(entropies, axis=1))
+            loss = -tf.reduce_mean(gained + self._entropy_weight * tf.reduce_sum(entropies, axis=1) - penalties)
         self._optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
 
     def _variables(self) -> list[keras.Variable]:

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "make", "names"]
 
-_EVALUATORS = {  # the class, imported when it is made, and the space whose genotypes it judges
-    "child": ("child.ChildEvaluator", "nasnet"),
-    "tabular": ("tabular.TabularEvaluator", "nasbench201"),
+_EVALUATORS = {  # the class, imported when it is made, and the spaces whose genotypes it judges
+    "child": ("child.ChildEvaluator", ("nasnet", "enas_micro", "enas_macro")),
+    "shared": ("shared.SharedEvaluator", ("nasnet", "enas_micro", "enas_macro")),
+    "tabular": ("tabular.TabularEvaluator", ("nasbench201",)),
 }
 
 
@@ -28,8 +29,10 @@ def check(name: str, space: str, table: str | None) -> None:
         ValueError: it cannot; the message says what would do.
     """
     _, legal = _EVALUATORS[name]
-    if space != legal:
-        raise ValueError(f"evaluator {name!r} judges genotypes of the space {legal!r} only, got {space!r}")
+    if space not in legal:
+        raise ValueError(
+            f"evaluator {name!r} judges genotypes of the space {' or '.join(map(repr, legal))}, got {space!r}"
+        )
     if (name == "tabular") != (table is not None):
         raise ValueError(f"a table must be given with the evaluator 'tabular' and no other, got {name!r} and {table!r}")
 

@@ -1,8 +1,11 @@
 """The interface of evaluators."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from nasnet_keras.search.config import SearchConfig
@@ -15,7 +18,8 @@ class Evaluator(ABC):
 
     - It is made from the configuration of a search, before the study's folder is, and raises `ValueError` where
       something that it needs is missing.
-    - A child's result depends on its genotype and seed only, never on the children before it.
+    - A child's result depends on its genotype and seed only, never on the children before it, but for what `prepare`
+      learnt of them.
     - A child that fails raises: `DivergedError` and `MemoryError` are told apart from all other errors, and none of
       them ends the search.
     - What is made on import and by the constructor can be shared with forked processes: no threads, no devices.
@@ -24,6 +28,23 @@ class Evaluator(ABC):
     @abstractmethod
     def evaluate(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
         """The reward of a child, finite and the higher the better, and whatever else was measured, as JSON values."""
+
+    def prepare(self, number: int, draw: Callable[[int, np.random.Generator], np.ndarray]) -> None:
+        """Get ready for trial `number`, which comes after all trials before it.
+
+        Args:
+            number: of the trial.
+            draw: gives choices of the present policy; see `Algorithm.draw`.
+
+        Raises:
+            DivergedError: what is shared by all children could not be trained.
+            Stopped: a signal asked to stop.
+        """
+        del number, draw
+
+    def score(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
+        """What a genotype is worth beside others at the end of a search: by default what `evaluate` says."""
+        return self.evaluate(genotype, seed)
 
     @abstractmethod
     def finish(self, genotype: Any, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:

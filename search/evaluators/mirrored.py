@@ -34,11 +34,13 @@ class Mirrored(Devices):
         self._synchronized = synchronized_batch_norm
         self.count = strategy.num_replicas_in_sync
 
-    def compiled(self, function: Callable[..., Any], static: tuple[str, ...] = ()) -> Callable[..., Any]:
+    def compiled(
+        self, function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True
+    ) -> Callable[..., Any]:
         # XLA makes these networks ten times slower on processors and faster on GPUs, but does not know replicas.
         on_one_gpu = self.count == 1 and bool(tf.config.list_logical_devices("GPU"))
 
-        @tf.function(autograph=False, jit_compile=on_one_gpu)
+        @tf.function(autograph=False, jit_compile=xla and on_one_gpu)
         def run(*arguments, **settings):
             return self._strategy.run(function, arguments, settings)
 

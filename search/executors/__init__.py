@@ -39,6 +39,8 @@ def check(config: "SearchConfig") -> None:
         raise ValueError(f"executor 'inline' has one worker, got {workers}: choose 'subprocess'")
     if name == "inline" and config.child_memory_gib is not None:
         raise ValueError("executor 'inline' cannot limit memory: choose 'subprocess'")
+    if name != "inline" and config.evaluator == "shared":
+        raise ValueError(f"children that share weights are judged where these are, by executor 'inline', got {name!r}")
     if workers is not None and workers > config.window:
         raise ValueError(
             f"{workers} workers need a window of {workers} at least, got {config.window}: a wider window lets more "

@@ -26,7 +26,7 @@ class Task:
     """Something for an evaluator to do.
 
     Attributes:
-        group: whose `number`: `search`, `random` or `final`.
+        group: whose `number`: `search`, `random`, `derived` or `final`.
         number: of the trial or the finalist.
         genotype: to be judged.
         seed: of everything random.
@@ -139,7 +139,8 @@ def perform(evaluator: Evaluator, task: Task) -> Outcome:
     started = time.monotonic()
     try:
         if task.folder is None:
-            reward, metrics = evaluator.evaluate(task.genotype, task.seed)
+            judge = evaluator.evaluate if task.group == "search" else evaluator.score
+            reward, metrics = judge(task.genotype, task.seed)
         else:
             reward, metrics = evaluator.finish(task.genotype, task.seed, task.folder)
         if not math.isfinite(reward):

@@ -9,7 +9,7 @@ from typing import Any
 
 from nasnet_keras.card import Card, CardError
 from nasnet_keras.genotype import Genotype
-from nasnet_keras.search.config import SearchConfig, child_recipe
+from nasnet_keras.search.config import SearchConfig, child_recipe, defaults
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import section, text
 
@@ -39,7 +39,9 @@ def command(facts: Facts) -> str:
     values = {name: config.get(name) for name in usual}
     if config.get("recipe"):
         values |= config["recipe"]
-        usual |= child_recipe(str(config.get("dataset"))).to_json()
+        evaluator = str(config.get("evaluator", "child"))
+        usual |= child_recipe(str(config.get("dataset")), evaluator).to_json()
+        usual |= {**defaults(evaluator, 0), "trials": None}
     flags = {"workdir": facts.study.path, "trials": facts.planned or len(facts.trials) or None}
     flags |= {name: value for name, value in values.items() if name not in flags and value != usual[name]}
     flags |= {"recipe": None}

@@ -5,12 +5,22 @@ from types import MappingProxyType
 from typing import Any
 
 from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasnet import CellSpace
 
 __all__ = ["SPACES", "make"]
 
-SPACES = MappingProxyType({"nasnet": CellSpace, "nasbench201": NASBench201Space})
+ENAS_OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "factorized_identity")
+
+SPACES = MappingProxyType(  # the class, and what it is made with where nobody said otherwise
+    {
+        "nasnet": (CellSpace, {}),
+        "nasbench201": (NASBench201Space, {}),
+        "enas_micro": (CellSpace, {"operations": ENAS_OPERATIONS, "combines": ("add",), "unread_inputs": True}),
+        "enas_macro": (MacroSpace, {}),
+    }
+)
 
 
 def make(name: str, **settings: Any) -> Space:
@@ -25,5 +35,7 @@ def make(name: str, **settings: Any) -> Space:
     """
     if name not in SPACES:
         raise ValueError(f"space must be one of {', '.join(SPACES)}, got {name!r}")
-    known = {field.name for field in dataclasses.fields(SPACES[name]) if field.init}
-    return SPACES[name](**{key: value for key, value in settings.items() if key in known and value is not None})
+    kind, defaults = SPACES[name]
+    known = {field.name for field in dataclasses.fields(kind) if field.init}
+    given = {key: value for key, value in settings.items() if key in known and value is not None}
+    return kind(**{**defaults, **given})

@@ -9,9 +9,11 @@ from nasnet_keras.genotype import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge
 from nasnet_keras.operations import NASNET_OPERATIONS, OPERATIONS
 from nasnet_keras.search.space import Choices, Decision, Space
 
-__all__ = ["CellSpace"]
+__all__ = ["BLOCK", "CellSpace"]
 
-_BLOCK = ("left_input", "right_input", "left_operation", "right_operation", "combine")  # the paper's order
+BLOCK = ("left_input", "right_input", "left_operation", "right_operation", "combine")
+"""The decisions of a block, in the paper's order."""
+
 _edge = functools.lru_cache(maxsize=4096)(Edge)  # a study of many trials shares its edges
 
 
@@ -27,6 +29,7 @@ class CellSpace(Space):
         operations: names of operations to choose from.
         num_blocks: blocks in a cell.
         combines: how a block may combine its two results.
+        unread_inputs: whether a cell outputs its inputs too where no block reads them, as ENAS' do.
 
     Raises:
         ValueError: an operation is unknown or listed twice, a list is empty, or there is no block.
@@ -44,6 +47,7 @@ class CellSpace(Space):
     operations: tuple[str, ...] = NASNET_OPERATIONS
     num_blocks: int = 5
     combines: tuple[str, ...] = COMBINES
+    unread_inputs: bool = False
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -59,14 +63,14 @@ class CellSpace(Space):
             for index in range(self.num_blocks):
                 states = (CURRENT, PREVIOUS, *map(block_state, range(index)))
                 choices = (states, states, self.operations, self.operations, self.combines)
-                for name, legal in zip(_BLOCK, choices, strict=True):
+                for name, legal in zip(BLOCK, choices, strict=True):
                     decisions.append(Decision(f"{role}_{block_state(index)}_{name}", legal))
         object.__setattr__(self, "decisions", tuple(decisions))
 
     def decode(self, choices: Sequence[int]) -> Genotype:
         picked = self.pick(choices)
         half = len(picked) // 2
-        return Genotype(_cell(picked[:half]), _cell(picked[half:]))
+        return Genotype(self._cell(picked[:half]), self._cell(picked[half:]))
 
     def encode(self, genotype: Genotype) -> Choices:
         if not isinstance(genotype, Genotype):
@@ -75,10 +79,11 @@ class CellSpace(Space):
         for role, cell in (("normal", genotype.normal), ("reduction", genotype.reduction)):
             if len(cell.blocks) != self.num_blocks:
                 raise ValueError(f"the {role} cell must have {self.num_blocks} blocks, got {len(cell.blocks)}")
-            unread = _unread(cell.blocks)
+            unread = self._unread(cell.blocks)
             if cell.outputs != unread:
+                what = "states" if self.unread_inputs else "blocks"
                 raise ValueError(
-                    f"the {role} cell must output the blocks that no block reads, {', '.join(unread)}, "
+                    f"the {role} cell must output the {what} that no block reads, {', '.join(unread)}, "
                     f"got {', '.join(cell.outputs)}"
                 )
             for block in cell.blocks:
@@ -86,15 +91,14 @@ class CellSpace(Space):
                 names += [left.input, right.input, left.operation, right.operation, block.combine]
         return self.find(names)
 
+    def _cell(self, picked: list[str]) -> Cell:
+        blocks = []
+        for start in range(0, len(picked), len(BLOCK)):
+            left_input, right_input, left_operation, right_operation, combine = picked[start : start + len(BLOCK)]
+            blocks.append(Block(_edge(left_operation, left_input), _edge(right_operation, right_input), combine))
+        return Cell(blocks, self._unread(blocks))
 
-def _cell(picked: list[str]) -> Cell:
-    blocks = []
-    for start in range(0, len(picked), len(_BLOCK)):
-        left_input, right_input, left_operation, right_operation, combine = picked[start : start + len(_BLOCK)]
-        blocks.append(Block(_edge(left_operation, left_input), _edge(right_operation, right_input), combine))
-    return Cell(blocks, _unread(blocks))
-
-
-def _unread(blocks: Sequence[Block]) -> tuple[str, ...]:
-    read = {edge.input for block in blocks for edge in block.edges}
-    return tuple(state for state in map(block_state, range(len(blocks))) if state not in read)
+    def _unread(self, blocks: Sequence[Block]) -> tuple[str, ...]:
+        read = {edge.input for block in blocks for edge in block.edges}
+        states = (*((PREVIOUS, CURRENT) if self.unread_inputs else ()), *map(block_state, range(len(blocks))))
+        return tuple(state for state in states if state not in read)

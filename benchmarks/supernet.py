@@ -1,0 +1,111 @@
+"""A step of the supernet against a fixed network of the same architecture, and against computing every operation.
+
+    python benchmarks/supernet.py
+
+The three take turns in one process with the same weights and images, an architecture a turn. `--profile_start` shows
+where the start-up goes. Printed are medians and the ratios of each turn.
+"""
+
+import argparse
+import json
+import time
+from functools import partial
+
+from nasnet_keras import environment
+
+environment.prepare()
+
+import numpy as np
+import tensorflow as tf
+
+from nasnet_keras.search import spaces
+from nasnet_keras.search.supernet import mixed
+from nasnet_keras.search.supernet.micro import cell_network, cell_supernet
+from nasnet_keras.training.step import Objective, Stepper
+
+OBJECTIVE = Objective(weight_decay=1e-4, clip_norm=5.0, batch_statistics=True)
+
+
+class Everything:
+    """Trains a supernet that computes all operations and selects one, as the original does."""
+
+    def __enter__(self):
+        def select(index, branches, **_):
+            return tf.gather(tf.stack([branch() for branch in branches]), index)
+
+        self._switch, mixed.choose = mixed.choose, select
+        mixed.forget()
+
+    def __exit__(self, *_):
+        mixed.choose = self._switch
+        mixed.forget()
+
+
+def step(stepper, images, labels, choices=None):
+    """Seconds of one step."""
+    started = time.perf_counter()
+    state, figures = stepper.step(stepper.initial_state, images, labels, learning_rate=0.05, choices=choices)
+    figures.numpy()
+    stepper.initial_state = state
+    return time.perf_counter() - started
+
+
+def stepper_of(model):
+    stepper = Stepper(model, OBJECTIVE)
+    stepper.initial_state = stepper.initial()
+    return stepper
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--space", default="enas_micro")
+    parser.add_argument("--num_repeats", type=int, default=2)
+    parser.add_argument("--filters", type=int, default=20)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--architectures", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=3, help="of each network with each architecture")
+    parser.add_argument("--without_everything", action="store_true", help="leave the slowest one out")
+    options = parser.parse_args()
+    space = spaces.make(options.space, combines=("add",))
+    network = {"num_repeats": options.num_repeats, "filters": options.filters, "classes": 10}
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (options.batch_size, 32, 32, 3), dtype=np.uint8)
+    labels = generator.integers(0, 10, options.batch_size).astype(np.int32)
+    architectures = [np.array(space.sample(generator), np.int32) for _ in range(options.architectures)]
+
+    def started(make, choices):
+        begun = time.perf_counter()
+        stepper = stepper_of(make())
+        step(stepper, images, labels, choices)
+        return stepper, time.perf_counter() - begun
+
+    make = partial(cell_supernet, space, images.shape[1:], seed=0, **network)
+    supernet, seconds = started(make, architectures[0])
+    print(f"supernet: started in {seconds:.1f} s", flush=True)
+    every = None
+    if not options.without_everything:
+        with Everything():
+            every, seconds = started(make, architectures[0])
+        print(f"every operation: started in {seconds:.1f} s", flush=True)
+    rows = []
+    for choices in architectures:
+        fixed, seconds = started(lambda: cell_network(supernet.model, space, choices.tolist(), **network), None)
+        times = {"supernet": [], "fixed": [], "every": []}
+        step(supernet, images, labels, choices)  # memory
+        for _ in range(options.steps):
+            times["supernet"].append(step(supernet, images, labels, choices))
+            times["fixed"].append(step(fixed, images, labels))
+            if every is not None:
+                times["every"].append(step(every, images, labels, choices))
+        medians = {name: float(np.median(values)) for name, values in times.items() if values}
+        rows.append({**medians, "fixed_start": seconds})
+        print(json.dumps({name: round(value, 3) for name, value in rows[-1].items()}), flush=True)
+    slower = np.array([row["supernet"] / row["fixed"] for row in rows])
+    print(f"supernet / fixed network: {np.median(slower):.2f} ({slower.min():.2f} to {slower.max():.2f})")
+    if every is not None:
+        faster = np.array([row["every"] / row["supernet"] for row in rows])
+        print(f"every operation / supernet: {np.median(faster):.2f} ({faster.min():.2f} to {faster.max():.2f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""What genotypes of all kinds share: their JSON form, their fingerprint and the checks of their values."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+__all__ = ["AnyGenotype", "GenotypeError", "checked", "fields", "read", "require", "short", "suggestion", "tuple_of"]
+
+_MAX_FILE_BYTES = 1 << 20
+_Made = TypeVar("_Made")
+
+
+class GenotypeError(ValueError):
+    """A genotype, or a file that should hold one, is not legal."""
+
+
+class AnyGenotype:
+    """A genotype of any kind: a frozen value with a JSON form.
+
+    Attributes:
+        FORMAT: what its JSON object says as `format`.
+        VERSION: of the format.
+    """
+
+    FORMAT: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that name the architecture: equal for equal genotypes, on every machine."""
+        text = json.dumps(self.to_plain(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """The genotype in words."""
+        raise NotImplementedError
+
+    def to_plain(self) -> dict[str, Any]:
+        """The genotype as JSON values, with its format and its version."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_plain(cls, plain: object) -> Self:
+        """The genotype whose `to_plain` this is.
+
+        Raises:
+            GenotypeError: it is that of none.
+        """
+        raise NotImplementedError
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The genotype as JSON text with a format version; `from_json` reads it back."""
+        return json.dumps(self.to_plain(), indent=indent)
+
+    @classmethod
+    def from_json(cls, text_or_path: str | Path) -> Self:
+        """Read a genotype from JSON text (it starts with `{`) or from a file.
+
+        Raises:
+            GenotypeError: no such file, no JSON, a later format version, missing or unknown fields, or an
+                illegal genotype. Nothing else is raised, whatever the text.
+        """
+        return read(text_or_path, cls.from_plain)
+
+
+def suggestion(name: str, choices: Iterable[str]) -> str:
+    """The end of an error message that names what was meant, or all that is legal.
+
+    Example:
+        >>> suggestion("sep_conv3x3", ["sep_conv_3x3", "identity"])
+        "did you mean 'sep_conv_3x3'? Legal are: identity, sep_conv_3x3"
+    """
+    choices = sorted(choices)
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}Legal are: {', '.join(choices)}"
+
+
+def require(value: object, kind: type, what: str) -> None:
+    """Raise a GenotypeError where `value` is not of a kind."""
+    if not isinstance(value, kind):
+        raise GenotypeError(f"{what} must be a {kind.__name__}, got {short(value)}")
+
+
+def tuple_of(values: object, kind: type, what: str, *, empty: bool = False) -> tuple[Any, ...]:
+    """`values` as a tuple; a GenotypeError where they are no sequence of a kind, or none and may not be `empty`."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise GenotypeError(f"{what} must be a sequence of {kind.__name__}, got {short(values)}")
+    if not values and not empty:
+        raise GenotypeError(f"{what} must not be empty")
+    for value in values:
+        require(value, kind, f"each of {what}")
+    return tuple(values)
+
+
+def short(value: object) -> str:
+    """A value for an error message, with its type."""
+    text = repr(value)
+    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
+
+
+def fields(value: object, names: tuple[str, ...], what: str) -> Mapping[str, Any]:
+    """A JSON object with exactly these fields; a GenotypeError where it has others."""
+    if not isinstance(value, dict):
+        raise GenotypeError(f"{what} must be a JSON object with {', '.join(names)}, got {short(value)}")
+    missing = [name for name in names if name not in value]
+    unknown = [name for name in value if name not in names]
+    if missing or unknown:
+        parts = [f"lacks {', '.join(missing)}"] if missing else []
+        parts += [f"has unknown fields {', '.join(map(repr, unknown))}"] if unknown else []
+        raise GenotypeError(f"{what} {' and '.join(parts)}; its fields are {', '.join(names)}")
+    return value
+
+
+def checked(plain: object, kind: type[AnyGenotype], names: tuple[str, ...], what: str) -> Mapping[str, Any]:
+    """The fields of a genotype's JSON object, where its format and version are those of `kind`."""
+    given = plain if isinstance(plain, dict) else {}
+    if given.get("format", kind.FORMAT) != kind.FORMAT:
+        raise GenotypeError(f"format must be {kind.FORMAT!r}, got {short(given['format'])}")
+    version = given.get("version", kind.VERSION)
+    if type(version) is not int or version < 1:
+        raise GenotypeError(f"version must be a positive integer, got {short(version)}")
+    if version > kind.VERSION:  # before its fields are looked at, of which it may have others
+        raise GenotypeError(
+            f"version {version} is newer than this nasnet_keras reads ({kind.VERSION}): update nasnet_keras"
+        )
+    return fields(plain, ("format", "version", *names), what)
+
+
+def read(text_or_path: str | Path, make: Callable[[object], _Made]) -> _Made:
+    """What `make` makes of the JSON values in a text (it starts with `{`) or a file.
+
+    Raises:
+        GenotypeError: there is no such file, no JSON in it, or `make` raises it; the error names the file.
+    """
+    text, source = _read_text(text_or_path)
+    try:
+        return make(json.loads(text, object_pairs_hook=_unique_keys))
+    except GenotypeError as error:
+        raise GenotypeError(f"{source}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise GenotypeError(f"{source} is not JSON (half-written?): {error}") from None
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    plain = dict(pairs)
+    if len(plain) != len(pairs):
+        raise GenotypeError(f"the same field stands twice among {short([key for key, _ in pairs])}")
+    return plain
+
+
+def _read_text(text_or_path: object) -> tuple[str, str]:
+    """The JSON text, and what to call it in an error."""
+    if isinstance(text_or_path, str) and text_or_path.lstrip().startswith("{"):
+        return text_or_path, "the text"
+    if not isinstance(text_or_path, (str, Path)):
+        raise GenotypeError(f"expected JSON text or the path of a file, got {short(text_or_path)}")
+    try:
+        path = Path(text_or_path)
+        if not path.is_file():
+            raise GenotypeError(
+                f"expected JSON text that starts with '{{', or the path of a file; "
+                f"got {short(text_or_path)}, and no such file exists"
+            )
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise GenotypeError(f"{path} is {path.stat().st_size} bytes long: too large to be a genotype")
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, ValueError) as error:
+        if isinstance(error, GenotypeError):
+            raise
+        raise GenotypeError(f"cannot read a genotype from {short(text_or_path)}: {error}") from None

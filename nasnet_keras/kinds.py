@@ -1,0 +1,127 @@
+"""Genotypes of any kind, of cells or layer-wise: how one is read, and the network that is made of it.
+
+This is the one place that knows all kinds; whoever takes a genotype of any kind calls these functions.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras import genotypes
+from nasnet_keras.genotype import Genotype
+from nasnet_keras.genotype_json import AnyGenotype, GenotypeError, read, short
+from nasnet_keras.macro_genotype import MacroGenotype
+
+__all__ = ["genotype_from_json", "network_config", "network_from_genotype", "resolve_genotype"]
+
+_KINDS: dict[str, type[AnyGenotype]] = {kind.FORMAT: kind for kind in (Genotype, MacroGenotype)}
+# Arguments of networks of cells that say nothing of others, and the values by which a caller asks for none of them.
+_OF_CELLS: dict[str, Any] = {"auxiliary_head": False, "drop_path_rate": 0.0}
+
+
+def genotype_from_json(text_or_path: str | Path) -> AnyGenotype:
+    """Read a genotype of any kind from JSON text (it starts with `{`) or from a file.
+
+    Raises:
+        GenotypeError: as `Genotype.from_json` raises it, or the format is unknown.
+
+    Example:
+        >>> genotype_from_json(genotypes.ENAS_MACRO.to_json()) == genotypes.ENAS_MACRO
+        True
+    """
+    return read(text_or_path, _from_plain)
+
+
+def resolve_genotype(genotype: AnyGenotype | str | Path, kind: type[AnyGenotype] = AnyGenotype) -> AnyGenotype:
+    """A genotype from itself, a name of the catalogue, a JSON text or a path.
+
+    Args:
+        genotype: one of these.
+        kind: the class that it must be of, where only one will do.
+
+    Raises:
+        GenotypeError: it is none of these, or is of another kind.
+
+    Example:
+        >>> resolve_genotype("enas_macro") is genotypes.ENAS_MACRO
+        True
+    """
+    found = genotype if isinstance(genotype, AnyGenotype) else _found(genotype)
+    if not isinstance(found, kind):
+        raise GenotypeError(
+            f"expected a {kind.__name__}, got a {type(found).__name__}, which is for networks of another kind; "
+            f"nasnet_keras.kinds.network_from_genotype makes the network of either"
+        )
+    return found
+
+
+def network_config(genotype: AnyGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
+    """The validated arguments of a genotype's network; its `build` describes the network to a builder.
+
+    Args:
+        genotype: of any kind; see `resolve_genotype`.
+        input_shape: `(height, width, channels)` or None.
+        **network: further arguments of `NASNetFromGenotype` for cells, of `ENASMacro` for a `MacroGenotype`.
+
+    Raises:
+        ValueError: an argument is out of range, or is for networks of another kind.
+    """
+    from nasnet_keras.chain import MacroConfig
+    from nasnet_keras.network import NetworkConfig
+
+    genotype = resolve_genotype(genotype)
+    if isinstance(genotype, Genotype):
+        return NetworkConfig.of(genotype, input_shape=input_shape, **network)
+    return MacroConfig.of(genotype, input_shape=input_shape, **_without_cells(network))
+
+
+def network_from_genotype(genotype: AnyGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
+    """The Keras model of a genotype; the arguments are those of `network_config`, `weights`, `input_tensor` and `name`.
+
+    Raises:
+        ValueError: what `NASNetFromGenotype` or `ENASMacro` raises, or an argument for networks of another kind.
+
+    Example:
+        >>> network_from_genotype("enas_macro", (8, 8, 1), filters=2).output_shape
+        (None, 10)
+    """
+    from nasnet_keras.chain import ENASMacro
+    from nasnet_keras.network import NASNetFromGenotype
+
+    genotype = resolve_genotype(genotype)
+    if isinstance(genotype, Genotype):
+        return NASNetFromGenotype(genotype, input_shape, **network)
+    return ENASMacro(input_shape, genotype=genotype, **_without_cells(network))
+
+
+def _without_cells(network: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a layer-wise network, of which recipes do not know that it has no such parts."""
+    for name, none in _OF_CELLS.items():
+        if network.get(name, none) != none:
+            raise ValueError(
+                f"{name}={network[name]!r} is for networks of cells: a layer-wise network has no such part, and a "
+                f"recipe for it leaves drop_path_rate and auxiliary_weight at 0"
+            )
+    return {name: value for name, value in network.items() if name not in _OF_CELLS}
+
+
+def _from_plain(plain: object) -> AnyGenotype:
+    """The genotype whose JSON values these are, of the kind that they say as `format`."""
+    given = plain.get("format") if isinstance(plain, dict) else plain
+    if not isinstance(given, str) or given not in _KINDS:
+        raise GenotypeError(f"a genotype's format must be one of {', '.join(_KINDS)}, got {short(given)}")
+    return _KINDS[given].from_plain(plain)
+
+
+def _found(genotype: Any) -> AnyGenotype:
+    known = isinstance(genotype, str) and genotype in (*genotypes.names(), *genotypes.names(MacroGenotype))
+    if known or (isinstance(genotype, str) and _is_unknown_name(genotype)):
+        return genotypes.get(genotype)
+    return genotype_from_json(genotype)
+
+
+def _is_unknown_name(text: str) -> bool:
+    """Whether a text looks like a catalogue name, and is no file that a genotype could be read from."""
+    try:
+        return text.isidentifier() and not Path(text).is_file()
+    except OSError:  # longer than a path can be
+        return True

@@ -1,0 +1,35 @@
+"""Supernets: networks that share the weights of all networks of a space, of which a tensor chooses one."""
+
+from typing import Any
+
+import keras
+
+from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.enas_macro import MacroSpace
+from nasnet_keras.search.supernet.macro import layer_supernet
+from nasnet_keras.search.supernet.micro import cell_supernet
+
+__all__ = ["supernet"]
+
+
+def supernet(
+    space: Space,
+    image_shape: tuple[int, int, int],
+    *,
+    seed: int,
+    num_repeats: int,
+    auxiliary_head: bool = False,
+    **network: Any,
+) -> keras.Model:
+    """The supernet of a space: `micro.cell_supernet` of cells, `macro.layer_supernet` of layer-wise networks.
+
+    Raises:
+        ValueError: what these raise, or an auxiliary head for a layer-wise network, which has none.
+    """
+    if not isinstance(space, MacroSpace):
+        return cell_supernet(
+            space, image_shape, seed=seed, num_repeats=num_repeats, auxiliary_head=auxiliary_head, **network
+        )
+    if auxiliary_head:
+        raise ValueError("auxiliary_weight is for networks of cells: a layer-wise network has no auxiliary head")
+    return layer_supernet(space, image_shape, seed=seed, **network)

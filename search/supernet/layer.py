@@ -1,0 +1,95 @@
+"""A layer of a layer-wise network, whose architecture is a tensor."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nasnet_keras.macro_genotype import MacroLayer
+from nasnet_keras.normalization import batch_normalize
+from nasnet_keras.search.supernet.mixed import add_chosen, called, initial_weights, mixed_operation, operation_weights
+
+__all__ = ["SharedLayer", "layer_operation"]
+
+
+def layer_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any:
+    """An operation of the search's layers: a 1×1 convolution, then the operation itself, a ReLU after each.
+
+    Source: Pham et al. 2018, figure 4's branches in the released code.
+    """
+    filters, (kind, window) = x.shape[-1], operation.rsplit("_", 1)
+    size = int(window[0])
+    x = builder.conv(x, filters, name=f"{name}_project", relu=False)
+    if kind.endswith("pool"):
+        return builder.pool(builder.relu(x, name=f"{name}_relu"), kind[:3], size, 1, name=f"{name}_pool")
+    if kind == "sep_conv":
+        x = builder.separable_conv(x, filters, size, name=f"{name}_separable")
+    else:
+        x = builder.conv(x, filters, (size, size), name=f"{name}_conv")
+    return builder.relu(x, name=f"{name}_relu")
+
+
+class SharedLayer(keras.layers.Layer):
+    """One layer of all networks of a space, of which a list of choices picks one; only what it picks is computed.
+
+    Each operation has weights of its own. Skips are added to the operation's result, and the sum is normalised, by the
+    batch, but in the first layer, which has none.
+
+    Args:
+        operations: names.
+        place: of the layer's first decision: its operation, after which the skips follow.
+        seed: of the first weights.
+        epsilon: of the batch normalisations.
+
+    Shapes: the outputs that it may skip to, its input, all `(batch, height, width, channels)`, and choices
+    `(decisions,)`, int32, to its output and then the outputs that it was given, for the next layer.
+
+    Source: Pham et al. 2018, section 2.3, with the constants of the released code.
+    """
+
+    def __init__(
+        self, operations: tuple[str, ...], place: int, seed: Any, epsilon: float = 1e-5, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.operations, self.place = operations, place
+        self._seed, self._epsilon = seed, epsilon
+
+    def build(self, input_shape: Any) -> None:
+        self._channels = channels = input_shape[0][-1]
+        generator = np.random.default_rng(self._seed)
+        value = initial_weights(self.operations, channels, generator, layer_operation)
+        self.kernels = self.add_weight(name="weights", shape=value.shape, initializer=lambda shape, dtype=None: value)
+        self._has_skips = len(input_shape) > 2
+        if self._has_skips:
+            self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer="ones")
+            self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros")
+
+    def call(self, inputs: Any) -> list[tf.Tensor]:
+        *outputs, choices = inputs
+        settings = {"operations": self.operations, "epsilon": self._epsilon, "apply": layer_operation}
+        weights = tf.convert_to_tensor(self.kernels)
+        y = called(mixed_operation, outputs[-1], choices[self.place], weights, **settings)
+        for number in range(len(outputs) - 1):
+            y, outputs[number] = add_chosen(y, choices[self.place + 1 + number] > 0, outputs[number])
+        if self._has_skips:
+            gamma, beta = map(tf.convert_to_tensor, (self.gamma, self.beta))
+            y, _ = batch_normalize(y, gamma, beta, None, self._epsilon)
+        return [y, *outputs]
+
+    def compute_output_spec(self, inputs: Any) -> list[keras.KerasTensor]:
+        like = [inputs[-2], *inputs[:-1]]
+        return [keras.KerasTensor(x.shape, dtype=x.dtype) for x in like]
+
+    def values(self, layer: MacroLayer) -> Iterator[tuple[str, str, np.ndarray]]:
+        """End of the layer's name, name of the weight, and value, of all weights that a genotype's layer uses."""
+        row, start, channels = self.kernels.numpy(), 0, self._channels
+        for operation in self.operations:
+            for weight in operation_weights(operation, channels, layer_operation):
+                if operation == layer.operation:
+                    yield weight.layer, weight.name, row[start : start + weight.size].reshape(weight.shape)
+                start += weight.size
+        if self._has_skips:
+            yield "_normalization", "gamma", self.gamma.numpy()
+            yield "_normalization", "beta", self.beta.numpy()

@@ -1,0 +1,278 @@
+"""Operations that a tensor chooses among: one graph for all of them, of which only the chosen one is computed.
+
+A supernet has a hundred places where any operation may stand. What such a place costs to trace, to differentiate and to
+optimise is paid once here for all places of one shape: each is a call of one function that TensorFlow keeps as a
+function, and its weights come as a vector.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nasnet_keras.layers import ConvBatchNorm, SeparableConvBatchNorm, normalized_convolution
+from nasnet_keras.operations import OPERATIONS
+
+__all__ = ["Apply", "Weight", "accumulate", "add_chosen", "called", "cell_operation", "forget", "he_normal"]
+__all__ += ["initial_weights", "mixed_operation", "operation_weights", "read"]
+
+_CUT_OFF = 0.87962566103423978  # the deviation of a normal distribution of which what is beyond two was cut off
+
+
+Apply = Callable[..., Any]
+"""What an operation is: `(operation, builder, x, name="") -> y` over the primitives of a builder."""
+
+choose = tf.switch_case
+"""How one of several functions is computed. A benchmark computes all of them."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight of an operation: the end of its layer's name in an ordinary network, its name there, and its shape."""
+
+    layer: str
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class _Builder:
+    """Computes an operation with weights that are handed in; batch normalisation is by the batch.
+
+    Args:
+        weight: gives the weights, in the order in which the operation asks for them.
+        epsilon: of the batch normalisation.
+    """
+
+    def __init__(self, weight: Callable[[Weight], tf.Tensor], epsilon: float) -> None:
+        self._weight = weight
+        self._epsilon = epsilon
+
+    def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
+        strides = (stride, stride) if isinstance(stride, int) else stride
+        kernels = [self._weight(Weight(name, "kernel", (*kernel, x.shape[-1], filters)))]
+        return self._normalized(x, kernels, ConvBatchNorm, (strides, dilation, padding), filters, relu, name)
+
+    def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
+        channels = x.shape[-1]
+        kernels = [
+            self._weight(Weight(name, "depthwise_kernel", (size, size, channels, 1))),
+            self._weight(Weight(name, "pointwise_kernel", (1, 1, channels, filters))),
+        ]
+        settings = ((stride, stride), dilation)
+        return self._normalized(x, kernels, SeparableConvBatchNorm, settings, filters, True, name)
+
+    def relu(self, x, *, name):
+        del name
+        return tf.nn.relu(x)
+
+    def pool(self, x, kind, size, stride, *, name):
+        del name
+        settings = {"ksize": [1, size, size, 1], "strides": [1, stride, stride, 1], "padding": "SAME"}
+        return _max_pool(x, settings) if kind == "max" else tf.raw_ops.AvgPool(value=x, **settings)
+
+    def _normalized(self, x, kernels, layer, settings, filters, relu, name):
+        gamma, beta = (self._weight(Weight(name, part, (filters,))) for part in ("gamma", "beta"))
+        return normalized_convolution(
+            x,
+            gamma,
+            beta,
+            *kernels,
+            convolve=layer._convolve,
+            settings=settings,
+            relu=relu,
+            epsilon=self._epsilon,
+            training=True,
+            normalize_batch=True,
+        )[0]
+
+
+def cell_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any:
+    """An operation of a cell, at stride 1, to as many channels as it reads."""
+    return OPERATIONS[operation].apply(builder, x, x.shape[-1], 1, name)
+
+
+@lru_cache(maxsize=256)
+def operation_weights(operation: str, channels: int, apply: Apply = cell_operation) -> tuple[Weight, ...]:
+    """An operation's weights, from and to so many channels.
+
+    Example:
+        >>> [(weight.name, weight.shape) for weight in operation_weights("conv_1x1", 8)]
+        [('kernel', (1, 1, 8, 8)), ('gamma', (8,)), ('beta', (8,))]
+    """
+    weights = []
+
+    def record(weight: Weight) -> tf.Tensor:
+        weights.append(weight)
+        return tf.zeros(weight.shape)
+
+    with tf.Graph().as_default():
+        apply(operation, _Builder(record, 1.0), tf.zeros((1, 8, 8, channels)))
+    return tuple(weights)
+
+
+def initial_weights(
+    operations: Sequence[str], channels: int, generator: np.random.Generator, apply: Apply = cell_operation
+) -> np.ndarray:
+    """A vector of the weights of all `operations`, one after another, as `layers` initialises them."""
+    parts = [np.zeros(0, np.float32)]
+    for operation in operations:
+        for weight in operation_weights(operation, channels, apply):
+            if weight.name.endswith("kernel"):
+                parts.append(he_normal(weight.shape, generator).ravel())
+            else:
+                parts.append(np.full(weight.size, weight.name == "gamma", np.float32))
+    return np.concatenate(parts)
+
+
+def he_normal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """A first kernel `(height, width, channels, filters)`, by its fan out, cut off at two deviations."""
+    values = generator.standard_normal(shape, np.float32)
+    while (outside := np.abs(values) > 2.0).any():
+        values[outside] = generator.standard_normal(int(outside.sum()), np.float32)
+    deviation = math.sqrt(2.0 / (shape[0] * shape[1] * shape[3]))
+    return values * np.float32(deviation / _CUT_OFF)
+
+
+def mixed_operation(
+    x: tf.Tensor,
+    operation: tf.Tensor,
+    weights: tf.Tensor,
+    operations: tuple[str, ...],
+    epsilon: float,
+    apply: Apply = cell_operation,
+) -> tf.Tensor:
+    """The operation number `operation`.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        operation: a whole number, int32.
+        weights: a vector as `initial_weights` gives it; those of the other operations are not looked at.
+        operations: their names.
+        epsilon: of the batch normalisations.
+        apply: what an operation is.
+    """
+    channels, start, branches = x.shape[-1], 0, []
+    for name in operations:
+        branches.append(partial(_compute, name, x, weights, start, epsilon, apply))
+        start += sum(weight.size for weight in operation_weights(name, channels, apply))
+    return choose(operation, branches)
+
+
+def _compute(operation: str, x: tf.Tensor, weights: tf.Tensor, start: int, epsilon: float, apply: Apply) -> tf.Tensor:
+    """One operation, whose weights begin at `start`."""
+
+    def take(weight: Weight) -> tf.Tensor:
+        nonlocal start
+        begin, start = start, start + weight.size
+        return tf.reshape(weights[begin:start], weight.shape)
+
+    return tf.identity(apply(operation, _Builder(take, epsilon), x))
+
+
+def _max_pool(x: tf.Tensor, settings: dict[str, Any]) -> tf.Tensor:
+    """A maximum whose gradient computes it again.
+
+    On processors the gradient is several times faster where the maximum is computed in the same function, and the
+    gradient of a branch is a function of its own.
+    """
+
+    @tf.custom_gradient
+    def pool(x):
+        def gradient(dy):
+            again = tf.raw_ops.MaxPool(input=x, **settings)
+            return tf.raw_ops.MaxPoolGrad(orig_input=x, orig_output=again, grad=dy, **settings)
+
+        return tf.raw_ops.MaxPool(input=x, **settings), gradient
+
+    return pool(tf.identity(x))
+
+
+def called(function: Callable[..., tf.Tensor], *tensors: tf.Tensor, **settings: Any) -> tf.Tensor:
+    """Call a function of tensors that is traced, differentiated and optimised once for all calls of the same shapes."""
+    tensors = tuple(map(tf.convert_to_tensor, tensors))
+    signature = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
+    return _function(function, signature, tuple(sorted(settings.items())))(*tensors)
+
+
+def forget() -> None:
+    """Trace anew whatever is called from now on."""
+    _function.cache_clear()
+
+
+@lru_cache(maxsize=1024)
+def _function(function: Callable[..., Any], signature: Any, settings: tuple[tuple[str, Any], ...]) -> Any:
+    return tf.function(
+        partial(function, **dict(settings)),
+        input_signature=signature,
+        autograph=False,
+        experimental_attributes={"_noinline": True},
+    )
+
+
+def read(index: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """State number `index`, and all states again, for the next reader.
+
+    Whoever reads hands the states on, so that their gradients pass back from reader to reader and each adds its own to
+    the one that it read. Differentiated as it stands, every reader would make a gradient of zeros for every state that
+    it did not read.
+    """
+
+    @tf.custom_gradient
+    def pick(*states):
+        def gradient(dx, *later):
+            return called(_add_to, index, dx, *later)
+
+        return (called(_pick, index, *states), *map(tf.identity, states)), gradient
+
+    picked, *states = pick(*states)
+    return picked, states
+
+
+def _pick(index: tf.Tensor, *states: tf.Tensor) -> tf.Tensor:
+    return tf.switch_case(index, [lambda state=state: tf.identity(state) for state in states])
+
+
+def _add_to(index: tf.Tensor, dx: tf.Tensor, *gradients: tf.Tensor) -> list[tf.Tensor]:
+    def added(chosen):
+        return [g + dx if number == chosen else tf.identity(g) for number, g in enumerate(gradients)]
+
+    return tf.switch_case(index, [partial(added, number) for number in range(len(gradients))])
+
+
+def add_chosen(total: tf.Tensor, chosen: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`total`, with `x` added where `chosen`, and `x` again, for the next reader: see `read`."""
+
+    @tf.custom_gradient
+    def add(total, x):
+        def gradient(dy, later):
+            return dy, called(_add_where, later, chosen, dy)
+
+        return (called(_add_where, total, chosen, x), tf.identity(x)), gradient
+
+    return add(total, x)
+
+
+def _add_where(total, chosen, x):
+    return tf.cond(chosen, lambda: total + x, lambda: tf.identity(total))
+
+
+def accumulate(total: tf.Tensor, chosen: tf.Tensor, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`total` and, where `chosen`, the 1×1 convolution of `x` after a ReLU."""
+    return called(_accumulate, total, chosen, x, kernel)
+
+
+def _accumulate(total, chosen, x, kernel):
+    def more():
+        channels, filters = kernel.shape
+        product = tf.nn.relu(tf.reshape(x, (-1, channels))) @ kernel
+        return total + tf.reshape(product, (*tf.unstack(tf.shape(x))[:3], filters))
+
+    return tf.cond(chosen, more, lambda: tf.identity(total))

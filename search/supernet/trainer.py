@@ -1,0 +1,95 @@
+"""The training of a supernet, an architecture a step."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.search.space import Space
+from nasnet_keras.search.supernet import supernet
+from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.devices import Devices
+from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.trainer import Trainer
+
+__all__ = ["SupernetTrainer"]
+
+_JUDGED = 256  # images at once: batch normalisation is by the batch, so judging needs large ones
+_PLAIN = {"muon_rate": 0.0, "drop_path_rate": 0.0, "sizes": ((0.0, 1.0),), "precision": "float32"}
+
+
+class SupernetTrainer(Trainer):
+    """Trains the shared weights: each step trains the architecture of that step alone.
+
+    Args:
+        space: whose architectures share weights.
+        network: `num_repeats`, `filters` and `classes` of the supernet.
+        dataset: its training split is trained on.
+        recipe: how, without what is for a fixed network: Muon, drop-path and smaller images.
+        seed: of the weights, the order of images and all else that is random.
+        deterministic: whether the same seed gives the same bits, on the same devices.
+        devices: what a batch is divided over.
+
+    Attributes:
+        architectures: of the present epoch's steps, `(steps, decisions)`, int32; set before it begins.
+
+    Raises:
+        ValueError: the supernet cannot be built.
+
+    Source: Pham et al. 2018, section 2.2.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        network: dict[str, Any],
+        dataset: Dataset,
+        recipe: Recipe,
+        *,
+        seed: int,
+        deterministic: bool = True,
+        devices: Devices | None = None,
+    ) -> None:
+        super().__init__(
+            space,
+            network,
+            dataset,
+            dataclasses.replace(recipe, **_PLAIN),
+            seed=seed,
+            deterministic=deterministic,
+            devices=devices,
+            batch_statistics=True,
+        )
+        self.architectures = np.zeros((self.steps_per_epoch, len(space.decisions)), np.int32)
+
+    def _model(self, genotype: Any, network: dict[str, Any]) -> keras.Model:
+        network = {name: value for name, value in network.items() if name != "drop_path_rate"}
+        return supernet(genotype, self.dataset.image_shape, seed=self._seed, **network)
+
+    def _choices(self, position: int) -> np.ndarray:
+        return self.architectures[position]
+
+    def accuracy(self, choices: Sequence[int], split: Split) -> float:
+        """The share of a split's images, from 0 to 1, that an architecture gets right with the shared weights.
+
+        They are judged in equal batches, each normalised by itself; up to one image a batch is left out.
+        """
+        batches = math.ceil(len(split) / _JUDGED)
+        size = len(split) // batches
+        right = 0.0
+        for start in range(0, batches * size, size):
+            part = split.take(slice(start, start + size))
+            logits = self.stepper.logits(self.state, part.images, choices=np.asarray(choices, np.int32))
+            right += float(np.mean(np.argmax(logits, -1) == part.labels))
+        return right / batches
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The state and the architectures, to be kept in a file."""
+        return {**self.stepper.to_arrays(self.state), "architectures": self.architectures}
+
+    def restore(self, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
+        self.architectures = arrays.pop("architectures")
+        super().restore(arrays, position)
