@@ -89,7 +89,7 @@ def main():
         print(f"every operation: started in {seconds:.1f} s", flush=True)
     rows = []
     for choices in architectures:
-        fixed, seconds = started(lambda: cell_network(supernet.model, space, choices.tolist(), **network), None)
+        fixed, seconds = started(partial(cell_network, supernet.model, space, choices.tolist(), **network), None)
         times = {"supernet": [], "fixed": [], "every": []}
         step(supernet, images, labels, choices)  # memory
         for _ in range(options.steps):

@@ -30,7 +30,7 @@ def _integer(name: str, text: str, lower_bound: int = 1) -> flags.FlagHolder:
 _FLAGS = (
     flags.DEFINE_string("workdir", "nasnet_search", "The study's folder: made where missing, continued where not."),
     _integer("train_images", "Training images that children see, the same ones for all; by default all of them."),
-    _integer("trials", "Number of children; by default 24, or 20 an epoch of shared weights."),
+    _integer("trials", "Number of children; by default 24, or 10 an epoch of shared weights."),
     _integer("random_trials", "Children of random search beside, for comparison; by default 8 or 20.", lower_bound=0),
     _integer(
         "derived_trials",

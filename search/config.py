@@ -16,8 +16,8 @@ __all__ += ["defaults", "may_change"]
 
 REWARDS = ("last", "best", "best_of_last_five")
 
-_EPOCHS, _SHARED_EPOCHS = 5, 20
-_TRIALS_PER_EPOCH = 20  # of a supernet
+_EPOCHS, _SHARED_EPOCHS = 5, 60
+_TRIALS_PER_EPOCH = 10  # of shared weights
 _CHILDREN_PER_UPDATE, _SHARED_CHILDREN_PER_UPDATE = 4, 10  # five updates within two dozen children
 _POSITIVE = ("num_blocks", "num_layers", "window", "num_repeats", "filters", "final_epochs")
 _POSITIVE_OR_NONE = ("trials", "children_per_update", "workers", "train_images", "image_size")
@@ -71,7 +71,7 @@ class SearchConfig:
         dataset, data_dir, image_size, validation_fraction: see `training.datasets.load`.
         train_images: how many of the training images children see, the same ones for all; None for all of them. The
             finalists see all.
-        trials: number of children; None for 24, and with shared weights for 20 in each of their epochs.
+        trials: number of children; None for 24, and with shared weights for 10 in each of their epochs.
         random_trials: children drawn uniformly and judged alike, for the comparison in the report. They are not told
             to the algorithm. Random search needs none. None for 8, or 20 with shared weights.
         derived_trials: with shared weights: genotypes drawn from the policy at the end and judged by all validation
@@ -96,7 +96,7 @@ class SearchConfig:
             when it begins; None for no limit.
         num_repeats, filters: N and F of a child, or of the supernet.
         recipe: how a child is trained, or the shared weights. By default as `nasnet-train` would, for five epochs, or
-            twenty.
+            sixty.
         reward: which validation accuracy is the reward: `last`, `best` of all epochs, or `best_of_last_five`.
         cubed_reward: whether its cube is, as in NAS.
         synchronized_batch_norm: whether batch normalisation sees the batches of all of a child's GPUs together.

