@@ -14,23 +14,30 @@ def summary(study: Study) -> str:
     best, result, trials = study.best, study.result, study.trials
     failed = sum(trial.reward is None for trial in trials)
     lines = [
-        f"Best of {len(trials)} children{f' ({failed} failed)' if failed else ''}: trial {best.trial}, "
-        f"reward {best.reward:.4f}",
+        f"{_best(study)}, reward {best.reward:.4f}" + (f"; {failed} children failed" if failed else ""),
         best.genotype if isinstance(best.genotype, str) else best.genotype.describe(),
         "",
     ]
     if study.updates is not None:
         lines.append(f"Controller: {study.updates} updates, {study.config['children_per_update']} children each")
     if study.random_trials:
-        lines.append(f"Rewards of the search:     {_rewards(trials)}")
+        lines.append(f"Rewards of the search:     {_rewards(study.derived_trials or trials)}")
         lines.append(f"Rewards of random search:  {_rewards(study.random_trials)}")
     finalists = result.get("finalists", ())
     for origin, name in (("search", "Best genotypes"), ("random", "Random genotypes")):
         ours = [finalist for finalist in finalists if finalist["origin"] == origin]
         if ours:
             lines.append(f"{f'{name}, test accuracy:':33s}{', '.join(map(_test, ours))}")
+    if result.get("kendall_tau") is not None:
+        lines.append(f"Kendall's tau of rewards and finalists: {result['kendall_tau']:.2f}")
     lines += ["", *_files(study, result)]
     return "\n".join(lines)
+
+
+def _best(study: Study) -> str:
+    if study.derived_trials:
+        return f"Best of {len(study.derived_trials)} derived genotypes: number {study.best.trial}"
+    return f"Best of {len(study.trials)} children: trial {study.best.trial}"
 
 
 def _rewards(trials: list[Trial]) -> str:

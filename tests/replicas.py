@@ -4,10 +4,13 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras import Block, Cell, Edge, Genotype
+from nasnet_keras.search import spaces
 from nasnet_keras.search.evaluators.mirrored import Mirrored
+from nasnet_keras.search.supernet.micro import cell_supernet
 from nasnet_keras.training import datasets
 from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.step import Objective, Stepper
 from nasnet_keras.training.trainer import Trainer
 
 CELL = Cell([Block(Edge("sep_conv_5x5", "current"), Edge("identity", "previous"))], ["block_0"])
@@ -45,6 +48,26 @@ def check(one, several, names, tolerance=2e-4):
             np.testing.assert_allclose(replica, one[name][0], rtol=1e-3, atol=tolerance, err_msg=name)
 
 
+def shared_weights(digits):
+    """Each replica of a supernet normalises by its share: the same where both shares hold the same images."""
+    space = spaces.make("enas_micro", num_blocks=1)
+    model = cell_supernet(space, (8, 8, 1), seed=0, num_repeats=1, filters=4, classes=10)
+    images, labels = digits.train.images[:16], digits.train.labels[:16]
+    choices = [np.array(space.sample(np.random.default_rng(seed)), np.int32) for seed in range(3)]
+    states = {}
+    for devices, times in ((Devices(), 1), (two(False), 2)):
+        stepper = Stepper(model, Objective(clip_norm=0.5, weight_decay=1e-3, batch_statistics=True), devices)
+        state = stepper.initial()
+        for chosen in choices:
+            batch = np.tile(images, (times, 1, 1, 1)), np.tile(labels, times)
+            state, _ = stepper.step(state, *batch, learning_rate=0.1, choices=chosen)
+        assert stepper._step.experimental_get_tracing_count() == 1
+        states[times] = stepper.to_arrays(state)
+    for name, value in states[1].items():
+        np.testing.assert_allclose(states[2][name], value, rtol=1e-3, atol=2e-4, err_msg=name)
+    assert np.abs(states[1]["velocity"]).max() > 0.0
+
+
 def main():
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -73,6 +96,7 @@ def main():
     assert any(name.startswith("generator") for name in several)
     for name, replicas in several.items():
         np.testing.assert_array_equal(*replicas, err_msg=name)
+    shared_weights(digits)
     try:
         trained(data, two(False), 1, batch_size=31)
     except ValueError as error:

@@ -1,5 +1,6 @@
 """Children that share the weights of a supernet."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from nasnet_keras.cost import genotype_cost
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.evaluators.mirrored import Mirrored, all_devices
@@ -90,7 +92,9 @@ class SharedEvaluator(ChildEvaluator):
 
     def score(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
         del seed
-        return self._judged(genotype, self._dataset.validation)
+        reward, metrics = self._judged(genotype, self._dataset.validation)
+        network = self._training(genotype).network(self._proxy)
+        return reward, {**metrics, **dataclasses.asdict(genotype_cost(genotype, self._proxy.image_shape, **network))}
 
     def _judged(self, genotype: Any, images: Any) -> tuple[float, dict[str, Any]]:
         trainer = self._supernet()

@@ -4,7 +4,7 @@ import base64
 import math
 from html import escape
 
-from nasnet_keras.genotype import Genotype
+from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.plotting import genotype_svg
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import code, figure, section, short, table, text
@@ -19,8 +19,8 @@ _BAR_EM = 5.5
 
 def best_cells(facts: Facts) -> str:
     """The three best architectures that differ from each other."""
-    drawn: dict[Genotype | str, Trial] = {}
-    for trial in sorted(facts.successful, key=lambda trial: (-trial.reward, trial.trial)):
+    drawn: dict[AnyGenotype | str, Trial] = {}
+    for trial in sorted(facts.candidates, key=lambda trial: (-trial.reward, trial.trial)):
         drawn.setdefault(trial.genotype, trial)
         if len(drawn) == _DRAWN:
             break
@@ -64,6 +64,8 @@ def _groups(facts: Facts) -> dict[str, list[Trial]]:
     if facts.successful:
         best = sorted(facts.successful, key=lambda trial: -trial.reward)
         groups["Best tenth"] = best[: math.ceil(len(best) / 10)]
+    if facts.derived:
+        groups["Derived"] = facts.derived
     if facts.random and not facts.is_random:
         groups["Random"] = facts.random
     return groups
@@ -82,7 +84,7 @@ def _cell(place: int, trial: Trial) -> str:
         f"<h3>{place}. Trial {trial.trial}: reward {figure(trial.reward)}{size} "
         f"{code(fingerprint(trial.genotype))}</h3>"
     )
-    if not isinstance(trial.genotype, Genotype):
+    if not isinstance(trial.genotype, AnyGenotype):
         return f'<div class="cell">{heading}\n<pre class="wrap">{text(trial.genotype)}</pre></div>'
     # An image of its own, since the picture's style would otherwise hold for the whole page.
     picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()

@@ -20,6 +20,7 @@ class Facts:
         config: as `study.json` has it.
         trials: what the search proposed.
         successful: those of them that have a reward.
+        derived: with shared weights, what the policy led to, judged as the random children are; else none.
         random: the random children that it is compared with; the search's own where it is random search.
         failed_random: how many random children failed, of those beside the search's own.
         result: of the best genotype; None while there is none.
@@ -32,6 +33,7 @@ class Facts:
     config: dict[str, Any]
     trials: list[Trial]
     successful: list[Trial]
+    derived: list[Trial]
     random: list[Trial]
     failed_random: int
     result: dict[str, Any] | None
@@ -46,7 +48,12 @@ class Facts:
     @property
     def is_random(self) -> bool:
         """Whether the search is random search itself."""
-        return self.algorithm == "random"
+        return self.algorithm == "random" and not self.derived
+
+    @property
+    def candidates(self) -> list[Trial]:
+        """The children among which the best are: those derived, or the search's own."""
+        return self.derived or self.successful
 
     @property
     def planned(self) -> int | None:
@@ -72,13 +79,15 @@ def gather(study: Study) -> Facts:
         problem = str(error)
     beside = study.random_trials
     successful = [trial for trial in study.trials if trial.reward is not None]
-    is_random = str(study.config.get("algorithm", "random")) == "random"
+    derived = [trial for trial in study.derived_trials if trial.reward is not None]
+    is_random = str(study.config.get("algorithm", "random")) == "random" and not derived
     found = result.get("finalists") if result else None
     return Facts(
         study=study,
         config=study.config,
         trials=study.trials,
         successful=successful,
+        derived=derived,
         random=successful if is_random else [trial for trial in beside if trial.reward is not None],
         failed_random=0 if is_random else sum(trial.reward is None for trial in beside),
         result=result,

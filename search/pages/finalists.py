@@ -27,6 +27,7 @@ def finalists(facts: Facts) -> str:
         "worth",
         "What the search was worth",
         f'<p class="verdict">{_verdict(facts.finalists)}</p>',
+        _ranking(facts.result or {}),
         table(
             "Finalists: trained anew by one recipe; the chosen one stands out",
             headers,
@@ -34,6 +35,19 @@ def finalists(facts: Facts) -> str:
             numeric=(1, *range(3, len(headers))),
             marked=marked,
         ),
+    )
+
+
+def _ranking(result: dict[str, Any]) -> str:
+    """How well rewards foretold what became of the finalists."""
+    tau, pairs = (number(result.get(name)) for name in ("kendall_tau", "kendall_tau_pairs"))
+    if tau is None or pairs is None:
+        return ""
+    of_chance = number(result.get("kendall_tau_random"))
+    among = f", and {of_chance:.2f} among the random ones alone" if of_chance is not None else ""
+    return (
+        f"<p>Rewards and the validation accuracies after this training agree with Kendall's τ = {tau:.2f} over "
+        f"{integer(pairs)} finalists{among} (1 would be the same order, 0 none).</p>"
     )
 
 

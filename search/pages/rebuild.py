@@ -9,6 +9,7 @@ from typing import Any
 
 from nasnet_keras.card import Card, CardError
 from nasnet_keras.genotype import Genotype
+from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.search.config import SearchConfig, child_recipe, defaults
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import section, text
@@ -19,10 +20,11 @@ __all__ = ["command", "rebuild"]
 def rebuild(facts: Facts) -> str:
     """Python for the best model, the command that goes on, and the versions that began the study."""
     parts = []
-    if facts.study.best is not None and isinstance(facts.study.best.genotype, Genotype):
+    if facts.study.best is not None and isinstance(facts.study.best.genotype, AnyGenotype):
         parts.append(f"<h3>The best genotype as a model</h3>\n<pre><code>{escape(_snippet(facts))}</code></pre>")
+    grows = "" if facts.config.get("evaluator") == "shared" else "; <code>--trials</code> may grow"
     parts.append(
-        f"<h3>Going on</h3>\n<p>The same command goes on where the search stands; <code>--trials</code> may grow.</p>\n"
+        f"<h3>Going on</h3>\n<p>The same command goes on where the search stands{grows}.</p>\n"
         f"<pre><code>{escape(command(facts))}</code></pre>"
     )
     if facts.versions:
@@ -64,17 +66,23 @@ def _snippet(facts: Facts) -> str:
     card = _card(facts.study.path / name) if name else None
     shape = tuple(card.input_shape) if card else (32, 32, 3)
     arguments = [f"input_shape={shape}"]
-    arguments += [f"{key}={config[key]}" for key in ("num_repeats", "filters") if isinstance(config.get(key), int)]
+    genotype = facts.study.best.genotype
+    of_cells = isinstance(genotype, Genotype)
+    sizes = ("num_repeats", "filters") if of_cells else ("filters",)
+    arguments += [f"{key}={config[key]}" for key in sizes if isinstance(config.get(key), int)]
     arguments += [f"classes={len(card.class_names)}"] if card else []
-    arguments = "".join(f"    {argument},\n" for argument in ("genotype", *arguments))
+    arguments = "".join(
+        f"    {argument},\n" for argument in ("genotype" if of_cells else "genotype=genotype", *arguments)
+    )
+    function = "nk.NASNetFromGenotype" if of_cells else "nk.applications.ENASMacro"
     lines = [
         "from pathlib import Path",
         "",
         "import nasnet_keras as nk",
         "",
         f"folder = Path({json.dumps(str(facts.study.path))})",
-        'genotype = nk.Genotype.from_json(folder / "best_genotype.json")',
-        f"model = nk.NASNetFromGenotype(\n{arguments})  # of the best child, untrained",
+        f'genotype = nk.{type(genotype).__name__}.from_json(folder / "best_genotype.json")',
+        f"model = {function}(\n{arguments})  # of the best child, untrained",
     ]
     if name:
         lines += [

@@ -6,6 +6,7 @@ from nasnet_keras.search.charts import Band, Chart, Dots, Line
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import figure, integer, section, table
 from nasnet_keras.search.statistics import expected_best, improvements, rank_sum, running_mean, thinned
+from nasnet_keras.search.trial import Trial
 
 __all__ = ["rewards"]
 
@@ -36,8 +37,8 @@ def rewards(facts: Facts) -> str:
 def _figure(facts: Facts) -> str:
     successful = facts.successful
     window = max(5, round(len(successful) / 10))
-    low, high = _bounds(facts.rewards + facts.random_rewards)
-    best = facts.study.best
+    low, high = _bounds(facts.rewards + [trial.reward for trial in _random(facts)])
+    best = max(successful, key=lambda trial: (trial.reward, -trial.trial))
     chart = Chart(
         name="reward_chart",
         title="Reward over trials",
@@ -52,11 +53,11 @@ def _figure(facts: Facts) -> str:
         y_range=(low, high),
         layers=_layers(facts, window),
     )
-    names = ["dot", "best", "mean"] + ["random"] * bool(facts.random)
+    names = ["dot", "best", "mean"] + ["random"] * bool(_random(facts))
     names += ["failed"] * (len(successful) < len(facts.trials))
     key = "".join(f'<li><svg viewBox="0 0 26 12">{_KEYS[name][1]}</svg>{_KEYS[name][0]}</li>' for name in names)
     notes = [f"The running mean is over {window:,} successful children."]
-    if len(facts.random) > 1:
+    if len(_random(facts)) > 1:
         notes.append(
             f"The band ends with the {len(facts.random):,} random children there are; it narrows towards its end since "
             f"fewer ways to draw them are left, not since chance does."
@@ -71,8 +72,9 @@ def _figure(facts: Facts) -> str:
 def _layers(facts: Facts, window: int) -> list[Band | Line | Dots]:
     trials, successful = facts.trials, facts.successful
     layers: list[Band | Line | Dots] = []
-    if facts.random:
-        expected = expected_best(facts.random_rewards)
+    random = _random(facts)
+    if random:
+        expected = expected_best([trial.reward for trial in random])
         layers.append(Band("spread", list(zip(expected.counts, expected.low, expected.high, strict=True))))
     shown = [trials[place] for place in thinned(len(trials), _DOTS)]
     good = [(t.trial + 1, t.reward, f"trial {t.trial}: {figure(t.reward)}") for t in shown if t.reward is not None]
@@ -82,11 +84,16 @@ def _layers(facts: Facts, window: int) -> list[Band | Line | Dots]:
     means = running_mean(facts.rewards, window)
     places = thinned(len(successful), _POINTS)
     layers.append(Line("mean", [(successful[place].trial + 1, means[place]) for place in places]))
-    if facts.random:
+    if random:
         layers.append(Line("random", list(zip(expected.counts, expected.mean, strict=True))))
     steps = [(successful[place].trial + 1, facts.rewards[place]) for place in improvements(facts.rewards)]
     layers.append(Line("best", [*steps, (trials[-1].trial + 1, steps[-1][1])], step=True))
     return layers
+
+
+def _random(facts: Facts) -> list[Trial]:
+    """The random children that the chart shows: none that are judged by other images than the search's own."""
+    return [] if facts.derived else facts.random
 
 
 def _bounds(values: list[float]) -> tuple[float, float]:
@@ -108,20 +115,21 @@ def _comparison(facts: Facts) -> str:
             "<p>No random children were evaluated beside this search, so nothing is said here of whether it found more "
             "than random search would have.</p>"
         )
-    proposed, drawn = facts.rewards, facts.random_rewards
-    last = proposed[-max(1, len(proposed) // 3) :]
+    proposed, drawn = [trial.reward for trial in facts.candidates], facts.random_rewards
+    last = proposed if facts.derived else proposed[-max(1, len(proposed) // 3) :]
     rows = [
-        _row("Proposed by the search", proposed),
-        _row("… the last third of them", last),
+        _row("Derived from the policy" if facts.derived else "Proposed by the search", proposed),
+        *([] if facts.derived else [_row("… the last third of them", last)]),
         _row("Drawn at random", drawn),
     ]
+    how = "judged by the same shared weights as those that the policy led to in the end, on all validation images"
     headers = ("Children", "Number", "Mean reward", "Median", "Best")
     failed = facts.failed_random
     left_out = f" {failed:,} more random children failed and are left out." if failed else ""
     return "\n".join(
         [
-            f"<h3>Against random search</h3>\n<p>{len(drawn):,} uniformly random children were trained exactly as the "
-            f"search's own.{left_out}</p>",
+            f"<h3>Against random search</h3>\n<p>{len(drawn):,} uniformly random children were "
+            f"{how if facts.derived else 'trained exactly as the search’s own'}.{left_out}</p>",
             f'<p class="verdict">{_verdict(proposed, last, drawn)}</p>',
             table("Rewards of proposed and of random children", headers, rows, numeric=(1, 2, 3, 4)),
             f"<p>{_equal_budget(facts)}</p>",
@@ -152,7 +160,7 @@ def _verdict(proposed: list[float], last: list[float], drawn: list[float]) -> st
 
 def _equal_budget(facts: Facts) -> str:
     """The best of the search and of random search, after equally many children."""
-    proposed, drawn = facts.rewards, facts.random_rewards
+    proposed, drawn = [trial.reward for trial in facts.candidates], facts.random_rewards
     count = min(len(proposed), len(drawn))
     words = [f"After equally many successful children: {_after(count, proposed, drawn)}"]
     if count // 2 > 1:

@@ -66,7 +66,7 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     planned = f"of {facts.planned:,} asked for" if facts.planned else "children evaluated"
     failed = len(trials) - len(facts.successful)
     tiles = [
-        ("Best reward", figure(best.reward) if best else "–", f"trial {best.trial}" if best else "no success yet"),
+        ("Best reward", figure(best.reward) if best else "–", _which(facts) if best else "no success yet"),
         ("Trials", integer(len(trials)), planned),
         ("Failed", integer(failed), f"{100 * failed / len(trials):.1f} % of the trials" if trials else "no child yet"),
         ("Children's time", duration(sum(trial.seconds for trial in trials)), _time(facts)),
@@ -80,6 +80,10 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     if test is not None:
         tiles.append(("Test accuracy", percent(test), "of the winner, at the end"))
     return tiles
+
+
+def _which(facts: Facts) -> str:
+    return f"{'derived genotype' if facts.derived else 'trial'} {facts.study.best.trial}"
 
 
 def _time(facts: Facts) -> str:
@@ -123,6 +127,12 @@ def _training(config: dict[str, Any]) -> str:
         for sign, name in (("N", "num_repeats"), ("F", "filters"))
         if number(values.get(name)) is not None
     ]
+    if config.get("evaluator") == "shared":
+        size = f" ({', '.join(size)})" if size else ""
+        epochs = f" in {integer(values['epochs'])} epochs" if number(values.get("epochs")) is not None else ""
+        return (
+            f"Children share the weights of one supernet{size}, trained{epochs}; a reward is the accuracy on a batch."
+        )
     parts = []
     if (epochs := number(values.get("epochs"))) is not None:
         parts.append(f"for {integer(epochs)} epoch{'s' if epochs != 1 else ''}")
