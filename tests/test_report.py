@@ -361,7 +361,7 @@ def test_twenty_thousand_trials(tmp_path, algorithm):
         for n in range(20_000)
     ]
     described = study_of(tmp_path, algorithm=algorithm)
-    study = Study(described.path, described.config, trials)
+    study = Study(described.path, described.config, search=trials)
     started = time.monotonic()
     text = report(study)
     assert time.monotonic() - started < 3.0 and len(text) < 3_000_000

@@ -39,7 +39,7 @@ def command(facts: Facts) -> str:
     usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
     usual |= {"trials": None, "recipe": None}
     values = {name: config.get(name) for name in usual}
-    if config.get("recipe"):
+    if isinstance(config.get("recipe"), dict):
         values |= config["recipe"]
         evaluator = str(config.get("evaluator", "child"))
         usual |= child_recipe(str(config.get("dataset")), evaluator).to_json()
