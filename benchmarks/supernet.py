@@ -2,8 +2,8 @@
 
     python benchmarks/supernet.py
 
-The three take turns in one process with the same weights and images, an architecture a turn. `--profile_start` shows
-where the start-up goes. Printed are medians and the ratios of each turn.
+The three take turns in one process, on the same images and architectures. Printed are the start-up of each (building,
+tracing and the first step), the median seconds of a step for each architecture, and the median and range of their ratios.
 """
 
 import argparse
