@@ -3,7 +3,7 @@
     python benchmarks/supernet.py
 
 The three take turns in one process, on the same images and architectures. Printed are the start-up of each (building,
-tracing and the first step), the median seconds of a step for each architecture, and the median and range of their ratios.
+tracing and the first step), the median seconds of a step for each architecture, and median and range of the ratios.
 """
 
 import argparse

@@ -108,6 +108,13 @@ def test_layer_wise_networks_are_searched_trained_and_saved(tmp_path):
     assert "nk.MacroGenotype.from_json" in page and "nk.applications.ENASMacro(" in page and "layer_2 = " in page
 
 
+@pytest.mark.parametrize("space", ["enas_micro", "enas_macro"])
+def test_its_spaces_are_for_children_that_are_trained_too(space, tmp_path):
+    changes = {"evaluator": "child", "executor": "inline", "derived_trials": 0, "trials": 1, "random_trials": 1}
+    study = search(tmp_path / "study", space=space, num_layers=2, algorithm="enas", **changes)
+    assert study.best.metrics["parameters"] > 0 and study.result["winner"] == study.best.genotype.fingerprint
+
+
 def test_other_algorithms_share_weights_too(tmp_path):
     for algorithm in ("random", "evolution"):
         study = search(tmp_path / algorithm, algorithm=algorithm, children_per_update=None)
@@ -117,7 +124,7 @@ def test_other_algorithms_share_weights_too(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"space": "nasbench201", "operations": None}, "judges genotypes of the space 'nasnet' or 'enas_micro' or"),
+        ({"space": "nasbench201", "operations": None}, "judges genotypes of nasnet, enas_micro, enas_macro only"),
         ({"executor": "subprocess"}, "judged where these are, by executor 'inline', got 'subprocess'"),
         ({"synchronized_batch_norm": True}, "cannot be synchronized"),
         ({"trials": 1}, "trials=1 leave none for some of the 2 epochs"),

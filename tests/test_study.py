@@ -418,7 +418,10 @@ def test_the_benchmark_itself():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--space=nasbench201"], "evaluator 'child' judges genotypes of the space 'nasnet' only, got 'nasbench201'"),
+        (
+            ["--space=nasbench201"],
+            "evaluator 'child' judges genotypes of nasnet, enas_micro, enas_macro only, got 'nasbench201'",
+        ),
         (["--space=nasbench201", "--evaluator=tabular"], "a table must be given with the evaluator 'tabular'"),
         (["--evaluator=tabular", "--table=x.csv"], "evaluator 'tabular' judges genotypes of the space 'nasbench201'"),
         (["--table=x.csv"], "a table must be given with the evaluator 'tabular' and no other"),

@@ -30,9 +30,7 @@ def check(name: str, space: str, table: str | None) -> None:
     """
     _, legal = _EVALUATORS[name]
     if space not in legal:
-        raise ValueError(
-            f"evaluator {name!r} judges genotypes of the space {' or '.join(map(repr, legal))}, got {space!r}"
-        )
+        raise ValueError(f"evaluator {name!r} judges genotypes of {', '.join(legal)} only, got {space!r}")
     if (name == "tabular") != (table is not None):
         raise ValueError(f"a table must be given with the evaluator 'tabular' and no other, got {name!r} and {table!r}")
 
