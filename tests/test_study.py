@@ -423,7 +423,7 @@ def test_the_benchmark_itself():
             "evaluator 'child' judges genotypes of nasnet, enas_micro, enas_macro only, got 'nasbench201'",
         ),
         (["--space=nasbench201", "--evaluator=tabular"], "a table must be given with the evaluator 'tabular'"),
-        (["--evaluator=tabular", "--table=x.csv"], "evaluator 'tabular' judges genotypes of the space 'nasbench201'"),
+        (["--evaluator=tabular", "--table=x.csv"], "evaluator 'tabular' judges genotypes of nasbench201 only"),
         (["--table=x.csv"], "a table must be given with the evaluator 'tabular' and no other"),
         (["--space=nasbench201", "--evaluator=tabular", "--table=no.csv"], "cannot read the table no.csv"),
         (["--space=nasbench201", "--evaluator=tabular", "--table=/dev/null"], "it has no column cell"),
