@@ -1,6 +1,7 @@
 """A step of the supernet against a fixed network of the same architecture, and against computing every operation.
 
     python benchmarks/supernet.py
+    python benchmarks/supernet.py --space=enas_macro --filters=36
 
 The three take turns in one process, on the same images and architectures. Printed are the start-up of each (building,
 tracing and the first step), the median seconds of a step for each architecture, and median and range of the ratios.
@@ -20,6 +21,7 @@ import tensorflow as tf
 
 from nasnet_keras.search import spaces
 from nasnet_keras.search.supernet import mixed
+from nasnet_keras.search.supernet.macro import layer_network, layer_supernet
 from nasnet_keras.search.supernet.micro import cell_network, cell_supernet
 from nasnet_keras.training.step import Objective, Stepper
 
@@ -41,19 +43,20 @@ class Everything:
         mixed.forget()
 
 
-def step(stepper, images, labels, choices=None):
-    """Seconds of one step."""
-    started = time.perf_counter()
-    state, figures = stepper.step(stepper.initial_state, images, labels, learning_rate=0.05, choices=choices)
-    figures.numpy()
-    stepper.initial_state = state
-    return time.perf_counter() - started
+class Trained:
+    """A network and the state of its training."""
 
+    def __init__(self, model, images, labels):
+        self.model, self._batch = model, (images, labels)
+        self._stepper = Stepper(model, OBJECTIVE)
+        self._state = self._stepper.initial()
 
-def stepper_of(model):
-    stepper = Stepper(model, OBJECTIVE)
-    stepper.initial_state = stepper.initial()
-    return stepper
+    def step(self, choices=None):
+        """Seconds of one step."""
+        started = time.perf_counter()
+        self._state, figures = self._stepper.step(self._state, *self._batch, learning_rate=0.05, choices=choices)
+        figures.numpy()
+        return time.perf_counter() - started
 
 
 def main():
@@ -67,7 +70,11 @@ def main():
     parser.add_argument("--without_everything", action="store_true", help="leave the slowest one out")
     options = parser.parse_args()
     space = spaces.make(options.space, combines=("add",))
-    network = {"num_repeats": options.num_repeats, "filters": options.filters, "classes": 10}
+    network = {"filters": options.filters, "classes": 10}
+    make, make_fixed = layer_supernet, layer_network
+    if options.space != "enas_macro":
+        network["num_repeats"] = options.num_repeats
+        make, make_fixed = cell_supernet, cell_network
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (options.batch_size, 32, 32, 3), dtype=np.uint8)
     labels = generator.integers(0, 10, options.batch_size).astype(np.int32)
@@ -75,11 +82,11 @@ def main():
 
     def started(make, choices):
         begun = time.perf_counter()
-        stepper = stepper_of(make())
-        step(stepper, images, labels, choices)
-        return stepper, time.perf_counter() - begun
+        trained = Trained(make(), images, labels)
+        trained.step(choices)
+        return trained, time.perf_counter() - begun
 
-    make = partial(cell_supernet, space, images.shape[1:], seed=0, **network)
+    make = partial(make, space, images.shape[1:], seed=0, **network)
     supernet, seconds = started(make, architectures[0])
     print(f"supernet: started in {seconds:.1f} s", flush=True)
     every = None
@@ -89,14 +96,14 @@ def main():
         print(f"every operation: started in {seconds:.1f} s", flush=True)
     rows = []
     for choices in architectures:
-        fixed, seconds = started(partial(cell_network, supernet.model, space, choices.tolist(), **network), None)
+        fixed, seconds = started(partial(make_fixed, supernet.model, space, choices.tolist(), **network), None)
         times = {"supernet": [], "fixed": [], "every": []}
-        step(supernet, images, labels, choices)  # memory
+        supernet.step(choices)  # memory
         for _ in range(options.steps):
-            times["supernet"].append(step(supernet, images, labels, choices))
-            times["fixed"].append(step(fixed, images, labels))
+            times["supernet"].append(supernet.step(choices))
+            times["fixed"].append(fixed.step())
             if every is not None:
-                times["every"].append(step(every, images, labels, choices))
+                times["every"].append(every.step(choices))
         medians = {name: float(np.median(values)) for name, values in times.items() if values}
         rows.append({**medians, "fixed_start": seconds})
         print(json.dumps({name: round(value, 3) for name, value in rows[-1].items()}), flush=True)
