@@ -16,7 +16,7 @@ __all__ += ["defaults", "may_change"]
 
 REWARDS = ("last", "best", "best_of_last_five")
 
-_EPOCHS, _SHARED_EPOCHS = 5, 60
+_EPOCHS, _SHARED_EPOCHS = 5, 150
 _TRIALS_PER_EPOCH = 10  # of shared weights
 _CHILDREN_PER_UPDATE, _SHARED_CHILDREN_PER_UPDATE = 4, 10  # five updates within two dozen children
 _POSITIVE = ("num_blocks", "num_layers", "window", "num_repeats", "filters", "final_epochs")
@@ -96,7 +96,7 @@ class SearchConfig:
             when it begins; None for no limit.
         num_repeats, filters: N and F of a child, or of the supernet.
         recipe: how a child is trained, or the shared weights. By default as `nasnet-train` would, for five epochs, or
-            sixty.
+            a hundred and fifty.
         reward: which validation accuracy is the reward: `last`, `best` of all epochs, or `best_of_last_five`.
         cubed_reward: whether its cube is, as in NAS.
         synchronized_batch_norm: whether batch normalisation sees the batches of all of a child's GPUs together.
