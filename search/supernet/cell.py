@@ -16,7 +16,7 @@ from nasnet_keras.search.supernet.mixed import (
     he_normal,
     initial_weights,
     mixed_operation,
-    operation_weights,
+    operation_values,
     read,
 )
 
@@ -90,13 +90,9 @@ class SharedCell(keras.layers.Layer):
         channels = self.kernel.shape[-1]
         for (block, side), variable in self.edges.items():
             edge = getattr(cell.blocks[block], side)
-            row, start = variable.numpy()[cell.states.index(edge.input)], 0
-            for operation in self.space.operations:
-                for weight in operation_weights(operation, channels):
-                    if operation == edge.operation:
-                        value = row[start : start + weight.size].reshape(weight.shape)
-                        yield f"block_{block}_{side}{weight.layer}", weight.name, value
-                    start += weight.size
+            row = variable.numpy()[cell.states.index(edge.input)]
+            for weight, value in operation_values(edge.operation, self.space.operations, row, channels):
+                yield f"block_{block}_{side}{weight.layer}", weight.name, value
         rows = [cell.states.index(state) for state in cell.outputs]
         yield "output", "kernel", np.concatenate(self.kernel.numpy()[rows])[None, None]
         yield "output", "gamma", self.gamma.numpy()

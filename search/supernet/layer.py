@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nasnet_keras.macro_genotype import MacroLayer
 from nasnet_keras.normalization import batch_normalize
-from nasnet_keras.search.supernet.mixed import add_chosen, called, initial_weights, mixed_operation, operation_weights
+from nasnet_keras.search.supernet.mixed import add_chosen, called, initial_weights, mixed_operation, operation_values
 
 __all__ = ["SharedLayer", "layer_operation"]
 
@@ -84,12 +84,11 @@ class SharedLayer(keras.layers.Layer):
 
     def values(self, layer: MacroLayer) -> Iterator[tuple[str, str, np.ndarray]]:
         """End of the layer's name, name of the weight, and value, of all weights that a genotype's layer uses."""
-        row, start, channels = self.kernels.numpy(), 0, self._channels
-        for operation in self.operations:
-            for weight in operation_weights(operation, channels, layer_operation):
-                if operation == layer.operation:
-                    yield weight.layer, weight.name, row[start : start + weight.size].reshape(weight.shape)
-                start += weight.size
+        found = operation_values(
+            layer.operation, self.operations, self.kernels.numpy(), self._channels, layer_operation
+        )
+        for weight, value in found:
+            yield weight.layer, weight.name, value
         if self._has_skips:
             yield "_normalization", "gamma", self.gamma.numpy()
             yield "_normalization", "beta", self.beta.numpy()

@@ -6,7 +6,7 @@ function, and its weights come as a vector.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -18,7 +18,7 @@ from nasnet_keras.layers import ConvBatchNorm, SeparableConvBatchNorm, normalize
 from nasnet_keras.operations import OPERATIONS
 
 __all__ = ["Apply", "Weight", "accumulate", "add_chosen", "called", "cell_operation", "forget", "he_normal"]
-__all__ += ["initial_weights", "mixed_operation", "operation_weights", "read"]
+__all__ += ["initial_weights", "mixed_operation", "operation_values", "operation_weights", "read"]
 
 _CUT_OFF = 0.87962566103423978  # the deviation of a normal distribution of which what is beyond two was cut off
 
@@ -130,6 +130,18 @@ def initial_weights(
             else:
                 parts.append(np.full(weight.size, weight.name == "gamma", np.float32))
     return np.concatenate(parts)
+
+
+def operation_values(
+    operation: str, operations: Sequence[str], vector: np.ndarray, channels: int, apply: Apply = cell_operation
+) -> Iterator[tuple[Weight, np.ndarray]]:
+    """The weights of one of the `operations` and their values, out of a vector such as `initial_weights` gives."""
+    start = 0
+    for name in operations:
+        for weight in operation_weights(name, channels, apply):
+            if name == operation:
+                yield weight, vector[start : start + weight.size].reshape(weight.shape)
+            start += weight.size
 
 
 def he_normal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
