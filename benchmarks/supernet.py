@@ -23,6 +23,7 @@ from nasnet_keras.search import spaces
 from nasnet_keras.search.supernet import mixed
 from nasnet_keras.search.supernet.macro import layer_network, layer_supernet
 from nasnet_keras.search.supernet.micro import cell_network, cell_supernet
+from nasnet_keras.traces import forget
 from nasnet_keras.training.step import Objective, Stepper
 
 OBJECTIVE = Objective(weight_decay=1e-4, clip_norm=5.0, batch_statistics=True)
@@ -36,11 +37,11 @@ class Everything:
             return tf.gather(tf.stack([branch() for branch in branches]), index)
 
         self._switch, mixed.choose = mixed.choose, select
-        mixed.forget()
+        forget()
 
     def __exit__(self, *_):
         mixed.choose = self._switch
-        mixed.forget()
+        forget()
 
 
 class Trained:

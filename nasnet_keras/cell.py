@@ -42,7 +42,8 @@ def build_cell(
         filters: F, the width of the cell's states.
         input_level: level of `current`, to which `previous` is brought.
         level: level of the cell's output; what the cell's inputs lack to it is the stride of the edges reading them.
-        calibration, odd_reductions: how the inputs are brought to F filters; see `Skeleton`.
+        calibration, odd_reductions: how the inputs are brought to F filters; see `Skeleton`. `"none"` where they have
+            them.
         name: prefix of the names of all layers.
         drop_path_rate: probability with which an operation's result is dropped, per example.
 
@@ -99,6 +100,8 @@ def build_cell(
 
 def _calibrate_current(builder, current: Feature, filters: int, calibration: str, name: str) -> Feature:
     tensor = current.tensor
+    if calibration == "none":
+        return current
     if calibration == "enas" and tensor.shape[-1] != filters:
         tensor = builder.conv(tensor, filters, name=f"{name}_calibrate")
     return Feature(builder.conv(tensor, filters, name=name), current.level)

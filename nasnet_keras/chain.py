@@ -1,8 +1,9 @@
 """Layer-wise networks: a chain of layers with skips, as ENAS' macro search makes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nasnet_keras.checks import positive_integer
@@ -10,7 +11,7 @@ from nasnet_keras.kinds import resolve_genotype
 from nasnet_keras.macro_genotype import MACRO_OPERATIONS, STEM, MacroGenotype, layer_output
 from nasnet_keras.model import build_head, check_head, check_normalization, given_tensor, image_shape, keras_model
 
-__all__ = ["ENASMacro", "MacroConfig", "reduction_places"]
+__all__ = ["APPLY", "ENASMacro", "MacroConfig", "reduction_places"]
 
 
 def reduction_places(layers: int) -> tuple[int, ...]:
@@ -87,7 +88,7 @@ class MacroConfig:
         for index, layer in enumerate(layers):
             name = f"layer_{index:02d}"
             x = builder.conv(x, filters, name=f"{name}_input")
-            x = _OPERATIONS[layer.operation](builder, x, filters, name)
+            x = APPLY[layer.operation](builder, x, filters, name)
             if index:
                 skipped = [outputs[skip] for skip in layer.skips]
                 x = builder.concat([*skipped, x], name=f"{name}_concat") if skipped else x
@@ -192,10 +193,13 @@ def _pool(kind: str) -> _Apply:
     )
 
 
-_OPERATIONS: dict[str, _Apply] = dict(
-    zip(
-        MACRO_OPERATIONS,
-        (_conv(3), _separable(3), _conv(5), _separable(5), _pool("avg"), _pool("max")),
-        strict=True,
+APPLY: Mapping[str, _Apply] = MappingProxyType(
+    dict(
+        zip(
+            MACRO_OPERATIONS,
+            (_conv(3), _separable(3), _conv(5), _separable(5), _pool("avg"), _pool("max")),
+            strict=True,
+        )
     )
 )
+"""An operation of a layer, after the 1×1 convolution before it; a ReLU comes first."""

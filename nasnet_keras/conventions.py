@@ -9,7 +9,7 @@ from typing import Any
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError, block_state, suggestion
 from nasnet_keras.macro_genotype import MACRO_OPERATIONS, STEM, MacroGenotype, MacroLayer, layer_output
 
-__all__ = ["from_darts", "from_enas", "from_enas_macro", "to_darts"]
+__all__ = ["ENAS_OPERATIONS", "from_darts", "from_enas", "from_enas_macro", "to_darts"]
 
 _INPUTS = (PREVIOUS, CURRENT)
 
@@ -24,7 +24,8 @@ _DARTS = {
     "dil_conv_3x3": "dil_sep_conv_3x3",
     "dil_conv_5x5": "dil_sep_conv_5x5",
 }
-_ENAS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "factorized_identity")
+ENAS_OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "factorized_identity")
+"""The operations of ENAS' cells, by ENAS' numbers."""
 
 DartsEdges = Sequence[tuple[str, int]]
 
@@ -181,9 +182,9 @@ def _enas_cell(arc: str | Sequence[int]) -> Cell:
         raise GenotypeError(f"an ENAS arc has four numbers a block, got {len(numbers)}")
 
     def edge(state: int, operation: int) -> Edge:
-        if not 0 <= operation < len(_ENAS):
-            raise GenotypeError(f"ENAS' operations are 0 to {len(_ENAS) - 1}, got {operation}")
-        return Edge(_ENAS[operation], _state(state))
+        if not 0 <= operation < len(ENAS_OPERATIONS):
+            raise GenotypeError(f"ENAS' operations are 0 to {len(ENAS_OPERATIONS) - 1}, got {operation}")
+        return Edge(ENAS_OPERATIONS[operation], _state(state))
 
     blocks = [Block(edge(*numbers[i : i + 2]), edge(*numbers[i + 2 : i + 4])) for i in range(0, len(numbers), 4)]
     read = {edge.input for block in blocks for edge in block.edges}

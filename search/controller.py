@@ -114,8 +114,8 @@ class Controller(Policy):
     """A policy that takes decisions in order, each given those before it.
 
     One LSTM layer reads the embedding of the last action (a learnt vector at the start); each decision has an
-    embedding and a softmax of its own. All weights start uniformly
-    from -0.1 to 0.1, biases at zero (the forget gate's at one).
+    embedding and a softmax of its own. All weights start uniformly from -0.1 to 0.1, biases at zero (the forget gate's
+    at one).
 
     Args:
         decisions: of the space.

@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from nasnet_keras.search.algorithms.policy import PolicyGradient
 from nasnet_keras.search.space import Space
@@ -16,7 +15,7 @@ class ENAS(PolicyGradient):
     Rewards enter as they are but for their scale; a failed child's is the worst of late.
 
     Args:
-        space: where to search: cells that only add.
+        space: where to search: cells that only add, or layer-wise networks.
         seed: of everything random.
         batch_size, learning_rate, entropy_weight: see `PolicyGradient`; those of the released code.
 
@@ -47,10 +46,8 @@ class ENAS(PolicyGradient):
         controller = attention.policy_for(space, seed)
         super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight, 0.9, controller, optimizer)
 
-    def objective(self, log_probabilities: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> tf.Tensor:
-        return log_probabilities * advantages
-
     def gains(self, rewards: np.ndarray) -> np.ndarray:
         known = rewards[np.isfinite(rewards)]
-        largest = np.abs(known).max(initial=0.0) or 1.0
-        return np.maximum(rewards, known.min(initial=np.inf) if known.size else 0.0)[-self.batch_size :] / largest
+        if not known.size:
+            return np.zeros(self.batch_size)
+        return np.maximum(rewards, known.min())[-self.batch_size :] / (np.abs(known).max() or 1.0)

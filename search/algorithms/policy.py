@@ -1,7 +1,6 @@
 """What REINFORCE and PPO share: the controller, its batches of trials, and the advantages of their rewards."""
 
 import math
-from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator
 
@@ -75,15 +74,16 @@ class PolicyGradient(Algorithm):
             autograph=False,
         )
 
-    @abstractmethod
     def objective(self, log_probabilities: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> tf.Tensor:
-        """What is maximised, one value a trial.
+        """What is maximised, one value a trial: by default what makes a step along the policy gradient.
 
         Args:
             log_probabilities: of the proposals, now; shape (trials,).
             old: the same before the update's first step.
             advantages: of their rewards.
         """
+        del old
+        return log_probabilities * advantages
 
     def ask(self, trial: int) -> Choices:
         return self._seen.first_new(self._candidates(self.generator(trial)))

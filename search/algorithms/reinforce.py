@@ -1,7 +1,5 @@
 """REINFORCE."""
 
-import tensorflow as tf
-
 from nasnet_keras.search.algorithms.policy import PolicyGradient
 from nasnet_keras.search.space import Space
 
@@ -34,6 +32,3 @@ class Reinforce(PolicyGradient):
         entropy_weight: float = 0.05,
     ) -> None:
         super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight)
-
-    def objective(self, log_probabilities: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> tf.Tensor:
-        return log_probabilities * advantages

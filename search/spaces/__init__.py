@@ -4,14 +4,13 @@ import dataclasses
 from types import MappingProxyType
 from typing import Any
 
+from nasnet_keras.conventions import ENAS_OPERATIONS
 from nasnet_keras.search.space import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasnet import CellSpace
 
 __all__ = ["SPACES", "make"]
-
-ENAS_OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "factorized_identity")
 
 SPACES = MappingProxyType(  # the class, and what it is made with where nobody said otherwise
     {

@@ -12,13 +12,13 @@ from nasnet_keras.normalization import batch_normalize
 from nasnet_keras.search.spaces.nasnet import BLOCK, CellSpace
 from nasnet_keras.search.supernet.mixed import (
     accumulate,
-    called,
     he_normal,
     initial_weights,
     mixed_operation,
     operation_values,
     read,
 )
+from nasnet_keras.traces import kept
 
 __all__ = ["SharedCell"]
 
@@ -72,7 +72,7 @@ class SharedCell(keras.layers.Layer):
                 x, states = read(source, states)
                 weights = tf.gather(tf.convert_to_tensor(self.edges[block, side]), source)
                 settings = {"operations": self.space.operations, "epsilon": self._epsilon}
-                results.append(called(mixed_operation, x, operation, weights, **settings))
+                results.append(kept(mixed_operation, x, operation, weights, **settings))
             states.append(results[0] + results[1])
         read_states = tf.stack([decisions[f"{side}_input"] for decisions in blocks for side in _SIDES])
         total, kernel = tf.zeros_like(states[0]), tf.convert_to_tensor(self.kernel)
@@ -94,9 +94,9 @@ class SharedCell(keras.layers.Layer):
             for weight, value in operation_values(edge.operation, self.space.operations, row, channels):
                 yield f"block_{block}_{side}{weight.layer}", weight.name, value
         rows = [cell.states.index(state) for state in cell.outputs]
-        yield "output", "kernel", np.concatenate(self.kernel.numpy()[rows])[None, None]
-        yield "output", "gamma", self.gamma.numpy()
-        yield "output", "beta", self.beta.numpy()
+        yield "narrow", "kernel", np.concatenate(self.kernel.numpy()[rows])[None, None]
+        yield "narrow", "gamma", self.gamma.numpy()
+        yield "narrow", "beta", self.beta.numpy()
 
     def _blocks(self, choices: Any) -> list[dict[str, Any]]:
         """The decisions of each block by name."""

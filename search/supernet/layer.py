@@ -7,9 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nasnet_keras.chain import APPLY
 from nasnet_keras.macro_genotype import MacroLayer
 from nasnet_keras.normalization import batch_normalize
-from nasnet_keras.search.supernet.mixed import add_chosen, called, initial_weights, mixed_operation, operation_values
+from nasnet_keras.search.supernet.mixed import add_chosen, initial_weights, mixed_operation, operation_values
+from nasnet_keras.traces import kept
 
 __all__ = ["SharedLayer", "layer_operation"]
 
@@ -19,16 +21,10 @@ def layer_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any
 
     Source: Pham et al. 2018, figure 4's branches in the released code.
     """
-    filters, (kind, window) = x.shape[-1], operation.rsplit("_", 1)
-    size = int(window[0])
+    filters = x.shape[-1]
     x = builder.conv(x, filters, name=f"{name}_project", relu=False)
-    if kind.endswith("pool"):
-        return builder.pool(builder.relu(x, name=f"{name}_relu"), kind[:3], size, 1, name=f"{name}_pool")
-    if kind == "sep_conv":
-        x = builder.separable_conv(x, filters, size, name=f"{name}_separable")
-    else:
-        x = builder.conv(x, filters, (size, size), name=f"{name}_conv")
-    return builder.relu(x, name=f"{name}_relu")
+    x = APPLY[operation](builder, x, filters, name)
+    return builder.relu(x, name=f"{name}_output_relu")
 
 
 class SharedLayer(keras.layers.Layer):
@@ -70,7 +66,7 @@ class SharedLayer(keras.layers.Layer):
         *outputs, choices = inputs
         settings = {"operations": self.operations, "epsilon": self._epsilon, "apply": layer_operation}
         weights = tf.convert_to_tensor(self.kernels)
-        y = called(mixed_operation, outputs[-1], choices[self.place], weights, **settings)
+        y = kept(mixed_operation, outputs[-1], choices[self.place], weights, **settings)
         for number in range(len(outputs) - 1):
             y, outputs[number] = add_chosen(y, choices[self.place + 1 + number] > 0, outputs[number])
         if self._has_skips:

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 
 from nasnet_keras.builder import LayerBuilder
-from nasnet_keras.genotype import Cell
-from nasnet_keras.operations import OPERATIONS
+from nasnet_keras.cell import Feature, build_cell
+from nasnet_keras.genotype import CURRENT, PREVIOUS, Cell
 from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.supernet.cell import SharedCell
 from nasnet_keras.skeleton import ENAS, CellPlan
@@ -133,14 +133,7 @@ def _network(
 
 def _fixed_cell(builder: LayerBuilder, cell: Cell, name: str, current: Any, previous: Any) -> Any:
     """One cell at stride 1, of ordinary layers."""
-    states = {"current": current, "previous": previous}
-    for number, block in enumerate(cell.blocks):
-        results = [
-            OPERATIONS[edge.operation].apply(
-                builder, states[edge.input], current.shape[-1], 1, f"{name}_block_{number}_{side}"
-            )
-            for side, edge in (("left", block.left), ("right", block.right))
-        ]
-        states[f"block_{number}"] = builder.combine(results, "add", (), name=f"{name}_block_{number}")
-    x = builder.concat([states[state] for state in cell.outputs], name=f"{name}_outputs")
-    return builder.conv(x, current.shape[-1], name=f"{name}_output")
+    filters = current.shape[-1]
+    inputs = {CURRENT: Feature(current, 0), PREVIOUS: Feature(previous, 0)}
+    made = build_cell(builder, cell, inputs, filters=filters, input_level=0, level=0, calibration="none", name=name)
+    return builder.conv(made.tensor, filters, name=f"{name}_narrow")

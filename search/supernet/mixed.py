@@ -16,8 +16,9 @@ import tensorflow as tf
 
 from nasnet_keras.layers import ConvBatchNorm, SeparableConvBatchNorm, normalized_convolution
 from nasnet_keras.operations import OPERATIONS
+from nasnet_keras.traces import kept
 
-__all__ = ["Apply", "Weight", "accumulate", "add_chosen", "called", "cell_operation", "forget", "he_normal"]
+__all__ = ["Apply", "Weight", "accumulate", "add_chosen", "cell_operation", "he_normal"]
 __all__ += ["initial_weights", "mixed_operation", "operation_values", "operation_weights", "read"]
 
 _CUT_OFF = 0.87962566103423978  # the deviation of a normal distribution of which what is beyond two was cut off
@@ -207,28 +208,6 @@ def _max_pool(x: tf.Tensor, settings: dict[str, Any]) -> tf.Tensor:
     return pool(tf.identity(x))
 
 
-def called(function: Callable[..., tf.Tensor], *tensors: tf.Tensor, **settings: Any) -> tf.Tensor:
-    """Call a function of tensors that is traced, differentiated and optimised once for all calls of the same shapes."""
-    tensors = tuple(map(tf.convert_to_tensor, tensors))
-    signature = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
-    return _function(function, signature, tuple(sorted(settings.items())))(*tensors)
-
-
-def forget() -> None:
-    """Trace anew whatever is called from now on."""
-    _function.cache_clear()
-
-
-@lru_cache(maxsize=1024)
-def _function(function: Callable[..., Any], signature: Any, settings: tuple[tuple[str, Any], ...]) -> Any:
-    return tf.function(
-        partial(function, **dict(settings)),
-        input_signature=signature,
-        autograph=False,
-        experimental_attributes={"_noinline": True},
-    )
-
-
 def read(index: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """State number `index`, and all states again, for the next reader.
 
@@ -240,9 +219,9 @@ def read(index: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list
     @tf.custom_gradient
     def pick(*states):
         def gradient(dx, *later):
-            return called(_add_to, index, dx, *later)
+            return kept(_add_to, index, dx, *later)
 
-        return (called(_pick, index, *states), *map(tf.identity, states)), gradient
+        return (kept(_pick, index, *states), *map(tf.identity, states)), gradient
 
     picked, *states = pick(*states)
     return picked, states
@@ -265,9 +244,9 @@ def add_chosen(total: tf.Tensor, chosen: tf.Tensor, x: tf.Tensor) -> tuple[tf.Te
     @tf.custom_gradient
     def add(total, x):
         def gradient(dy, later):
-            return dy, called(_add_where, later, chosen, dy)
+            return dy, kept(_add_where, later, chosen, dy)
 
-        return (called(_add_where, total, chosen, x), tf.identity(x)), gradient
+        return (kept(_add_where, total, chosen, x), tf.identity(x)), gradient
 
     return add(total, x)
 
@@ -278,7 +257,7 @@ def _add_where(total, chosen, x):
 
 def accumulate(total: tf.Tensor, chosen: tf.Tensor, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """`total` and, where `chosen`, the 1×1 convolution of `x` after a ReLU."""
-    return called(_accumulate, total, chosen, x, kernel)
+    return kept(_accumulate, total, chosen, x, kernel)
 
 
 def _accumulate(total, chosen, x, kernel):
