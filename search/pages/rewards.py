@@ -116,20 +116,20 @@ def _comparison(facts: Facts) -> str:
             "than random search would have.</p>"
         )
     proposed, drawn = [trial.reward for trial in facts.candidates], facts.random_rewards
-    last = proposed if facts.derived else proposed[-max(1, len(proposed) // 3) :]
-    rows = [
-        _row("Derived from the policy" if facts.derived else "Proposed by the search", proposed),
-        *([] if facts.derived else [_row("… the last third of them", last)]),
-        _row("Drawn at random", drawn),
-    ]
-    how = "judged by the same shared weights as those that the policy led to in the end, on all validation images"
+    if facts.derived:  # all at the end: none of them is later than another
+        last, ours = [], [_row("Derived from the policy", proposed)]
+        how = "judged by the same shared weights as those that the policy led to in the end, on all validation images"
+    else:
+        last = proposed[-max(1, len(proposed) // 3) :]
+        ours = [_row("Proposed by the search", proposed), _row("… the last third of them", last)]
+        how = "trained exactly as the search’s own"
+    rows = [*ours, _row("Drawn at random", drawn)]
     headers = ("Children", "Number", "Mean reward", "Median", "Best")
     failed = facts.failed_random
     left_out = f" {failed:,} more random children failed and are left out." if failed else ""
     return "\n".join(
         [
-            f"<h3>Against random search</h3>\n<p>{len(drawn):,} uniformly random children were "
-            f"{how if facts.derived else 'trained exactly as the search’s own'}.{left_out}</p>",
+            f"<h3>Against random search</h3>\n<p>{len(drawn):,} uniformly random children were {how}.{left_out}</p>",
             f'<p class="verdict">{_verdict(proposed, last, drawn)}</p>',
             table("Rewards of proposed and of random children", headers, rows, numeric=(1, 2, 3, 4)),
             f"<p>{_equal_budget(facts)}</p>",
@@ -150,10 +150,10 @@ def _verdict(proposed: list[float], last: list[float], drawn: list[float]) -> st
         said = "The search proposes worse children than chance"
     else:
         said = "The children of the search cannot be told from random ones"
-    late, _ = rank_sum(last, drawn)
+    late = f", one of its last third in {100 * rank_sum(last, drawn)[0]:.0f}&nbsp;%" if last else ""
     return (
         f"{said}: one of them beats a random one in {100 * share:.0f}&nbsp;% of all pairs (50&nbsp;% would be chance; "
-        f"p = {_p_value(surprise)} by the rank sum test), one of its last third in {100 * late:.0f}&nbsp;%. "
+        f"p = {_p_value(surprise)} by the rank sum test){late}. "
         f"{above:,} of {len(proposed):,} ({100 * above / len(proposed):.1f}&nbsp;%) beat the best random one."
     )
 
