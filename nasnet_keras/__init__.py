@@ -23,6 +23,9 @@ _EXPORTS = {
     "Edge": "genotype",
     "Genotype": "genotype",
     "GenotypeError": "genotype",
+    "ChainFromGenotype": "chain",
+    "ChainGenotype": "chain_genotype",
+    "ChainLayer": "chain_genotype",
     "MacroGenotype": "macro_genotype",
     "MacroLayer": "macro_genotype",
     "Skeleton": "skeleton",
@@ -47,7 +50,7 @@ __getattr__, __dir__ = resolving(__name__, _EXPORTS, _MODULES)
 
 def _register_layers(_: Any) -> None:
     # Keras finds the layers of a saved model only when their modules have been imported.
-    for module in ("layers", "auxiliary", "drop_path", "fusion.layers", "fusion.model"):
+    for module in ("layers", "auxiliary", "drop_path", "padded_concatenate", "fusion.layers", "fusion.model"):
         importlib.import_module(f"{__name__}.{module}")
 
 

@@ -11,6 +11,7 @@ import keras
 from nasnet_keras import layers
 from nasnet_keras.auxiliary import AuxiliaryHead
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
+from nasnet_keras.padded_concatenate import PaddedConcatenate
 
 __all__ = ["LayerBuilder"]
 
@@ -73,6 +74,12 @@ class LayerBuilder:
         if len(xs) == 1:
             return keras.layers.Identity(name=name)(xs[0])
         return keras.layers.Concatenate(name=name)(xs)
+
+    def padded_concat(self, xs, *, name):
+        """Concatenation of channels of maps of any sizes; a single one gets its name and is passed on."""
+        if len({x.shape[1:3] for x in xs}) > 1 or None in xs[0].shape[1:3]:
+            return PaddedConcatenate(name=name)(xs)
+        return self.concat(xs, name=name)
 
     def relu(self, x, *, name):
         """ReLU as a layer of its own."""

@@ -1,17 +1,19 @@
-"""Layer-wise networks: a chain of layers with skips, as ENAS' macro search makes them."""
+"""Layer-wise networks: a chain of layers with skips, as NAS and ENAS' macro search make them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
+from nasnet_keras.chain_genotype import ChainGenotype
 from nasnet_keras.checks import positive_integer
+from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import resolve_genotype
 from nasnet_keras.macro_genotype import MACRO_OPERATIONS, STEM, MacroGenotype, layer_output
 from nasnet_keras.model import build_head, check_head, check_normalization, given_tensor, image_shape, keras_model
 
-__all__ = ["APPLY", "ENASMacro", "MacroConfig", "reduction_places"]
+__all__ = ["APPLY", "ChainConfig", "ChainFromGenotype", "ENASMacro", "MacroConfig", "reduction_places"]
 
 
 def reduction_places(layers: int) -> tuple[int, ...]:
@@ -25,61 +27,82 @@ def reduction_places(layers: int) -> tuple[int, ...]:
     return (third - 1, 2 * third - 1) if third else ()
 
 
-@dataclass(frozen=True)
-class MacroConfig:
-    """The validated arguments of a layer-wise network. `of` makes one, `build` describes the network to a builder."""
+@dataclass(frozen=True, kw_only=True)
+class _LayerwiseConfig:
+    """The validated arguments of a layer-wise network; `build` describes the network to a builder.
 
-    genotype: MacroGenotype
-    input_shape: tuple[int | None, int | None, int]
-    filters: int
-    include_top: bool
-    pooling: str | None
-    classes: int
-    classifier_activation: Any
-    dropout_rate: float
-    batch_norm_momentum: float
-    batch_norm_epsilon: float
+    Raises:
+        ValueError: an argument is out of range; the error says what was expected and what came.
+    """
 
-    @classmethod
-    def of(
-        cls,
-        genotype: MacroGenotype | str | Path,
-        input_shape: tuple[int | None, int | None, int] | None = None,
-        filters: int = 96,
-        include_top: bool = True,
-        pooling: str | None = None,
-        classes: int = 10,
-        classifier_activation: Any = "softmax",
-        dropout_rate: float = 0.0,
-        batch_norm_momentum: float = 0.9,
-        batch_norm_epsilon: float = 1e-5,
-        name: str | None = None,
-    ) -> "MacroConfig":
-        """Check everything; the arguments are those of `ENASMacro`.
+    KIND: ClassVar[type[AnyGenotype]]
+    SMALLEST: ClassVar[int]  # height and width
 
-        Raises:
-            ValueError: an argument is out of range; the error says what was expected and what came.
-        """
+    genotype: Any
+    input_shape: Any = None
+    include_top: bool = True
+    pooling: str | None = None
+    classes: int = 10
+    classifier_activation: Any = "softmax"
+    dropout_rate: float = 0.0
+    batch_norm_momentum: float = 0.9
+    batch_norm_epsilon: float = 1e-5
+    name: InitVar[str | None] = None  # of a model, which a configuration has not
+
+    def __post_init__(self, name: str | None) -> None:
         del name
-        genotype = resolve_genotype(genotype, MacroGenotype)
-        filters = positive_integer("filters", filters)
-        classes = check_head(include_top, pooling, classes, dropout_rate)
-        check_normalization(batch_norm_momentum, batch_norm_epsilon)
-        return cls(
-            genotype=genotype,
-            input_shape=image_shape(input_shape, default=32, smallest=8, what="a layer-wise network"),
-            filters=filters,
-            include_top=bool(include_top),
-            pooling=pooling,
-            classes=classes,
-            classifier_activation=classifier_activation,
-            dropout_rate=dropout_rate,
-            batch_norm_momentum=batch_norm_momentum,
-            batch_norm_epsilon=batch_norm_epsilon,
-        )
+        shape = image_shape(self.input_shape, default=32, smallest=self.SMALLEST, what="a layer-wise network")
+        checked = {
+            "genotype": resolve_genotype(self.genotype, self.KIND),
+            "input_shape": shape,
+            "include_top": bool(self.include_top),
+            "classes": check_head(self.include_top, self.pooling, self.classes, self.dropout_rate),
+        }
+        check_normalization(self.batch_norm_momentum, self.batch_norm_epsilon)
+        for field, value in checked.items():
+            object.__setattr__(self, field, value)
 
     def build(self, builder: Any, image: Any) -> Any:
         """Describe the network to a builder; returns the output."""
+        raise NotImplementedError
+
+
+class ChainConfig(_LayerwiseConfig):
+    """The arguments of `ChainFromGenotype`."""
+
+    KIND = ChainGenotype
+    SMALLEST = 1
+
+    def build(self, builder: Any, image: Any) -> Any:
+        genotype, outputs = self.genotype, {}
+        for index, (output, layer) in enumerate(zip(genotype.outputs, genotype.layers, strict=True)):
+            name = f"layer_{index:02d}"
+            x = image
+            if layer.inputs:
+                x = builder.padded_concat([outputs[read] for read in layer.inputs], name=f"{name}_concat")
+            # A layer's ReLU is applied by its readers: pooled, padded and joined, it is the same. An image needs none.
+            x = builder.conv(
+                x, layer.filters, layer.kernel, stride=layer.strides, relu=bool(layer.inputs), name=f"{name}_conv"
+            )
+            outputs[output] = builder.pool(x, "max", 2, 2, name=f"{name}_pool") if output in genotype.pooled else x
+        x = builder.padded_concat([outputs[read] for read in genotype.unread], name="output_concat")
+        return build_head(builder, builder.relu(x, name="output_relu"), self, use_bias=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacroConfig(_LayerwiseConfig):
+    """The arguments of `ENASMacro`."""
+
+    KIND = MacroGenotype
+    SMALLEST = 8
+
+    filters: int = 96
+
+    def __post_init__(self, name: str | None) -> None:
+        super().__post_init__(name)
+        object.__setattr__(self, "filters", positive_integer("filters", self.filters))
+
+    def build(self, builder: Any, image: Any) -> Any:
         layers, filters = self.genotype.layers, self.filters
         places = reduction_places(len(layers))
         last_reader = {skip: index for index, layer in enumerate(layers) for skip in layer.skips}
@@ -106,6 +129,72 @@ class MacroConfig:
                 }
                 x = outputs[layer_output(index)]
         return build_head(builder, x, self, use_bias=False)
+
+
+def ChainFromGenotype(
+    genotype: ChainGenotype | str | Path,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    include_top: bool = True,
+    weights: str | Path | None = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int = 10,
+    classifier_activation: Any = "softmax",
+    name: str = "nas",
+    *,
+    dropout_rate: float = 0.0,
+    batch_norm_momentum: float = 0.9,
+    batch_norm_epsilon: float = 1e-5,
+) -> Any:
+    """The network of a chain genotype, as NAS makes it.
+
+    A layer is a convolution, batch normalisation and ReLU. What it reads is joined in depth, smaller maps with zeros
+    around them as large as the larger ones; a layer without inputs reads the image. What no layer reads is joined
+    likewise, and the classifier reads its average over positions. Convolutions and pools keep every border ("same"
+    padding), so a map never loses its last pixel: every genotype builds for images of every size.
+
+    Args:
+        genotype: a `ChainGenotype`, a JSON text or a path.
+        input_shape: `(height, width, channels)` of the images, channels last; by default 32×32×3. Height and width may
+            be None, which gives the same network.
+        include_top: whether to end in a classifier. Without, the output is the last map.
+        weights: None, or the path of a `.weights.h5` file that a model of the same arguments saved.
+        input_tensor: a Keras tensor to build on.
+        pooling: None, `"avg"` or `"max"`, without the classifier.
+        classes: number of classes.
+        classifier_activation: `"softmax"`, or None for logits.
+        name: of the model.
+        dropout_rate: of the dropout before the classifier.
+        batch_norm_momentum, batch_norm_epsilon: of all batch normalisations.
+
+    Returns:
+        A functional `keras.Model`: `(batch, height, width, channels)` to `(batch, classes)`.
+
+    Raises:
+        GenotypeError: the genotype is not legal, or not a chain.
+        ValueError: any other argument is not; the error says what was expected and what came.
+
+    Source: Zoph and Le 2017 (arXiv 1611.01578), sections 3.1 and 3.3. Where zeros are put is not said there: here they
+    are around the smaller map, the odd one behind it.
+
+    Example:
+        >>> from nasnet_keras import ChainGenotype, ChainLayer
+        >>> genotype = ChainGenotype([ChainLayer((3, 3), 24), ChainLayer((5, 5), 36, ["layer_0"], strides=(2, 2))])
+        >>> ChainFromGenotype(genotype, (8, 8, 1), classes=7).output_shape
+        (None, 7)
+    """
+    config = ChainConfig(
+        genotype=genotype,
+        input_shape=given_tensor(input_tensor, input_shape),
+        include_top=include_top,
+        pooling=pooling,
+        classes=classes,
+        classifier_activation=classifier_activation,
+        dropout_rate=dropout_rate,
+        batch_norm_momentum=batch_norm_momentum,
+        batch_norm_epsilon=batch_norm_epsilon,
+    )
+    return keras_model(config, input_tensor, weights, name)
 
 
 def ENASMacro(
@@ -160,7 +249,7 @@ def ENASMacro(
         >>> ENASMacro((None, None, 3), filters=4, classes=7).output_shape
         (None, 7)
     """
-    config = MacroConfig.of(
+    config = MacroConfig(
         genotype=genotype,
         input_shape=given_tensor(input_tensor, input_shape),
         filters=filters,

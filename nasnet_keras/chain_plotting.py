@@ -1,36 +1,75 @@
-"""A layer-wise genotype as a picture: its layers in a column, its skips as arcs beside it."""
+"""Layer-wise genotypes as pictures: their layers in a column, what they read from further back as arcs beside it."""
 
-import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nasnet_keras.chain import reduction_places
+from nasnet_keras.chain_genotype import ChainGenotype
 from nasnet_keras.drawing import BOX_WIDTH, MARGIN, Box, document
-from nasnet_keras.macro_genotype import STEM, MacroGenotype, layer_output
+from nasnet_keras.macro_genotype import STEM, MacroGenotype
 
-__all__ = ["chain_svg"]
+__all__ = ["chain_svg", "macro_svg"]
 
 _GAP = 26
-_REACH, _STEP = 18, 10  # of the arc of a skip: the shortest one's, and more for each layer that it passes
+_REACH, _STEP = 18, 10  # of an arc: the shortest one's, and more for each layer that it passes
 
 
-def chain_svg(genotype: MacroGenotype) -> str:
+@dataclass(frozen=True)
+class _Row:
+    """A box of the column.
+
+    Attributes:
+        title, lines: what stands in it.
+        reads: the numbers of the rows that it reads, in order.
+        mark: what happens after it to all that goes on, if something does.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()
+    reads: tuple[int, ...] = ()
+    mark: str | None = None
+
+
+def macro_svg(genotype: MacroGenotype) -> str:
     """The picture as SVG text; the same genotype gives the same text."""
-    boxes = [Box(MARGIN, MARGIN, STEM, ())]
+    rows, places = [_Row(STEM)], reduction_places(len(genotype.layers))
     for index, layer in enumerate(genotype.layers):
-        boxes.append(Box(MARGIN, boxes[-1].y + boxes[-1].height + _GAP, layer_output(index), (layer.operation,)))
-    parts, width = [], MARGIN + BOX_WIDTH
-    parts += [_arrow(above, below) for above, below in itertools.pairwise(boxes)]
-    places = {name: place for place, name in enumerate(genotype.outputs)}
-    for index, layer in enumerate(genotype.layers):
-        for number, skip in enumerate(layer.skips):
-            reach = _REACH + _STEP * (index - places[skip])
-            share = (number + 1) / (len(layer.skips) + 1)
-            parts.append(_arc(boxes[places[skip]], boxes[index + 1], share, reach))
+        skips = (genotype.outputs.index(skip) for skip in layer.skips)
+        mark = "size / 2" if index in places else None
+        rows.append(_Row(genotype.outputs[index + 1], (layer.operation,), (*skips, index), mark))
+    return _column(rows)
+
+
+def chain_svg(genotype: ChainGenotype) -> str:
+    """The picture as SVG text; the same genotype gives the same text."""
+    numbers = {name: number for number, name in enumerate(genotype.outputs, start=1)}
+    rows = [_Row("image")]
+    for name, layer in zip(genotype.outputs, genotype.layers, strict=True):
+        lines = tuple(str(layer).split(", "))
+        lines += ("max_pool_2x2",) if name in genotype.pooled else ()
+        rows.append(_Row(name, lines, tuple(numbers[read] for read in layer.inputs) or (0,)))
+    return _column([*rows, _Row("classifier", reads=tuple(numbers[name] for name in genotype.unread))])
+
+
+def _column(rows: Sequence[_Row]) -> str:
+    boxes: list[Box] = []
+    for row in rows:
+        boxes.append(Box(MARGIN, boxes[-1].y + boxes[-1].height + _GAP if boxes else MARGIN, row.title, row.lines))
+    arrows, arcs, width = [], [], float(MARGIN + BOX_WIDTH)
+    for number, row in enumerate(rows):
+        distant = [read for read in row.reads if read != number - 1]
+        if len(distant) < len(row.reads):
+            arrows.append(_arrow(boxes[number - 1], boxes[number]))
+        for place, read in enumerate(distant):
+            reach = _REACH + _STEP * (number - 1 - read)
+            arcs.append(_arc(boxes[read], boxes[number], (place + 1) / (len(distant) + 1), reach))
             width = max(width, MARGIN + BOX_WIDTH + reach)
-    for place in reduction_places(len(genotype.layers)):
-        box = boxes[place + 1]
-        y = box.y + box.height + _GAP / 2
-        parts.append(f'<path class="edge output" d="M{MARGIN},{y:g}H{width:g}"/>')
-        parts.append(f'<text x="{MARGIN}" y="{y - 3:g}">size / 2</text>')
+    parts = [*arrows, *arcs]
+    for box, row in zip(boxes, rows, strict=True):
+        if row.mark is not None:
+            y = box.y + box.height + _GAP / 2
+            parts.append(f'<path class="edge output" d="M{MARGIN},{y:g}H{width:g}"/>')
+            parts.append(f'<text x="{MARGIN}" y="{y - 3:g}">{row.mark}</text>')
     for box in boxes:
         parts += box.drawn()
     return document(width + MARGIN, boxes[-1].y + boxes[-1].height + MARGIN, parts)

@@ -82,6 +82,11 @@ class CostBuilder:
         del name
         return _Map((*xs[0].shape[:3], sum(x.shape[-1] for x in xs)))
 
+    def padded_concat(self, xs, *, name):
+        del name
+        sizes = (max(sizes) for sizes in zip(*(x.shape[1:3] for x in xs), strict=True))
+        return _Map((None, *sizes, sum(x.shape[-1] for x in xs)))
+
     def relu(self, x, *, name):
         del name
         return x
@@ -131,7 +136,7 @@ def genotype_cost(genotype: Any, input_shape: tuple[int, int, int] | None = None
     """The cost of the network that is made of the same arguments, without building it.
 
     Args:
-        genotype: as for `NASNetFromGenotype`, or as for `ENASMacro`.
+        genotype: as for `NASNetFromGenotype`, `ENASMacro` or `ChainFromGenotype`.
         input_shape: `(height, width, channels)`; by default what the network takes by default.
         **network: `num_repeats`, `filters`, `stem`, `classes`, … of that function. Those that do not change the cost
             (`weights`, `name`, rates, …) are accepted.

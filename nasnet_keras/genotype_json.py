@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-__all__ = ["AnyGenotype", "GenotypeError", "checked", "fields", "read", "require", "short", "suggestion", "tuple_of"]
+__all__ = ["AnyGenotype", "GenotypeError", "check_earlier", "checked", "fields", "read", "require", "short"]
+__all__ += ["suggestion", "tuple_of"]
 
 _MAX_FILE_BYTES = 1 << 20
 _Made = TypeVar("_Made")
@@ -94,6 +95,25 @@ def tuple_of(values: object, kind: type, what: str, *, empty: bool = False) -> t
     for value in values:
         require(value, kind, f"each of {what}")
     return tuple(values)
+
+
+def check_earlier(names: Sequence[str], legal: Sequence[str], reads: str, what: str) -> None:
+    """Raise a GenotypeError where names are not among the legal ones, or not each once and in their order.
+
+    Args:
+        names: what is read.
+        legal: in order.
+        reads: who does, for the error: `"layer_2 reads"`.
+        what: a legal name is one of: `"layer before it"`.
+    """
+    places = {name: place for place, name in enumerate(legal)}
+    for name in names:
+        if name not in places:
+            hint = suggestion(name, tuple(legal)) if legal else "it has none"
+            raise GenotypeError(f"{reads} {name!r}, no {what}: {hint}")
+    found = [places[name] for name in names]
+    if found != sorted(set(found)):
+        raise GenotypeError(f"what {reads} must differ and be in order, got {', '.join(names)}")
 
 
 def short(value: object) -> str:

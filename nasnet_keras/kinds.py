@@ -1,4 +1,4 @@
-"""Genotypes of any kind, of cells or layer-wise: how one is read, and the network that is made of it.
+"""Genotypes of any kind, of cells, layer-wise or chains: how one is read, and the network that is made of it.
 
 This is the one place that knows all kinds; whoever takes a genotype of any kind calls these functions.
 """
@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras import genotypes
+from nasnet_keras.chain_genotype import ChainGenotype
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.genotype_json import AnyGenotype, GenotypeError, read, short
 from nasnet_keras.macro_genotype import MacroGenotype
 
-__all__ = ["genotype_from_json", "network_config", "network_from_genotype", "resolve_genotype"]
+__all__ = ["genotype_from_json", "network_config", "network_from_genotype", "resolve_genotype", "size_arguments"]
 
-_KINDS: dict[str, type[AnyGenotype]] = {kind.FORMAT: kind for kind in (Genotype, MacroGenotype)}
+_KINDS: dict[str, type[AnyGenotype]] = {kind.FORMAT: kind for kind in (Genotype, MacroGenotype, ChainGenotype)}
+_SIZES: dict[type[AnyGenotype], tuple[str, ...]] = {
+    Genotype: ("num_repeats", "filters", "stem"),
+    MacroGenotype: ("filters",),
+    ChainGenotype: (),
+}
 # Arguments of networks of cells that say nothing of others, and the values by which a caller asks for none of them.
 _OF_CELLS: dict[str, Any] = {"auxiliary_head": False, "drop_path_rate": 0.0}
 
@@ -49,9 +55,19 @@ def resolve_genotype(genotype: AnyGenotype | str | Path, kind: type[AnyGenotype]
     if not isinstance(found, kind):
         raise GenotypeError(
             f"expected a {kind.__name__}, got a {type(found).__name__}, which is for networks of another kind; "
-            f"nasnet_keras.kinds.network_from_genotype makes the network of either"
+            f"nasnet_keras.kinds.network_from_genotype makes the network of any"
         )
     return found
+
+
+def size_arguments(genotype: AnyGenotype) -> tuple[str, ...]:
+    """The names of the arguments that say how large a genotype's network is, apart from its genotype.
+
+    Example:
+        >>> size_arguments(genotypes.ENAS_MACRO)
+        ('filters',)
+    """
+    return _SIZES[type(genotype)]
 
 
 def network_config(genotype: AnyGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
@@ -60,37 +76,40 @@ def network_config(genotype: AnyGenotype | str | Path, input_shape: Any = None, 
     Args:
         genotype: of any kind; see `resolve_genotype`.
         input_shape: `(height, width, channels)` or None.
-        **network: further arguments of `NASNetFromGenotype` for cells, of `ENASMacro` for a `MacroGenotype`.
+        **network: further arguments of `NASNetFromGenotype` for cells, of `ENASMacro` for a `MacroGenotype`, of
+            `ChainFromGenotype` for a `ChainGenotype`.
 
     Raises:
         ValueError: an argument is out of range, or is for networks of another kind.
     """
-    from nasnet_keras.chain import MacroConfig
+    from nasnet_keras.chain import ChainConfig, MacroConfig
     from nasnet_keras.network import NetworkConfig
 
     genotype = resolve_genotype(genotype)
     if isinstance(genotype, Genotype):
         return NetworkConfig.of(genotype, input_shape=input_shape, **network)
-    return MacroConfig.of(genotype, input_shape=input_shape, **_without_cells(network))
+    config = {MacroGenotype: MacroConfig, ChainGenotype: ChainConfig}[type(genotype)]
+    return config(genotype=genotype, input_shape=input_shape, **_without_cells(network))
 
 
 def network_from_genotype(genotype: AnyGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
     """The Keras model of a genotype; the arguments are those of `network_config`, `weights`, `input_tensor` and `name`.
 
     Raises:
-        ValueError: what `NASNetFromGenotype` or `ENASMacro` raises, or an argument for networks of another kind.
+        ValueError: what that function raises which makes it, or an argument for networks of another kind.
 
     Example:
         >>> network_from_genotype("enas_macro", (8, 8, 1), filters=2).output_shape
         (None, 10)
     """
-    from nasnet_keras.chain import ENASMacro
+    from nasnet_keras.chain import ChainFromGenotype, ENASMacro
     from nasnet_keras.network import NASNetFromGenotype
 
     genotype = resolve_genotype(genotype)
     if isinstance(genotype, Genotype):
         return NASNetFromGenotype(genotype, input_shape, **network)
-    return ENASMacro(input_shape, genotype=genotype, **_without_cells(network))
+    make = {MacroGenotype: ENASMacro, ChainGenotype: ChainFromGenotype}[type(genotype)]
+    return make(genotype=genotype, input_shape=input_shape, **_without_cells(network))
 
 
 def _without_cells(network: dict[str, Any]) -> dict[str, Any]:

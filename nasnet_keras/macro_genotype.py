@@ -9,7 +9,16 @@ Only the standard library is used here, as for the genotypes of cells.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nasnet_keras.genotype_json import AnyGenotype, GenotypeError, checked, fields, require, suggestion, tuple_of
+from nasnet_keras.genotype_json import (
+    AnyGenotype,
+    GenotypeError,
+    check_earlier,
+    checked,
+    fields,
+    require,
+    suggestion,
+    tuple_of,
+)
 
 __all__ = ["MACRO_OPERATIONS", "STEM", "MacroGenotype", "MacroLayer", "layer_output"]
 
@@ -81,18 +90,9 @@ class MacroGenotype(AnyGenotype):
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple_of(self.layers, MacroLayer, "a macro genotype's layers"))
         outputs = self.outputs
-        places = {name: place for place, name in enumerate(outputs)}
         for index, layer in enumerate(self.layers):
             # The output at place `index` is the layer's input.
-            found = [places.get(skip, index) for skip in layer.skips]
-            for skip, place in zip(layer.skips, found, strict=True):
-                if place >= index:
-                    legal = suggestion(skip, outputs[:index]) if index else "it has none to skip to"
-                    raise GenotypeError(f"{layer_output(index)} skips to {skip!r}, no output before its input: {legal}")
-            if found != sorted(set(found)):
-                raise GenotypeError(
-                    f"the skips of {layer_output(index)} must differ and be in order, got {', '.join(layer.skips)}"
-                )
+            check_earlier(layer.skips, outputs[:index], f"{layer_output(index)} skips to", "output before its input")
 
     @property
     def outputs(self) -> tuple[str, ...]:

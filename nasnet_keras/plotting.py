@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from nasnet_keras.chain_plotting import chain_svg
+from nasnet_keras.chain_genotype import ChainGenotype
+from nasnet_keras.chain_plotting import chain_svg, macro_svg
 from nasnet_keras.drawing import BOX_WIDTH, HEADER, MARGIN, ROW_HEIGHT, Box, document
 from nasnet_keras.files import write_text
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Cell, Genotype, block_state
@@ -29,7 +30,7 @@ def plot_genotype(genotype: AnyGenotype | str | Path, path: str | Path) -> Path:
     """Draw the cells of a genotype, or its layers, as an SVG file, which every browser shows.
 
     Args:
-        genotype: a `Genotype` or a `MacroGenotype`, a catalogue name, a JSON text or a path.
+        genotype: a genotype of any kind, a catalogue name, a JSON text or a path.
         path: ends in `.svg`.
 
     Returns:
@@ -52,7 +53,8 @@ def plot_genotype(genotype: AnyGenotype | str | Path, path: str | Path) -> Path:
 
 def genotype_svg(genotype: AnyGenotype) -> str:
     """The picture as SVG text; the same genotype gives the same text."""
-    return chain_svg(genotype) if isinstance(genotype, MacroGenotype) else _cells_svg(genotype)
+    drawn = {Genotype: _cells_svg, MacroGenotype: macro_svg, ChainGenotype: chain_svg}
+    return drawn[type(genotype)](genotype)
 
 
 def _cells_svg(genotype: Genotype) -> str:

@@ -1,4 +1,4 @@
-"""Search for the cells of a NASNet: train children, train the best ones longer beside random ones, save the winner.
+"""Search for cells or chains of layers: train children, train the best longer beside random ones, save the winner.
 
 Without flags it searches on the embedded handwritten digits and takes about five minutes on two cores. A search that
 was stopped goes on when the same command is given again. Follow it in WORKDIR/report.html or with TensorBoard.
@@ -40,14 +40,17 @@ _FLAGS = (
     flags.DEFINE_enum("space", _DEFAULTS["space"], list(spaces.SPACES), "Where to search."),
     flags.DEFINE_list("operations", _DEFAULTS["operations"], "Operations to choose from; by default all of the space."),
     _integer("num_blocks", "Blocks in a cell."),
-    _integer("num_layers", "Layers of enas_macro."),
+    _integer("num_layers", "Layers of enas_macro, by default 12, and of nas, by default 6."),
+    flags.DEFINE_bool("predict_strides", _DEFAULTS["predict_strides"], "Choose strides too, in the space nas."),
+    flags.DEFINE_list("pool_after", list(_DEFAULTS["pool_after"]), "Numbers of layers of nas whose output is halved."),
+    _integer("deepen_every", "Trials after which networks of nas get two layers more, from 6 to --num_layers."),
     flags.DEFINE_enum(
         "algorithm",
         _DEFAULTS["algorithm"],
         algorithms.names(),
-        "What proposes the children; by default ppo, or enas with shared weights.",
+        "What proposes the children; by default ppo, nas in the space nas, or enas with shared weights.",
     ),
-    _integer("children_per_update", "Between two updates of a controller (reinforce, ppo, enas)."),
+    _integer("children_per_update", "Between two updates of a controller (reinforce, ppo, enas, nas)."),
     _integer("window", "Children that may be under way at once, whatever the machine: part of what is searched."),
     flags.DEFINE_enum(
         "evaluator",
@@ -63,8 +66,10 @@ _FLAGS = (
     flags.DEFINE_float("child_memory_gib", _DEFAULTS["child_memory_gib"], "Memory at which a child is given up."),
     _integer("num_repeats", "N: normal cells in a stack of a child, or of the supernet."),
     _integer("filters", "F: filters of a child's first stack."),
-    flags.DEFINE_enum("reward", _DEFAULTS["reward"], REWARDS, "Which validation accuracy is the reward."),
-    flags.DEFINE_bool("cubed_reward", _DEFAULTS["cubed_reward"], "Take its cube, as NAS does."),
+    flags.DEFINE_enum(
+        "reward", _DEFAULTS["reward"], REWARDS, "Which validation accuracy is the reward; by default the last."
+    ),
+    flags.DEFINE_bool("cubed_reward", _DEFAULTS["cubed_reward"], "Take its cube, as is the default of nas."),
     flags.DEFINE_bool(
         "synchronized_batch_norm",
         _DEFAULTS["synchronized_batch_norm"],
@@ -86,6 +91,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     try:
         values = {flag.name: flag.value for flag in (*_FLAGS, *DATASET.values())}
+        values["pool_after"] = [int(number) if number.isdecimal() else number for number in values["pool_after"]]
         config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=default_epochs(values["evaluator"])))
     except ValueError as error:
         sys.exit(f"nasnet-search: {error}")

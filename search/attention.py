@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.search.controller import Act, Policy
+from nasnet_keras.search.recurrent import State, attention_scores, lstm_step
 from nasnet_keras.search.space import Decision, Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.spaces.nasnet import BLOCK, CellSpace
@@ -43,12 +43,7 @@ class AttentionPolicy(Policy):
         super().__init__(decisions, units, name)
 
     def _add_weights(self) -> None:
-        generator, units = np.random.default_rng(self._seed), self._units
-
-        def weight(name: str, *shape: int) -> keras.Variable:
-            value = generator.uniform(-0.1, 0.1, shape).astype(np.float32)
-            return self.add_weight(name=name, shape=shape, initializer=lambda shape, dtype=None: value)
-
+        weight, units = self.uniform_weights(self._seed, 0.1), self._units
         self._lstm = weight("lstm", 2 * units, 4 * units)
         self._start = weight("start", 1, units)
         self._embedding = weight("embedding", len(self._operations), units)
@@ -57,19 +52,12 @@ class AttentionPolicy(Policy):
         self._query = weight("attention_query", units, units)
         self._score = weight("attention_score", units, 1)
 
-    def _step(self, inputs: tf.Tensor, state: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """One step of the LSTM: the next cell state and output."""
-        cell, output = state
-        gates = tf.concat([inputs, output], axis=1) @ self._lstm.value
-        let_in, forget, let_out, new = tf.split(gates, 4, axis=1)
-        cell = tf.sigmoid(forget) * cell + tf.sigmoid(let_in) * tf.tanh(new)
-        return cell, tf.sigmoid(let_out) * tf.tanh(cell)
+    def _step(self, inputs: tf.Tensor, state: State) -> State:
+        return lstm_step(self._lstm.value, inputs, state)
 
     def _attention(self, output: tf.Tensor, keys: list[tf.Tensor]) -> tf.Tensor:
         """A score `(lists, nodes)` of each earlier node."""
-        query = output @ self._query.value
-        hidden = tf.tanh(tf.stack(keys, axis=1) + query[:, None])
-        return tf.einsum("lnu,u->ln", hidden, self._score.value[:, 0])
+        return attention_scores(output @ self._query.value, keys, self._score.value)
 
     def _squashed(self, logits: tf.Tensor, share: float = 1.0) -> tf.Tensor:
         return share * self._tanh_constant * tf.tanh(logits / self._temperature)

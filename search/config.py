@@ -19,9 +19,19 @@ REWARDS = ("last", "best", "best_of_last_five")
 _EPOCHS, _SHARED_EPOCHS = 5, 150
 _TRIALS_PER_EPOCH = 10  # of shared weights
 _CHILDREN_PER_UPDATE, _SHARED_CHILDREN_PER_UPDATE = 4, 10  # five updates within two dozen children
-_POSITIVE = ("num_blocks", "num_layers", "window", "num_repeats", "filters", "final_epochs")
-_POSITIVE_OR_NONE = ("trials", "children_per_update", "workers", "train_images", "image_size")
+_POSITIVE = ("num_blocks", "window", "num_repeats", "filters", "final_epochs")
+_POSITIVE_OR_NONE = (
+    "trials",
+    "num_layers",
+    "deepen_every",
+    "children_per_update",
+    "workers",
+    "train_images",
+    "image_size",
+)
 _POSITIVE_OR_NONE += ("final_num_repeats", "final_filters")
+_OF_CHAINS: dict[str, Any] = {"predict_strides": False, "pool_after": (), "deepen_every": None}
+_NOT_OF_CHAINS: dict[str, Any] = {"operations": None, "final_num_repeats": None, "final_filters": None}
 OF_CHILDREN = ("dataset", "image_size", "validation_fraction", "train_images", "num_repeats", "filters", "recipe")
 OF_CHILDREN += ("reward", "cubed_reward", "synchronized_batch_norm", "deterministic")
 """Fields that say nothing where no child is trained."""
@@ -49,12 +59,15 @@ def default_epochs(evaluator: str) -> int:
     return _SHARED_EPOCHS if evaluator == "shared" else _EPOCHS
 
 
-def defaults(evaluator: str, epochs: int) -> dict[str, Any]:
-    """What a search does where nobody said, by what judges its children and for how many epochs they are trained."""
+def defaults(evaluator: str, space: str, epochs: int) -> dict[str, Any]:
+    """What a search does where nobody said, by what judges its children, where they are and how long they train."""
+    found = {"trials": 24, "random_trials": 8, "derived_trials": 0, "algorithm": "ppo"}
+    found |= {"reward": "last", "cubed_reward": False, "num_layers": 12}
+    if space == "nas":
+        found |= {"algorithm": "nas", "reward": "best_of_last_five", "cubed_reward": True, "num_layers": 6}
     if evaluator == "shared":
-        trials = {"trials": _TRIALS_PER_EPOCH * epochs, "random_trials": 20, "derived_trials": 20}
-        return {**trials, "algorithm": "enas"}
-    return {"trials": 24, "random_trials": 8, "derived_trials": 0, "algorithm": "ppo"}
+        found |= {"trials": _TRIALS_PER_EPOCH * epochs, "random_trials": 20, "derived_trials": 20, "algorithm": "enas"}
+    return found
 
 
 def child_recipe(dataset: str | Path, evaluator: str) -> Recipe:
@@ -79,8 +92,10 @@ class SearchConfig:
         space: name of the search space.
         operations: what its edges choose from; all that the space knows where None.
         num_blocks: blocks in each cell, in a space of cells.
-        num_layers: of a layer-wise network.
-        algorithm: name of the algorithm that proposes children; None for `enas` with shared weights, else `ppo`.
+        num_layers: of a layer-wise network; None for 12 of ENAS macro's and 6 of NAS'.
+        predict_strides, pool_after, deepen_every: of the space `nas`; see `spaces.nas.ChainSpace`.
+        algorithm: name of the algorithm that proposes children; None for `enas` with shared weights, `nas` in the space
+            `nas`, else `ppo`.
         children_per_update: told to a controller between two of its updates; None for 4 where there is a controller.
         window: children that may be under way at once: trial `n` is proposed when all trials up to `n - window` are
             told, so the order in which children finish changes nothing.
@@ -94,11 +109,12 @@ class SearchConfig:
         child_timeout_minutes: after which a child in a process of its own is given up.
         child_memory_gib: resident memory at which it, or a finalist, is given up, the gigabyte included that it has
             when it begins; None for no limit.
-        num_repeats, filters: N and F of a child, or of the supernet.
+        num_repeats, filters: N and F of a child, or of the supernet. NAS' networks have neither.
         recipe: how a child is trained, or the shared weights. By default as `nasnet-train` would, for five epochs, or
             a hundred and fifty.
-        reward: which validation accuracy is the reward: `last`, `best` of all epochs, or `best_of_last_five`.
-        cubed_reward: whether its cube is, as in NAS.
+        reward: which validation accuracy is the reward: `last`, `best` of all epochs, or `best_of_last_five`. None for
+            `last`, and the latter in the space `nas`.
+        cubed_reward: whether its cube is. None for no, and yes in the space `nas`.
         synchronized_batch_norm: whether batch normalisation sees the batches of all of a child's GPUs together.
         deterministic: whether the same seed gives the same bits. On GPUs it costs speed.
         finalists: how many of the best genotypes are trained to the end, and as many random ones beside them.
@@ -122,7 +138,10 @@ class SearchConfig:
     space: str = "nasnet"
     operations: tuple[str, ...] | None = None
     num_blocks: int = 5
-    num_layers: int = 12
+    num_layers: int | None = None
+    predict_strides: bool = False
+    pool_after: tuple[int, ...] = ()
+    deepen_every: int | None = None
     algorithm: str | None = None
     children_per_update: int | None = None
     window: int = 4
@@ -136,8 +155,8 @@ class SearchConfig:
     num_repeats: int = 1
     filters: int = 8
     recipe: Recipe = field(default=None)  # type: ignore[assignment]  # the default depends on the data set
-    reward: str = "last"
-    cubed_reward: bool = False
+    reward: str | None = None
+    cubed_reward: bool | None = None
     synchronized_batch_norm: bool = False
     deterministic: bool = True
     finalists: int = 2
@@ -156,7 +175,7 @@ class SearchConfig:
                 set_value(self, name, positive_integer(name, getattr(self, name)))
         if self.recipe is None:
             set_value(self, "recipe", child_recipe(self.dataset, self.evaluator))
-        for name, value in defaults(self.evaluator, self.recipe.epochs).items():
+        for name, value in defaults(self.evaluator, self.space, self.recipe.epochs).items():
             if getattr(self, name) is None:
                 set_value(self, name, value)
         for name in ("derived_trials", "random_trials", "finalists", "gpus_per_child"):
@@ -169,8 +188,13 @@ class SearchConfig:
         for name in ("dataset", "data_dir", "table"):
             if getattr(self, name) is not None:
                 set_value(self, name, str(getattr(self, name)))
-        if self.operations is not None:
-            set_value(self, "operations", tuple(self.operations))
+        for name in ("operations", "pool_after"):
+            if getattr(self, name) is not None:
+                set_value(self, name, tuple(getattr(self, name)))
+        for name, none in (_NOT_OF_CHAINS if self.space == "nas" else _OF_CHAINS).items():
+            if getattr(self, name) != none:
+                whose = "for spaces other than 'nas', whose networks have none" if self.space == "nas" else "for 'nas'"
+                raise ValueError(f"{name}={getattr(self, name)!r} is {whose}; space is {self.space!r}")
         legal = {"algorithm": algorithms.names(), "evaluator": evaluators.names(), "reward": REWARDS}
         for name, values in legal.items():
             if getattr(self, name) not in values:
@@ -199,14 +223,16 @@ class SearchConfig:
     def search_space(self) -> Space:
         """The space that is searched."""
         combines = ("add",) if self.evaluator == "shared" else None  # what else they do would need weights of its own
-        settings = {name: getattr(self, name) for name in ("operations", "num_blocks", "num_layers")}
+        names = ("operations", "num_blocks", "num_layers", *_OF_CHAINS)
+        settings = {name: getattr(self, name) for name in names}
         return spaces.make(self.space, **settings, combines=combines)
 
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON values, for `from_json`."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        operations = None if self.operations is None else list(self.operations)
-        return {**plain, "workdir": str(self.workdir), "operations": operations, "recipe": self.recipe.to_json()}
+        lists = {"operations": None if self.operations is None else list(self.operations)}
+        lists["pool_after"] = list(self.pool_after)
+        return {**plain, **lists, "workdir": str(self.workdir), "recipe": self.recipe.to_json()}
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> "SearchConfig":

@@ -76,10 +76,10 @@ class Policy(keras.layers.Layer):
         """Log-probabilities of lists of choices, and the entropies of the softmaxes met on the way.
 
         Args:
-            actions: shape (lists, decisions), integers.
+            actions: shape (lists, decisions), integers; -1 for decisions that a shorter list leaves out.
 
         Returns:
-            Two float32 tensors of that shape, in nats.
+            Two float32 tensors of that shape, in nats; 0 for what is left out.
         """
         with tf.device("/CPU:0"):
             return self._compiled_evaluate(tf.constant(actions, tf.int32))[:2]
@@ -91,11 +91,22 @@ class Policy(keras.layers.Layer):
         def take(step: int, logits: tf.Tensor) -> tf.Tensor:
             scores = tf.nn.log_softmax(logits)
             taken.append(tf.reduce_sum(scores * tf.one_hot(actions[:, step], self._counts[step]), axis=-1))
-            entropies.append(-tf.reduce_sum(tf.exp(scores) * scores, axis=-1))
+            entropy = -tf.reduce_sum(tf.exp(scores) * scores, axis=-1)
+            entropies.append(tf.where(actions[:, step] < 0, 0.0, entropy))
             return actions[:, step]
 
         penalties = self._unroll(tf.shape(actions)[0], take)
         return tf.stack(taken, axis=1), tf.stack(entropies, axis=1), penalties
+
+    def uniform_weights(self, seed: int, limit: float) -> Callable[..., keras.Variable]:
+        """A function of a name and sizes that makes variables, uniform from -limit to limit."""
+        generator = np.random.default_rng(seed)
+
+        def weight(name: str, *shape: int) -> keras.Variable:
+            value = generator.uniform(-limit, limit, shape).astype(np.float32)
+            return self.add_weight(name=name, shape=shape, initializer=lambda shape, dtype=None: value)
+
+        return weight
 
     def _sample(self, noise: tf.Tensor) -> tf.Tensor:
         actions = []

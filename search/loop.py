@@ -170,7 +170,7 @@ class _Search:
 
     def _draw(self, number: int) -> Task:
         """A child of random search."""
-        space = self.algorithm.space
+        space = self.algorithm.space.at(self.config.trials - 1)  # as large as the search's last networks
         genotype = space.decode(RandomSearch(space, self.config.seed + _RANDOM_SEEDS).ask(number))
         return Task("random", number, genotype, self.config.seed + number)
 

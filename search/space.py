@@ -29,6 +29,8 @@ class Space(ABC):
     A space gives `decisions`, `decode` and `encode`; the rest follows. The rules:
 
     - Every list of choices within the decisions' ranges is legal, whatever the other choices are.
+    - Where a space grows with the trials, `at` gives the one of a trial, whose decisions are the first of the whole
+      space's. Its lists of choices are legal in the whole space too, though they are shorter.
     - `encode` is the inverse of `decode`: `encode(decode(choices)) == choices`, and a genotype that `decode` cannot
       give is refused with a `ValueError`.
     - A genotype is a value: equal, hashable and writable as JSON.
@@ -53,6 +55,15 @@ class Space(ABC):
             ValueError: the genotype is not one of this space; it says why.
         """
 
+    def at(self, trial: int) -> "Space":
+        """The space that trial number `trial` is proposed from: by default the whole one."""
+        del trial
+        return self
+
+    def legal_length(self, length: int) -> bool:
+        """Whether a list of choices may be so long: by default as long as there are decisions."""
+        return length == len(self.decisions)
+
     @property
     def size(self) -> int:
         """How many lists of choices there are (several may describe the same network)."""
@@ -69,7 +80,7 @@ class Space(ABC):
             ValueError: the choices are not legal, or no decision has a second choice.
         """
         self.pick(choices)
-        open_decisions = [i for i, decision in enumerate(self.decisions) if len(decision.choices) > 1]
+        open_decisions = [i for i in range(len(choices)) if len(self.decisions[i].choices) > 1]
         if not open_decisions:
             raise ValueError("nothing can be mutated: every decision has one choice only")
         index = open_decisions[int(generator.integers(len(open_decisions)))]
@@ -84,10 +95,10 @@ class Space(ABC):
         Raises:
             ValueError: the list has another length, or an index is out of range.
         """
-        if len(choices) != len(self.decisions):
+        if not self.legal_length(len(choices)):
             raise ValueError(f"expected {len(self.decisions)} choices, got {len(choices)}")
         picked = []
-        for decision, choice in zip(self.decisions, choices, strict=True):
+        for decision, choice in zip(self.decisions, choices, strict=False):
             index = integer(choice)
             if index is None or not 0 <= index < len(decision.choices):
                 raise ValueError(f"{decision.name} must be from 0 to {len(decision.choices) - 1}, got {choice}")
@@ -100,10 +111,10 @@ class Space(ABC):
         Raises:
             ValueError: there are more or fewer names than decisions, or a name is not among a decision's choices.
         """
-        if len(names) != len(self.decisions):
+        if not self.legal_length(len(names)):
             raise ValueError(f"expected {len(self.decisions)} names, got {len(names)}")
         choices = []
-        for decision, name in zip(self.decisions, names, strict=True):
+        for decision, name in zip(self.decisions, names, strict=False):
             if name not in decision.choices:
                 raise ValueError(f"{decision.name} must be one of {', '.join(decision.choices)}, got {name!r}")
             choices.append(decision.choices.index(name))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasnet_keras.chain_genotype import ChainGenotype
 from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.macro_genotype import MacroGenotype
 
@@ -157,6 +158,9 @@ def operation_counts(genotype: AnyGenotype | str) -> dict[str, Counter[str]]:
     """
     if isinstance(genotype, str):
         return {"cell": Counter(_EDGE.findall(genotype))}
+    if isinstance(genotype, ChainGenotype):
+        convolutions = Counter("conv_{}x{}".format(*layer.kernel) for layer in genotype.layers)
+        return {"layers": convolutions, "numbers of filters": Counter(str(layer.filters) for layer in genotype.layers)}
     if isinstance(genotype, MacroGenotype):
         return {"layers": Counter(layer.operation for layer in genotype.layers)}
     cells = {"normal cell": genotype.normal, "reduction cell": genotype.reduction}

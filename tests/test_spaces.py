@@ -7,10 +7,12 @@ from nasnet_keras import Block, Cell, Edge, Genotype
 from nasnet_keras.genotypes import NASNET_A
 from nasnet_keras.search import CellSpace
 from nasnet_keras.search.spaces import SPACES, make
+from nasnet_keras.search.spaces.nas import ChainSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 
 SMALL = CellSpace(operations=("identity", "sep_conv_3x3"), num_blocks=2)
 ALL = [*map(make, SPACES), SMALL, NASBench201Space(operations=("none", "nor_conv_3x3"))]
+ALL.append(ChainSpace(num_layers=3, predict_strides=True, pool_after=(1,)))
 
 
 @pytest.mark.parametrize("space", ALL, ids=str)
@@ -81,7 +83,9 @@ def test_own_operations_and_bad_arguments():
         NASBench201Space(("sep_conv_3x3",))
     with pytest.raises(ValueError, match="nothing can be mutated"):
         NASBench201Space(("none",)).mutate((0,) * 6, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="space must be one of nasnet, nasbench201, enas_micro, enas_macro, got 'darts'"):
+    with pytest.raises(
+        ValueError, match="space must be one of nasnet, nasbench201, enas_micro, enas_macro, nas, got 'darts'"
+    ):
         make("darts")
 
 

@@ -117,7 +117,9 @@ class Add(Node):
 
 @dataclass(frozen=True, eq=False)
 class Concat(Node):
-    """Concatenation of channels."""
+    """Concatenation of channels, of maps of any sizes where it is `padded`."""
+
+    padded: bool = False
 
     @property
     def channels(self) -> int:

@@ -23,6 +23,7 @@ from nasnet_keras.layers import (
     PaddedPooling2D,
     SeparableConvBatchNorm,
 )
+from nasnet_keras.padded_concatenate import PaddedConcatenate
 
 __all__ = ["read"]
 
@@ -153,6 +154,11 @@ def _(layer: layers.Concatenate, *xs: Node) -> Node:
     if layer.axis not in (-1, 3):
         raise ValueError(f"layer {layer.name!r} concatenates axis {layer.axis}, which cannot be fused: expected -1")
     return Concat(layer.name, xs)
+
+
+@_nodes.register
+def _(layer: PaddedConcatenate, *xs: Node) -> Node:
+    return Concat(layer.name, xs, padded=True)
 
 
 @_nodes.register

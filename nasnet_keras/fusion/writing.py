@@ -22,6 +22,7 @@ from nasnet_keras.fusion.graph import (
     consumers,
 )
 from nasnet_keras.fusion.model import FusedModel
+from nasnet_keras.padded_concatenate import PaddedConcatenate
 
 __all__ = ["write"]
 
@@ -86,6 +87,8 @@ def _layer(node: Node, name: str, engine: Engine) -> tuple[Any, list[np.ndarray]
         return layer, [node.kernel, node.bias] if use_bias else [node.kernel]
     if isinstance(node, Kept):
         return node.layer.from_config({**node.layer.get_config(), **common}), node.layer.get_weights()
+    if isinstance(node, Concat) and node.padded:
+        return PaddedConcatenate(**common), []
     if isinstance(node, Slice):
         return ours.Channels(node.start, node.stop, **common), []
     return _PLAIN[type(node)](**common), []

@@ -8,7 +8,7 @@ from nasnet_keras import checks, genotypes
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.genotype_json import AnyGenotype
-from nasnet_keras.kinds import resolve_genotype
+from nasnet_keras.kinds import resolve_genotype, size_arguments
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.recipes import RECIPES, Recipe
 
@@ -21,10 +21,10 @@ class TrainingConfig:
 
     Attributes:
         workdir: the run's folder; made where it is missing, continued where it holds the same configuration.
-        genotype: a `Genotype` or a `MacroGenotype`, a catalogue name, a JSON text or a path.
+        genotype: a genotype of any kind, a catalogue name, a JSON text or a path.
         dataset: what the data set was loaded by, for the records.
         recipe: how.
-        num_repeats, filters, stem: of the network. A layer-wise one has filters only.
+        num_repeats, filters, stem: of the network. ENAS macro's has filters only, a chain none of these.
         name: of the card and the weights; by default made of the genotype's and the data set's names.
         seed: of everything random.
         deterministic: whether the same seed gives the same bits, on one device. On GPUs it costs speed.
@@ -65,10 +65,8 @@ class TrainingConfig:
 
     def network(self, dataset: Dataset) -> dict[str, Any]:
         """Arguments of `network_from_genotype` that describe the network for inference."""
-        of_cells = {"num_repeats": self.num_repeats, "stem": self.stem} if isinstance(self.resolved, Genotype) else {}
         return {
-            **of_cells,
-            "filters": self.filters,
+            **{name: getattr(self, name) for name in size_arguments(self.resolved)},
             "classes": len(dataset.class_names),
             "classifier_activation": None,
             "batch_norm_momentum": self.recipe.batch_norm_momentum,

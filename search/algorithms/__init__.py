@@ -5,6 +5,7 @@ import importlib
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.space import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
+from nasnet_keras.search.spaces.nas import ChainSpace
 
 __all__ = ["LEARN_IN_BATCHES", "check", "make", "names"]
 
@@ -14,9 +15,10 @@ _ALGORITHMS = {  # imported when they are made: some need TensorFlow
     "reinforce": "reinforce.Reinforce",
     "ppo": "ppo.PPO",
     "enas": "enas.ENAS",
+    "nas": "nas.NAS",
 }
 
-LEARN_IN_BATCHES = ("reinforce", "ppo", "enas")
+LEARN_IN_BATCHES = ("reinforce", "ppo", "enas", "nas")
 """Algorithms with a controller, which is updated after so many children."""
 
 
@@ -37,6 +39,8 @@ def check(name: str, space: Space) -> None:
             "algorithm 'enas' has a policy for the spaces 'enas_micro' and 'enas_macro', and for 'nasnet' with the "
             "evaluator 'shared'"
         )
+    if name == "nas" and not isinstance(space, ChainSpace):
+        raise ValueError("algorithm 'nas' has a policy for the space 'nas' only")
 
 
 def make(name: str, space: Space, seed: int, children_per_update: int | None = None) -> Algorithm:

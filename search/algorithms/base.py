@@ -7,7 +7,7 @@ import numpy as np
 
 from nasnet_keras.search.space import Choices, Space
 
-__all__ = ["Algorithm", "Seen", "neighbours"]
+__all__ = ["Algorithm", "Seen", "lists", "neighbours", "rows"]
 
 _TRIES = 32
 
@@ -80,17 +80,17 @@ class Seen:
         self._rows: dict[bytes, None] = {}  # a set that keeps its order
 
     def add(self, choices: Choices) -> None:
-        self._rows[_row(choices)] = None
+        self._rows[self._row(choices)] = None
 
     def first_new(self, candidates: Iterable[Choices]) -> Choices:
         """The first candidate that was not told yet; the last one if all were."""
         for candidate in candidates:
-            if _row(candidate) not in self._rows:
+            if self._row(candidate) not in self._rows:
                 break
         return candidate
 
     def to_array(self) -> np.ndarray:
-        """Shape (rows, decisions)."""
+        """Shape (rows, decisions); a shorter list of choices ends in the largest number."""
         return np.frombuffer(b"".join(self._rows), np.uint16).reshape(-1, self._decisions)
 
     def restore(self, rows: np.ndarray) -> None:
@@ -98,6 +98,9 @@ class Seen:
         if rows.dtype != np.uint16 or rows.ndim != 2 or rows.shape[1] != self._decisions:
             raise ValueError(f"expected rows of {self._decisions} choices, got {rows.dtype} of shape {rows.shape}")
         self._rows = dict.fromkeys(row.tobytes() for row in rows)
+
+    def _row(self, choices: Choices) -> bytes:
+        return rows([choices], self._decisions).astype(np.uint16).tobytes()
 
 
 def neighbours(space: Space, choices: Choices, generator: np.random.Generator) -> Iterator[Choices]:
@@ -108,5 +111,17 @@ def neighbours(space: Space, choices: Choices, generator: np.random.Generator) -
         yield mutated
 
 
-def _row(choices: Choices) -> bytes:
-    return np.array(choices, np.uint16).tobytes()
+def rows(choices: Iterable[Choices], decisions: int) -> np.ndarray:
+    """Lists of choices as int64 rows; of a space that grows, the shorter ones end in -1.
+
+    Example:
+        >>> rows([(3, 0), (1, 2, 3)], 3).tolist()
+        [[3, 0, -1], [1, 2, 3]]
+    """
+    padded = [(*each, *[-1] * (decisions - len(each))) for each in choices]
+    return np.array(padded, np.int64).reshape(-1, decisions)
+
+
+def lists(padded: np.ndarray) -> list[Choices]:
+    """The lists of choices whose `rows` these are."""
+    return [tuple(choice for choice in row if choice >= 0) for row in padded.tolist()]

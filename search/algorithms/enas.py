@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from nasnet_keras.search.algorithms.policy import PolicyGradient
+from nasnet_keras.search.algorithms.policy import PolicyGradient, scaled
 from nasnet_keras.search.space import Space
 
 __all__ = ["ENAS"]
@@ -47,7 +47,4 @@ class ENAS(PolicyGradient):
         super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight, 0.9, controller, optimizer)
 
     def gains(self, rewards: np.ndarray) -> np.ndarray:
-        known = rewards[np.isfinite(rewards)]
-        if not known.size:
-            return np.zeros(self.batch_size)
-        return np.maximum(rewards, known.min())[-self.batch_size :] / (np.abs(known).max() or 1.0)
+        return scaled(rewards, self.batch_size)

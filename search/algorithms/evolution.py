@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nasnet_keras.checks import positive_integer
-from nasnet_keras.search.algorithms.base import Algorithm, Seen, neighbours
+from nasnet_keras.search.algorithms.base import Algorithm, Seen, lists, neighbours, rows
 from nasnet_keras.search.space import Choices, Space
 
 __all__ = ["RegularisedEvolution"]
@@ -48,19 +48,18 @@ class RegularisedEvolution(Algorithm):
         self._seen = Seen(len(space.decisions))
 
     def ask(self, trial: int) -> Choices:
-        generator = self.generator(trial)
+        generator, space = self.generator(trial), self.space.at(trial)
         if trial < self._population_size or not self._population:
-            return self.space.sample(generator)
-        return self._seen.first_new(self._children(generator))
+            return space.sample(generator)
+        return self._seen.first_new(self._children(space, generator))
 
     def tell(self, choices: Choices, reward: float | None) -> None:
         self._population.append((tuple(choices), -math.inf if reward is None else float(reward)))
         self._seen.add(choices)
 
     def state(self) -> dict[str, np.ndarray]:
-        choices = np.array([member for member, _ in self._population], np.uint16)
         return {
-            "population": choices.reshape(-1, len(self.space.decisions)),
+            "population": rows((member for member, _ in self._population), len(self.space.decisions)),
             "rewards": np.array([reward for _, reward in self._population], np.float64),
             "seen": self._seen.to_array(),
         }
@@ -68,14 +67,16 @@ class RegularisedEvolution(Algorithm):
     def restore(self, state: dict[str, np.ndarray]) -> None:
         if set(state) != {"population", "rewards", "seen"} or len(state["population"]) != len(state["rewards"]):
             raise ValueError(f"expected a state of regularised evolution, got {', '.join(state)}")
-        members = [tuple(row) for row in state["population"].tolist()]
+        members = lists(state["population"])
         for member in members:
             self.space.pick(member)
         self._seen.restore(state["seen"])
         self._population.clear()
         self._population.extend(zip(members, state["rewards"].tolist(), strict=True))
 
-    def _children(self, generator: np.random.Generator) -> Iterator[Choices]:
+    def _children(self, space: Space, generator: np.random.Generator) -> Iterator[Choices]:
         rivals = generator.integers(len(self._population), size=self._sample_size)
         parent, _ = max((self._population[rival] for rival in rivals), key=lambda member: member[1])
-        return neighbours(self.space, parent, generator)
+        if len(parent) < len(space.decisions):  # the space has grown
+            parent = (*parent, *space.sample(generator)[len(parent) :])
+        return neighbours(space, parent, generator)

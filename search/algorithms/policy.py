@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.checks import positive_integer
-from nasnet_keras.search.algorithms.base import Algorithm, Seen, neighbours
+from nasnet_keras.search.algorithms.base import Algorithm, Seen, lists, neighbours, rows
 from nasnet_keras.search.controller import Controller, Policy
 from nasnet_keras.search.space import Choices, Space
 
-__all__ = ["PolicyGradient"]
+__all__ = ["PolicyGradient", "scaled"]
 
 _CANDIDATES = 8  # drawn for a trial; the first that was not evaluated yet is proposed
 _HISTORY = 1000  # rewards that a reward is ranked among
@@ -86,7 +86,7 @@ class PolicyGradient(Algorithm):
         return log_probabilities * advantages
 
     def ask(self, trial: int) -> Choices:
-        return self._seen.first_new(self._candidates(self.generator(trial)))
+        return self._seen.first_new(self._candidates(self.space.at(trial), self.generator(trial)))
 
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
         return self.controller.sample(generator.random((count, len(self.space.decisions)), np.float32))
@@ -103,7 +103,7 @@ class PolicyGradient(Algorithm):
         arrays = {f"variable_{index}": value.numpy() for index, value in enumerate(self._variables())}
         return arrays | {
             "baseline": np.array(self._baseline),
-            "batch": np.array(self._batch, np.int64).reshape(-1, len(self.space.decisions)),
+            "batch": rows(self._batch, len(self.space.decisions)),
             "rewards": np.array(self._rewards, np.float64),
             "seen": self._seen.to_array(),
         }
@@ -119,21 +119,21 @@ class PolicyGradient(Algorithm):
             variable.assign(state[f"variable_{index}"])
         self._seen.restore(state["seen"])
         self._baseline = float(state["baseline"])
-        self._batch = [tuple(row) for row in state["batch"].tolist()]
+        self._batch = lists(state["batch"])
         self._rewards.clear()
         self._rewards.extend(state["rewards"].tolist())
 
-    def _candidates(self, generator: np.random.Generator) -> Iterator[Choices]:
-        noise = generator.random((_CANDIDATES, len(self.space.decisions)), np.float32)
-        for candidate in map(tuple, self.controller.sample(noise).tolist()):
+    def _candidates(self, space: Space, generator: np.random.Generator) -> Iterator[Choices]:
+        for row in self.draw(_CANDIDATES, generator).tolist():
+            candidate = tuple(row[: len(space.decisions)])
             yield candidate
-        if self.space.size > 1:  # a policy that is sure of children it knows looks around them
-            yield from neighbours(self.space, candidate, generator)
+        if space.size > 1:  # a policy that is sure of children it knows looks around them
+            yield from neighbours(space, candidate, generator)
 
     def _update(self) -> None:
         with tf.device("/CPU:0"):
             advantages = tf.constant(self._advantages(), tf.float32)
-            actions = tf.constant(self._batch, tf.int32)
+            actions = tf.constant(rows(self._batch, len(self.space.decisions)), tf.int32)
             old = tf.reduce_sum(self.controller.evaluate(actions)[0], axis=1)
             for _ in range(self._epochs):
                 self._step(actions, old, advantages)
@@ -169,3 +169,20 @@ class PolicyGradient(Algorithm):
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.controller.trainable_variables, *self._optimizer.variables]
+
+
+def scaled(rewards: np.ndarray, count: int) -> np.ndarray:
+    """The last rewards divided by the largest magnitude of all: gains that keep the rewards' own proportions.
+
+    Args:
+        rewards: minus infinity where a child failed, which counts as the worst that did not.
+        count: of the last ones.
+
+    Example:
+        >>> scaled(np.array([0.5, 2.0, -np.inf]), count=2).tolist()
+        [1.0, 0.25]
+    """
+    known = rewards[np.isfinite(rewards)]
+    if not known.size:
+        return np.zeros(count)
+    return np.maximum(rewards, known.min())[-count:] / (np.abs(known).max() or 1.0)

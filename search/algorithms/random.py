@@ -19,7 +19,7 @@ class RandomSearch(Algorithm):
     """
 
     def ask(self, trial: int) -> Choices:
-        return self.space.sample(self.generator(trial))
+        return self.space.at(trial).sample(self.generator(trial))
 
     def tell(self, choices: Choices, reward: float | None) -> None:
         """Nothing is learnt."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "make", "names"]
 
 _EVALUATORS = {  # the class, imported when it is made, and the spaces whose genotypes it judges
-    "child": ("child.ChildEvaluator", ("nasnet", "enas_micro", "enas_macro")),
+    "child": ("child.ChildEvaluator", ("nasnet", "enas_micro", "enas_macro", "nas")),
     "shared": ("shared.SharedEvaluator", ("nasnet", "enas_micro", "enas_macro")),
     "tabular": ("tabular.TabularEvaluator", ("nasbench201",)),
 }

@@ -59,8 +59,10 @@ class ChildEvaluator(Evaluator):
             )
         self._proxy = _part(self._dataset, config.train_images)
         self._children = 0
+        space = config.search_space()
+        any_genotype = space.decode([0] * len(space.decisions))
         for folder in (None, Path()):  # as a child and to the end
-            self._training("nasnet_a", folder=folder).check(self._dataset)
+            self._training(any_genotype, folder=folder).check(self._dataset)
 
     def facts(self) -> dict[str, Any]:
         images = {name: len(getattr(self._proxy, name)) for name in ("train", "validation")}

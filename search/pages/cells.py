@@ -44,12 +44,12 @@ def operations(facts: Facts) -> str:
             for operation in names
         ]
         headers = ("Operation", *(f"{name} ({len(trials):,})" for name, trials in groups.items()))
-        tables.append(table(f"Share of each operation among the edges of the {cell}", headers, rows, kind="even"))
+        tables.append(table(f"Shares in the {cell}", headers, rows, kind="even"))
     if not tables:
         return ""
     words = (
-        "<p>Shares among all edges of the children; the number of children stands in brackets. What grows from the "
-        "first third to the last is what the algorithm came to prefer; what is frequent among the best tenth is what "
+        "<p>How often each choice stands in the children, whose number is in brackets. What grows from the first third "
+        "to the last is what the algorithm came to prefer; what is frequent among the best tenth is what "
         "the rewards speak for.</p>"
     )
     return section("operations", "Operations", words, *tables)

@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.card import Card, CardError
+from nasnet_keras.chain_genotype import ChainGenotype
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.genotype_json import AnyGenotype
+from nasnet_keras.kinds import size_arguments
+from nasnet_keras.macro_genotype import MacroGenotype
 from nasnet_keras.search.config import SearchConfig, child_recipe, defaults
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import section, text
 
 __all__ = ["command", "rebuild"]
+
+_FUNCTIONS = {
+    Genotype: "nk.NASNetFromGenotype",
+    MacroGenotype: "nk.applications.ENASMacro",
+    ChainGenotype: "nk.ChainFromGenotype",
+}
 
 
 def rebuild(facts: Facts) -> str:
@@ -43,7 +52,7 @@ def command(facts: Facts) -> str:
         values |= config["recipe"]
         evaluator = str(config.get("evaluator", "child"))
         usual |= child_recipe(str(config.get("dataset")), evaluator).to_json()
-        usual |= {**defaults(evaluator, 0), "trials": None}
+        usual |= {**defaults(evaluator, str(config.get("space")), 0), "trials": None}
     flags = {"workdir": facts.study.path, "trials": facts.planned or len(facts.trials) or None}
     flags |= {name: value for name, value in values.items() if name not in flags and value != usual[name]}
     flags |= {"recipe": None}
@@ -67,14 +76,9 @@ def _snippet(facts: Facts) -> str:
     shape = tuple(card.input_shape) if card else (32, 32, 3)
     arguments = [f"input_shape={shape}"]
     genotype = facts.study.best.genotype
-    of_cells = isinstance(genotype, Genotype)
-    sizes = ("num_repeats", "filters") if of_cells else ("filters",)
-    arguments += [f"{key}={config[key]}" for key in sizes if isinstance(config.get(key), int)]
+    arguments += [f"{key}={config[key]}" for key in size_arguments(genotype) if isinstance(config.get(key), int)]
     arguments += [f"classes={len(card.class_names)}"] if card else []
-    arguments = "".join(
-        f"    {argument},\n" for argument in ("genotype" if of_cells else "genotype=genotype", *arguments)
-    )
-    function = "nk.NASNetFromGenotype" if of_cells else "nk.applications.ENASMacro"
+    arguments = "".join(f"    {argument},\n" for argument in ("genotype=genotype", *arguments))
     lines = [
         "from pathlib import Path",
         "",
@@ -82,7 +86,7 @@ def _snippet(facts: Facts) -> str:
         "",
         f"folder = Path({json.dumps(str(facts.study.path))})",
         f'genotype = nk.{type(genotype).__name__}.from_json(folder / "best_genotype.json")',
-        f"model = {function}(\n{arguments})  # of the best child, untrained",
+        f"model = {_FUNCTIONS[type(genotype)]}(\n{arguments})  # of the best child, untrained",
     ]
     if name:
         lines += [

@@ -7,6 +7,7 @@ from typing import Any
 from nasnet_keras.conventions import ENAS_OPERATIONS
 from nasnet_keras.search.space import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
+from nasnet_keras.search.spaces.nas import ChainSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasnet import CellSpace
 
@@ -18,6 +19,7 @@ SPACES = MappingProxyType(  # the class, and what it is made with where nobody s
         "nasbench201": (NASBench201Space, {}),
         "enas_micro": (CellSpace, {"operations": ENAS_OPERATIONS, "combines": ("add",), "unread_inputs": True}),
         "enas_macro": (MacroSpace, {}),
+        "nas": (ChainSpace, {}),
     }
 )
 

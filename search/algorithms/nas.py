@@ -1,0 +1,46 @@
+"""NAS' controller training."""
+
+import numpy as np
+
+from nasnet_keras.search.algorithms.policy import PolicyGradient, scaled
+from nasnet_keras.search.space import Space
+
+__all__ = ["NAS"]
+
+
+class NAS(PolicyGradient):
+    """REINFORCE on NAS' own policy: an LSTM that writes a network layer by layer, with anchor points.
+
+    Rewards enter as they are but for their scale; a failed child's is the worst of late.
+
+    Args:
+        space: where to search: chains.
+        seed: of everything random.
+        batch_size, learning_rate, entropy_weight, baseline_decay: see `PolicyGradient`. The paper's batch is 8 for each
+            of 100 controllers that learn at once; it has no entropy, and does not say how its baseline forgets.
+
+    Source: Zoph and Le 2017, sections 3.2 and 4.1.
+
+    Example:
+        >>> from nasnet_keras.search.spaces.nas import ChainSpace
+        >>> algorithm = NAS(ChainSpace(num_layers=3), seed=0)
+        >>> len(algorithm.ask(0))
+        12
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        seed: int,
+        batch_size: int = 8,
+        learning_rate: float = 0.0006,
+        entropy_weight: float = 0.0,
+        baseline_decay: float = 0.95,
+    ) -> None:
+        from nasnet_keras.search.chain_policy import ChainPolicy
+
+        controller = ChainPolicy(space, seed)
+        super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight, baseline_decay, controller)
+
+    def gains(self, rewards: np.ndarray) -> np.ndarray:
+        return scaled(rewards, self.batch_size)
