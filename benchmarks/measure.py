@@ -12,7 +12,7 @@ from typing import Any
 
 from nasnet_keras import environment
 
-__all__ = ["kernels", "paired", "processor", "report", "settings"]
+__all__ = ["kernels", "paired", "processor", "report", "restart", "settings"]
 
 
 def processor() -> str:
@@ -80,3 +80,9 @@ def report(name: str, ours: list[float], theirs: list[float], unit: str) -> None
         f"{name}: ours {shown(ours)}, peer {shown(theirs)}; ratio {statistics.median(ratios):.2f} "
         f"({min(ratios):.2f} to {max(ratios):.2f}), {len(ratios)} runs"
     )
+
+
+def restart(algorithm: Any, new: Any) -> None:
+    """Make a search algorithm like a new one; what it has compiled stays, which is most of the cost of a short run."""
+    algorithm.seed = new.seed
+    algorithm.restore(new.state())

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 from absl import app, flags
-from measure import processor
+from measure import processor, restart
 
 from nasnet_keras.search import algorithms
 from nasnet_keras.search.algorithms.base import Algorithm
@@ -24,13 +24,7 @@ from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 _TABLE = flags.DEFINE_string("table", None, "A CSV file of NAS-Bench-201.", required=True)
 _SEEDS = flags.DEFINE_integer("seeds", 300, "Runs of each algorithm, with the seeds from 0.", lower_bound=1)
 _EVALUATIONS = flags.DEFINE_list("evaluations", ["200"], "Children a run looks at; the largest number is run.")
-_ALGORITHMS = flags.DEFINE_list("algorithms", list(algorithms.names()), "Which.")
-
-
-def restart(algorithm: Algorithm, name: str, seed: int) -> None:
-    """Make it as new with another seed; what it has compiled stays, which is most of the cost of a short run."""
-    algorithm.seed = seed
-    algorithm.restore(algorithms.make(name, algorithm.space, seed).state())
+_ALGORITHMS = flags.DEFINE_list("algorithms", ["random", "evolution", "reinforce", "ppo"], "Which.")
 
 
 def search(algorithm: Algorithm, table: dict[str, tuple[float, float]], marks: list[int]) -> list[float]:
@@ -56,7 +50,7 @@ def main(argv: list[str]) -> None:
         started = time.monotonic()
         runs = []
         for seed in range(_SEEDS.value):
-            restart(algorithm, name, seed)
+            restart(algorithm, algorithms.make(name, algorithm.space, seed))
             runs.append(search(algorithm, table, marks))
         milliseconds = 1000 * (time.monotonic() - started) / (_SEEDS.value * marks[-1])
         figures = zip(marks, np.mean(runs, axis=0), np.std(runs, axis=0), strict=True)

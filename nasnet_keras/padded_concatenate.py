@@ -45,7 +45,9 @@ def _padded(x: Any, size: Any, target: list[Any]) -> Any:
     if all(isinstance(number, int) and number == 0 for number in missing):
         return x
     rows, columns = ((number // 2, number - number // 2) for number in missing)
-    return ops.pad(x, ((0, 0), rows, columns, (0, 0)))
+    padded = ops.pad(x, ((0, 0), rows, columns, (0, 0)))
+    # TensorFlow forgets the channels where it does not know how much is padded, and LiteRT needs them.
+    return padded if all(isinstance(size, int) for size in target) else ops.reshape(padded, (-1, *target, x.shape[-1]))
 
 
 def _largest(sizes: Any) -> Any:

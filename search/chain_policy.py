@@ -12,10 +12,9 @@ __all__ = ["ChainPolicy"]
 class ChainPolicy(Policy):
     """A two-layer LSTM that decides on a layer's filters, then, at its anchor point, on each earlier layer as an input.
 
-    Every decision on filters has a softmax, whose choice is embedded and fed to the next step; all layers share those
-    of one kind of decision. At an anchor point, earlier layer j is read with the probability
-    `sigmoid(vᵀ tanh(W_prev h_j + W_curr h_i))`, independently, where h are outputs at anchor points. All weights start
-    uniformly from -0.08 to 0.08.
+    Every decision on filters has a softmax of its own, and an embedding of its choice, which is fed to the next step.
+    At an anchor point, earlier layer j is read with the probability `sigmoid(vᵀ tanh(W_prev h_j + W_curr h_i))`,
+    independently, where h are outputs at anchor points. All weights start uniformly from -0.08 to 0.08.
 
     Args:
         space: of chains. Of one that grows, the policy is of the deepest networks; shorter ones are their beginnings.
@@ -25,8 +24,9 @@ class ChainPolicy(Policy):
     Raises:
         ValueError: Keras does not run on TensorFlow.
 
-    Source: Zoph and Le 2017, sections 3.1 and 3.3, figures 3 and 4. What is fed to the step after an anchor point is
-    not said there: here it is the mean of the outputs at the chosen anchor points, zeros where none is.
+    Source: Zoph and Le 2017, sections 3.1 and 3.3, figures 3 and 4. Not said there, and chosen here: whether layers
+    share their softmaxes (they do not: planted rewards are found in half as many trials), and what is fed to the step
+    after an anchor point: the mean of the outputs at the chosen ones, zeros where none is.
 
     Example:
         >>> import numpy as np
@@ -42,16 +42,16 @@ class ChainPolicy(Policy):
         super().__init__(space.decisions, units, "chain_policy")
 
     def _add_weights(self) -> None:
-        weight, units = self.uniform_weights(self._seed, 0.08), self._units
+        weight, units, layers = self.uniform_weights(self._seed, 0.08), self._units, self._num_layers
         self._lstms = [
             (weight(f"lstm_{layer}", 2 * units, 4 * units), weight(f"lstm_{layer}_bias", 4 * units)) for layer in (0, 1)
         ]
         self._start = weight("start", 1, units)
         self._heads = {
             name: (
-                weight(f"{name}_head", units, count),
-                weight(f"{name}_bias", count),
-                weight(f"{name}_embedding", count, units),
+                weight(f"{name}_head", layers, units, count),
+                weight(f"{name}_bias", layers, count),
+                weight(f"{name}_embedding", layers, count, units),
             )
             for name, count in self._sizes.items()
         }
@@ -76,9 +76,9 @@ class ChainPolicy(Policy):
             for name, count in self._sizes.items():
                 head, bias, embedding = self._heads[name]
                 output, states = self._step(inputs, states)
-                choice = act(decision, output @ head.value + bias.value)
+                choice = act(decision, output @ head.value[index] + bias.value[index])
                 # A product, not a lookup: its gradient is summed in one order, so continued searches repeat to the bit.
-                inputs = tf.one_hot(choice, count) @ embedding.value
+                inputs = tf.one_hot(choice, count) @ embedding.value[index]
                 decision += 1
             anchor, states = self._step(inputs, states)
             inputs = nothing

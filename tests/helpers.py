@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nasnet_keras.chain_genotype import CHAIN_FILTERS, CHAIN_KERNELS, CHAIN_STRIDES, ChainGenotype, ChainLayer
 from nasnet_keras.genotype import COMBINES, Block, Cell, Edge, Genotype, block_state
 from nasnet_keras.macro_genotype import MACRO_OPERATIONS, MacroGenotype, MacroLayer, layer_output
 from nasnet_keras.operations import OPERATIONS
@@ -53,3 +54,14 @@ def difference(a, b) -> float:
     scale = np.abs(b).max()
     assert np.isfinite(scale) and scale > 1e-6, "outputs too small to compare"
     return float(np.abs(a - b).max() / scale)
+
+
+def random_chain_genotype(generator: np.random.Generator, most_layers: int = 8) -> ChainGenotype:
+    """Any legal one: a layer may read nothing, and pools may follow each other."""
+    outputs, layers = [], []
+    for index in range(int(generator.integers(1, most_layers + 1))):
+        inputs = [name for name in outputs if generator.random() < 0.4]
+        kernel, strides = (tuple(generator.choice(legal, 2).tolist()) for legal in (CHAIN_KERNELS, CHAIN_STRIDES))
+        layers.append(ChainLayer(kernel, int(generator.choice(CHAIN_FILTERS)), inputs, strides))
+        outputs.append(layer_output(index))
+    return ChainGenotype(layers, [name for name in outputs if generator.random() < 0.2])

@@ -18,7 +18,7 @@ REST = ("conv_1x3_3x1", "conv_1x7_7x1", "dil_conv_3x3", "max_pool_5x5", "max_poo
 REST += ("bottleneck_dil_conv_3x3", "dil_sep_conv_5x5")
 # Every operation and every family's skeleton, without the catalogue's variations of the same.
 TRAINED = ("nasnet_a", "amoebanet_d", "pnasnet_5", "enas_micro", "darts_v2", "rest")
-FUSED = ("nasnet_a", "rest")
+FUSED = ("nasnet_a", "rest", "chain")
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def run(tmp_path_factory):
 
 
 def cases():
-    from nasnet_keras import Block, Cell, Edge, Genotype, genotypes
+    from nasnet_keras import Block, Cell, ChainGenotype, ChainLayer, Edge, Genotype, conventions, genotypes
 
     yield from ((name, genotypes.get(name)) for name in genotypes.names())
     pairs = list(zip(REST[::2], REST[1::2], strict=True))
@@ -54,12 +54,19 @@ def cases():
     ]
     cell = Cell(blocks, ["current", *(f"block_{i}" for i in range(len(blocks)))])
     yield "rest", Genotype(cell, cell)
+    yield "macro", conventions.from_enas_macro("0  5 1  4 0 1  1 1 0 0")
+    first = [ChainLayer((3, 1), 24, strides=(2, 3)), ChainLayer((1, 7), 36), ChainLayer((5, 3), 24, ["layer_0"])]
+    yield "chain", ChainGenotype([*first, ChainLayer((3, 3), 48, ["layer_0", "layer_1"], (3, 1))], ["layer_1"])
 
 
 def build(genotype, padding, **arguments):
-    from nasnet_keras import NASNetFromGenotype
+    from nasnet_keras import Genotype
+    from nasnet_keras.kinds import network_from_genotype, size_arguments
 
-    return NASNetFromGenotype(genotype, (33, 34, 3), num_repeats=1, filters=4, classes=5, padding=padding, **arguments)
+    sizes = {"num_repeats": 1, "filters": 4, "stem": "cifar"}
+    arguments |= {name: sizes[name] for name in size_arguments(genotype)}
+    arguments |= {"padding": padding} if isinstance(genotype, Genotype) else {}
+    return network_from_genotype(genotype, (33, 34, 3), classes=5, **arguments)
 
 
 def write(folder):
