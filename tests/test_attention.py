@@ -1,4 +1,4 @@
-"""ENAS' controllers."""
+"""ENAS' controllers, and what NAS' has in common with them."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,10 @@ import tensorflow as tf
 from nasnet_keras.search import spaces
 from nasnet_keras.search.algorithms.enas import ENAS
 from nasnet_keras.search.attention import CellPolicy, LayerPolicy, policy_for
+from nasnet_keras.search.chain_policy import ChainPolicy
 
 CELLS = spaces.make("enas_micro", num_blocks=1)
+CHAINS = spaces.make("nas", num_layers=2)
 LAYERS = spaces.make("enas_macro", operations=("conv_3x3", "max_pool_3x3"), num_layers=3)
 
 
@@ -26,9 +28,10 @@ def all_lists(space):
 POLICIES = {
     "cells": lambda: far_from_uniform(CellPolicy(spaces.make("enas_micro", operations=_TWO, num_blocks=1), 0, units=8)),
     "layers": lambda: far_from_uniform(LayerPolicy(LAYERS, 0, units=8)),
+    "chains": lambda: far_from_uniform(ChainPolicy(CHAINS, 0, units=8)),
 }
 _TWO = ("sep_conv_3x3", "max_pool_3x3")
-_SPACES = {"cells": spaces.make("enas_micro", operations=_TWO, num_blocks=1), "layers": LAYERS}
+_SPACES = {"cells": spaces.make("enas_micro", operations=_TWO, num_blocks=1), "layers": LAYERS, "chains": CHAINS}
 every_policy = pytest.mark.parametrize("name", POLICIES)
 
 
