@@ -313,7 +313,7 @@ def test_bad_combinations_are_one_clear_error_and_make_no_folder(changes, messag
 def test_another_depth_is_another_search(unbroken):
     with pytest.raises(StudyError, match="deepen_every"):
         search(unbroken.path, deepen_every=3)
-    config = SearchConfig(unbroken.path, **TINY, pool_after=[1])
+    config = SearchConfig(str(unbroken.path), **TINY, pool_after=[1])
     assert SearchConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 

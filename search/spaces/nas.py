@@ -108,9 +108,8 @@ class ChainSpace(Space):
             raise ValueError(f"a genotype must have {at_most}{self.num_layers} layers, got {layers}")
         pooled = tuple(layer_output(number) for number in self.pool_after if number < layers)
         if genotype.pooled != pooled:
-            raise ValueError(
-                f"a genotype must pool {', '.join(pooled) or 'no layer'}, got {', '.join(genotype.pooled)}"
-            )
+            expected, given = (", ".join(names) or "no layer" for names in (pooled, genotype.pooled))
+            raise ValueError(f"a genotype must pool {expected}, got {given}")
         names: list[str] = []
         for index, layer in enumerate(genotype.layers):
             if not self.predict_strides and layer.strides != (1, 1):
