@@ -346,7 +346,7 @@ def test_a_benchmark_s_table(tmp_path):
     config = {"space": "nasbench201", "evaluator": "tabular", "table": "t.csv", "algorithm": "evolution"}
     page = checked(study_of(tmp_path, trials, trials[:5], result, 30, **config))
     assert "looked up in t.csv" in page.words and "94.25 %" in page.words and f"{max(rewards):.2f}" in page.words
-    assert page.tags.count("img") == 0 and "nor_conv_3x3" in page.words and "edges of the cell" in page.words
+    assert page.tags.count("img") == 0 and "nor_conv_3x3" in page.words and "Shares in the cell" in page.words
     assert "Parameters" not in page.words and "NASNetFromGenotype" not in page.words
 
 

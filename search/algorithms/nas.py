@@ -18,7 +18,7 @@ class NAS(PolicyGradient):
         seed: of everything random.
         batch_size, learning_rate, entropy_weight, baseline_decay: see `PolicyGradient`. The paper's batch is 8 for each
             of 100 controllers that learn at once, and it does not say how its baseline forgets. It mentions no entropy:
-            without, one of two searches for a planted network ends in another one (`benchmarks/planted.py`).
+            without, one in five searches for a planted network ends in another one (`benchmarks/planted.py`).
 
     Source: Zoph and Le 2017, sections 3.2 and 4.1.
 

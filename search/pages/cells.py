@@ -1,4 +1,4 @@
-"""The best cells, drawn, and which operations the search came to prefer."""
+"""The best genotypes, drawn, and which operations the search came to prefer."""
 
 import base64
 import math
@@ -24,7 +24,7 @@ def best_cells(facts: Facts) -> str:
         drawn.setdefault(trial.genotype, trial)
         if len(drawn) == _DRAWN:
             break
-    return section("cells", "Best cells", *(_cell(place, trial) for place, trial in enumerate(drawn.values(), 1)))
+    return section("cells", "Best genotypes", *(_cell(place, trial) for place, trial in enumerate(drawn.values(), 1)))
 
 
 def operations(facts: Facts) -> str:
@@ -90,8 +90,8 @@ def _cell(place: int, trial: Trial) -> str:
     picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()
     words = escape(trial.genotype.describe())
     return (
-        f'<div class="cell">{heading}\n<div class="picture" tabindex="0" role="group" aria-label="Cells of trial '
-        f'{trial.trial}"><img alt="The cells of trial {trial.trial}; they follow in words" '
+        f'<div class="cell">{heading}\n<div class="picture" tabindex="0" role="group" aria-label="Picture of trial '
+        f'{trial.trial}"><img alt="The genotype of trial {trial.trial}; it follows in words" '
         f'src="data:image/svg+xml;base64,{picture}"/></div>\n'
         f"<details><summary>In words</summary><pre>{words}</pre></details></div>"
     )

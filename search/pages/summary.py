@@ -10,6 +10,12 @@ from nasnet_keras.search.pages.markup import code, duration, figure, integer, nu
 __all__ = ["failures", "head"]
 
 _REASONS = 12
+_WITHOUT = {"nas": ("num_repeats", "filters"), "enas_macro": ("num_repeats",)}  # what networks of a space have not
+_REWARD = {
+    "last": "the last validation accuracy",
+    "best": "the best validation accuracy",
+    "best_of_last_five": "the best of the last five validation accuracies",
+}
 
 
 def head(facts: Facts) -> str:
@@ -32,7 +38,7 @@ def head(facts: Facts) -> str:
 
 def title(facts: Facts) -> str:
     """The page's title, as plain text."""
-    return f"Search for cells on {facts.config.get('dataset', 'an unnamed data set')}: {facts.study.path.name}"
+    return f"Architecture search on {facts.config.get('dataset', 'an unnamed data set')}: {facts.study.path.name}"
 
 
 def failures(facts: Facts) -> str:
@@ -125,7 +131,7 @@ def _training(config: dict[str, Any]) -> str:
     size = [
         f"{sign}&nbsp;=&nbsp;{integer(values[name])}"
         for sign, name in (("N", "num_repeats"), ("F", "filters"))
-        if number(values.get(name)) is not None
+        if number(values.get(name)) is not None and name not in _WITHOUT.get(config.get("space"), ())
     ]
     if config.get("evaluator") == "shared":
         size = f" ({', '.join(size)})" if size else ""
@@ -143,4 +149,6 @@ def _training(config: dict[str, Any]) -> str:
     evaluator = config.get("evaluator", "child")
     how = "trained from scratch" if evaluator == "child" else f"judged by the evaluator {code(evaluator)}"
     of_size = f" ({', '.join(size)})" if size else ""
-    return f"Each child{of_size} is {' '.join([how, *parts])}."
+    reward = _REWARD.get(config.get("reward"), "an accuracy")
+    power = "the cube of " if config.get("cubed_reward") else ""
+    return f"Each child{of_size} is {' '.join([how, *parts])}; its reward is {power}{reward}."
