@@ -196,10 +196,9 @@ class LayerPolicy(AttentionPolicy):
             if index:
                 scores = self._attention(state[1], keys)
                 logits = self._squashed(tf.stack([-scores, scores], axis=-1))  # (lists, layers, no or yes)
-                skips = [act(decision + number, logits[:, number]) for number in range(index)]
+                chosen = tf.cast(act(decision, logits), tf.float32)
                 decision += index
                 divergence += self._divergence(logits)
-                chosen = tf.cast(tf.stack(skips, axis=1), tf.float32)
                 total = tf.einsum("ln,nlu->lu", chosen, tf.stack(anchors))
                 inputs = total / (1.0 + tf.reduce_sum(chosen, axis=1, keepdims=True))
             else:

@@ -25,7 +25,7 @@ class ChainPolicy(Policy):
         ValueError: Keras does not run on TensorFlow.
 
     Source: Zoph and Le 2017, sections 3.1 and 3.3, figures 3 and 4. Not said there, and chosen here: whether layers
-    share their softmaxes (they do not: planted rewards are found in half as many trials), and what is fed to the step
+    share their softmaxes (they do not: planted networks are found sooner), and what is fed to the step
     after an anchor point: the mean of the outputs at the chosen ones, zeros where none is.
 
     Example:
@@ -85,9 +85,8 @@ class ChainPolicy(Policy):
             if index:
                 scores = attention_scores(anchor @ self._query.value, keys, self._score.value)
                 logits = tf.stack([tf.zeros_like(scores), scores], axis=-1)  # (lists, layers, no or yes)
-                reads = [act(decision + number, logits[:, number]) for number in range(index)]
+                chosen = tf.cast(act(decision, logits), tf.float32)
                 decision += index
-                chosen = tf.cast(tf.stack(reads, axis=1), tf.float32)
                 total = tf.einsum("ln,nlu->lu", chosen, tf.stack(anchors))
                 inputs = total / tf.maximum(1.0, tf.reduce_sum(chosen, axis=1, keepdims=True))
             anchors.append(anchor)

@@ -26,6 +26,7 @@ from nasnet_keras.training.recipes import Recipe
 OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")
 SPACE = NASBench201Space(OPERATIONS)
 HEADER = "index,cell,validation_accuracy_12_epochs,test_accuracy_200_epochs"
+_FOR_TABLES = [name for name in algorithms.names() if name not in ("enas", "nas")]  # which have policies of their own
 
 
 def test_accuracy_of(choices):
@@ -76,7 +77,7 @@ def trial(number, reward=0.5, **changes):
 # --- searching tables
 
 
-@pytest.mark.parametrize("algorithm", [name for name in algorithms.names() if name != "enas"])
+@pytest.mark.parametrize("algorithm", _FOR_TABLES)
 def test_a_table_is_searched_and_the_best_cell_judged(algorithm, table, tmp_path):
     found = run(config(tmp_path / "study", table, algorithm=algorithm))
     best = max((t for t in found.trials if t.reward is not None), key=lambda t: t.reward)
@@ -117,7 +118,7 @@ def test_a_window_delays_what_is_told_by_its_length(window, table, tmp_path):
         assert t.genotype == SPACE.decode(algorithm.ask(number))
 
 
-@pytest.mark.parametrize("algorithm", [name for name in algorithms.names() if name != "enas"])
+@pytest.mark.parametrize("algorithm", _FOR_TABLES)
 def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, table, tmp_path):
     learns = algorithm in ("reinforce", "ppo")  # these import TensorFlow first
     settings = config(tmp_path / "killed", table, algorithm=algorithm, trials=400 if learns else 3000, window=3)
@@ -420,7 +421,7 @@ def test_the_benchmark_itself():
     [
         (
             ["--space=nasbench201"],
-            "evaluator 'child' judges genotypes of nasnet, enas_micro, enas_macro only, got 'nasbench201'",
+            "evaluator 'child' judges genotypes of nasnet, enas_micro, enas_macro, nas only, got 'nasbench201'",
         ),
         (["--space=nasbench201", "--evaluator=tabular"], "a table must be given with the evaluator 'tabular'"),
         (["--evaluator=tabular", "--table=x.csv"], "evaluator 'tabular' judges genotypes of nasbench201 only"),

@@ -46,7 +46,7 @@ def command(facts: Facts) -> str:
     """The command line that goes on with a study: the flags that differ from their defaults."""
     config = facts.config
     usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
-    usual |= {"trials": None, "recipe": None}
+    usual |= {"trials": None, "recipe": None, "pool_after": []}
     values = {name: config.get(name) for name in usual}
     if isinstance(config.get("recipe"), dict):
         values |= config["recipe"]
