@@ -31,7 +31,8 @@ _POSITIVE_OR_NONE = (
 )
 _POSITIVE_OR_NONE += ("final_num_repeats", "final_filters")
 _OF_CHAINS: dict[str, Any] = {"predict_strides": False, "pool_after": (), "deepen_every": None}
-_NOT_OF_CHAINS: dict[str, Any] = {"operations": None, "final_num_repeats": None, "final_filters": None}
+_NOT_OF_CHAINS: dict[str, Any] = {"num_repeats": 1, "filters": 8, "num_blocks": 5}  # as they are by default
+_NOT_OF_CHAINS |= {"operations": None, "final_num_repeats": None, "final_filters": None}
 OF_CHILDREN = ("dataset", "image_size", "validation_fraction", "train_images", "num_repeats", "filters", "recipe")
 OF_CHILDREN += ("reward", "cubed_reward", "synchronized_batch_norm", "deterministic")
 """Fields that say nothing where no child is trained."""

@@ -28,6 +28,7 @@ _CHECKPOINT_TRIALS = 100  # told between two checkpoints: as many may have to be
 _REPORT_SECONDS = 60.0
 _RANDOM_SEEDS = 2**31  # beyond all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2**32
+_GROWN_UP = 2**31  # a trial by which every space is as large as it becomes
 
 
 class SearchError(ValueError):
@@ -170,7 +171,7 @@ class _Search:
 
     def _draw(self, number: int) -> Task:
         """A child of random search."""
-        space = self.algorithm.space.at(self.config.trials - 1)  # as large as the search's last networks
+        space = self.algorithm.space.at(_GROWN_UP)
         genotype = space.decode(RandomSearch(space, self.config.seed + _RANDOM_SEEDS).ask(number))
         return Task("random", number, genotype, self.config.seed + number)
 

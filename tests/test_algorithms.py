@@ -131,6 +131,26 @@ def test_children_that_all_fail_and_rewards_that_are_all_equal(make):
         assert len(set(proposed)) > 30, "it goes on looking"
 
 
+def test_a_batch_of_equal_rewards_does_not_stop_learning():
+    """Differences from the baseline divided by a deviation of zero made Adam's steps vanish for good."""
+
+    def moved(third_batch):
+        """How far the weights move in ten updates, long after the third batch."""
+        algorithm, generator = LEARNERS["reinforce"](0), np.random.default_rng(1)
+        rewards = generator.random(50 * 8).tolist()
+        rewards[16:24] = third_batch or rewards[16:24]
+        for trial, reward in enumerate(rewards):
+            if trial == 40 * 8:
+                before = algorithm.controller.get_weights()
+            algorithm.tell(algorithm.ask(trial), reward)
+        pairs = zip(before, algorithm.controller.get_weights(), strict=True)
+        return np.mean([np.abs(after - weight).mean() for weight, after in pairs])
+
+    usual = moved(None)
+    for equal in ([0.9] * 8, [None] * 8):
+        assert moved(equal) > 0.3 * usual
+
+
 @pytest.mark.parametrize("make", [LEARNERS[name] for name in ("evolution", "reinforce", "ppo")])
 def test_learners_beat_random_search_avoid_failures_and_do_not_repeat(make):
     def late(algorithm):

@@ -18,6 +18,7 @@ __all__ = ["PolicyGradient", "scaled"]
 _CANDIDATES = 8  # drawn for a trial; the first that was not evaluated yet is proposed
 _HISTORY = 1000  # rewards that a reward is ranked among
 _EMPHASIS = 3  # the power of a rank
+_LEAST_DIFFERENCE = 1e-3  # of gains, which are from -1 to 1: what is less is not made large
 
 
 class PolicyGradient(Algorithm):
@@ -25,7 +26,7 @@ class PolicyGradient(Algorithm):
 
     A reward enters as the cube of its rank among the last thousand, from 0 to 1: its scale does not matter, a failed
     child is as bad as the worst, and differences among the best weigh most (Zoph and Le 2017 cube accuracies). The
-    advantage is what enters less a moving baseline, divided by the batch's deviation.
+    advantage is what enters less a moving baseline, divided by the root of the batch's mean square.
 
     Args:
         space: where to search.
@@ -157,7 +158,9 @@ class PolicyGradient(Algorithm):
             self._baseline = float(gains.mean())
         else:
             self._baseline += (1.0 - self._baseline_decay) * (float(gains.mean()) - self._baseline)
-        return (gains - self._baseline) / (gains.std() + 1e-8)
+        differences = gains - self._baseline
+        # Not by the deviation: that of equal rewards is nothing, and one such batch would hold Adam up for a thousand
+        return differences / max(float(np.sqrt(np.mean(differences**2))), _LEAST_DIFFERENCE)
 
     def _gradient_step(self, actions: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> None:
         variables = self.controller.trainable_variables

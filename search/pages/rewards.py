@@ -123,6 +123,8 @@ def _comparison(facts: Facts) -> str:
         last = proposed[-max(1, len(proposed) // 3) :]
         ours = [_row("Proposed by the search", proposed), _row("… the last third of them", last)]
         how = "trained exactly as the search’s own"
+        if facts.config.get("deepen_every") is not None:
+            how += "; they are as deep as the search’s last networks become, and its first ones are not"
     rows = [*ours, _row("Drawn at random", drawn)]
     headers = ("Children", "Number", "Mean reward", "Median", "Best")
     failed = facts.failed_random

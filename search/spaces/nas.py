@@ -66,6 +66,11 @@ class ChainSpace(Space):
         set_value(self, "first_layers", positive_integer("first_layers", self.first_layers))
         if self.deepen_every is not None:
             set_value(self, "deepen_every", positive_integer("deepen_every", self.deepen_every))
+            if self.num_layers <= self.first_layers:
+                raise ValueError(
+                    f"networks that deepen begin with {self.first_layers} layers: num_layers must be more, got "
+                    f"{self.num_layers}"
+                )
         decisions, ends = [], []
         for index in range(self.num_layers):
             name = layer_output(index)
