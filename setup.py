@@ -60,7 +60,7 @@ setup(
         "keras>=3.15,<4",  # layers, models, saving
         "numpy>=1.26",  # data sets, random choices
         "pillow>=10",  # training/image_folder.py: reading images
-        "psutil>=5.9",  # training/tensorflow_datasets.py: whether a data set fits into memory
+        "psutil>=5.9",  # training/datasets.py: whether images fit into memory
         "requests>=2.31",  # download.py: weights from the network
         "tensorboard>=2.20",  # training/events.py, search/tensorboard.py: curves
         "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import math
 import re
 import zlib
 from dataclasses import dataclass
@@ -153,12 +154,13 @@ class Card:
         if not isinstance(self.name, str) or not self.name.isascii() or not self.name.isidentifier():
             raise CardError(f"a card's name must be of letters, digits and underscores, got {self.name!r}")
         numbers = (*self.input_range, *self.preprocessing.values())
+        finite = all(type(value) in (int, float) and math.isfinite(value) for value in numbers)
         for name, kind, legal in (
             *((key, "an object", isinstance(getattr(self, key), dict)) for key in _OBJECTS),
             ("licence", "a text", isinstance(self.licence, str)),
             ("input_range", "two numbers", len(self.input_range) == 2),
             ("preprocessing", "numbers scale and offset", set(self.preprocessing) == {"scale", "offset"}),
-            ("input_range and preprocessing", "numbers", all(type(v) in (int, float) and v == v for v in numbers)),
+            ("input_range and preprocessing", "numbers", finite),
             ("class_names", "different texts", all(isinstance(label, str) for label in self.class_names)),
             ("class_names", "different texts", 0 < len(set(self.class_names)) == len(self.class_names)),
         ):
@@ -180,7 +182,8 @@ class Card:
         weights = {key: value for key, value in dataclasses.asdict(self.weights).items() if value is not None}
         values |= {"genotype": json.loads(self.genotype.to_json()), "weights": weights}
         head = {"format": _FORMAT, "version": _VERSION, "name": self.name, "fingerprint": self.genotype.fingerprint}
-        return json.dumps({**head, **values}, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps({**head, **values}, indent=1, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "backslashreplace").decode()  # names of files that are no UTF-8, as JSON escapes
 
     def write(self, folder: Path) -> Path:
         """Write `NAME.json` into `folder`, at once; returns its path."""
@@ -202,7 +205,7 @@ class Card:
             raise CardError(f"cannot read the card {path}: {error}") from None
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
             raise CardError(f"{path} is no card: expected a JSON object with format {_FORMAT!r}")
-        if values.get("version") != _VERSION:
+        if type(values.get("version")) is not int or values["version"] != _VERSION:
             raise CardError(
                 f"{path} is a card of version {values.get('version')!r}; this version of nasnet_keras reads {_VERSION}"
             )

@@ -140,8 +140,13 @@ def _source(url: str) -> str:
 
 def cache() -> Path:
     """Where Keras keeps weights; it is not asked, because importing it takes seconds."""
-    home = Path.home() if os.access(Path.home(), os.W_OK) else Path("/tmp")
-    return Path(os.environ.get("KERAS_HOME") or home / ".keras").expanduser() / "models"
+    if chosen := os.environ.get("KERAS_HOME"):
+        return Path(chosen).expanduser() / "models"
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user whom the machine does not know, as in some containers
+        home = Path("/tmp")
+    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras" / "models"
 
 
 def _download(wanted: _Wanted) -> None:

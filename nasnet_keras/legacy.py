@@ -76,7 +76,7 @@ def _datasets(file: h5py.File, layer: str) -> list[h5py.Dataset]:
     datasets = []
     for weight in group.attrs["weight_names"]:
         dataset = group[_text(weight)]
-        if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.file != file:
+        if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual or dataset.file != file:
             raise ValueError(f"{file.filename} has weights outside the file at {layer}/{_text(weight)}: refused")
         datasets.append(dataset)
     return datasets

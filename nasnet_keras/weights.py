@@ -82,7 +82,7 @@ def _found(group: h5py.Group, prefix: str = "") -> dict[str, list[h5py.Dataset]]
         name = prefix + str(variables.attrs.get("name", key))
         datasets = [variables[str(index)] for index in range(len(variables))]
         for dataset in datasets:
-            if not isinstance(dataset, h5py.Dataset) or dataset.external:
+            if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
                 raise ValueError(f"{group.file.filename} has weights outside the file at {variables.name}: refused")
         if datasets:
             owners[name] = datasets

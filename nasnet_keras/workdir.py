@@ -11,7 +11,9 @@ from typing import Any
 
 from nasnet_keras.files import write_text
 
-__all__ = ["Workdir", "WorkdirError", "read_description"]
+__all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description"]
+
+_DESCRIPTIONS = ("fine_tuning.json", "study.json", "training.json")  # of the package's jobs
 
 
 class WorkdirError(ValueError):
@@ -70,6 +72,11 @@ class Workdir:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def is_workdir(path: Path) -> bool:
+    """Whether a folder is one of a job's, which people put among their images and name after them."""
+    return any((path / name).exists() for name in _DESCRIPTIONS)
 
 
 def _describe(kind: str, version: int, config: dict[str, Any]) -> str:

@@ -68,7 +68,9 @@ def _fine_tune() -> None:
 
     side = registry.card(_FLAGS["model"].value).input_shape[0]  # there is no such model: before all images are read
     train = _TRAIN_DIR.value
-    if name is not None:
+    if name is not None and datasets.is_folder(name):
+        train = name
+    elif name is not None:
         sized = name in datasets.names() or name.endswith(".npz")
         train = datasets.load(name, **{**data, "image_size": None if sized else data["image_size"] or side})
     recipe = {**changes(), **({"epochs": 0} if _HEAD_ONLY.value else {})}

@@ -173,7 +173,7 @@ def fine_tune(
         try:
             if not (folder.path / _RESULT).exists():
                 _run(plan, folder.path, checkpoint_minutes)
-            return _read(folder.path, plan.name)
+            return _read(folder.path.resolve(), plan.name)
         finally:
             folder.close()
 
@@ -255,7 +255,7 @@ def _train_head(trainer: Trainer, plan: Plan) -> None:
         trainer.settle(_SETTLING)
     classifier = model.get_layer("logits")
     images = keras.Input(dataset.image_shape)
-    trunk = keras.Model(model.inputs, model.get_layer("head_pool").output)
+    trunk = keras.Model(model.input, model.get_layer("head_pool").output)
     weights = train_head(
         keras.Model(images, trunk(keras.layers.Rescaling(**PREPROCESSING)(images))),
         dataset.train,

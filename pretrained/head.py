@@ -5,23 +5,18 @@ import numpy as np
 
 from nasnet_keras.training.datasets import Split
 
-__all__ = ["features", "train_head"]
+__all__ = ["train_head"]
 
 _EPOCHS = 100
 _PATIENCE = 10
+_AT_ONCE = 64  # images
 _MANY = 2000  # images whose features take long enough to show progress
 
 
-def features(model: keras.Model, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
-    """What the classifier reads, `(count, channels)`: the model's last map, averaged.
-
-    Args:
-        model: ends in that average.
-        images: uint8.
-        batch_size: images at once.
-    """
+def _features(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """What the classifier reads, `(count, channels)`, float32 whatever the network computes in."""
     shown = int(len(images) > _MANY)
-    return model.predict(images, batch_size=min(batch_size, len(images)), verbose=shown)
+    return model.predict(images, batch_size=min(_AT_ONCE, len(images)), verbose=shown).astype(np.float32)
 
 
 def train_head(
@@ -52,9 +47,9 @@ def train_head(
         The classifier's kernel `(channels, classes)` and, where it has one, its bias `(classes,)`.
     """
     keras.utils.set_random_seed(seed)
-    values, labels = features(model, train.images), train.labels
+    values, labels = _features(model, train.images), train.labels
     if flip:
-        values = np.concatenate([values, features(model, train.images[:, :, ::-1])])
+        values = np.concatenate([values, _features(model, train.images[:, :, ::-1])])
         labels = np.concatenate([labels, labels])
     mean = values.mean(0) if use_bias else np.zeros(values.shape[1], values.dtype)
     spread = values.std(0) + 1e-3
@@ -70,7 +65,7 @@ def train_head(
     def targets(numbers: np.ndarray) -> np.ndarray:
         return np.eye(classes, dtype=np.float32)[numbers]
 
-    judged = normalized(features(model, validation.images)), targets(validation.labels)
+    judged = normalized(_features(model, validation.images)), targets(validation.labels)
     weights = np.asarray(class_weights, np.float32)
     classifier.fit(
         normalized(values),

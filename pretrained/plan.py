@@ -1,8 +1,10 @@
 """Everything that a fine-tuning run depends on, as a value."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,7 @@ def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset
         counts = np.bincount(dataset.train.labels, minlength=len(names))
         return tuple(round(float(weight), 6) for weight in len(dataset.train) / (len(names) * counts))
     legal = isinstance(value, Mapping) and set(value) == set(names)
-    if not legal or not all(isinstance(weight, int | float) and weight > 0 for weight in value.values()):
+    if not legal or not all(isinstance(weight, Real) and 0 < weight < math.inf for weight in value.values()):
         raise ValueError(
             f"class_weights must be 'balanced', None, or a positive number for each of {', '.join(names)}; "
             f"got {value!r}"

@@ -131,7 +131,7 @@ def load(
             classes,
         )
     if not network:
-        _loaded[built] = found
+        _loaded[built] = found if None in shape else dataclasses.replace(found, input_shape=shape)
     return built
 
 
@@ -149,14 +149,14 @@ def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
     known = _loaded.get(model)
     if known is None:
         raise CardError(
-            f"nothing is known of the model {model.name!r}: expected one that pretrained.load made, a name of "
-            f"list_models(), or the path of a card"
+            f"nothing is known of the model {model.name!r}: expected one that pretrained.load made, with its "
+            f"weights and no other arguments of the network, a name of list_models(), or the path of a card"
         )
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, f"{known.name}.weights.h5")
         trunk = next((layer for layer in model.layers if layer.name == "head_pool"), None)
         if trunk is not None:  # without the classifier, which fine-tuning replaces
-            model = keras.Model(model.inputs, trunk.output)
+            model = keras.Model(model.inputs, trunk.output, name=known.name)  # an automatic name would be in the file
         model.save_weights(weights)
         yield dataclasses.replace(known, weights=WeightsFile.of(weights)).write(Path(folder))
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import reprlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def dataset_of(
             `Dataset` and has all three, or a folder with folders named `train`, `validation` and `test`. Without
             `validation`, a share of each class of the training images is kept for it; without `test` there is none.
         image_shape: what every image is brought to.
-        class_names: by label, where they do not come with the images.
+        class_names: by label, where they do not come with the images; where they do, the order that is wanted.
         validation_fraction: that share, in (0, 1).
 
     Raises:
@@ -39,13 +40,13 @@ def dataset_of(
     """
     if not isinstance(validation_fraction, int | float) or not 0.0 < validation_fraction < 1.0:
         raise ValueError(f"validation_fraction must be in (0, 1), got {validation_fraction!r}")
-    splits, names, name, source = _train(train, image_shape)
-    names = _class_names(names, class_names, splits["train"].labels)
+    splits, found, name, source = _train(train, image_shape)
+    names = _class_names(found, class_names, splits["train"].labels)
+    if found is not None:
+        splits = {key: _relabelled(split, found, names) for key, split in splits.items()}
     for key, value in (("validation", validation), ("test", test)):
         if value is not None:
-            splits[key] = _other(value, image_shape, names, key)
-    if (largest := max(int(split.labels.max()) for split in splits.values())) >= len(names):
-        raise ValueError(f"there is a label {largest}, and the training images have {len(names)} classes, from 0")
+            splits[key] = _in_range(_other(value, image_shape, names, key), names)
     if missing := [names[label] for label in range(len(names)) if not np.any(splits["train"].labels == label)]:
         raise ValueError(f"there are no training images of {', '.join(missing[:5])}: every class needs some")
     if "validation" not in splits:
@@ -61,7 +62,7 @@ def _train(value: Any, image_shape: tuple[int, int, int]) -> tuple[dict[str, Spl
         splits = {key: _brought(split, image_shape) for key, split in splits.items() if len(split)}
         return splits, value.class_names, value.name, value.source
     if isinstance(value, str | os.PathLike):
-        loaded = image_folder.load(Path(value), image_shape=image_shape)
+        loaded = image_folder.load(_folder(value, "train"), image_shape=image_shape)
         return dict(loaded.splits), loaded.class_names, loaded.name, loaded.source
     names = getattr(value, "class_names", None)  # of Keras' image_dataset_from_directory
     return {"train": _arrays(value, image_shape, "train")}, names, "images", f"{type(value).__name__} in memory"
@@ -71,14 +72,31 @@ def _other(value: Any, image_shape: tuple[int, int, int], names: tuple[str, ...]
     """The validation or test split."""
     if not isinstance(value, str | os.PathLike):
         return _arrays(value, image_shape, key)
-    loaded = image_folder.load(Path(value), image_shape=image_shape)
+    loaded = image_folder.load(_folder(value, key), image_shape=image_shape)
     split = loaded.splits.get(key) if len(loaded.splits) > 1 else loaded.splits["train"]
     if split is None:
         raise ValueError(f"{value} has folders {', '.join(loaded.splits)} and none for {key}: name the one to use")
     if unknown := sorted(set(loaded.class_names) - set(names)):
         raise ValueError(f"{value} has classes that the training images have not: {', '.join(unknown)}")
-    numbers = np.asarray([names.index(name) for name in loaded.class_names], np.int32)
-    return Split(split.images, numbers[split.labels])
+    return _relabelled(split, loaded.class_names, names)
+
+
+def _folder(value: str | os.PathLike, key: str) -> Path:
+    if not os.fspath(value):
+        raise ValueError(f"expected as {key} {_EXPECTED}, got an empty path")
+    return Path(value)
+
+
+def _relabelled(split: Split, names: Sequence[str], wanted: Sequence[str]) -> Split:
+    """The split of classes `names` with the labels that `wanted` gives them."""
+    numbers = np.asarray([wanted.index(name) for name in names], np.int32)
+    return Split(split.images, numbers[_in_range(split, names).labels])
+
+
+def _in_range(split: Split, names: Sequence[str]) -> Split:
+    if (largest := int(split.labels.max())) >= len(names):
+        raise ValueError(f"there is a label {largest}, and the training images have {len(names)} classes, from 0")
+    return split
 
 
 def _arrays(value: Any, image_shape: tuple[int, int, int], key: str) -> Split:
@@ -87,8 +105,8 @@ def _arrays(value: Any, image_shape: tuple[int, int, int], key: str) -> Split:
         return _brought(value, image_shape)
     if hasattr(value, "as_numpy_iterator"):
         return _in_order(_collected(value, image_shape, key))
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ValueError(f"expected as {key} {_EXPECTED}, got {value!r}")
+    if not isinstance(value, tuple | list) or len(value) != 2 or not all(hasattr(part, "__len__") for part in value):
+        raise ValueError(f"expected as {key} {_EXPECTED}, got {reprlib.repr(value)}")
     images, labels = value
     if len(images) != len(labels) or not len(images):
         raise ValueError(f"expected as many {key} images as labels, and some, got {len(images)} and {len(labels)}")
@@ -138,13 +156,22 @@ def _brought(split: Split, image_shape: tuple[int, int, int]) -> Split:
     return Split(image_folder.resized(split.images, image_shape, "the images given"), split.labels)
 
 
-def _class_names(found: Any, given: Sequence[str] | None, labels: np.ndarray) -> tuple[str, ...]:
+def _class_names(found: Any, given: Any, labels: np.ndarray) -> tuple[str, ...]:
+    """The class names by label: those given, in their order, or those found with the images, or the labels."""
     count = int(labels.max()) + 1
+    if given is not None and (isinstance(given, str) or not isinstance(given, Iterable)):
+        raise ValueError(f"class_names must be a list of texts, got {given!r}")
+    if given is None and found is None and len(np.unique(labels)) < count:
+        missing = np.setdiff1d(np.arange(min(count, len(labels) + 1)), labels)
+        raise ValueError(f"there are no training images of {missing[0]}, and some of {count - 1}: labels count from 0")
     names = tuple(given if given is not None else found if found is not None else map(str, range(count)))
-    if found is not None and len(names) != len(found):
-        raise ValueError(f"class_names has {len(names)} names, the images have {len(found)} classes")
     if not all(isinstance(name, str) for name in names):
         raise ValueError(f"class_names must be texts, got {names}")
+    if found is not None and sorted(names) != sorted(found):
+        raise ValueError(
+            f"the images are of the classes {', '.join(found)}: class_names may have them in another order, got "
+            f"{', '.join(names)}"
+        )
     if len(names) < count or len(set(names)) != len(names):
         raise ValueError(f"class_names must be {count} or more different names, got {names}")
     if len(names) < 2:

@@ -207,7 +207,19 @@ def job(folder):
     result = train(config, data)
     assert [entry["epoch"] for entry in result.history] == [1, 2, 3, 4]
     assert result.history[-1]["loss"] < result.history[0]["loss"]
+    _fine_tune(result.path, data, f"{folder}/{backend}_finetuned")
     assert "tensorflow" not in sys.modules or "tensorboard" in sys.modules
+
+
+def _fine_tune(model, data, workdir):
+    """What the job made becomes a classifier of odd and even digits."""
+    from nasnet_keras import pretrained
+
+    images = data.train.images[:96], data.train.labels[:96] % 2
+    result = pretrained.fine_tune(model, images, workdir=workdir, epochs=1, pad=1, flip=False)
+    answers = result.predict(images[0][:8])
+    assert {answer.label for answer in answers} <= {"0", "1"} and len(result.history) == 2
+    assert result.accuracy > 0.6, result.history
 
 
 def smoke(folder):

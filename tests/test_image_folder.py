@@ -1,5 +1,7 @@
 """Images as cameras, microscopes and people leave them."""
 
+import os
+import struct
 import time
 
 import numpy as np
@@ -49,6 +51,16 @@ def test_photos_stand_upright_and_what_is_transparent_is_white(tmp_path):
     assert found[:2].max() == 0 and found[2:].min() == 255
 
 
+def test_a_photo_whose_description_is_damaged_is_read(tmp_path):
+    """Orientation as it should be, and a width that is a text."""
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x0100, 2, 1, b"x\0\0\0")
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<I", 0)
+    path = save(tmp_path / "a.jpg", colour((4, 8)), exif=exif)
+    assert read_image(path).shape == (8, 4, 3)
+    for cut in range(8, len(exif)):
+        assert sorted(read_image(save(path, colour((4, 8)), exif=exif[:cut])).shape) == [3, 4, 8]
+
+
 def test_images_are_brought_to_a_size(generator):
     images = [generator.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((8, 8), (16, 8), (8, 20), (3, 5))]
     brought = resized(images, (8, 8, 3), "here")
@@ -78,8 +90,13 @@ def test_values_that_are_no_pixels():
     ):
         with pytest.raises(ValueError, match=message):
             resized([image], (2, 2, 3), "here")
-    with pytest.raises(ValueError, match="no images in here"):
-        resized([], (2, 2, 3), "here")
+    for nothing in ([], iter([])):
+        with pytest.raises(ValueError, match="no images in here"):
+            resized(nothing, (2, 2, 3), "here")
+    with pytest.raises(
+        ValueError, match="here has 1,000,000,000 images of 331x331, .* GiB in memory, where .* are free"
+    ):
+        resized(iter([whole]), (331, 331, 3), "here", count=10**9)
     with pytest.raises(ValueError, match="different sizes"):
         resized([whole, whole[:1]], (None, None, 3), "here")
 
@@ -106,6 +123,31 @@ def test_folders_of_real_life(tmp_path):
     (tmp_path / "flat" / "dog" / "a.heic").write_text("another format")
     with pytest.raises(ValueError, match="dog has no images: expected FOLDER/CLASS/IMAGE.*of files of .bmp"):
         image_folder.load(tmp_path / "flat")
+
+
+def test_what_is_not_read_is_told(tmp_path, caplog):
+    for path in ("rose/1.png", "rose/indoor/2.png", "rose/indoor/.hidden/3.png", "tulip/1.png", "beside.jpg"):
+        save(tmp_path / path, colour())
+    for index in range(3):
+        (tmp_path / "rose" / f"{index}.heic").write_text("another format")
+    loaded = image_folder.load(tmp_path)
+    assert np.bincount(loaded.splits["train"].labels).tolist() == [2, 1], "in folders of a class too"
+    assert "4 files are not read (3 .heic, 1 .jpg)" in caplog.text
+    assert len(image_files(tmp_path / "rose")) == 2
+    caplog.clear()
+    image_folder.load(save(tmp_path / "clean" / "a" / "1.png", colour()).parent.parent)
+    assert not caplog.text
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty has no images"):
+        image_folder.load(tmp_path)
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    folder = os.fsencode(tmp_path / "images")
+    os.makedirs(folder + b"/caf\xe9")  # noqa: PTH103 – of bytes
+    save(tmp_path / "a.png", colour()).rename(os.fsdecode(folder + b"/caf\xe9/a.png"))
+    with pytest.raises(ValueError, match="is not in UTF-8: rename it"):
+        image_folder.load(tmp_path / "images")
 
 
 def test_all_broken_images_are_told_at_once(tmp_path):

@@ -17,7 +17,9 @@ from PIL import Image
 
 from nasnet_keras import Block, Cell, Edge, Genotype, pretrained
 from nasnet_keras.card import Card, CardError, WeightsFile, decoded
+from nasnet_keras.pretrained import head
 from nasnet_keras.pretrained.sources import dataset_of
+from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset, Split
 from nasnet_keras.training.job import train
@@ -195,6 +197,8 @@ DAMAGE = {
     "input shape": (lambda f: edit(f, input_shape=[16]), "no network that can be built"),
     "no JSON": (lambda f: card_of(f).write_text("{"), "cannot read the card"),
     "a list": (lambda f: card_of(f).write_text("[]"), "is no card"),
+    "no version": (lambda f: edit(f, version=True), "a card of version True"),
+    "a scale without end": (lambda f: edit(f, preprocessing__scale=float("inf")), "numbers as input_range and"),
     "nested without end": (lambda f: card_of(f).write_text("[" * 100_000), "cannot read the card"),
 }
 
@@ -346,12 +350,18 @@ def test_a_loaded_model_is_fine_tuned_from_its_present_weights(trained, tmp_path
     for variable in model.trainable_variables:
         variable.assign(variable * 0.5)
     result = pretrained.fine_tune(model, pictures(12), workdir=tmp_path / "run", epochs=0)
+    again = pretrained.fine_tune(model, pictures(12), workdir=tmp_path / "run", epochs=0)
+    assert again.history == result.history, "the same call has nothing to do"
+    larger = pretrained.load(card_of(trained), input_shape=(20, 24, 3))
+    assert pretrained.fine_tune(larger, pictures(12), workdir=tmp_path / "b", epochs=0).card.input_shape == (20, 24, 3)
     kept = {w.path: w.numpy() for w in model.weights}
     for weight in pretrained.load(result.path, include_top=False).weights:
         np.testing.assert_array_equal(weight.numpy(), kept[weight.path])
     assert result.card.name == "colours_cifar10_images"
     with pytest.raises(CardError, match="nothing is known of the model 'clone'"):
         pretrained.fine_tune(keras.Sequential(name="clone"), pictures(12), workdir=tmp_path / "no")
+    with pytest.raises(CardError, match="with its weights and no other arguments"):
+        pretrained.fine_tune(pretrained.load(card_of(trained), weights=False), pictures(12), workdir=tmp_path / "no")
 
 
 def test_sources_of_images(tmp_path):
@@ -399,6 +409,14 @@ def test_sources_of_images(tmp_path):
     assert np.array_equal(named.validation.labels, [1] * 4 + [0] * 4), "by name, not by place"
     with pytest.raises(ValueError, match="classes that the training images have not: green, red"):
         gathered((images, labels), folder / "test")
+    for source in (folder, keras_data, by_folder):
+        turned = gathered(source, folder / "test", class_names=["red", "green"])
+        assert turned.class_names == ("red", "green"), "another order of the same classes"
+        for split in (turned.train, turned.validation):
+            reds = split.images[split.labels == 0].mean((0, 1, 2))
+            assert reds[0] > reds[1] + 50
+        with pytest.raises(ValueError, match="of the classes green, red: class_names may have them in another order"):
+            gathered(source, class_names=["rouge", "vert"])
     with pytest.raises(ValueError, match="and none for validation"):
         gathered(folder / "train", folder)
     with pytest.raises(ValueError, match="there is a label 5, and the training images have 2 classes"):
@@ -417,8 +435,45 @@ def test_class_weights(trained, tmp_path):
     given = {"x": 1, "y": 2.5}
     result = quick(trained, data, workdir=tmp_path / "given", epochs=0, class_weights=given, class_names=["x", "y"])
     assert result.card.training["class_weights"] == [1, 2.5]
-    with pytest.raises(ValueError, match="class_weights must be 'balanced', None, or a positive number for each of"):
-        quick(trained, data, workdir=tmp_path / "no", class_weights={"x": 1})
+    for wrong in ({"x": 1}, {"x": 1, "y": float("inf")}):
+        with pytest.raises(
+            ValueError, match="class_weights must be 'balanced', None, or a positive number for each of"
+        ):
+            quick(trained, data, workdir=tmp_path / "no", class_names=["x", "y"], class_weights=wrong)
+
+
+def test_class_weights_say_which_mistakes_count(trained, tmp_path):
+    """Of images that are all the same, the heavier class is seen in all."""
+    same = np.full((24, 16, 16, 3), 90, np.uint8), np.arange(24) % 2
+    for heavy in (0, 1):
+        weights = {str(heavy): np.float32(3.0), str(1 - heavy): 1}
+        result = quick(trained, same, workdir=tmp_path / str(heavy), epochs=0, class_weights=weights)
+        assert result.confusion[:, heavy].sum() == result.confusion.sum() > 0
+
+
+def test_training_stops_where_it_no_longer_helps(trained, tmp_path):
+    """Noise that is learnt by heart: the best validation accuracy comes early, and is kept."""
+    noise = np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), dtype=np.uint8), np.arange(32) % 2
+    result = quick(trained, noise, workdir=tmp_path / "run", epochs=40, patience=2)
+    judged = [entry["validation_accuracy"] for entry in result.history]
+    best = len(judged) - 3
+    assert len(judged) < 41 and judged[best] == max(judged) and max(judged[best + 1 :]) <= judged[best]
+    assert result.accuracy == pytest.approx(max(judged))
+
+
+def test_fine_tuning_on_a_tf_data_dataset(trained, tmp_path):
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices(pictures(24)).shuffle(24).batch(7)
+    result = quick(trained, data, workdir=tmp_path / "run")
+    assert result.accuracy > 0.7 and len(result.history) == 3
+    assert quick(trained, data, workdir=tmp_path / "run").history == result.history, "in whatever order they come"
+
+
+def test_features_are_not_rounded_where_the_network_computes_in_halves(trained):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    trunk = pretrained.load(card_of(trained), include_top=False, pooling="avg")
+    assert head._features(trunk, pictures(4)[0]).dtype == np.float32
 
 
 def test_fine_tuning_refuses(trained, tmp_path):
@@ -442,6 +497,12 @@ def test_fine_tuning_refuses(trained, tmp_path):
         ("there is one image of 1: at least two are needed", one_of_a_kind, {}),
         ("no training images of 1", (good[0], good[1] * 2), {}),
         ("class_names must be 2 or more different names", good, {"class_names": ["a"]}),
+        ("class_names must be a list of texts, got 'ab'", good, {"class_names": "ab"}),
+        ("class_names must be a list of texts, got 5", good, {"class_names": 5}),
+        ("expected as train a folder of images", (iter(good[0]), good[1]), {}),
+        ("expected as train a folder of images", (good[0], None), {}),
+        ("expected as train a folder of images.*got an empty path", "", {}),
+        ("no training images of 0, and some of 20230001", (good[0], good[1] + 20_230_000), {}),
         (r"expected images of \(height, width, 3\), got one of \(16, 16, 2\)", (good[0][..., :2], good[1]), {}),
     ):
         with pytest.raises(ValueError, match=message):
@@ -497,5 +558,25 @@ def test_the_job_says_what_is_wrong(tmp_path):
     assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
     done = run("--model=amoebanet_tiny_imagenet", f"--train_dir={tmp_path}")
     assert done.returncode == 1 and "did you mean amoebanet_d_tiny_imagenet" in done.stderr
+    assert run("--list").stdout.split() == pretrained.list_models()
     done = run("--helpfull")
     assert "--train_dir" in done.stdout and "--learning_rate" in done.stdout
+
+
+def test_the_job_with_folders_of_its_own_in_a_folder_named_like_the_images(trained, tmp_path, monkeypatch):
+    """Among them `--dataset` for the folder, and the same command once more."""
+    for split, count in (("flowers", 16), ("chosen", 8), ("tested", 12)):
+        write_folder(tmp_path / "images" / split, count, seed=count)
+    command = [
+        *(sys.executable, "-m", "nasnet_keras.pretrained.fine_tune", f"--model={weights_of(trained)}"),
+        *("--dataset=images/flowers", "--validation_dir=images/chosen", "--test_dir=images/tested"),
+        *("--workdir=flowers", "--nobalanced", "--batch_norm=frozen", "--image_size=24", "--epochs=1", "--noflip"),
+    ]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0 and "of 12 test images right" in done.stdout, done.stderr
+    card = pretrained.card(tmp_path / "flowers" / "colours_cifar10_flowers.json")
+    assert card.dataset["images"] == {"train": 16, "validation": 8, "test": 12} and card.input_shape == (24, 24, 3)
+    assert card.training["class_weights"] == [1, 1] and card.training["batch_norm"] == "frozen"
+    monkeypatch.chdir(tmp_path)
+    assert datasets.is_folder("images") and not datasets.is_folder("flowers"), "which may be TensorFlow Datasets' name"

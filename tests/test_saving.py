@@ -120,6 +120,14 @@ def test_damaged_and_foreign_files_are_refused_and_change_nothing(trained, tmp_p
         variables.create_dataset("1", (10,), "f4", external=[(str(path), 0, 40)])
     with pytest.raises(ValueError, match="outside the file"):
         load_weights(trained, wrong)
+    wrong.write_bytes(whole)
+    layout = h5py.VirtualLayout((10,), "f4")
+    layout[:] = h5py.VirtualSource(str(path), "layers/dense/vars/1", (10,))
+    with h5py.File(wrong, "a") as file:
+        del file["layers/dense/vars/1"]
+        file["layers/dense/vars"].create_virtual_dataset("1", layout)
+    with pytest.raises(ValueError, match="outside the file"):
+        load_weights(trained, wrong)
     for old, new in zip(before, trained.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 

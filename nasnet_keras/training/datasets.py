@@ -1,5 +1,6 @@
 """Data sets as arrays in memory: what is trained on, what is chosen by, and what is judged by."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from nasnet_keras.files import replacing
+from nasnet_keras.workdir import is_workdir
 
-__all__ = ["Dataset", "Loaded", "Split", "load", "names", "save", "short_name", "stacked"]
+__all__ = [
+    "Dataset",
+    "Loaded",
+    "Split",
+    "check_memory",
+    "is_folder",
+    "load",
+    "names",
+    "save",
+    "short_name",
+    "stacked",
+]
 
 _SPLITS = ("train", "validation", "test")
 
@@ -98,7 +112,7 @@ def load(
         loaded = _digits()
     elif str(dataset).endswith(".npz"):
         loaded = _npz(Path(dataset), validation_fraction)
-    elif _is_folder(Path(dataset)) or (os.sep in str(dataset) and not _is_tfds_name(str(dataset))):
+    elif is_folder(dataset):
         from nasnet_keras.training import image_folder
 
         loaded = _assembled(image_folder.load(Path(dataset), image_size), validation_fraction)
@@ -139,9 +153,12 @@ class Loaded:
     source: str
 
 
-def _is_folder(path: Path) -> bool:
-    """Whether it may be a folder of images, and is none of a job's, which people name after its data set."""
-    return path.is_dir() and not any((path / name).exists() for name in ("study.json", "training.json"))
+def is_folder(dataset: str | Path) -> bool:
+    """Whether `load` takes it for a folder of images."""
+    path, text = Path(dataset), str(dataset)
+    if text in names() or text.endswith(".npz"):
+        return False
+    return (path.is_dir() and not is_workdir(path)) or (os.sep in text and not _is_tfds_name(text))
 
 
 def _is_tfds_name(name: str) -> bool:
@@ -243,6 +260,16 @@ def _npz(path: Path, validation_fraction: float) -> Dataset:
     class_names = tuple(map(str, arrays.get("class_names", range(classes))))
     source = str(arrays.get("source", path))
     return _assembled(Loaded(short_name(path.stem), splits, class_names, source), validation_fraction)
+
+
+def check_memory(count: int, image_shape: Sequence[int], source: str) -> None:
+    """Raise a ValueError where so many images of `(height, width, channels)` do not fit in memory."""
+    needed, free = count * math.prod(image_shape), psutil.virtual_memory().available
+    if needed > 0.8 * free:
+        raise ValueError(
+            f"{source} has {count:,} images of {image_shape[0]}x{image_shape[1]}, {needed / 2**30:.1f} GiB in memory, "
+            f"where {free / 2**30:.1f} GiB are free: give a smaller image_size, or a part of the images"
+        )
 
 
 def short_name(text: str) -> str:

@@ -1,20 +1,33 @@
 """Images from files, and folders of them as data sets: one folder a class."""
 
+import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from absl import logging
+from PIL import Image, UnidentifiedImageError
 
-from nasnet_keras.training.datasets import Loaded, Split, short_name, stacked
+from nasnet_keras.training.datasets import Loaded, Split, check_memory, short_name, stacked
+from nasnet_keras.workdir import is_workdir
 
 __all__ = ["image_files", "load", "read_image", "resized"]
 
 _SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _EXPECTED = "expected FOLDER/CLASS/IMAGE, or such folders in FOLDER/train, FOLDER/test and FOLDER/validation"
 _SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
-_JOBS = ("fine_tuning.json", "study.json", "training.json")  # in folders that jobs made
 _SHOWN = 5
+_ORIENTATION = 0x0112  # of a photo, in its EXIF data
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def load(folder: Path, image_size: int | None = None, image_shape: tuple[int, int, int] | None = None) -> Loaded:
@@ -22,6 +35,7 @@ def load(folder: Path, image_size: int | None = None, image_shape: tuple[int, in
 
     Args:
         folder: `FOLDER/CLASS/IMAGE`, or with a level of `train`, `validation` (or `val`) and `test` above the classes.
+            Images may lie in folders of the class' own. A warning tells of files that are not read.
         image_size: side that every image is brought to, its shorter side resized and the middle cut out.
         image_shape: height, width and channels to bring them to, instead of a side.
 
@@ -30,7 +44,8 @@ def load(folder: Path, image_size: int | None = None, image_shape: tuple[int, in
 
     Raises:
         ValueError: no folder, no images, a class without images, other classes in the splits, images that cannot be
-            read or lie outside the folder, or images of different sizes and no size to bring them to.
+            read or lie outside the folder, images of different sizes and no size to bring them to, or more than fit in
+            memory.
     """
     if not folder.is_dir():
         raise ValueError(f"no folder {str(folder)!r}: {_EXPECTED}")
@@ -58,7 +73,7 @@ def read_image(path: Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
+            image = _upright(file)
             if image.mode.startswith("I"):  # grey of 16 bits, or of 32, which then are used as 16
                 grey = np.asarray(image, np.float64)
                 image = Image.fromarray(np.clip(grey / (257 if grey.max() > 255 else 1), 0, 255).astype(np.uint8))
@@ -72,7 +87,9 @@ def read_image(path: Path) -> np.ndarray:
         raise ValueError(f"cannot read the image {path}: {error}") from None
 
 
-def resized(images: Iterable[np.ndarray], shape: tuple[int | None, int | None, int], source: str) -> np.ndarray:
+def resized(
+    images: Iterable[np.ndarray], shape: tuple[int | None, int | None, int], source: str, count: int | None = None
+) -> np.ndarray:
     """Images of values from 0 to 255 as one uint8 array of `(count, *shape)`.
 
     Args:
@@ -81,12 +98,25 @@ def resized(images: Iterable[np.ndarray], shape: tuple[int | None, int | None, i
         shape: height and width to bring each image to, resized until it covers them, its middle cut out; None for
             images of one size that keep it. And the channels.
         source: of the images, for errors.
+        count: how many there are at most, where they come one by one.
 
     Raises:
-        ValueError: images of other channels or values, or of different sizes and no size to bring them to.
+        ValueError: images of other channels or values, of different sizes and no size to bring them to, or more than
+            fit in memory.
     """
-    result, largest, fractions = [], 0.0, False
-    for image in map(np.asarray, images):
+    if hasattr(images, "__len__"):
+        count = len(images)
+    if count == 0:
+        raise ValueError(f"no images in {source}")
+    if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape == (count, *shape):
+        return images
+    array = None
+    if count is not None and None not in shape:  # so that they are in memory once
+        check_memory(count, shape, source)
+        array = np.empty((count, *shape), np.uint8)
+    rows: list[np.ndarray] = []
+    largest, fractions = 0.0, False
+    for index, image in enumerate(map(np.asarray, images)):
         if image.dtype != np.uint8:
             if image.dtype.kind not in "biuf" or not np.all((image >= 0) & (image <= 255)):
                 numbers = image.dtype.kind in "biuf" and image.size
@@ -94,12 +124,18 @@ def resized(images: Iterable[np.ndarray], shape: tuple[int | None, int | None, i
                 raise ValueError(f"expected images of values from 0 to 255, got {found}")
             largest = max(largest, float(image.max(initial=0)))
             fractions = fractions or bool(np.any(image % 1))
-        result.append(_brought(np.rint(image).astype(np.uint8), shape))
+            image = np.rint(image).astype(np.uint8)
+        if array is None:
+            rows.append(_brought(image, shape))
+        else:
+            array[index] = _brought(image, shape)
     if fractions and largest <= 1.0:
         raise ValueError(f"expected images of values from 0 to 255, got fractions up to {largest:.3g}: times 255?")
-    if not result:
+    if array is not None:
+        return array
+    if not rows:
         raise ValueError(f"no images in {source}")
-    return stacked(result, source)
+    return stacked(rows, source)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -108,10 +144,19 @@ def image_files(folder: Path) -> list[Path]:
     Raises:
         ValueError: there are none.
     """
-    paths = [path for root in (folder, *_folders(folder)) for path in _images(root)]
+    paths, _ = _walk(folder)
     if not paths:
         raise ValueError(f"no images in {folder}: expected files of {', '.join(sorted(_SUFFIXES))}")
     return paths
+
+
+def _upright(file: Image.Image) -> Image.Image:
+    """The image as its camera says; Pillow's own way fails where other parts of what a camera says are damaged."""
+    try:
+        orientation = file.getexif().get(_ORIENTATION)
+    except Exception:  # of a damaged description, whatever its reader raises: the pixels are all right
+        orientation = None
+    return file.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else file
 
 
 def _read(paths: list[Path], shape: tuple[int | None, int | None, int], source: str) -> np.ndarray:
@@ -126,7 +171,7 @@ def _read(paths: list[Path], shape: tuple[int | None, int | None, int], source: 
                 broken.append(str(error))
 
     try:
-        array = resized(images(), shape, source)
+        array = resized(images(), shape, source, len(paths))
     except ValueError:
         if not broken:
             raise
@@ -166,7 +211,7 @@ def _roots(folder: Path) -> dict[str, Path]:
         if found:
             roots[name] = found[0]
     others = [entry for entry in _folders(folder) if entry not in roots.values()]
-    if others := [entry for entry in others if not any((entry / job).exists() for job in _JOBS)]:
+    if others := [entry for entry in others if not is_workdir(entry)]:
         raise ValueError(f"{folder} has {others[0].name} beside train: {_EXPECTED}")
     return roots
 
@@ -174,17 +219,27 @@ def _roots(folder: Path) -> dict[str, Path]:
 def _files(root: Path, folder: Path) -> dict[str, list[Path]]:
     """The image files by class, both sorted."""
     classes = {}
+    ignored = Counter(path.suffix.lower() for path in root.iterdir() if _is_image(path))  # beside the classes
     for entry in _folders(root):
-        paths = _images(entry)
+        if is_workdir(entry):
+            continue
+        paths, others = _walk(entry)
         for path in paths:
             if not path.resolve().is_relative_to(folder.resolve()):
                 raise ValueError(f"{path} leads out of {folder}: refused")
-        if paths:
-            classes[entry.name] = paths
-        elif not any((entry / job).exists() for job in _JOBS) and any(entry.iterdir()):
+        if not paths:
             raise ValueError(f"{entry} has no images: {_EXPECTED}, of files of {', '.join(sorted(_SUFFIXES))}")
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"the name of the folder {str(entry)!r} is not in UTF-8: rename it") from None
+        classes[entry.name] = paths
+        ignored.update(path.suffix.lower() or path.name for path in others)
     if not classes:
         raise ValueError(f"{root} has no images: {_EXPECTED}")
+    if ignored:
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in ignored.most_common(_SHOWN))
+        logging.warning("%s: %d files are not read (%s): %s", root, ignored.total(), kinds, _EXPECTED)
     return classes
 
 
@@ -192,7 +247,15 @@ def _folders(root: Path) -> list[Path]:
     return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _images(folder: Path) -> list[Path]:
-    """The image files of a folder, sorted; hidden files are of the system's."""
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
-    return sorted(path for path in paths if not path.name.startswith("."))
+def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The image files under a folder, sorted, and the other ones; hidden files and folders are of the system's."""
+    paths = []
+    for root, folders, names in os.walk(folder):  # does not follow links to folders
+        folders[:] = (name for name in folders if not name.startswith("."))
+        paths += (Path(root, name) for name in names if not name.startswith("."))
+    paths.sort()
+    return [path for path in paths if _is_image(path)], [path for path in paths if not _is_image(path)]
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from PIL import Image
 
-from nasnet_keras.training.datasets import Loaded, Split, short_name, stacked
+from nasnet_keras.training.datasets import Loaded, Split, check_memory, short_name, stacked
 
 __all__ = ["load"]
 
@@ -53,7 +52,8 @@ def load(name: str, data_dir: str | Path | None, image_size: int | None = None) 
     known = {key: builder.info.splits[key] for key in ("train", "validation", "test") if key in builder.info.splits}
     if "train" not in known:
         raise ValueError(f"{name} has no training split; it has {', '.join(builder.info.splits)}")
-    _check_memory(name, image.shape, image_size, sum(split.num_examples for split in known.values()))
+    sides = (image_size or side or 0 for side in image.shape[:2])
+    check_memory(sum(split.num_examples for split in known.values()), (*sides, image.shape[2] or 3), name)
     splits = {}
     for key in known:
         data = builder.as_dataset(split=key, as_supervised=True)
@@ -97,17 +97,6 @@ def _resized(tf: Any, image: Any, image_size: int) -> Any:
     image = tf.image.resize(image, tf.maximum(scaled, image_size), antialias=True)
     image = tf.image.resize_with_crop_or_pad(image, image_size, image_size)
     return tf.cast(tf.clip_by_value(tf.math.round(image), 0.0, 255.0), tf.uint8)
-
-
-def _check_memory(name: str, shape: tuple[int | None, ...], image_size: int | None, count: int) -> None:
-    height, width = (image_size or side or 0 for side in shape[:2])
-    needed = count * height * width * (shape[2] or 3)
-    free = psutil.virtual_memory().available
-    if needed > 0.8 * free:
-        raise ValueError(
-            f"{name} has {count:,} images of {height}x{width}, {needed / 2**30:.1f} GiB in memory, where "
-            f"{free / 2**30:.1f} GiB are free: give a smaller image_size, or a part of the data set"
-        )
 
 
 def _first_line(error: Exception) -> str:
