@@ -49,6 +49,17 @@ def run_python(code):
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
+def test_what_is_installed_has_every_file(tmp_path):
+    """Modules, cards, weights: what a user gets is not what lies here."""
+    built = [f"--build-base={tmp_path / 'base'}", f"--build-lib={tmp_path / 'lib'}"]
+    subprocess.run([sys.executable, "setup.py", "-q", "build", *built], cwd=ROOT, check=True, capture_output=True)
+    for folder, package in FOLDERS.items():
+        here = {path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*") if path.is_file()}
+        installed = tmp_path.joinpath("lib", *package.split("."))
+        missing = [path for path in here if "__pycache__" not in path.parts and not (installed / path).is_file()]
+        assert not missing and len(here) > 10, missing
+
+
 @pytest.mark.parametrize("job", ["search.__main__", "training.__main__", "pretrained.fine_tune"])
 def test_values_catalogue_costs_cards_and_flags_need_no_keras(job):
     run_python(f"""
