@@ -96,7 +96,8 @@ def load(
         >>> tuple(load("amoebanet_d_tiny_imagenet")(images).shape)
         (2, 200)
     """
-    found = card(model)
+    path = _card_path(model)
+    found = Card.read(path)
     trained = len(found.class_names)
     shape = tuple(found.input_shape if input_shape is None else input_shape)
     if len(shape) != 3 or shape[-1] != found.input_shape[-1]:
@@ -106,7 +107,7 @@ def load(
     if isinstance(weights, str | Path):
         file = found.weights.verify(Path(weights))
     else:
-        file = weights_file(model) if weights else None
+        file = _weights_file(path, found) if weights else None
     x = keras.Input(shape, name="images")
     if preprocessing:
         x = keras.layers.Rescaling(**found.preprocessing, name="preprocessing")(x)
@@ -172,8 +173,13 @@ def weights_file(model: str | Path) -> Path:
         DownloadError: it cannot be downloaded.
     """
     path = _card_path(model)
+    return _weights_file(path, Card.read(path))
+
+
+def _weights_file(path: Path, found: Card) -> Path:
+    """The checked weight file of the card at `path`."""
     folder = _WEIGHTS if path.resolve().parent == _CARDS.resolve() else path.parent
-    weights = Card.read(path).weights
+    weights = found.weights
     if weights.url is not None and not (folder / weights.file).exists():
         return weights.download()
     return weights.check(folder)
