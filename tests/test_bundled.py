@@ -27,8 +27,9 @@ BUNDLED = [name for name in NAMES if pretrained.card(name).weights.url is None]
 
 
 def test_images(name):
-    """The test split that a model's card speaks of."""
-    return datasets.load(pretrained.card(name).dataset["name"]).test
+    """The test split that a model's card speaks of, at the model's size."""
+    card = pretrained.card(name)
+    return datasets.load(card.dataset["name"], image_size=card.input_shape[0]).test
 
 
 test_images.__test__ = False

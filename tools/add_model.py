@@ -2,7 +2,7 @@
 
     python tools/add_model.py --run=FOLDER --licence=... [--note=...] [--wordnet]
 
-FOLDER is what `nasnet-train` wrote. The model is judged on the test split of its data set, which TensorFlow Datasets
+FOLDER is what `nasnet-train` or `nasnet-finetune` wrote. The model is judged on the test split of its data set, which TensorFlow Datasets
 has. The run's history goes to `docs/models/NAME.json`.
 """
 
@@ -19,7 +19,7 @@ from absl import app, flags
 
 from nasnet_keras import environment
 
-_RUN = flags.DEFINE_string("run", None, "What nasnet-train wrote.", required=True)
+_RUN = flags.DEFINE_string("run", None, "What nasnet-train or nasnet-finetune wrote.", required=True)
 _LICENCE = flags.DEFINE_string("licence", None, "Of the weights.", required=True)
 _NOTE = flags.DEFINE_string("note", None, "What the card is to say of the data set besides.")
 _WORDNET = flags.DEFINE_bool("wordnet", False, "The classes are WordNet ids of ImageNet: give them their names.")
@@ -32,6 +32,7 @@ def main(argv: list[str]) -> None:
     del argv
     environment.prepare()
     from nasnet_keras.card import Card, WeightsFile
+    from nasnet_keras.files import replacing
     from nasnet_keras.training import datasets
 
     run = Path(_RUN.value)
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> None:
     if len(paths) != 1:
         raise ValueError(f"expected one card beside its weights in {run}, got {[path.name for path in paths]}")
     card = Card.read(paths[0])
-    test = datasets.load(card.dataset["name"]).test
+    test = datasets.load(card.dataset["name"], image_size=card.input_shape[0]).test
     names = _names(card.class_names) if _WORDNET.value else card.class_names
     dataset = {**card.dataset, **({"note": _NOTE.value} if _NOTE.value else {})}
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +53,8 @@ def main(argv: list[str]) -> None:
         print(f"test accuracy {card.metrics['test_accuracy']:.4f}; in full precision {before:.4f}")
         for target in ("cards", "weights"):
             (_ROOT / "pretrained" / target).mkdir(exist_ok=True)
-        shutil.copy(weights, _ROOT / "pretrained/weights")
+        with replacing(_ROOT / "pretrained/weights" / weights.name) as temporary:
+            shutil.copy(weights, temporary)
         card.write(_ROOT / "pretrained/cards")
     (_ROOT / "docs/models").mkdir(exist_ok=True)
     shutil.copyfile(run / "history.json", _ROOT / "docs/models" / f"{card.name}.json")
