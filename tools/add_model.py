@@ -2,8 +2,8 @@
 
     python tools/add_model.py --run=FOLDER --licence=... [--note=...] [--wordnet]
 
-FOLDER is what `nasnet-train` or `nasnet-finetune` wrote. The model is judged on the test split of its data set, which TensorFlow Datasets
-has. The run's history goes to `docs/models/NAME.json`.
+FOLDER is what `nasnet-train` or `nasnet-finetune` wrote. The model is judged on the test split of its data set, which
+TensorFlow Datasets has. The run's history goes to `docs/models/NAME.json`.
 """
 
 import dataclasses
