@@ -143,10 +143,10 @@ def cache() -> Path:
     if chosen := os.environ.get("KERAS_HOME"):
         return Path(chosen).expanduser() / "models"
     try:
-        home = Path.home()
+        writable = os.access(home := Path.home(), os.W_OK)
     except RuntimeError:  # a user whom the machine does not know, as in some containers
-        home = Path("/tmp")
-    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras" / "models"
+        writable = False
+    return (home if writable else Path("/tmp")) / ".keras" / "models"
 
 
 def _download(wanted: _Wanted) -> None:

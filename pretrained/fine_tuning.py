@@ -113,7 +113,7 @@ def fine_tune(
         validation: the same, to choose by; by default a share of the training images.
         test: the same, for the final figures only; by default they are of the validation images.
         workdir: the run's folder: made, or continued where it holds the same run.
-        class_names: by label, where `train` has none.
+        class_names: by label, where `train` has none; where it has, the order that is wanted.
         name: of the card and the weights; by default the model's and the folder's.
         batch_norm: `"adapt"`, batches are normalised by their own statistics and the moving ones follow; or
             `"frozen"`, they are normalised by the trained network's, for batches of a few images.

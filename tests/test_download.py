@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,6 +152,15 @@ def test_a_file_is_downloaded_once(known, server, cache, capfd):
     assert NAME in capfd.readouterr().err  # the bar
     assert get(server, **known) == cache / NAME
     assert len(server.requests) == 1 and capfd.readouterr().err == ""
+
+
+def test_a_user_without_a_home_keeps_files_all_the_same(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert download.cache() == Path("/tmp/.keras/models")
 
 
 def test_a_folder_of_ones_own(server, cache, tmp_path):

@@ -1,8 +1,10 @@
 """Loading trained models, fine-tuning them, and classifying images with them."""
 
+import dataclasses
 import functools
 import http.server
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -218,6 +220,13 @@ def test_a_weight_file_that_leads_out_of_its_folder_is_refused(copied, tmp_path)
     weights_of(copied).symlink_to(tmp_path / "elsewhere.h5")
     with pytest.raises(CardError, match="leads out of its folder: refused"):
         pretrained.load(card_of(copied))
+
+
+def test_a_card_of_files_whose_names_are_no_text_is_written_and_read(trained, tmp_path):
+    card = Card.read(card_of(trained))
+    source = os.fsdecode(b"/images/caf\xe9")
+    written = dataclasses.replace(card, dataset={**card.dataset, "source": source}).write(tmp_path)
+    assert Card.read(written).dataset["source"] == source
 
 
 # --- downloading

@@ -219,7 +219,8 @@ def _roots(folder: Path) -> dict[str, Path]:
 def _files(root: Path, folder: Path) -> dict[str, list[Path]]:
     """The image files by class, both sorted."""
     classes = {}
-    ignored = Counter(path.suffix.lower() for path in root.iterdir() if _is_image(path))  # beside the classes
+    beside = (path for path in root.iterdir() if _is_image(path) and not path.name.startswith("."))
+    ignored = Counter(path.suffix.lower() for path in beside)
     for entry in _folders(root):
         if is_workdir(entry):
             continue
@@ -258,4 +259,4 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in _SUFFIXES
