@@ -51,6 +51,7 @@ _FLAGS = (
         "What proposes the children; by default ppo, nas in the space nas, or enas with shared weights.",
     ),
     _integer("children_per_update", "Between two updates of a controller (reinforce, ppo, enas, nas)."),
+    _integer("population_size", "Of evolution: the last so many may be parents; by default 10 or 50."),
     _integer("window", "Children that may be under way at once, whatever the machine: part of what is searched."),
     flags.DEFINE_enum(
         "evaluator",

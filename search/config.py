@@ -19,12 +19,14 @@ REWARDS = ("last", "best", "best_of_last_five")
 _EPOCHS, _SHARED_EPOCHS = 5, 150
 _TRIALS_PER_EPOCH = 10  # of shared weights
 _CHILDREN_PER_UPDATE, _SHARED_CHILDREN_PER_UPDATE = 4, 10  # five updates within two dozen children
+_POPULATION, _CHEAP_POPULATION = 10, 50  # of children that are trained, of children that cost next to nothing
 _POSITIVE = ("num_blocks", "window", "num_repeats", "filters", "final_epochs")
 _POSITIVE_OR_NONE = (
     "trials",
     "num_layers",
     "deepen_every",
     "children_per_update",
+    "population_size",
     "workers",
     "train_images",
     "image_size",
@@ -98,6 +100,8 @@ class SearchConfig:
         algorithm: name of the algorithm that proposes children; None for `enas` with shared weights, `nas` in the space
             `nas`, else `ppo`.
         children_per_update: told to a controller between two of its updates; None for 4 where there is a controller.
+        population_size: of `evolution`: so many children are random, and of so many last ones the parents are; None for
+            10 where children are trained and 50 elsewhere.
         window: children that may be under way at once: trial `n` is proposed when all trials up to `n - window` are
             told, so the order in which children finish changes nothing.
         evaluator: name of what judges a child: `child` trains it, `shared` takes the weights of a supernet, `tabular`
@@ -145,6 +149,7 @@ class SearchConfig:
     deepen_every: int | None = None
     algorithm: str | None = None
     children_per_update: int | None = None
+    population_size: int | None = None
     window: int = 4
     evaluator: str = "child"
     table: str | Path | None = None
@@ -220,6 +225,11 @@ class SearchConfig:
                 f"children_per_update is for {', '.join(algorithms.LEARN_IN_BATCHES)}, which have a controller, "
                 f"not for {self.algorithm!r}"
             )
+        evolves = self.algorithm == "evolution"
+        if self.population_size is None and evolves:
+            set_value(self, "population_size", _POPULATION if self.evaluator == "child" else _CHEAP_POPULATION)
+        if self.population_size is not None and not evolves:
+            raise ValueError(f"population_size is for 'evolution', not for {self.algorithm!r}")
 
     def search_space(self) -> Space:
         """The space that is searched."""

@@ -55,7 +55,7 @@ def run(config: SearchConfig) -> Study:
         try:
             evaluator = evaluators.make(config)
             algorithm = algorithms.make(
-                config.algorithm, config.search_space(), config.seed, config.children_per_update
+                config.algorithm, config.search_space(), config.seed, config.children_per_update, config.population_size
             )
         except ValueError as error:
             raise SearchError(str(error)) from error

@@ -239,6 +239,7 @@ def load_study(workdir: str | Path) -> Study:
 def _completed(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration with what studies did before their files said so."""
     config = {**_ASSUMED, **config}
+    config.setdefault("population_size", 50 if config["algorithm"] == "evolution" else None)
     if "recipe" not in config and "epochs" in config:
         plain = {name: config.pop(name, None) for name in ("epochs", "batch_size", "learning_rate")}
         try:

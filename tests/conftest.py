@@ -16,3 +16,13 @@ def fresh_keras():
 @pytest.fixture
 def generator():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The folder of a trained model, see `colours.py`."""
+    from colours import train_colours
+
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    train_colours(folder)
+    return folder

@@ -410,7 +410,8 @@ def test_the_command_names_what_differs_from_the_defaults(tmp_path):
     assert flags[0] == "nasnet-search" and f"'--workdir={path}'" in command(gather(study))
     expected = {"--trials=60", "--algorithm=evolution", "--seed=3", "--operations=identity,conv_3x3"}
     expected |= {"--epochs=7", "--sizes=0.0:0.5,0.5:1.0", "--flip=true", "--cubed_reward=true"}
-    assumed = {"--window=1", "--deterministic=false"}  # of a study from before they were written
+    # of a study from before they were written
+    assumed = {"--window=1", "--deterministic=false", "--population_size=50"}
     assert {flag for flag in flags if flag.startswith("--")} == expected | assumed
 
 

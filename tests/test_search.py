@@ -141,6 +141,8 @@ def test_a_frozen_study_loads(tmp_path):
         ({"train_images": 0}, "train_images must be a positive integer"),
         ({"reward": "mean"}, "reward must be one of last, best, best_of_last_five, got 'mean'"),
         ({"algorithm": "evolution", "children_per_update": 4}, "children_per_update is for reinforce, ppo"),
+        ({"algorithm": "ppo", "population_size": 4}, "population_size is for 'evolution', not for 'ppo'"),
+        ({"algorithm": "evolution", "population_size": 0}, "population_size must be a positive integer, got 0"),
         ({"seed": -1}, "seed must be an integer from 0"),
     ],
 )

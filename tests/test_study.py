@@ -107,6 +107,17 @@ def test_a_finished_study_grows_as_if_it_had_never_ended(table, tmp_path):
     assert plain(load_study(tmp_path / "grown").trials) == plain(whole.trials)
 
 
+def test_the_population_of_evolution(table, tmp_path):
+    found = run(config(tmp_path, table, algorithm="evolution", trials=40, population_size=5))
+    algorithm = RegularisedEvolution(SPACE, 0, population_size=5, sample_size=1)
+    for number, t in enumerate(found.trials):
+        assert t.genotype == SPACE.decode(algorithm.ask(number))
+        algorithm.tell(SPACE.encode(t.genotype), t.reward)
+    assert found.config["population_size"] == 5
+    assert [config(tmp_path, table, algorithm=name).population_size for name in ("evolution", "random")] == [50, None]
+    assert SearchConfig(tmp_path, algorithm="evolution").population_size == 10
+
+
 @pytest.mark.parametrize("window", [1, 4, 30])
 def test_a_window_delays_what_is_told_by_its_length(window, table, tmp_path):
     found = run(config(tmp_path, table, algorithm="evolution", window=window))

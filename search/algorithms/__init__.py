@@ -43,7 +43,9 @@ def check(name: str, space: Space) -> None:
         raise ValueError("algorithm 'nas' has a policy for the space 'nas' only")
 
 
-def make(name: str, space: Space, seed: int, children_per_update: int | None = None) -> Algorithm:
+def make(
+    name: str, space: Space, seed: int, children_per_update: int | None = None, population_size: int | None = None
+) -> Algorithm:
     """The algorithm called `name`.
 
     Args:
@@ -51,6 +53,7 @@ def make(name: str, space: Space, seed: int, children_per_update: int | None = N
         space: where to search.
         seed: of everything random.
         children_per_update: of one of `LEARN_IN_BATCHES`; None for its own number.
+        population_size: of `evolution`; None for its own number.
 
     Raises:
         ValueError: no algorithm has that name.
@@ -58,5 +61,6 @@ def make(name: str, space: Space, seed: int, children_per_update: int | None = N
     if name not in _ALGORITHMS:
         raise ValueError(f"algorithm must be one of {', '.join(_ALGORITHMS)}, got {name!r}")
     module, _, attribute = _ALGORITHMS[name].partition(".")
-    settings = {} if children_per_update is None else {"batch_size": children_per_update}
+    given = {"batch_size": children_per_update, "population_size": population_size}
+    settings = {key: value for key, value in given.items() if value is not None}
     return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(space, seed, **settings)

@@ -22,13 +22,13 @@ class RegularisedEvolution(Algorithm):
         space: where to search.
         seed: of everything random.
         population_size: how many of the last children may become parents.
-        sample_size: how many of them, drawn with replacement, compete to become the parent.
+        sample_size: how many of them, drawn with replacement, compete to become the parent; None for a fifth.
 
     Raises:
         ValueError: the space holds one genotype only.
 
-    Source: Real et al. 2019, section 3; they use populations of 100 and samples of 25 for 20,000 children, these
-    defaults are for hundreds.
+    Source: Real et al. 2019, section 3; they use populations of 100 and samples of 25 for 20,000 children, the
+    default is for hundreds.
 
     Example:
         >>> from nasnet_keras.search import CellSpace
@@ -38,12 +38,14 @@ class RegularisedEvolution(Algorithm):
         1
     """
 
-    def __init__(self, space: Space, seed: int, population_size: int = 50, sample_size: int = 10) -> None:
+    def __init__(self, space: Space, seed: int, population_size: int = 50, sample_size: int | None = None) -> None:
         super().__init__(space, seed)
         if space.size == 1:
             raise ValueError("evolution needs a space of more than one genotype")
         self._population_size = positive_integer("population_size", population_size)
         self._population: deque[tuple[Choices, float]] = deque(maxlen=self._population_size)
+        if sample_size is None:
+            sample_size = math.ceil(self._population_size / 5)
         self._sample_size = positive_integer("sample_size", sample_size)
         self._seen = Seen(len(space.decisions))
 
