@@ -208,6 +208,7 @@ def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
         training={
             **training,
             "fine_tuned_from": plan.source.name,
+            "kept_epoch": run.best_epoch,
             "batch_norm": plan.batch_norm,
             "class_weights": list(plan.class_weights),
         },

@@ -32,6 +32,7 @@ def test_fine_tuning_on_a_folder(trained, tmp_path):
     best = max(entry["validation_accuracy"] for entry in result.history)
     assert result.accuracy == pytest.approx(best) == pytest.approx(result.card.metrics["validation_accuracy"])
     assert result.card.training["fine_tuned_from"] == "colours_cifar10"
+    assert result.history[result.card.training["kept_epoch"]]["validation_accuracy"] == best
     files = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")}
     stem = "colours_cifar10_lamps"
     expected = {f"{stem}.json", f"{stem}.weights.h5", f"{stem}.keras", "result.json", "history.json"}

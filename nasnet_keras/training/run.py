@@ -61,6 +61,11 @@ class Run:
         """Whether there is nothing left to do."""
         return self.trainer.step >= self.trainer.total or self._out_of_patience()
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the best validation accuracy, of equal ones the last."""
+        return max(self.history, key=lambda entry: (_accuracy(entry), entry["epoch"]), default={"epoch": None})["epoch"]
+
     def train(self) -> None:
         """Go on to the end.
 
@@ -114,16 +119,12 @@ class Run:
         entry = {**figures, "seconds": round(self.seconds, 1)}
         if self.trainer.dataset.validation:
             entry |= self.trainer.validate()
-        before = self._best_epoch()
+        before = self.best_epoch
         self.history.append(entry)
-        if self._patience is not None and self._best_epoch() != before:
+        if self._patience is not None and self.best_epoch != before:
             self._best = self._judged()
         write_text(self.path / "history.json", json.dumps(self.history, indent=1) + "\n")
         return entry
-
-    def _best_epoch(self) -> int | None:
-        """The epoch of the best validation accuracy, of equal ones the last."""
-        return max(self.history, key=lambda entry: (_accuracy(entry), entry["epoch"]), default={"epoch": None})["epoch"]
 
     def _out_of_patience(self) -> bool:
         if self._patience is None:
