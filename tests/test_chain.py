@@ -359,7 +359,7 @@ def test_a_macro_genotype_is_trained_and_its_card_loads(tmp_path, few):
     path = tmp_path / "genotype.json"
     path.write_text(macro(["conv_3x3"], ["sep_conv_3x3", "stem"], ["avg_pool_3x3", "layer_0"]).to_json())
     recipe = dataclasses.replace(RECIPE, dropout_rate=0.1, average_decay=0.5)
-    config = TrainingConfig(tmp_path / "run", genotype=path, recipe=recipe, filters=4, num_repeats=7)
+    config = TrainingConfig(tmp_path / "run", genotype=path, recipe=recipe, filters=4)
     result = train(config, few)
     card = Card.read(result.path)
     assert card == result.card and card.genotype == MacroGenotype.from_json(path)
@@ -371,7 +371,7 @@ def test_a_macro_genotype_is_trained_and_its_card_loads(tmp_path, few):
     np.testing.assert_allclose(loaded.predict(images, verbose=0), logits, atol=1e-3)
     features = pretrained.load(result.path, include_top=False, pooling="avg", input_shape=(None, None, 1))
     assert features(images).shape == (len(images), 16)
-    assert train(dataclasses.replace(config, num_repeats=1), few).card == card, "nothing is trained twice"
+    assert train(config, few).card == card, "nothing is trained twice"
 
 
 def test_what_a_macro_network_does_not_have_is_said_before_a_folder_is_made(tmp_path, few):
@@ -382,7 +382,7 @@ def test_what_a_macro_network_does_not_have_is_said_before_a_folder_is_made(tmp_
         config = TrainingConfig(tmp_path / "run", "enas_macro", recipe=dataclasses.replace(RECIPE, **change), filters=2)
         with pytest.raises(ValueError, match=message):
             train(config, few)
-    with pytest.raises(ValueError, match="stem='imagenet' is for networks of cells"):
+    with pytest.raises(ValueError, match="stem='imagenet' is not for a MacroGenotype, whose networks take filters"):
         TrainingConfig(tmp_path / "run", "enas_macro", stem="imagenet")
     assert not (tmp_path / "run").exists()
     config = TrainingConfig(tmp_path / "run", "enas_macro", recipe=RECIPE, filters=2)

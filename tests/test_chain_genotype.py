@@ -391,7 +391,7 @@ def test_a_chain_is_trained_by_its_file_and_its_card_loads(tmp_path):
     path = tmp_path / "genotype.json"
     path.write_text(MIXED.to_json())
     recipe = Recipe(epochs=1, batch_size=64, learning_rate=0.1, flip=False, pad=1, dropout_rate=0.1)
-    config = TrainingConfig(tmp_path / "run", genotype=path, recipe=recipe, filters=4, num_repeats=7)
+    config = TrainingConfig(tmp_path / "run", genotype=path, recipe=recipe)
     result = train(config, few)
     card = Card.read(result.path)
     assert card == result.card and card.genotype == MIXED
@@ -402,5 +402,6 @@ def test_a_chain_is_trained_by_its_file_and_its_card_loads(tmp_path):
     np.testing.assert_allclose(loaded.predict(images, verbose=0), logits, atol=1e-3)
     features = pretrained.load(result.path, include_top=False, pooling="avg", input_shape=(None, None, 1))
     assert features(images).shape == (len(images), 88)
-    with pytest.raises(ValueError, match="stem='imagenet' is for networks of cells"):
-        TrainingConfig(tmp_path / "other", path, stem="imagenet")
+    for size in ({"stem": "imagenet"}, {"num_repeats": 2}, {"filters": 16}):
+        with pytest.raises(ValueError, match="is not for a ChainGenotype, whose networks take no such argument"):
+            TrainingConfig(tmp_path / "other", path, **size)

@@ -19,9 +19,13 @@ from nasnet_keras.training.flags import DATASET, recipe
 _FLAGS = {
     "workdir": flags.DEFINE_string("workdir", "nasnet_train", "The run's folder: made, or continued where it exists."),
     "genotype": flags.DEFINE_string("genotype", "nasnet_a", "A catalogue name, a JSON file, or a JSON text."),
-    "num_repeats": flags.DEFINE_integer("num_repeats", 2, "N: normal cells in a stack.", lower_bound=1),
-    "filters": flags.DEFINE_integer("filters", 16, "F: filters of the first stack.", lower_bound=1),
-    "stem": flags.DEFINE_enum("stem", "cifar", ("cifar", "imagenet"), "The imagenet stem reduces images eightfold."),
+    "num_repeats": flags.DEFINE_integer(
+        "num_repeats", None, "N: normal cells in a stack; by default 2.", lower_bound=1
+    ),
+    "filters": flags.DEFINE_integer("filters", None, "F: filters of the first stack; by default 16.", lower_bound=1),
+    "stem": flags.DEFINE_enum(
+        "stem", None, ("cifar", "imagenet"), "The imagenet stem reduces images eightfold; by default cifar."
+    ),
     "name": flags.DEFINE_string("name", None, "Of the card and the weights."),
     "seed": flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
     "deterministic": flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),

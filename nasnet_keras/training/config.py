@@ -6,13 +6,14 @@ from typing import Any
 
 from nasnet_keras import checks, genotypes
 from nasnet_keras.cost import genotype_cost
-from nasnet_keras.genotype import Genotype
 from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import resolve_genotype, size_arguments
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.recipes import RECIPES, Recipe
 
 __all__ = ["TrainingConfig"]
+
+_SIZES = {"num_repeats": 2, "filters": 16, "stem": "cifar"}  # where nobody said
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class TrainingConfig:
         genotype: a genotype of any kind, a catalogue name, a JSON text or a path.
         dataset: what the data set was loaded by, for the records.
         recipe: how.
-        num_repeats, filters, stem: of the network. ENAS macro's has filters only, a chain none of these.
+        num_repeats, filters, stem: of the network; None for 2, 16 and `"cifar"`. ENAS macro's has filters only, a chain
+            none of these.
         name: of the card and the weights; by default made of the genotype's and the data set's names.
         seed: of everything random.
         deterministic: whether the same seed gives the same bits, on one device. On GPUs it costs speed.
@@ -39,9 +41,9 @@ class TrainingConfig:
     genotype: AnyGenotype | str | Path = "nasnet_a"
     dataset: str = "digits"
     recipe: Recipe = RECIPES["digits"]
-    num_repeats: int = 2
-    filters: int = 16
-    stem: str = "cifar"
+    num_repeats: int | None = None
+    filters: int | None = None
+    stem: str | None = None
     name: str | None = None
     seed: int = 0
     deterministic: bool = True
@@ -52,8 +54,16 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "resolved", resolve_genotype(self.genotype))
         object.__setattr__(self, "seed", checks.seed(self.seed))
-        if self.stem != "cifar" and not isinstance(self.resolved, Genotype):
-            raise ValueError(f"stem={self.stem!r} is for networks of cells: a layer-wise network has one of its own")
+        taken = size_arguments(self.resolved)
+        for name, usual in _SIZES.items():
+            given = getattr(self, name)
+            if given is None and name in taken:
+                object.__setattr__(self, name, usual)
+            if given is not None and name not in taken:
+                raise ValueError(
+                    f"{name}={given!r} is not for a {type(self.resolved).__name__}, whose networks take "
+                    f"{', '.join(taken) or 'no such argument'}"
+                )
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
         if self.name is not None:

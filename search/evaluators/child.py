@@ -14,6 +14,7 @@ from nasnet_keras.card import Card
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.files import replacing
 from nasnet_keras.genotype import Genotype
+from nasnet_keras.kinds import resolve_genotype, size_arguments
 from nasnet_keras.search.backend import require_tensorflow
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
@@ -140,18 +141,16 @@ class ChildEvaluator(Evaluator):
     def _training(self, genotype: Genotype | str, seed: int = 0, folder: Path | None = None) -> TrainingConfig:
         """How a network is trained: as a child, or with a folder, to the end."""
         config, recipe = self._config, self._config.recipe
-        num_repeats, filters = config.num_repeats, config.filters
+        sizes = {"num_repeats": config.num_repeats, "filters": config.filters}
         if folder is not None:
             recipe = dataclasses.replace(recipe, epochs=config.final_epochs)
-            num_repeats = config.final_num_repeats or num_repeats
-            filters = config.final_filters or filters
+            sizes = {name: getattr(config, f"final_{name}") or value for name, value in sizes.items()}
         return TrainingConfig(
             folder or "",
             genotype,
             self._dataset.source,
             recipe,
-            num_repeats=num_repeats,
-            filters=filters,
+            **{name: value for name, value in sizes.items() if name in size_arguments(resolve_genotype(genotype))},
             name=f"searched_{self._dataset.name}",
             seed=seed,
             deterministic=config.deterministic,
