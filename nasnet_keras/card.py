@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.files import digest, write_text
+from nasnet_keras.files import digest, mismatch, write_text
 from nasnet_keras.genotype_json import AnyGenotype, GenotypeError
 from nasnet_keras.kinds import genotype_from_json, network_config, network_from_genotype
 
@@ -86,14 +86,8 @@ class WeightsFile:
         Raises:
             CardError: it is missing, or has another size or content.
         """
-        if not path.is_file():
-            raise CardError(f"the weight file {path} is missing")
-        if self.size is not None and path.stat().st_size != self.size:
-            raise CardError(f"{path} has {path.stat().st_size:,} bytes, the card says {self.size:,}")
-        for name, title in (("sha256", "SHA-256"), ("md5", "MD5")):
-            expected = getattr(self, name)
-            if expected is not None and (found := digest(path, name)) != expected:
-                raise CardError(f"{path} has {title} {found}, the card says {expected}: it is another file or damaged")
+        if problem := mismatch(path, size=self.size, sha256=self.sha256, md5=self.md5):
+            raise CardError(f"the weight file {path} {problem}")
         return path
 
     def download(self) -> Path:

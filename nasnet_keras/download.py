@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 from tqdm import tqdm
 
-from nasnet_keras.files import digest
+from nasnet_keras.files import mismatch
 
 __all__ = ["DownloadError", "cache", "fetch"]
 
@@ -55,15 +55,7 @@ class _Wanted:
 
     def problem(self, path: Path) -> str | None:
         """Why the file at `path` cannot be used, or None."""
-        if not path.is_file():
-            return "is not there"
-        found = path.stat().st_size
-        if self.size is not None and found != self.size:
-            return f"has {found:,} bytes, expected {self.size:,}"
-        came = digest(path, self.algorithm)
-        if came == self.digest:
-            return None
-        return f"has {self.algorithm.upper()} {came}, expected {self.digest}: damaged, or another file"
+        return mismatch(path, size=self.size, **{self.algorithm: self.digest})
 
 
 def fetch(
@@ -95,6 +87,7 @@ def fetch(
         ValueError: neither hash is given.
 
     Example:
+        >>> from nasnet_keras.files import digest
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "a.weights.h5")
         ...     _ = path.write_bytes(b"weights")

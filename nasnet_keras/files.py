@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["digest", "replacing", "write_bytes", "write_text"]
+__all__ = ["digest", "mismatch", "replacing", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -48,3 +48,29 @@ def digest(path: Path, algorithm: str) -> str:
     """The hexadecimal hash of a file's content, such as `"sha256"`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def mismatch(path: Path, *, size: int | None, **digests: str | None) -> str | None:
+    """Why the file at `path` is not the one that is known by its size in bytes and its hashes, or None where it is.
+
+    Args:
+        path: need not be there.
+        size: None where it is not known.
+        **digests: hexadecimal, by algorithm; None where one is not known.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "a")
+        ...     _ = path.write_text("whole")
+        ...     mismatch(path, size=4, sha256=digest(path, "sha256"))
+        'has 5 bytes, expected 4'
+    """
+    if not path.is_file():
+        return "is missing"
+    found = path.stat().st_size
+    if size is not None and found != size:
+        return f"has {found:,} bytes, expected {size:,}"
+    for algorithm, expected in digests.items():
+        if expected is not None and (came := digest(path, algorithm)) != expected:
+            return f"has {algorithm.upper()} {came}, expected {expected}: damaged, or another file"
+    return None

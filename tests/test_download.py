@@ -384,7 +384,7 @@ def test_a_mirror_replaces_the_source(slash, server, cache, monkeypatch):
 
 def test_offline(server, cache, monkeypatch):
     monkeypatch.setenv("NASNET_KERAS_OFFLINE", "1")
-    with pytest.raises(DownloadError, match="is not there; NASNET_KERAS_OFFLINE is set") as caught:
+    with pytest.raises(DownloadError, match="is missing; NASNET_KERAS_OFFLINE is set") as caught:
         get(server)
     for part in (server.url, sha256(WEIGHTS), str(cache / NAME), "200,008 bytes", "weights=PATH"):
         assert part in str(caught.value)

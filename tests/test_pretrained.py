@@ -119,12 +119,12 @@ def other_weights(folder):
 
 
 DAMAGE = {
-    "truncated": (lambda f: weights_of(f).write_bytes(weights_of(f).read_bytes()[:-100]), "bytes, the card says"),
-    "bit-flipped": (lambda f: flip_bit(weights_of(f)), "has SHA-256 .*, the card says"),
-    "wrong size": (lambda f: edit(f, weights__size=12), "bytes, the card says 12"),
-    "wrong hash": (lambda f: edit(f, weights__sha256="0" * 64), "the card says 0000"),
+    "truncated": (lambda f: weights_of(f).write_bytes(weights_of(f).read_bytes()[:-100]), "bytes, expected"),
+    "bit-flipped": (lambda f: flip_bit(weights_of(f)), "has SHA256 .*, expected"),
+    "wrong size": (lambda f: edit(f, weights__size=12), "bytes, expected 12"),
+    "wrong hash": (lambda f: edit(f, weights__sha256="0" * 64), "expected 0000"),
     "no hash": (lambda f: edit(f, weights={"file": "a.h5", "size": 1}), "no hash to know it by"),
-    "HTML": (lambda f: weights_of(f).write_text("<html>login</html>"), "bytes, the card says"),
+    "HTML": (lambda f: weights_of(f).write_text("<html>login</html>"), "bytes, expected"),
     "missing": (lambda f: weights_of(f).unlink(), "is missing"),
     "out of the folder": (lambda f: edit(f, weights__file="../a.weights.h5"), "must be a bare name"),
     "an absolute path": (lambda f: edit(f, weights__file="/etc/passwd"), "must be a bare name"),
