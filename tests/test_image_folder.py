@@ -1,10 +1,13 @@
 """Images as cameras, microscopes and people leave them."""
 
+import itertools
 import os
 import struct
 import time
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -36,6 +39,60 @@ def test_sixteen_bits_of_grey_keep_their_shades(tmp_path):
     np.testing.assert_array_equal(read_image(save(tmp_path / "b.png", dark))[..., 0], dark)
     with pytest.raises(ValueError, match="its values are fractions"):
         read_image(save(tmp_path / "c.tiff", Image.fromarray(ramp.astype(np.float32) / 65535, "F")))
+
+
+def test_twelve_bits_of_grey_are_not_dark(tmp_path):
+    ramp = np.linspace(0, 4095, 64, dtype=np.uint16).reshape(8, 8)
+    found = read_image(save(tmp_path / "a.png", ramp))
+    np.testing.assert_allclose(found, np.repeat((ramp * (255 / 4095))[..., None], 3, -1), atol=1)
+
+
+UPRIGHT = {  # as EXIF says it, and what is done to the stored pixels
+    1: lambda x: x,
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
+    8: lambda x: np.rot90(x),
+}
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize(
+    ("file", "options"),
+    [
+        ("a.png", {}),
+        ("a.webp", {"lossless": True}),
+        ("a.tif", {}),
+        ("a.tif", {"compression": "tiff_lzw"}),
+        ("a.tif", {"compression": "tiff_adobe_deflate"}),
+    ],
+)
+def test_every_orientation_in_every_format_is_turned_once(tmp_path, generator, mode, file, options):
+    pixels = generator.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    stored = Image.fromarray(pixels).convert(mode)
+    shown = np.asarray(stored.convert("RGB"))
+    for orientation, upright in UPRIGHT.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        found = read_image(save(tmp_path / file, stored, exif=exif, **options))
+        np.testing.assert_array_equal(found, upright(shown), err_msg=f"orientation {orientation}")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "gif", "webp", "jpg"])
+def test_images_that_are_cut_off_or_damaged_within_are_errors(tmp_path, generator, suffix):
+    pixels = generator.integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    data = save(tmp_path / f"a.{suffix}", pixels).read_bytes()
+    (tmp_path / f"a.{suffix}").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ValueError, match=f"cannot read the image .*a.{suffix}"):
+        read_image(tmp_path / f"a.{suffix}")
+    if suffix == "png":  # which has check sums
+        middle = len(data) // 2
+        (tmp_path / "a.png").write_bytes(data[:middle] + bytes(50) + data[middle + 50 :])
+        with pytest.raises(ValueError, match="cannot read the image .*a.png"):
+            read_image(tmp_path / "a.png")
 
 
 def test_photos_stand_upright_and_what_is_transparent_is_white(tmp_path):
@@ -76,6 +133,14 @@ def test_images_are_brought_to_a_size(generator):
     assert time.monotonic() - start < 1.0, "a long image is not made large before it is cut"
 
 
+def test_any_side_is_brought_to_any_other():
+    """The part of an image that is left over lies within it, however its sides are rounded."""
+    for wanted in (28, 64, 100, 224, 331):
+        for side in (*range(1, 300), 768, 1536):
+            for shape in ((side, side + 1, 1), (side + 7, side, 1)):
+                assert resized([np.zeros(shape, np.uint8)], (wanted, wanted, 1), "here").shape[1] == wanted
+
+
 def test_values_that_are_no_pixels():
     whole = np.full((2, 2, 3), 200.0)
     np.testing.assert_array_equal(resized([whole, whole * 0 + 1], (2, 2, 3), "here")[1], 1), "a dark image is no error"
@@ -94,7 +159,7 @@ def test_values_that_are_no_pixels():
         with pytest.raises(ValueError, match="no images in here"):
             resized(nothing, (2, 2, 3), "here")
     with pytest.raises(
-        ValueError, match="here has 1,000,000,000 images of 331x331, .* GiB in memory, where .* are free"
+        ValueError, match="here: 1,000,000,000 images of 331x331 need .* GiB of memory, where .* are free"
     ):
         resized(iter([whole]), (331, 331, 3), "here", count=10**9)
     with pytest.raises(ValueError, match="different sizes"):
@@ -117,12 +182,45 @@ def test_folders_of_real_life(tmp_path):
     assert set(image_folder.load(tmp_path / "split").splits) == {"train", "validation", "test"}
     assert len(image_files(tmp_path / "split" / "val")) == 2, "in folders too"
     (tmp_path / "split" / "validation").mkdir()
-    with pytest.raises(ValueError, match="has both validation and val"):
+    with pytest.raises(ValueError, match="has both val and validation"):
         image_folder.load(tmp_path / "split")
     (tmp_path / "flat" / "dog").mkdir()
     (tmp_path / "flat" / "dog" / "a.heic").write_text("another format")
     with pytest.raises(ValueError, match="dog has no images: expected FOLDER/CLASS/IMAGE.*of files of .bmp"):
         image_folder.load(tmp_path / "flat")
+
+
+def test_images_that_nobody_counted(monkeypatch, caplog, generator):
+    """Many of them, and those that never end."""
+    images = generator.integers(0, 256, (5000, 2, 2, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(resized(iter(images), (2, 2, 3), "here"), images)
+    monkeypatch.setattr(image_folder, "_MANY", 2000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10_000 * 12))
+    with pytest.raises(ValueError, match="here: 8,192 images of 2x2 need .* GiB of memory, where"):
+        resized(itertools.repeat(images[0]), (2, 2, 3), "here")
+    assert "here: 2048 images so far; if it has no end" in caplog.text
+
+
+@pytest.mark.parametrize("spellings", [("Train", "Val", "Test"), ("training", "VALIDATION", "Testing")])
+def test_splits_are_known_however_they_are_spelt(tmp_path, spellings):
+    for split in spellings:
+        for label in ("car", "dog"):
+            save(tmp_path / split / label / "a.png", colour())
+    loaded = image_folder.load(tmp_path)
+    assert set(loaded.splits) == {"train", "validation", "test"} and loaded.class_names == ("car", "dog")
+    save(tmp_path / "train" / "car" / "a.png", colour())
+    with pytest.raises(ValueError, match="has both .* and .*: expected FOLDER"):
+        image_folder.load(tmp_path)
+
+
+def test_folders_of_the_system_are_no_classes_and_their_images_none_of_ours(tmp_path):
+    for path in ("cat/1.png", "dog/1.png", "cat/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg"):
+        save(tmp_path / path, colour())
+    for path in ("__MACOSX/cat/._1.png", "$RECYCLE.BIN/desktop.ini", "System Volume Information/tracking.log"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text("of the system")
+    loaded = image_folder.load(tmp_path)
+    assert loaded.class_names == ("cat", "dog") and len(loaded.splits["train"]) == 2
 
 
 def test_what_is_not_read_is_told(tmp_path, caplog):

@@ -267,7 +267,7 @@ def check_memory(count: int, image_shape: Sequence[int], source: str) -> None:
     needed, free = count * math.prod(image_shape), psutil.virtual_memory().available
     if needed > 0.8 * free:
         raise ValueError(
-            f"{source} has {count:,} images of {image_shape[0]}x{image_shape[1]}, {needed / 2**30:.1f} GiB in memory, "
+            f"{source}: {count:,} images of {image_shape[0]}x{image_shape[1]} need {needed / 2**30:.1f} GiB of memory, "
             f"where {free / 2**30:.1f} GiB are free: give a smaller image_size, or a part of the images"
         )
 

@@ -16,8 +16,16 @@ __all__ = ["image_files", "load", "read_image", "resized"]
 
 _SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _EXPECTED = "expected FOLDER/CLASS/IMAGE, or such folders in FOLDER/train, FOLDER/test and FOLDER/validation"
-_SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
+_SPLITS = {  # in small letters
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test", "testing"),
+}
+_OF_SYSTEMS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _SHOWN = 5
+_GREYS = (255, 4095, 65535)  # the lightest, in 8, 12 and 16 bits
+_FIRST = 64  # images there is room for, where nobody knows how many will come
+_MANY = 100_000  # where that may be because they never end
 _ORIENTATION = 0x0112  # of a photo, in its EXIF data
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,8 +42,9 @@ def load(folder: Path, image_size: int | None = None, image_shape: tuple[int, in
     """Read all images under `folder`.
 
     Args:
-        folder: `FOLDER/CLASS/IMAGE`, or with a level of `train`, `validation` (or `val`) and `test` above the classes.
-            Images may lie in folders of the class' own. A warning tells of files that are not read.
+        folder: `FOLDER/CLASS/IMAGE`, or with a level of `train`, `validation` and `test` above the classes (or
+            `Training`, `val` and so on). Images may lie in folders of the class' own. A warning tells of files that
+            are not read.
         image_size: side that every image is brought to, its shorter side resized and the middle cut out.
         image_shape: height, width and channels to bring them to, instead of a side.
 
@@ -72,11 +81,13 @@ def read_image(path: Path) -> np.ndarray:
         ValueError: it cannot be read.
     """
     try:
-        with Image.open(path) as file:
+        # Pillow maps a file that it opened itself into memory, and then takes turned pixels for upright ones.
+        with path.open("rb") as stream, Image.open(stream) as file:
             image = _upright(file)
-            if image.mode.startswith("I"):  # grey of 16 bits, or of 32, which then are used as 16
+            if image.mode.startswith("I"):  # grey of up to 16 bits, also in 32; a file does not say how many are used
                 grey = np.asarray(image, np.float64)
-                image = Image.fromarray(np.clip(grey / (257 if grey.max() > 255 else 1), 0, 255).astype(np.uint8))
+                lightest = next((value for value in _GREYS if grey.max() <= value), _GREYS[-1])
+                image = Image.fromarray(np.clip(grey * (255 / lightest), 0, 255).astype(np.uint8))
             elif image.mode == "F":
                 raise ValueError("its values are fractions: save it with 8 or 16 bits")
             elif image.has_transparency_data:
@@ -110,13 +121,13 @@ def resized(
         raise ValueError(f"no images in {source}")
     if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape == (count, *shape):
         return images
-    array = None
-    if count is not None and None not in shape:  # so that they are in memory once
-        check_memory(count, shape, source)
-        array = np.empty((count, *shape), np.uint8)
     rows: list[np.ndarray] = []
-    largest, fractions = 0.0, False
-    for index, image in enumerate(map(np.asarray, images)):
+    array = None
+    if None not in shape:  # so that they are in memory once
+        check_memory(count or _FIRST, shape, source)
+        array = np.empty((count or _FIRST, *shape), np.uint8)
+    seen, largest, fractions = 0, 0.0, False
+    for image in map(np.asarray, images):
         if image.dtype != np.uint8:
             if image.dtype.kind not in "biuf" or not np.all((image >= 0) & (image <= 255)):
                 numbers = image.dtype.kind in "biuf" and image.size
@@ -128,14 +139,24 @@ def resized(
         if array is None:
             rows.append(_brought(image, shape))
         else:
-            array[index] = _brought(image, shape)
+            if seen == len(array):
+                array = _grown(array, source)
+            array[seen] = _brought(image, shape)
+        seen += 1
     if fractions and largest <= 1.0:
         raise ValueError(f"expected images of values from 0 to 255, got fractions up to {largest:.3g}: times 255?")
-    if array is not None:
-        return array
-    if not rows:
+    if not seen:
         raise ValueError(f"no images in {source}")
-    return stacked(rows, source)
+    return stacked(rows, source) if array is None else array[:seen]
+
+
+def _grown(array: np.ndarray, source: str) -> np.ndarray:
+    """An array with room for twice as many images, the first half of them these."""
+    count = len(array)
+    if count > _MANY:
+        logging.warning("%s: %d images so far; if it has no end, take a part of it", source, count)
+    check_memory(2 * count, array.shape[1:], source)
+    return np.concatenate([array, np.empty_like(array)])
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -152,6 +173,7 @@ def image_files(folder: Path) -> list[Path]:
 
 def _upright(file: Image.Image) -> Image.Image:
     """The image as its camera says; Pillow's own way fails where other parts of what a camera says are damaged."""
+    file.load()  # which turns TIFFs; and damage to the pixels is an error here, not where the description is read
     try:
         orientation = file.getexif().get(_ORIENTATION)
     except Exception:  # of a damaged description, whatever its reader raises: the pixels are all right
@@ -193,33 +215,35 @@ def _brought(image: np.ndarray, shape: tuple[int | None, int | None, int]) -> np
         return image
     picture = Image.fromarray(image[..., 0] if channels == 1 else image)
     # The part of the picture that is left over, so that a long one is not made large first.
-    scale = min(have / want for have, want in zip(picture.size, (width, height), strict=True))
-    left, top = ((have - want * scale) / 2 for have, want in zip(picture.size, (width, height), strict=True))
-    box = (left, top, left + width * scale, top + height * scale)
+    sides = tuple(zip(picture.size, (width, height), strict=True))
+    scale = min(have / want for have, want in sides)
+    rests = [max(0.0, (have - want * scale) / 2) for have, want in sides]  # not -1e-14
+    box = (*rests, *(have - rest for (have, _), rest in zip(sides, rests, strict=True)))
     return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box)).reshape(height, width, channels)
 
 
 def _roots(folder: Path) -> dict[str, Path]:
     """The folders of the splits that a folder has; without any, itself as the one for training."""
-    if not (folder / "train").is_dir() or not _folders(folder / "train"):
+    found = {
+        name: [entry for entry in _folders(folder) if entry.name.casefold() in spellings]
+        for name, spellings in _SPLITS.items()
+    }
+    if not any(_folders(entry) for entry in found["train"]):
         return {"train": folder}
-    roots = {}
-    for name, spellings in _SPLITS.items():
-        found = [folder / spelling for spelling in spellings if (folder / spelling).is_dir()]
-        if len(found) > 1:
-            raise ValueError(f"{folder} has both {found[0].name} and {found[1].name}: {_EXPECTED}")
-        if found:
-            roots[name] = found[0]
+    for entries in found.values():
+        if len(entries) > 1:
+            raise ValueError(f"{folder} has both {entries[0].name} and {entries[1].name}: {_EXPECTED}")
+    roots = {name: entries[0] for name, entries in found.items() if entries}
     others = [entry for entry in _folders(folder) if entry not in roots.values()]
     if others := [entry for entry in others if not is_workdir(entry)]:
-        raise ValueError(f"{folder} has {others[0].name} beside train: {_EXPECTED}")
+        raise ValueError(f"{folder} has {others[0].name} beside {roots['train'].name}: {_EXPECTED}")
     return roots
 
 
 def _files(root: Path, folder: Path) -> dict[str, list[Path]]:
     """The image files by class, both sorted."""
     classes = {}
-    beside = (path for path in root.iterdir() if _is_image(path) and not path.name.startswith("."))
+    beside = (path for path in root.iterdir() if _is_image(path) and not _is_of_system(path.name))
     ignored = Counter(path.suffix.lower() for path in beside)
     for entry in _folders(root):
         if is_workdir(entry):
@@ -245,15 +269,20 @@ def _files(root: Path, folder: Path) -> dict[str, list[Path]]:
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    return sorted(entry for entry in root.iterdir() if entry.is_dir() and not _is_of_system(entry.name))
+
+
+def _is_of_system(name: str) -> bool:
+    """Whether a file or folder was made by an operating system, for itself."""
+    return name.startswith(".") or name in _OF_SYSTEMS
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The image files under a folder, sorted, and the other ones; hidden files and folders are of the system's."""
+    """The image files under a folder, sorted, and the other ones, without those of the system."""
     paths = []
     for root, folders, names in os.walk(folder):  # does not follow links to folders
-        folders[:] = (name for name in folders if not name.startswith("."))
-        paths += (Path(root, name) for name in names if not name.startswith("."))
+        folders[:] = (name for name in folders if not _is_of_system(name))
+        paths += (Path(root, name) for name in names if not _is_of_system(name))
     paths.sort()
     return [path for path in paths if _is_image(path)], [path for path in paths if not _is_image(path)]
 
