@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["choice", "integer", "model_name", "number", "positive_integer", "seed"]
+__all__ = ["choice", "integer", "model_name", "number", "positive_integer", "seed", "text"]
 
 _FILES = ("fine_tuning", "history", "result", "training")  # that jobs write beside their models
 
@@ -56,6 +56,17 @@ def seed(value: Any) -> int:
     if number is None or not 0 <= number < 2**31:
         raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {value!r}")
     return number
+
+
+def text(name: str, value: Any) -> str:
+    """`value`, where it is a text.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a text, got {value!r}")
+    return value
 
 
 def model_name(value: Any) -> str:

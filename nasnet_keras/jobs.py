@@ -1,5 +1,6 @@
 """What the jobs' console scripts share."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -19,4 +20,14 @@ def run_job(main: Callable[[list[str]], None]) -> None:
         sys.modules["__main__"].__doc__ = module.__doc__
         for flag in flags.FLAGS.get_key_flags_for_module(module):
             flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    app.run(main)
+    app.run(main, flags_parser=_parse)
+
+
+def _parse(arguments: list[str]) -> list[str]:
+    """Parse the flags. A shell leaves the `~` of `--workdir=~/study` as it is, and means the user's folder by it."""
+    rest = app.parse_flags_with_usage(arguments)
+    for name in flags.FLAGS:
+        flag = flags.FLAGS[name]
+        if isinstance(flag.value, str) and flag.value.startswith("~/"):
+            flag.value = os.path.expanduser(flag.value)  # noqa: PTH111 – of a text that need not be a path
+    return rest

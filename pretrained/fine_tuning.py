@@ -169,6 +169,8 @@ def fine_tune(
         )
         if not checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {checkpoint_minutes!r}")
+        if not (Path(workdir) / _RESULT).exists():
+            registry.weights_file(path)  # before a folder is made; where all is done, nothing is downloaded again
         folder = Workdir(workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=completed)
         try:
             if not (folder.path / _RESULT).exists():

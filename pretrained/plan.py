@@ -63,6 +63,7 @@ class Plan:
         if self.batch_norm not in BATCH_NORM:
             raise ValueError(f"batch_norm must be one of {', '.join(BATCH_NORM)}, got {self.batch_norm!r}")
         checks.model_name(self.name)
+        checks.text("licence", self.licence)
         network = {**self.recipe.network, **self.network}
         network_config(self.source.genotype, self.dataset.image_shape, **network)  # before a folder is made
 

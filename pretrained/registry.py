@@ -5,7 +5,7 @@ import difflib
 import fnmatch
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,8 @@ def load(
     path = _card_path(model)
     found = Card.read(path)
     trained = len(found.class_names)
-    shape = tuple(found.input_shape if input_shape is None else input_shape)
+    given = found.input_shape if input_shape is None else input_shape
+    shape = tuple(given) if isinstance(given, Iterable) else ()
     if len(shape) != 3 or shape[-1] != found.input_shape[-1]:
         raise ValueError(
             f"input_shape must be (height, width, {found.input_shape[-1]}) for {found.name}, got {input_shape!r}"

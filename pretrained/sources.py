@@ -122,8 +122,17 @@ def _collected(data: Any, image_shape: tuple[int, int, int], key: str) -> Split:
     def images() -> Iterator[np.ndarray]:
         for element in data.as_numpy_iterator():
             if not isinstance(element, tuple) or len(element) != 2:
-                raise ValueError(f"expected elements (image, label) in the {key} tf.data.Dataset, got {type(element)}")
+                parts = f" of {len(element)}" if isinstance(element, tuple | dict) else ""
+                raise ValueError(
+                    f"expected elements (image, label) in the {key} tf.data.Dataset, got a "
+                    f"{type(element).__name__}{parts}"
+                )
             image, label = element
+            if np.ndim(image) not in (3, 4):
+                raise ValueError(
+                    f"expected images (height, width, channels), or batches of them, in the {key} tf.data.Dataset, got "
+                    f"an array of {np.shape(image)}"
+                )
             if np.ndim(image) == 4:
                 labels.append(_labels(np.asarray(label), key))
                 yield from image

@@ -1,6 +1,7 @@
 """Fine-tuning trained models, and classifying images with them."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -142,6 +143,14 @@ def test_sources_of_images(tmp_path):
         np.testing.assert_array_equal(again.train.labels, single.train.labels)
     with pytest.raises(ValueError, match=r"has no end: leave out its repeat\(\)"):
         gathered(data.repeat())
+    for wrong, message in (
+        (data.map(lambda x, y: (x, y, 1.0)), "elements .image, label. in the train .* got a tuple of 3"),
+        (data.map(lambda x, y: {"image": x, "label": y}), "elements .image, label. in the train .* got a dict of 2"),
+        (data.map(lambda x, y: x), "elements .image, label. in the train .* got a ndarray"),
+        (data.map(lambda x, y: (x[..., 0, 0], y)), r"batches of them, in the train .* an array of \(16,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            gathered(wrong)
     with pytest.raises(ValueError, match="of one-hot labels take the argmax"):
         gathered(data.batch(5).map(lambda x, y: (x, tf.one_hot(y, 2))))
 
@@ -239,6 +248,7 @@ def test_fine_tuning_refuses(trained, tmp_path):
         ("no auxiliary head", good, {"auxiliary_weight": 0.4}),
         (r"validation_fraction must be in \(0, 1\), got 1", good, {"validation_fraction": 1}),
         ("name must be of letters", good, {"name": "../x"}),
+        ("licence must be a text, got None", good, {"licence": None}),
         ("no folder", str(tmp_path / "nothing"), {}),
         ("expected as train a folder of images", 3, {}),
         ("got fractions up to 1: times 255", (good[0] / 255.0 / (good[0] / 255.0).max(), good[1]), {}),
@@ -262,6 +272,10 @@ def test_fine_tuning_refuses(trained, tmp_path):
         assert not (tmp_path / "run").exists(), message
     with pytest.raises(CardError, match="no model 'nothing'"):
         pretrained.fine_tune("nothing", good, workdir=tmp_path / "run")
+    shutil.copy(card_of(trained), tmp_path)
+    with pytest.raises(CardError, match="the weight file .* is missing"):
+        quick(tmp_path, good, workdir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     for images in ([], tmp_path, np.zeros((2, 2)), tmp_path / "missing.png"):
         with pytest.raises(ValueError, match="no images|expected an array of|cannot read the image"):
             pretrained.predict(card_of(trained), images)

@@ -84,7 +84,7 @@ def test_names_and_patterns():
 
 
 def test_arguments_that_cannot_be(trained):
-    for shape in ((16, 16, 1), (16, 16), (None, None)):
+    for shape in ((16, 16, 1), (16, 16), (None, None), 16):
         with pytest.raises(ValueError, match=r"input_shape must be \(height, width, 3\)"):
             pretrained.load(card_of(trained), input_shape=shape)
     with pytest.raises(ValueError, match="classes must be a positive integer"):

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -611,6 +612,7 @@ def test_networks_that_do_not_fit_the_images_are_refused_before_a_folder_is_made
         (["--sizes=0:0.5,0.5:1", "--auxiliary_weight=0.4"], "contradict each other"),
         (["--schedule=one_cycle", "--warmup=0"], "give a warmup above 0"),
         (["--dataset=missing/folder/of/images"], "no folder 'missing/folder/of/images'"),
+        (["--dataset=~/missing/of/images"], f"no folder '{Path.home()}/missing/of/images'"),
         (["--dataset=missing.npz"], "no data set file 'missing.npz'"),
         (["--stem=imagenet"], "imagenet"),
         (["--auxiliary_weight=0.4", "--sizes=0:1"], "auxiliary head"),

@@ -66,6 +66,7 @@ class TrainingConfig:
                 )
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
+        checks.text("licence", self.licence)
         if self.name is not None:
             checks.model_name(self.name)
 
