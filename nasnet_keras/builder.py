@@ -77,9 +77,9 @@ class LayerBuilder:
 
     def padded_concat(self, xs, *, name):
         """Concatenation of channels of maps of any sizes; a single one gets its name and is passed on."""
-        if len({x.shape[1:3] for x in xs}) > 1 or None in xs[0].shape[1:3]:
-            return PaddedConcatenate(name=name)(xs)
-        return self.concat(xs, name=name)
+        if len(xs) == 1:
+            return self.concat(xs, name=name)
+        return PaddedConcatenate(name=name)(xs)  # sizes that are equal here may not be so for images of another size
 
     def relu(self, x, *, name):
         """ReLU as a layer of its own."""

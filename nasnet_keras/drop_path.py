@@ -4,10 +4,10 @@ Source: NASNet (Zoph et al. 2018, appendix A.4): the probability grows linearly 
 the progress of training.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 __all__ = ["DropPathCombine", "DropPathSchedule", "TrainingProgress"]
@@ -132,12 +132,18 @@ class DropPathSchedule(keras.callbacks.Callback):
         self.total_steps = total_steps
 
     def on_train_begin(self, logs: Any = None) -> None:
-        layers = [layer for layer in self.model.layers if isinstance(layer, TrainingProgress)]
+        layers = [layer for layer in _within(self.model) if isinstance(layer, TrainingProgress)]
         if not layers:
             raise ValueError("the model has no drop-path to schedule: build it with drop_path_rate > 0")
         self._layers = layers
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        step = int(np.asarray(keras.ops.convert_to_numpy(self.model.optimizer.iterations.value)))
+        step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         for layer in self._layers:
             layer.assign(step / self.total_steps)
+
+
+def _within(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a model and of the models in it."""
+    for layer in model.layers:
+        yield from _within(layer) if isinstance(layer, keras.Model) else [layer]

@@ -7,7 +7,7 @@ the same networks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nasnet_keras.checks import positive_integer
 
@@ -146,7 +146,7 @@ class Skeleton:
         auxiliary, imagenet_auxiliary: the auxiliary head; the second one, where given, with the ImageNet stem.
 
     Raises:
-        ValueError: the calibration is unknown.
+        ValueError: the calibration is unknown, or a stem has no convolution.
     """
 
     name: str
@@ -164,6 +164,8 @@ class Skeleton:
     imagenet_auxiliary: Auxiliary | None = None
 
     def __post_init__(self) -> None:
+        if not self.cifar_stem or not self.imagenet_stem:
+            raise ValueError("a stem needs at least one convolution, got none")
         if self.calibration not in CALIBRATIONS:
             raise ValueError(f"calibration must be one of {', '.join(CALIBRATIONS)}, got {self.calibration!r}")
 
@@ -190,7 +192,8 @@ class Skeleton:
                 the reduction cell read as `previous` (NASNet-A large) and not what it read as `current`.
 
         Raises:
-            ValueError: a number is not positive, the stem is unknown, or F is too small for the stem.
+            ValueError: a number is not positive, the stem is unknown, F is too small for the stem, or a cell would
+                read outputs of which one is less than half as large as the other.
 
         Example:
             >>> [cell.name for cell in NASNET.plan(1, 32).cells]
@@ -215,6 +218,12 @@ class Skeleton:
                 previous = 0 if self.first_previous else None
             else:
                 previous = current - 1
+            read = [*levels, *(cell.level for cell in cells)]
+            if previous is not None and read[current] - read[previous] > 1:
+                raise ValueError(
+                    f"{name} of the skeleton {self.name!r} would read an output of half the size at most beside "
+                    f"another, got one that is halved {read[current]} times beside one halved {read[previous]} times"
+                )
             depth = (index + 1) / len(sequence) if self.depth_scaling else 1.0
             cells.append(CellPlan(name, role, width, current, previous, level, depth))
         second_reduction = max(index for index, cell in enumerate(cells) if cell.role == "reduction")
@@ -231,7 +240,7 @@ class Skeleton:
         if stem_filters is not None:
             stem_filters = positive_integer("stem_filters", stem_filters)
         counted, levels, level = [], [], 0
-        for index, conv in enumerate(convs):
+        for index, conv in enumerate((*convs[:-1], replace(convs[-1], output=True))):
             width = conv.filters if type(conv.filters) is int else int(conv.filters * filters)
             counted.append((conv, stem_filters if index == 0 and stem_filters is not None else width))
             level += conv.stride == 2

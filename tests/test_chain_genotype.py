@@ -51,6 +51,26 @@ MIXED = ChainGenotype(
 )
 
 
+# --- sizes
+
+
+def test_maps_that_are_equal_at_one_size_of_images_and_not_at_another():
+    """A total stride of 8 beside one of 12: both make 2×2 of 16×16, and 2×2 and 1×1 of 12×12."""
+    genotype = ChainGenotype(
+        [
+            L((1, 1), 24, strides=(2, 2)),
+            L((1, 1), 24, ["layer_0"], strides=(2, 2)),
+            L((1, 1), 24, ["layer_1"], strides=(2, 2)),
+            L((1, 1), 24, ["layer_1"], strides=(3, 3)),
+        ]
+    )
+    model = ChainFromGenotype(genotype, (16, 16, 3), classes=2)
+    for side in (16, 12):
+        images = np.zeros((1, side, side, 3), "float32")
+        (answers, _) = model.stateless_call(model.trainable_variables, model.non_trainable_variables, images)
+        assert answers.shape == (1, 2)
+
+
 # --- values
 
 

@@ -157,7 +157,10 @@ def test_layers_around_a_network(generator):
     functional = keras.Model(image, keras.layers.Dense(3, "tanh", use_bias=False)(keras.layers.Flatten()(pooled)))
     twice = keras.layers.Dense(8, "tanh")
     shared = keras.Model(image, twice(twice(keras.layers.Dense(8)(keras.layers.GlobalAveragePooling2D()(maps(image))))))
-    for model in (sequential, functional, shared):
+    adapted = keras.layers.Normalization()
+    adapted.adapt(images(generator, 8, 32, 32, 3) * 3 + 1)
+    normalized = keras.Sequential([keras.Input((32, 32, 3)), adapted, base, keras.layers.Dense(3)])
+    for model in (sequential, functional, shared, normalized):
         for engine in (TENSORFLOW, ONNX_RUNTIME):
             assert difference(fused(model, engine)(x), model(x, training=False)) < TOLERANCE
 
@@ -171,7 +174,18 @@ def test_a_model_of_another_precision_is_fused_in_float32(generator):
         faster = fuse_for_inference(narrow)
     finally:
         keras.config.set_dtype_policy("float32")
+    computing = [layer for layer in faster.layers if not isinstance(layer, keras.layers.InputLayer)]
+    assert {layer.compute_dtype for layer in computing} == {"float32"}
     assert difference(faster(x), model(x)) < TOLERANCE
+
+
+def test_of_a_model_within_the_output_that_is_read(generator):
+    heads = network("nasnet_a", generator, auxiliary_head=True)
+    image, x = keras.Input((33, 34, 3)), images(generator)
+    logits = keras.Model(image, heads(image)["logits"])
+    assert difference(fuse_for_inference(logits)(x), logits(x)) < TOLERANCE
+    with pytest.raises(ValueError, match="of type AuxiliaryHead cannot be fused"):
+        fuse_for_inference(keras.Model(image, heads(image)["auxiliary"]))
 
 
 def test_what_cannot_be_fused_is_named(generator):

@@ -5,7 +5,11 @@ import tensorflow as tf
 from helpers import difference, random_genotype, randomize
 
 from nasnet_keras import (
+    Block,
+    Cell,
     DropPathSchedule,
+    Edge,
+    Genotype,
     GenotypeError,
     NASNetFromGenotype,
     Skeleton,
@@ -94,7 +98,9 @@ def test_padding_and_wiring_change_numbers_and_not_sizes(generator):
             NASNET_A, (32, 32, 3), num_repeats=2, filters=4, pooling="avg", include_top=False, **arguments
         )
         randomize(model, np.random.default_rng(0))
-        changed.set_weights(model.get_weights()) if "skip_reduction_input" not in arguments else None
+        values = {weight.path: weight for weight in model.weights}
+        for weight in changed.weights:
+            weight.assign(values[weight.path])
         assert changed.count_params() == model.count_params()
         outputs.append((model(x), changed(x)))
     assert difference(*outputs[0]) == 0.0
@@ -230,6 +236,16 @@ def test_penultimate_filters_and_other_skeletons():
     assert applications.NASNetCIFAR10(num_repeats=1, penultimate_filters=96).output_shape == (None, 10)
     wider = Skeleton("narrower", cifar_stem=(StemConv(1.0),))
     assert genotype_cost(NASNET_A, skeleton=wider) != genotype_cost(NASNET_A)
+    for convs in ((StemConv(3.0, output=False),), (StemConv(1.0), StemConv(2.0, output=False))):
+        model = NASNetFromGenotype(NASNET_A, skeleton=Skeleton("mine", cifar_stem=convs), num_repeats=1, filters=4)
+        stems = [layer.filters for layer in model.layers if layer.name.startswith("stem_conv")]
+        assert stems == [int(4 * conv.filters) for conv in convs], "the last one's output is always read"
+    with pytest.raises(ValueError, match="at least one convolution"):
+        Skeleton("mine", cifar_stem=())
+    quick = (StemConv(32, stride=2), StemConv(1.0, stride=2, output=False), StemConv(1.0, stride=2))
+    quickly = Skeleton("mine", imagenet_stem=quick, imagenet_stem_cells=())
+    with pytest.raises(ValueError, match="cell_00 of the skeleton 'mine' .* halved 3 times beside one halved 1 times"):
+        genotype_cost(NASNET_A, skeleton=quickly, stem="imagenet")
 
 
 def test_drop_path_follows_the_schedule_of_training(generator):
@@ -263,3 +279,18 @@ def test_drop_path_follows_the_schedule_of_training(generator):
     plain.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match="no drop-path"):
         plain.fit(x, y, verbose=0, callbacks=[DropPathSchedule(8)])
+
+
+def test_drop_path_of_a_network_in_another_model_whose_updates_wait_for_several_batches(generator):
+    cell = Cell([Block(Edge("conv_1x1", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
+    network = NASNetFromGenotype(Genotype(cell, cell), (8, 8, 1), drop_path_rate=0.5, **SMALL)
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(0.5), network])
+    model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), "sparse_categorical_crossentropy")
+    (progress,) = [layer for layer in network.layers if isinstance(layer, TrainingProgress)]
+    seen = []
+    watch = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(float(progress.progress.state.value))
+    )
+    x, y = generator.normal(size=(32, 8, 8, 1)).astype("float32"), np.arange(32) % 10
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=[DropPathSchedule(4), watch])
+    assert seen == [step // 2 / 4 for step in range(8)]

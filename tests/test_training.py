@@ -127,6 +127,24 @@ def test_sizes_scale_the_images(generator):
     assert float(scaled_down[0]) == pytest.approx(float(expected[0]), rel=0.05)
 
 
+def test_a_step_compiles_under_xla(generator, monkeypatch):
+    """As it does on GPUs; here on the processor, which only has to give the same."""
+    images, labels = small_batch(generator)
+    cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
+    model = NASNetFromGenotype(
+        Genotype(cell, cell), (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.5
+    )
+    objective = Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.1)
+    taken = []
+    for gpus in ([], ["one"]):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None, gpus=gpus: gpus)
+        stepper = Stepper(model, objective)
+        state, _ = stepper.step(stepper.initial(), images, labels, learning_rate=0.1, size=(12, 12))
+        taken.append(np.asarray(state["parameters"]))
+    np.testing.assert_allclose(*taken, atol=1e-3)
+    assert not np.allclose(taken[0], np.asarray(Stepper(model, objective).initial()["parameters"]), atol=1e-3)
+
+
 # --- recipes
 
 

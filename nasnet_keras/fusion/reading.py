@@ -58,12 +58,13 @@ def read(model: keras.Model) -> Node:
     return _model(model, Image(image.name, (), tuple(image.shape[1:]), image.dtype))
 
 
-def _model(model: keras.Model, x: Node) -> Node:
+def _model(model: keras.Model, x: Node, output: Any = None) -> Node:
+    """What a model computes: one of its outputs, or the only one or the logits."""
     if isinstance(model, keras.Sequential):
         for layer in model.layers:
             x = _computed(layer, x)
         return x
-    output = model.output
+    output = model.output if output is None else output
     if isinstance(output, dict) and "logits" in output:
         output = output["logits"]
     elif isinstance(output, list | tuple) and len(output) == 1:
@@ -75,21 +76,21 @@ def _model(model: keras.Model, x: Node) -> Node:
     while waiting:
         tensor = waiting[-1]
         # What made a tensor; a layer's own `input` is that of its first call, in whatever model.
-        layer, call, _ = tensor._keras_history
+        layer, call, number = tensor._keras_history
         inputs = [] if id(tensor) in nodes else layer._inbound_nodes[call].input_tensors
         if missing := [needed for needed in inputs if id(needed) not in nodes]:
             waiting += missing
         else:
             waiting.pop()
             if id(tensor) not in nodes:
-                nodes[id(tensor)] = _computed(layer, *(nodes[id(needed)] for needed in inputs))
+                nodes[id(tensor)] = _computed(layer, *(nodes[id(needed)] for needed in inputs), number=number)
     return nodes[id(output)]
 
 
-def _computed(layer: Any, *inputs: Any) -> Node | None:
-    """What a layer computes of nodes."""
+def _computed(layer: Any, *inputs: Any, number: int | None = None) -> Node | None:
+    """What a layer computes of nodes; of a model the output of that number, where one is wanted."""
     if isinstance(layer, keras.Model) and isinstance(getattr(layer, "inputs", None), list):
-        return _model(layer, *inputs)
+        return _model(layer, *inputs, None if number is None else keras.tree.flatten(layer.output)[number])
     # Not of a class that is derived from a known one, which may compute something else.
     if type(layer) not in _nodes.registry:
         raise ValueError(

@@ -48,10 +48,15 @@ def write(output: Node, name: str, engine: Engine) -> FusedModel:
         if isinstance(node, Image):
             image = tensors[node] = keras.Input(node.shape, dtype=node.dtype, name=unique)
             continue
-        layer, values = (ours.PlainReLU(name=unique), []) if node in plain else _layer(node, unique, engine)
+        if node in plain:
+            layer, values = ours.PlainReLU(name=unique, dtype="float32"), []
+        else:
+            layer, values = _layer(node, unique, engine)
         inputs = [tensors[x] for x in node.inputs]
         tensors[node] = layer(inputs if isinstance(node, Add | Concat) else inputs[0])
         layer.set_weights(values)
+        if isinstance(layer, layers.Normalization):
+            layer.finalize_state()  # it computes by copies of its weights
     model = FusedModel(image, tensors[output], name=name)
     model.trainable = False
     return model

@@ -175,7 +175,7 @@ class Stepper:
     ) -> tuple[State, Any]:
         images = scaled(images)
         if size is not None:
-            images = ops.image.resize(images, size, antialias=True, data_format="channels_last")
+            images = _resized(images, size)
         learning_rate, progress, average_decay = (settings[i] for i in range(3))
         generators = [
             progress if id(v) in self._progress else state[f"generator_{i}"] for i, v in enumerate(self._generators)
@@ -274,6 +274,22 @@ class Stepper:
 def scaled(images: Any) -> Any:
     """uint8 from 0 to 255 → float32 from -1 to 1."""
     return ops.cast(images, "float32") / 127.5 - 1.0
+
+
+def _resized(images: Any, size: tuple[int, int]) -> Any:
+    """Images of another height and width, by antialiased bilinear resizing.
+
+    Not by `ops.image.resize`, whose operation on TensorFlow XLA cannot compile.
+    """
+    sides = images.shape[1:3]
+    return ops.image.scale_and_translate(
+        images,
+        (images.shape[0], *size, images.shape[-1]),
+        scale=ops.convert_to_tensor([new / old for new, old in zip(size, sides, strict=True)], "float32"),
+        translation=ops.zeros(2),
+        spatial_dims=(1, 2),
+        method="linear",
+    )
 
 
 def _mix(average: Any, new: Any, decay: Any) -> Any:
