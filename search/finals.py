@@ -1,5 +1,6 @@
 """From search to model: the best genotypes trained to the end, beside random ones."""
 
+import dataclasses
 import json
 import time
 from collections import Counter
@@ -39,7 +40,7 @@ def finish(
     """
     started = time.monotonic()
     tasks = _finalists(config, study, drawn)
-    outcomes = _trained(tasks, executor, config.final_epochs)
+    outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config.final_epochs)]
     ours = [outcome for outcome in outcomes if outcome.task.group == "search"]
     winner = max((outcome for outcome in ours if outcome.status == "ok"), key=lambda one: one.reward, default=None)
     if winner is None:
@@ -142,6 +143,11 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
             bar.update(done - bar.n)
             bar.beat()
     return [outcomes[task] for task in tasks]
+
+
+def _with_all_sittings(outcome: Outcome) -> Outcome:
+    """The outcome with the time of the whole training, not of what was left of it."""
+    return dataclasses.replace(outcome, seconds=max(outcome.seconds, outcome.metrics.get("training_seconds", 0.0)))
 
 
 def _epochs(folder: Path) -> int:

@@ -26,6 +26,7 @@ __all__ = ["SearchError", "run"]
 
 _CHECKPOINT_TRIALS = 100  # told between two checkpoints: as many may have to be told again
 _REPORT_SECONDS = 60.0
+_SEEDS = 2**31  # of everything random, from 0
 _RANDOM_SEEDS = 2**31  # beyond all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2**32
 _GROWN_UP = 2**31  # a trial by which every space is as large as it becomes
@@ -137,7 +138,7 @@ class _Search:
         self._tell(max(0, number - self.config.window + 1))
         self.evaluator.prepare(number, algorithm.draw)
         genotype = algorithm.space.decode(algorithm.ask(number))
-        return Task("search", number, genotype, self.config.seed + number)
+        return Task("search", number, genotype, self._seed(number))
 
     def _tell(self, count: int) -> None:
         """Tell the algorithm the first `count` trials, of which it may know some."""
@@ -173,14 +174,18 @@ class _Search:
         """A child of random search."""
         space = self.algorithm.space.at(_GROWN_UP)
         genotype = space.decode(RandomSearch(space, self.config.seed + _RANDOM_SEEDS).ask(number))
-        return Task("random", number, genotype, self.config.seed + number)
+        return Task("random", number, genotype, self._seed(number))
 
     def _derive(self, number: int) -> Task:
         """A genotype of the policy that the whole search led to."""
         self._tell(self.config.trials)
         generator = np.random.default_rng((self.config.seed + _DERIVED_SEEDS, number))
         genotype = self.algorithm.space.decode(self.algorithm.draw(1, generator)[0].tolist())
-        return Task("derived", number, genotype, self.config.seed + number)
+        return Task("derived", number, genotype, self._seed(number))
+
+    def _seed(self, number: int) -> int:
+        """Of the child of that number."""
+        return (self.config.seed + number) % _SEEDS
 
     def _record(self, group: str, trial: Trial) -> None:
         self.study.append(trial, group)

@@ -1,6 +1,7 @@
 """Executors: where children run, what ends them, and that nothing is left running."""
 
 import dataclasses
+import json
 import os
 import signal
 import stat
@@ -12,17 +13,19 @@ import psutil
 import pytest
 
 from nasnet_keras import Block, Cell, Edge, Genotype
+from nasnet_keras.card import Card
 from nasnet_keras.search import SearchConfig, load_study
 from nasnet_keras.search import executors as executors_by_name
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.evaluators.child import ChildEvaluator
-from nasnet_keras.search.executors import subprocesses
+from nasnet_keras.search.executors import subprocesses, worker
 from nasnet_keras.search.executors.base import ExecutorError, Task, perform
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.inline import Inline
 from nasnet_keras.search.executors.subprocesses import Subprocesses
 from nasnet_keras.training.errors import DivergedError, Stopped
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.run import on_signals
 
 CELL = Cell([Block(Edge("conv_3x3", "current"), Edge("identity", "previous"))], ["block_0"])
 SMALL = Genotype(CELL, CELL)
@@ -109,14 +112,34 @@ def test_a_killed_child_is_an_outcome_and_others_go_on(tmp_path):
         assert (outcome.task.number, outcome.status) == (1, "crashed") and "SIGSEGV" in outcome.metrics["error"]
         # A worker that is killed is replaced.
         executor.submit(task(2))
-        worker = child_of(executor).parent()
-        worker.send_signal(signal.SIGKILL)
+        killed = child_of(executor).parent()
+        killed.send_signal(signal.SIGKILL)
         outcome = executor.wait(30.0)
         assert (outcome.task.number, outcome.status) == (2, "crashed") and "worker" in outcome.metrics["error"]
         executor.submit(task(3))
-        assert child_of(executor).parent().pid != worker.pid
+        assert child_of(executor).parent().pid != killed.pid
+        # So is one that has nothing to do, and nobody hears of it.
+        idle = executor._workers[1]._process.pid
+        psutil.Process(idle).send_signal(signal.SIGKILL)
+        assert executor.wait(3.0) is None and executor._workers[1]._process.pid != idle
         processes = [child_of(executor), *(psutil.Process(one._process.pid) for one in executor._workers)]
     assert_gone(processes)
+
+
+def test_a_child_whose_process_cannot_be_started_is_an_outcome(monkeypatch):
+    monkeypatch.setattr(os, "fork", lambda: (_ for _ in ()).throw(BlockingIOError(11, "Resource temporarily")))
+    answer = worker._forked(Wild(1.0), task(3), 0, None)
+    outcome = worker.read_outcome(task(3), json.loads(json.dumps(answer)))
+    assert (outcome.status, outcome.reward) == ("crashed", None)
+    assert "could not be started: [Errno 11] Resource temporarily" in outcome.metrics["error"]
+
+
+def test_a_signal_to_all_processes_and_then_the_searchs_own_both_let_a_finalist_write():
+    stopped = []
+    with on_signals(lambda: stopped.append(True)):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+    assert stopped == [True, True]
 
 
 def assert_gone(processes, seconds=15):
@@ -153,6 +176,7 @@ def test_a_finalist_that_is_stopped_goes_on(tmp_path):
     with started(settings, tmp_path) as executor:
         outcome = outcomes(executor, [task(0, folder=folder)])[0]
     assert outcome.status == "ok" and outcome.reward == outcome.metrics["validation_accuracy"]
+    assert outcome.metrics["training_seconds"] == 3600 * Card.read(folder / "searched_digits.json").training["hours"]
     assert (folder / "searched_digits.json").exists() and not (folder / "checkpoint.npz").exists()
 
 

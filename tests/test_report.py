@@ -336,6 +336,17 @@ def test_finalists(tmp_path):
     assert "nothing to compare it with" in page.words
 
 
+def test_genotypes_derived_from_shared_weights_are_not_taken_for_trials_of_their_numbers(tmp_path):
+    trials = [trial(number, reward) for number, reward in enumerate((0.2, 0.4, 0.6, 0.3))]
+    study_of(tmp_path, trials, evaluator="shared")
+    derived = [trial(number, reward, np.random.default_rng(9 + number)) for number, reward in enumerate((0.5, 0.7))]
+    (tmp_path / "derived_trials.jsonl").write_text("".join(one.to_line() for one in derived))
+    page = report(load_study(tmp_path))
+    (marked,) = re.findall(r'<tr class="marked">(.*?)</tr>', page, re.DOTALL)
+    assert fingerprint(trials[2].genotype) in marked, "the best trial of the search"
+    assert "1. Derived genotype 1: reward" in page and "1. Trial" not in page
+
+
 def test_a_benchmark_s_table(tmp_path):
     space, generator = NASBench201Space(), np.random.default_rng(0)
     rewards = generator.uniform(50, 85, 30)

@@ -1,5 +1,6 @@
 """Studies of benchmarks' tables: killed, damaged, out of space, and long."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -19,6 +20,8 @@ from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, loa
 from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
 from nasnet_keras.search.checkpoints import Checkpoints
 from nasnet_keras.search.evaluators.tabular import read_table
+from nasnet_keras.search.executors.base import Outcome, Task
+from nasnet_keras.search.finals import _with_all_sittings
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.study import Trial
 from nasnet_keras.training.recipes import Recipe
@@ -105,6 +108,27 @@ def test_a_finished_study_grows_as_if_it_had_never_ended(table, tmp_path):
         grown = run(config(tmp_path / "grown", table, algorithm="evolution", trials=trials))
     assert plain(grown.trials) == plain(whole.trials)
     assert plain(load_study(tmp_path / "grown").trials) == plain(whole.trials)
+
+
+def test_a_study_does_not_go_on_with_another_table(table, tmp_path):
+    mine = tmp_path / "table.csv"
+    mine.write_text(table.read_text())
+    run(config(tmp_path / "study", mine, trials=5))
+    *lines, last = mine.read_text().splitlines()
+    mine.write_text("\n".join([*lines, last.rpartition(",")[0] + ",1.0"]) + "\n")
+    with pytest.raises(StudyError, match="has another configuration: table_crc32 was"):
+        run(config(tmp_path / "study", mine, trials=10))
+
+
+def test_the_seeds_of_children_are_legal_whatever_the_searchs_is(table, tmp_path):
+    found = run(config(tmp_path, table, trials=4, seed=2**31 - 1))
+    assert [trial.seed for trial in found.trials] == [2**31 - 1, 0, 1, 2]
+
+
+def test_a_finalists_time_is_that_of_all_its_sittings():
+    outcome = Outcome(Task("search", 0, NASNET_A, 0), "ok", 0.5, {"training_seconds": 7200.0}, 3.0)
+    assert _with_all_sittings(outcome).seconds == 7200.0
+    assert _with_all_sittings(dataclasses.replace(outcome, metrics={})).seconds == 3.0
 
 
 def test_the_population_of_evolution(table, tmp_path):

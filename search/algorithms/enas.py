@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from nasnet_keras.search.algorithms.policy import PolicyGradient, scaled
 from nasnet_keras.search.space import Space
@@ -42,7 +43,8 @@ class ENAS(PolicyGradient):
     ) -> None:
         from nasnet_keras.search import attention  # it needs the operations' weights
 
-        optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.0, epsilon=1e-3)
+        with tf.device("/CPU:0"):
+            optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.0, epsilon=1e-3)
         controller = attention.policy_for(space, seed)
         super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight, 0.9, controller, optimizer)
 

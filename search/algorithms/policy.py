@@ -116,8 +116,9 @@ class PolicyGradient(Algorithm):
         for name, value in expected.items():
             if name.startswith("variable_") and state[name].shape != value.shape:
                 raise ValueError(f"{name} must have shape {value.shape}, got {state[name].shape}")
-        for index, variable in enumerate(self._variables()):
-            variable.assign(state[f"variable_{index}"])
+        with tf.device("/CPU:0"):
+            for index, variable in enumerate(self._variables()):
+                variable.assign(state[f"variable_{index}"])
         self._seen.restore(state["seen"])
         self._baseline = float(state["baseline"])
         self._batch = lists(state["batch"])

@@ -128,7 +128,8 @@ class ChildEvaluator(Evaluator):
             with replacing(model) as temporary:
                 card.build(weights=result.path.with_name(card.weights.file)).save(temporary)
         metrics = {name: value for name, value in card.metrics.items() if name != "runs"}
-        return metrics["validation_accuracy"], {**metrics, "epochs": config.recipe.epochs, **card.cost}
+        training = {"epochs": config.recipe.epochs, "training_seconds": 3600 * card.training["hours"]}
+        return metrics["validation_accuracy"], {**metrics, **training, **card.cost}
 
     def publish(self, folder: Path, path: Path) -> dict[str, Any]:
         name = self._training("nasnet_a").model_name(self._dataset)

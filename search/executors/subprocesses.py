@@ -147,8 +147,7 @@ class _Worker:
             elif "died" in answer:
                 return self._failed(*(self._verdict or ("crashed", self._death(answer["died"]))))
             elif "status" in answer:
-                task, self.task = self.task, None
-                return read_outcome(task, answer)
+                return read_outcome(self._done(), answer)
         return None
 
     def watch(self) -> None:
@@ -170,7 +169,8 @@ class _Worker:
         """Let a finalist write its checkpoint; a child has nothing to write."""
         if self.task is not None and self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGTERM if self.task.folder is not None else signal.SIGKILL)
+                # Not a termination: a cluster may have sent one to all processes, and a second would not wait.
+                os.kill(self._pid, signal.SIGINT if self.task.folder is not None else signal.SIGKILL)
 
     def stopping(self) -> bool:
         """Whether a finalist is still at it."""
@@ -203,8 +203,12 @@ class _Worker:
         return outcome
 
     def _failed(self, status: str, reason: str) -> Outcome:
-        task, self.task = self.task, None
-        return Outcome(task, status, None, {"error": reason[:1000]}, time.monotonic() - self._began)
+        return Outcome(self._done(), status, None, {"error": reason[:1000]}, time.monotonic() - self._began)
+
+    def _done(self) -> Task:
+        """The task that has ended; from now on there is none."""
+        task, self.task, self._pid = self.task, None, None
+        return task
 
     def _death(self, code: int) -> str:
         if code == -signal.SIGKILL:

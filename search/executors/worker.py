@@ -64,7 +64,13 @@ def main() -> None:
 def _forked(evaluator: Any, task: Task, lifeline: int, answers: Any) -> dict[str, Any]:
     """How a task ended that was done in a process of its own."""
     reading, writing = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:  # too little memory, or too many processes
+        os.close(reading)
+        os.close(writing)
+        error = {"error": f"its process could not be started: {error}"}
+        return {"status": "crashed", "reward": None, "metrics": error, "seconds": 0.0}
     if pid == 0:
         code = 1
         try:

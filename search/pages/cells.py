@@ -24,7 +24,9 @@ def best_cells(facts: Facts) -> str:
         drawn.setdefault(trial.genotype, trial)
         if len(drawn) == _DRAWN:
             break
-    return section("cells", "Best genotypes", *(_cell(place, trial) for place, trial in enumerate(drawn.values(), 1)))
+    kind = "derived genotype" if facts.derived else "trial"
+    pictures = (_cell(place, kind, trial) for place, trial in enumerate(drawn.values(), 1))
+    return section("cells", "Best genotypes", *pictures)
 
 
 def operations(facts: Facts) -> str:
@@ -77,11 +79,11 @@ def _bar(group: str, share: float, highest: float) -> str:
     return f"{bar}{100 * share:.1f} %"
 
 
-def _cell(place: int, trial: Trial) -> str:
+def _cell(place: int, kind: str, trial: Trial) -> str:
     parameters = trial.metrics.get("parameters")
     size = f", {short(parameters)} parameters" if parameters is not None else ""
     heading = (
-        f"<h3>{place}. Trial {trial.trial}: reward {figure(trial.reward)}{size} "
+        f"<h3>{place}. {kind.capitalize()} {trial.trial}: reward {figure(trial.reward)}{size} "
         f"{code(fingerprint(trial.genotype))}</h3>"
     )
     if not isinstance(trial.genotype, AnyGenotype):
@@ -90,8 +92,8 @@ def _cell(place: int, trial: Trial) -> str:
     picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()
     words = escape(trial.genotype.describe())
     return (
-        f'<div class="cell">{heading}\n<div class="picture" tabindex="0" role="group" aria-label="Picture of trial '
-        f'{trial.trial}"><img alt="The genotype of trial {trial.trial}; it follows in words" '
+        f'<div class="cell">{heading}\n<div class="picture" tabindex="0" role="group" aria-label="Picture of {kind} '
+        f'{trial.trial}"><img alt="The genotype of {kind} {trial.trial}; it follows in words" '
         f'src="data:image/svg+xml;base64,{picture}"/></div>\n'
         f"<details><summary>In words</summary><pre>{words}</pre></details></div>"
     )

@@ -23,7 +23,7 @@ def listing(facts: Facts) -> str:
         shown = [kept[number] for number in sorted(kept)]
         words = f"The best {half:,} and the last {half:,} of {len(trials):,} trials; trials.jsonl has all"
     columns = _columns(shown)
-    best = facts.study.best
+    best = max(facts.successful, key=lambda trial: trial.reward, default=None)
     marked = {place for place, trial in enumerate(shown) if best is not None and trial.trial == best.trial}
     numeric = [place for place, (name, _) in enumerate(columns) if name not in ("Status", "Fingerprint", "Error")]
     rows = [[cell(trial) for _, cell in columns] for trial in shown]
