@@ -134,7 +134,8 @@ def fine_tune(
         The result; the folder holds its files: `NAME.json`, `NAME.weights.h5`, `NAME.keras`, `result.json`.
 
     Raises:
-        CardError: there is no such model.
+        CardError: there is no such model, or its weight file is missing or damaged.
+        DownloadError: that file cannot be had.
         ValueError: the images, labels or an argument cannot be used; the error says what was expected.
         WorkdirError: the folder holds something else, or another process writes to it.
         Stopped: an interrupt or a termination signal came; the same call goes on.
