@@ -116,7 +116,7 @@ class DropPathCombine(keras.layers.Layer):
 class DropPathSchedule(keras.callbacks.Callback):
     """Let drop-path grow linearly over training: `model.fit(…, callbacks=[DropPathSchedule(total_steps)])`.
 
-    On JAX the progress takes effect at the start of the next epoch, since `fit` keeps the state within an epoch.
+    On JAX it costs speed: each step brings the state back to the model, which `fit` keeps apart otherwise.
 
     Args:
         total_steps: optimizer steps until the full rate is reached.

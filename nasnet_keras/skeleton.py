@@ -221,8 +221,8 @@ class Skeleton:
             read = [*levels, *(cell.level for cell in cells)]
             if previous is not None and read[current] - read[previous] > 1:
                 raise ValueError(
-                    f"{name} of the skeleton {self.name!r} would read an output of half the size at most beside "
-                    f"another, got one that is halved {read[current]} times beside one halved {read[previous]} times"
+                    f"a cell may read an output halved once more than the other at most; {name} of the skeleton "
+                    f"{self.name!r} reads one halved {read[current]} times beside one halved {read[previous]} times"
                 )
             depth = (index + 1) / len(sequence) if self.depth_scaling else 1.0
             cells.append(CellPlan(name, role, width, current, previous, level, depth))

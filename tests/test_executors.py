@@ -25,7 +25,6 @@ from nasnet_keras.search.executors.inline import Inline
 from nasnet_keras.search.executors.subprocesses import Subprocesses
 from nasnet_keras.training.errors import DivergedError, Stopped
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.run import on_signals
 
 CELL = Cell([Block(Edge("conv_3x3", "current"), Edge("identity", "previous"))], ["block_0"])
 SMALL = Genotype(CELL, CELL)
@@ -127,19 +126,17 @@ def test_a_killed_child_is_an_outcome_and_others_go_on(tmp_path):
 
 
 def test_a_child_whose_process_cannot_be_started_is_an_outcome(monkeypatch):
-    monkeypatch.setattr(os, "fork", lambda: (_ for _ in ()).throw(BlockingIOError(11, "Resource temporarily")))
+    def refused():
+        tries.append(1)
+        raise BlockingIOError(11, "Resource temporarily")
+
+    tries = []
+    monkeypatch.setattr(os, "fork", refused)
+    monkeypatch.setattr(worker, "_PAUSE", 0.0)
     answer = worker._forked(Wild(1.0), task(3), 0, None)
     outcome = worker.read_outcome(task(3), json.loads(json.dumps(answer)))
-    assert (outcome.status, outcome.reward) == ("crashed", None)
+    assert (outcome.status, outcome.reward) == ("crashed", None) and len(tries) == worker._FORKS
     assert "could not be started: [Errno 11] Resource temporarily" in outcome.metrics["error"]
-
-
-def test_a_signal_to_all_processes_and_then_the_searchs_own_both_let_a_finalist_write():
-    stopped = []
-    with on_signals(lambda: stopped.append(True)):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            os.kill(os.getpid(), number)
-    assert stopped == [True, True]
 
 
 def assert_gone(processes, seconds=15):
@@ -172,6 +169,7 @@ def test_a_finalist_that_is_stopped_goes_on(tmp_path):
         deadline = time.monotonic() + 60
         while not (folder / "history.json").exists() and time.monotonic() < deadline:
             assert executor.wait(0.1) is None
+        child_of(executor).send_signal(signal.SIGTERM)  # to all processes; the search's own comes at once
     assert (folder / "checkpoint.npz").exists() and not list(folder.glob("*.weights.h5"))
     with started(settings, tmp_path) as executor:
         outcome = outcomes(executor, [task(0, folder=folder)])[0]

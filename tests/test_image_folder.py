@@ -208,6 +208,9 @@ def test_splits_are_known_however_they_are_spelt(tmp_path, spellings):
             save(tmp_path / split / label / "a.png", colour())
     loaded = image_folder.load(tmp_path)
     assert set(loaded.splits) == {"train", "validation", "test"} and loaded.class_names == ("car", "dog")
+    (tmp_path / "valid" / "tensorboard").mkdir(parents=True)  # the folder of a job is no split, whatever its name
+    (tmp_path / "valid" / "fine_tuning.json").write_text("{}")
+    assert image_folder.load(tmp_path).class_names == ("car", "dog")
     save(tmp_path / "train" / "car" / "a.png", colour())
     with pytest.raises(ValueError, match="has both .* and .*: expected FOLDER"):
         image_folder.load(tmp_path)

@@ -77,6 +77,8 @@ def load(folder: Path, image_size: int | None = None, image_shape: tuple[int, in
 def read_image(path: Path) -> np.ndarray:
     """One image as uint8 RGB, `(height, width, 3)`, upright as its camera says, what is transparent white.
 
+    Of grey with more than 8 bits no file says how many are used: 12 where they hold the lightest value, else 16.
+
     Raises:
         ValueError: it cannot be read.
     """
@@ -155,8 +157,10 @@ def _grown(array: np.ndarray, source: str) -> np.ndarray:
     count = len(array)
     if count > _MANY:
         logging.warning("%s: %d images so far; if it has no end, take a part of it", source, count)
-    check_memory(2 * count, array.shape[1:], source)
-    return np.concatenate([array, np.empty_like(array)])
+    check_memory(count, array.shape[1:], source)  # the other half is in memory when it is written to
+    larger = np.empty((2 * count, *array.shape[1:]), np.uint8)
+    larger[:count] = array
+    return larger
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -224,18 +228,17 @@ def _brought(image: np.ndarray, shape: tuple[int | None, int | None, int]) -> np
 
 def _roots(folder: Path) -> dict[str, Path]:
     """The folders of the splits that a folder has; without any, itself as the one for training."""
+    entries = [entry for entry in _folders(folder) if not is_workdir(entry)]
     found = {
-        name: [entry for entry in _folders(folder) if entry.name.casefold() in spellings]
-        for name, spellings in _SPLITS.items()
+        name: [entry for entry in entries if entry.name.casefold() in spellings] for name, spellings in _SPLITS.items()
     }
     if not any(_folders(entry) for entry in found["train"]):
         return {"train": folder}
-    for entries in found.values():
-        if len(entries) > 1:
-            raise ValueError(f"{folder} has both {entries[0].name} and {entries[1].name}: {_EXPECTED}")
-    roots = {name: entries[0] for name, entries in found.items() if entries}
-    others = [entry for entry in _folders(folder) if entry not in roots.values()]
-    if others := [entry for entry in others if not is_workdir(entry)]:
+    for spelt in found.values():
+        if len(spelt) > 1:
+            raise ValueError(f"{folder} has both {spelt[0].name} and {spelt[1].name}: {_EXPECTED}")
+    roots = {name: spelt[0] for name, spelt in found.items() if spelt}
+    if others := [entry for entry in entries if entry not in roots.values()]:
         raise ValueError(f"{folder} has {others[0].name} beside {roots['train'].name}: {_EXPECTED}")
     return roots
 

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from nasnet_keras.search.executors.base import Outcome, Task, perform
 from nasnet_keras.search.trial import genotype_of, genotype_text
 
 __all__ = ["read_outcome", "task_line"]
+
+_FORKS = 10
+_PAUSE = 3.0  # seconds between two
 
 
 def task_line(task: Task) -> bytes:
@@ -65,8 +69,8 @@ def _forked(evaluator: Any, task: Task, lifeline: int, answers: Any) -> dict[str
     """How a task ended that was done in a process of its own."""
     reading, writing = os.pipe()
     try:
-        pid = os.fork()
-    except OSError as error:  # too little memory, or too many processes
+        pid = _fork()
+    except OSError as error:
         os.close(reading)
         os.close(writing)
         error = {"error": f"its process could not be started: {error}"}
@@ -93,6 +97,16 @@ def _forked(evaluator: Any, task: Task, lifeline: int, answers: Any) -> dict[str
         text = file.read()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return json.loads(text) if code == 0 else {"died": code}
+
+
+def _fork() -> int:
+    """Fork, where there is too little memory or there are too many processes, after a while."""
+    for _ in range(_FORKS - 1):
+        try:
+            return os.fork()
+        except OSError:
+            time.sleep(_PAUSE)
+    return os.fork()
 
 
 def _die_with(lifeline: int) -> None:
