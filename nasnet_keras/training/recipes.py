@@ -187,6 +187,9 @@ The longer a training, the lower its best rate, on two cores of an AMD EPYC, one
 `--muon_rate=0.04` and 0.7625 at 0.012; `--filters=16 --epochs=10 --precision=mixed_bfloat16`, 0.781 at 0.04, 0.787 at
 0.015, 0.7605 at 0.007, and 0.769 by plain descent (0, `--learning_rate=0.2`). With 32 filters this made 3.6 steps a
 second in float32, and 4.8 in bfloat16.
+More width alone is soon learnt by heart: that cell with 48 filters, 30 epochs at a rate of 0.02, ended with 0.964 of
+its augmented training images right and 0.9095 of the test images (`searched_wide_cifar10`), where NASNet-A of a third
+of the size ended with 0.929 and 0.9021.
 """
 
 DIGITS = Recipe(epochs=30, batch_size=64, learning_rate=0.1, warmup=0.1, pad=1, flip=False, average_decay=0.9)
