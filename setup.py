@@ -76,7 +76,7 @@ setup(
             "jax>=0.5",  # tests/test_backends.py; PyTorch is tested where it is installed
             "pytest>=8",
             "pytest-xdist>=3.6",  # .ci/run: tests on both cores
-            "ruff==0.17.6",  # tests/test_style.py: lint and format
+            "ruff==0.17.6",  # tests/test_package.py: lint and format
         ],
     },
     entry_points={
