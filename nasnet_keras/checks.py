@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["choice", "integer", "model_name", "number", "positive_integer", "seed", "text"]
+__all__ = ["SEEDS", "choice", "integer", "model_name", "number", "positive_integer", "seed", "text"]
+
+SEEDS = 2**31
+"""A seed that every random generator takes is a whole number below this, from 0."""
 
 _FILES = ("fine_tuning", "history", "result", "training")  # that jobs write beside their models
 
@@ -53,7 +56,7 @@ def seed(value: Any) -> int:
         ValueError: it is not a whole number from 0 to 2**31 - 1.
     """
     number = integer(value)
-    if number is None or not 0 <= number < 2**31:
+    if number is None or not 0 <= number < SEEDS:
         raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {value!r}")
     return number
 

@@ -218,17 +218,19 @@ class Skeleton:
                 previous = 0 if self.first_previous else None
             else:
                 previous = current - 1
-            read = [*levels, *(cell.level for cell in cells)]
-            if previous is not None and read[current] - read[previous] > 1:
-                raise ValueError(
-                    f"a cell may read an output halved once more than the other at most; {name} of the skeleton "
-                    f"{self.name!r} reads one halved {read[current]} times beside one halved {read[previous]} times"
-                )
             depth = (index + 1) / len(sequence) if self.depth_scaling else 1.0
             cells.append(CellPlan(name, role, width, current, previous, level, depth))
         second_reduction = max(index for index, cell in enumerate(cells) if cell.role == "reduction")
         auxiliary = cells[second_reduction].current + 1 + self.auxiliary_for(stem).position
-        return NetworkPlan(convs, levels, tuple(cells), auxiliary)
+        plan = NetworkPlan(convs, levels, tuple(cells), auxiliary)
+        for cell in cells:
+            read = [plan.level(output) for output in (cell.current, cell.previous) if output is not None]
+            if read[0] - read[-1] > 1:
+                raise ValueError(
+                    f"a cell may read an output halved once more than the other at most; {cell.name} of the skeleton "
+                    f"{self.name!r} reads one halved {read[0]} times beside one halved {read[-1]} times"
+                )
+        return plan
 
     def _stem(
         self, stem: str, filters: int, stem_filters: int | None

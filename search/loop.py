@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nasnet_keras.checks import SEEDS
 from nasnet_keras.search import algorithms, evaluators, executors
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
@@ -26,9 +27,8 @@ __all__ = ["SearchError", "run"]
 
 _CHECKPOINT_TRIALS = 100  # told between two checkpoints: as many may have to be told again
 _REPORT_SECONDS = 60.0
-_SEEDS = 2**31  # of everything random, from 0
-_RANDOM_SEEDS = 2**31  # beyond all seeds of searches, so that no algorithm draws the same children
-_DERIVED_SEEDS = 2**32
+_RANDOM_SEEDS = SEEDS  # beyond all seeds of searches, so that no algorithm draws the same children
+_DERIVED_SEEDS = 2 * SEEDS
 _GROWN_UP = 2**31  # a trial by which every space is as large as it becomes
 
 
@@ -185,7 +185,7 @@ class _Search:
 
     def _seed(self, number: int) -> int:
         """Of the child of that number."""
-        return (self.config.seed + number) % _SEEDS
+        return (self.config.seed + number) % SEEDS
 
     def _record(self, group: str, trial: Trial) -> None:
         self.study.append(trial, group)

@@ -29,8 +29,9 @@ def table() -> str:
         images = f"{card.metrics['test_images']:,}"
         note = " (published)" if card.weights.url else f" on {images}"
         size = f"{card.weights.size / 2**20:.1f} MiB" if card.weights.size else "downloaded"
+        published = genotypes.name_of(card.genotype)
         cells = (
-            f"`{genotypes.name_of(card.genotype) or 'our search'}`",
+            f"`{published}`" if published else "of our search",
             card.dataset["name"],
             f"{height}×{width}",
             f"{card.metrics['test_accuracy']:.2%}{note}",

@@ -48,10 +48,7 @@ def write(output: Node, name: str, engine: Engine) -> FusedModel:
         if isinstance(node, Image):
             image = tensors[node] = keras.Input(node.shape, dtype=node.dtype, name=unique)
             continue
-        if node in plain:
-            layer, values = ours.PlainReLU(name=unique, dtype="float32"), []
-        else:
-            layer, values = _layer(node, unique, engine)
+        layer, values = _layer(node, unique, engine, plain=node in plain)
         inputs = [tensors[x] for x in node.inputs]
         tensors[node] = layer(inputs if isinstance(node, Add | Concat) else inputs[0])
         layer.set_weights(values)
@@ -62,9 +59,11 @@ def write(output: Node, name: str, engine: Engine) -> FusedModel:
     return model
 
 
-def _layer(node: Node, name: str, engine: Engine) -> tuple[Any, list[np.ndarray]]:
-    """The layer that a node becomes, and its weights."""
+def _layer(node: Node, name: str, engine: Engine, plain: bool) -> tuple[Any, list[np.ndarray]]:
+    """The layer that a node becomes, and its weights; a ReLU may be of the plain kind."""
     common = {"name": name, "dtype": "float32"}
+    if plain:
+        return ours.PlainReLU(**common), []
     if isinstance(node, Conv):
         layer = ours.FixedConv2D(
             node.channels,
