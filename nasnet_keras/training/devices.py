@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["Devices", "compiled"]
+__all__ = ["Devices", "compiled", "xla_serves"]
 
 
 class Devices:
@@ -64,9 +64,7 @@ def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bo
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # XLA makes these networks ten times slower on processors, and faster on GPUs.
-        on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        return tf.function(function, autograph=False, jit_compile=xla and on_gpu)
+        return tf.function(function, autograph=False, jit_compile=xla and xla_serves())
     if backend == "jax":
         import jax
 
@@ -74,3 +72,12 @@ def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bo
     import torch
 
     return torch.no_grad()(function)
+
+
+def xla_serves() -> bool:
+    """Whether TensorFlow had better compile with XLA: these networks are faster by it on GPUs, and ten times slower on
+    processors. Where the same bits are asked for it has no gradient of max pooling."""
+    import tensorflow as tf
+    from tensorflow.python.framework.config import is_op_determinism_enabled  # which Keras asks too
+
+    return bool(tf.config.get_visible_devices("GPU")) and not is_op_determinism_enabled()

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.normalization import synchronized
-from nasnet_keras.training.devices import Devices
+from nasnet_keras.training.devices import Devices, xla_serves
 
 __all__ = ["Mirrored", "all_devices"]
 
@@ -37,10 +37,9 @@ class Mirrored(Devices):
     def compiled(
         self, function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True
     ) -> Callable[..., Any]:
-        # XLA makes these networks ten times slower on processors and faster on GPUs, but does not know replicas.
-        on_one_gpu = self.count == 1 and bool(tf.config.list_logical_devices("GPU"))
+        xla = xla and self.count == 1 and xla_serves()  # it does not know replicas
 
-        @tf.function(autograph=False, jit_compile=xla and on_one_gpu)
+        @tf.function(autograph=False, jit_compile=xla)
         def run(*arguments, **settings):
             return self._strategy.run(function, arguments, settings)
 
