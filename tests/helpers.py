@@ -65,3 +65,9 @@ def random_chain_genotype(generator: np.random.Generator, most_layers: int = 8) 
         layers.append(ChainLayer(kernel, int(generator.choice(CHAIN_FILTERS)), inputs, strides))
         outputs.append(layer_output(index))
     return ChainGenotype(layers, [name for name in outputs if generator.random() < 0.2])
+
+
+def small_batch(generator: np.random.Generator, shape=(16, 16, 3), count: int = 8, classes: int = 5):
+    """Images and labels, both of no meaning."""
+    images = generator.integers(0, 256, (count, *shape), dtype=np.uint8)
+    return images, generator.integers(0, classes, count).astype(np.int32)

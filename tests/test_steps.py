@@ -1,0 +1,117 @@
+"""One step of training: against Keras, on the values that a recipe gives it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import small_batch
+from tensorflow.python.framework import config as determinism
+
+from nasnet_keras import Block, Cell, Edge, Genotype, NASNetFromGenotype
+from nasnet_keras.training.step import Objective, Stepper, scaled
+
+TINY = {"num_repeats": 1, "filters": 4}
+
+
+def test_a_step_is_the_update_of_keras(generator):
+    """Loss, gradient and update of a whole vector against Keras' losses and optimizer, variable by variable."""
+    images, labels = small_batch(generator)
+    arguments = {**TINY, "classes": 5, "classifier_activation": None, "auxiliary_head": True}
+    model = NASNetFromGenotype("nasnet_a", (32, 32, 3), **arguments)
+    images = np.tile(images, (1, 2, 2, 1))
+    objective = Objective(label_smoothing=0.1, auxiliary_weight=0.4, weight_decay=1e-3, clip_norm=0.5)
+    stepper = Stepper(model, objective)
+    state = stepper.initial()
+    for _ in range(2):
+        state, (loss, accuracy) = stepper.step(state, images, labels, learning_rate=0.05)
+
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    optimizer = keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True, global_clipnorm=0.5)
+    entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    targets = tf.one_hot(labels, 5)
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            outputs = twin(scaled(images), training=True)
+            main = entropy(targets, outputs["logits"])
+            decay = tf.add_n([tf.nn.l2_loss(v.value) for v in twin.trainable_variables if len(v.shape) > 1])
+            total = main + 0.4 * entropy(targets, outputs["auxiliary"]) + 1e-3 * decay
+        optimizer.apply(tape.gradient(total, [v.value for v in twin.trainable_variables]), twin.trainable_variables)
+    right = np.mean(np.argmax(outputs["logits"], -1) == labels)
+    assert float(loss) == pytest.approx(float(main), rel=1e-4) and float(accuracy) == pytest.approx(right)
+    stepper.assign(state, averaged=False)
+    for ours, other in zip(model.weights, twin.weights, strict=True):
+        np.testing.assert_allclose(ours.numpy(), other.numpy(), rtol=1e-3, atol=2e-5, err_msg=ours.path)
+
+
+def test_averages_follow_the_weights(generator):
+    images, labels = small_batch(generator)
+    model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **TINY, classes=5, classifier_activation=None)
+    stepper = Stepper(model, Objective())
+    state = stepper.initial()
+    expected = np.asarray(state["parameters"])
+    for decay in (0.0, 0.5, 0.75):
+        state, _ = stepper.step(state, images, labels, learning_rate=0.1, average_decay=decay)
+        expected = decay * expected + (1 - decay) * np.asarray(state["parameters"])
+    np.testing.assert_allclose(state["average_parameters"], expected, atol=1e-6)
+    assert np.abs(expected - np.asarray(state["parameters"])).max() > 1e-3
+    averaged, last = (stepper.logits(state, images, averaged=a) for a in (True, False))
+    assert not np.allclose(averaged, last)
+    stepper.assign(state)
+    np.testing.assert_allclose(averaged, model(scaled(images), training=False), atol=1e-4)
+
+
+def test_drop_path_follows_progress(generator):
+    images, labels = small_batch(generator)
+    model = NASNetFromGenotype(
+        "nasnet_a", (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.9
+    )
+    stepper = Stepper(model, Objective())
+
+    def losses(progress):
+        state, found = stepper.initial(), []
+        for _ in range(3):
+            state, metrics = stepper.step(state, images, labels, learning_rate=1e-9, progress=progress)
+            found.append(float(metrics[0]))
+        return found
+
+    assert np.ptp(losses(0.0)) < 1e-3, "nothing is dropped at the beginning"
+    assert np.ptp(losses(1.0)) > 1e-2, "paths are drawn anew at each step"
+    assert losses(1.0) == losses(1.0)
+
+
+def test_sizes_scale_the_images(generator):
+    images, labels = small_batch(generator, (16, 16, 3))
+    model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **TINY, classes=5, classifier_activation=None)
+    stepper = Stepper(model, Objective())
+    blurred = np.repeat(np.repeat(images[:, ::2, ::2], 2, 1), 2, 2)
+    small = NASNetFromGenotype("nasnet_a", (8, 8, 3), **TINY, classes=5, classifier_activation=None)
+    small.set_weights(model.get_weights())
+    _, scaled_down = stepper.step(stepper.initial(), blurred, labels, learning_rate=0.1, size=(8, 8))
+    other = Stepper(small, Objective())
+    _, expected = other.step(other.initial(), images[:, ::2, ::2], labels, learning_rate=0.1)
+    assert float(scaled_down[0]) == pytest.approx(float(expected[0]), rel=0.05)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_step_compiles_as_it_does_on_gpus(generator, monkeypatch, deterministic):
+    """By XLA, but for bits that must be the same; here on the processor, which only has to give the same."""
+    before = determinism.is_op_determinism_enabled()
+    images, labels = small_batch(generator)
+    cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
+    model = NASNetFromGenotype(
+        Genotype(cell, cell), (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.5
+    )
+    objective = Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.1)
+    taken = []
+    try:
+        (determinism.enable_op_determinism if deterministic else determinism.disable_op_determinism)()
+        for gpus in ([], ["one"]):
+            monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None, gpus=gpus: gpus)
+            stepper = Stepper(model, objective)
+            state, _ = stepper.step(stepper.initial(), images, labels, learning_rate=0.1, size=(12, 12))
+            taken.append(np.asarray(state["parameters"]))
+    finally:
+        (determinism.enable_op_determinism if before else determinism.disable_op_determinism)()
+    np.testing.assert_allclose(*taken, atol=1e-3)
+    assert not np.allclose(taken[0], np.asarray(Stepper(model, objective).initial()["parameters"]), atol=1e-3)
