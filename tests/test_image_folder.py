@@ -108,6 +108,7 @@ def test_photos_stand_upright_and_what_is_transparent_is_white(tmp_path):
     assert found[:2].max() == 0 and found[2:].min() == 255
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_a_photo_whose_description_is_damaged_is_read(tmp_path):
     """Orientation as it should be, and a width that is a text."""
     entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x0100, 2, 1, b"x\0\0\0")
