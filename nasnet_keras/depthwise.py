@@ -12,6 +12,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from nasnet_keras.environment import has_gpu
+
 __all__ = ["depthwise_conv"]
 
 _SIZES = (5, 7)
@@ -38,11 +40,7 @@ def depthwise_conv(x: Any, kernel: Any, strides: tuple[int, int], dilation: int,
 
 
 def _on_processor() -> bool:
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.config.list_physical_devices("GPU")
+    return keras.backend.backend() == "tensorflow" and not has_gpu()
 
 
 def _with_fast_gradient(x, kernel):

@@ -5,7 +5,7 @@ import os
 import platform
 from pathlib import Path
 
-__all__ = ["hardware", "prepare", "processor"]
+__all__ = ["hardware", "has_gpu", "prepare", "processor"]
 
 
 def prepare() -> None:
@@ -16,6 +16,13 @@ def prepare() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") >= "2":
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU to compute on, which it has not where all are hidden from this process."""
+    import tensorflow as tf
+
+    return bool(tf.config.get_visible_devices("GPU"))
 
 
 def hardware() -> str:

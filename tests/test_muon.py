@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers import small_batch
 
 from nasnet_keras import NASNetFromGenotype
 from nasnet_keras.training.muon import Muon, orthogonalized
@@ -25,8 +26,7 @@ def test_orthogonalized_matrices_keep_their_directions(shape, generator):
 
 
 def test_a_step_turns_kernels_and_descends_with_the_rest(generator):
-    images = generator.integers(0, 256, (8, 16, 16, 3), dtype=np.uint8)
-    labels = generator.integers(0, 5, 8).astype(np.int32)
+    images, labels = small_batch(generator)
     network = {"num_repeats": 1, "filters": 4, "classes": 5, "classifier_activation": None}
     model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **network)
     shapes = [tuple(v.shape) for v in model.trainable_variables]

@@ -96,6 +96,10 @@ def test_sizes_scale_the_images(generator):
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_a_step_compiles_as_it_does_on_gpus(generator, monkeypatch, deterministic):
     """By XLA, but for bits that must be the same; here on the processor, which only has to give the same."""
+
+    def be_deterministic(value):
+        (determinism.enable_op_determinism if value else determinism.disable_op_determinism)()
+
     before = determinism.is_op_determinism_enabled()
     images, labels = small_batch(generator)
     cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
@@ -105,13 +109,13 @@ def test_a_step_compiles_as_it_does_on_gpus(generator, monkeypatch, deterministi
     objective = Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.1)
     taken = []
     try:
-        (determinism.enable_op_determinism if deterministic else determinism.disable_op_determinism)()
+        be_deterministic(deterministic)
         for gpus in ([], ["one"]):
             monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None, gpus=gpus: gpus)
             stepper = Stepper(model, objective)
             state, _ = stepper.step(stepper.initial(), images, labels, learning_rate=0.1, size=(12, 12))
             taken.append(np.asarray(state["parameters"]))
     finally:
-        (determinism.enable_op_determinism if before else determinism.disable_op_determinism)()
+        be_deterministic(before)
     np.testing.assert_allclose(*taken, atol=1e-3)
     assert not np.allclose(taken[0], np.asarray(Stepper(model, objective).initial()["parameters"]), atol=1e-3)

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from nasnet_keras.environment import has_gpu
+
 __all__ = ["Devices", "compiled", "xla_serves"]
 
 
@@ -75,9 +77,11 @@ def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bo
 
 
 def xla_serves() -> bool:
-    """Whether TensorFlow had better compile with XLA: these networks are faster by it on GPUs, and ten times slower on
-    processors. Where the same bits are asked for it has no gradient of max pooling."""
-    import tensorflow as tf
+    """Whether TensorFlow had better compile with XLA.
+
+    These networks are faster by it on GPUs, and ten times slower on processors. Where the same bits are asked for, XLA
+    has no gradient of max pooling.
+    """
     from tensorflow.python.framework.config import is_op_determinism_enabled  # which Keras asks too
 
-    return bool(tf.config.get_visible_devices("GPU")) and not is_op_determinism_enabled()
+    return has_gpu() and not is_op_determinism_enabled()

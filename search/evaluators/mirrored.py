@@ -37,7 +37,7 @@ class Mirrored(Devices):
     def compiled(
         self, function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True
     ) -> Callable[..., Any]:
-        xla = xla and self.count == 1 and xla_serves()  # it does not know replicas
+        xla = xla and self.count == 1 and xla_serves()  # XLA does not know replicas
 
         @tf.function(autograph=False, jit_compile=xla)
         def run(*arguments, **settings):
