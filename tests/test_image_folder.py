@@ -252,6 +252,19 @@ def test_a_name_that_is_no_text(tmp_path):
         image_folder.load(tmp_path / "images")
 
 
+def test_a_name_is_one_class_however_its_accents_are_written(tmp_path):
+    composed, decomposed = "café", "cafe\u0301"
+    for split, name in (("train", decomposed), ("test", composed)):
+        for label in (name, "tea"):
+            save(tmp_path / split / label / "a.png", colour())
+    loaded = image_folder.load(tmp_path)
+    assert loaded.class_names == (composed, "tea")
+    assert [split.labels.tolist() for split in loaded.splits.values()] == [[0, 1], [0, 1]]
+    save(tmp_path / "train" / composed / "b.png", colour())
+    with pytest.raises(ValueError, match="train has two folders named 'café', in two ways to write it"):
+        image_folder.load(tmp_path)
+
+
 def test_all_broken_images_are_told_at_once(tmp_path):
     for index in range(8):
         save(tmp_path / "a" / f"{index}.png", colour())

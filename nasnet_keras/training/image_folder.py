@@ -1,6 +1,7 @@
 """Images from files, and folders of them as data sets: one folder a class."""
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -261,14 +262,17 @@ def _files(root: Path, folder: Path) -> dict[str, list[Path]]:
             entry.name.encode()
         except UnicodeEncodeError:
             raise ValueError(f"the name of the folder {str(entry)!r} is not in UTF-8: rename it") from None
-        classes[entry.name] = paths
+        name = unicodedata.normalize("NFC", entry.name)  # é is one character or two, by the system
+        if name in classes:
+            raise ValueError(f"{root} has two folders named {name!r}, in two ways to write it: make them one")
+        classes[name] = paths
         ignored.update(path.suffix.lower() or path.name for path in others)
     if not classes:
         raise ValueError(f"{root} has no images: {_EXPECTED}")
     if ignored:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in ignored.most_common(_SHOWN))
         logging.warning("%s: %d files are not read (%s): %s", root, ignored.total(), kinds, _EXPECTED)
-    return classes
+    return dict(sorted(classes.items()))
 
 
 def _folders(root: Path) -> list[Path]:
