@@ -121,8 +121,8 @@ def test_a_search_goes_on_from_its_state_or_from_its_results(name):
             states[trial] = told.state()
         told.tell(choices, reward_of(choices))
     again = ALL[name](0)
+    keras.backend.clear_session()
     for stop, state in states.items():  # what came later has not reached the copy
-        keras.backend.clear_session()
         keras.utils.set_random_seed(stop)
         again.restore(through_a_file(state))
         assert search(again, stop, 60) == expected[stop:], stop

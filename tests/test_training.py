@@ -21,6 +21,7 @@ from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.job import train
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.workdir import WorkdirError
 
 TINY = {"num_repeats": 1, "filters": 4}
@@ -72,6 +73,25 @@ def test_a_run_ends_in_a_card_that_tells_how_to_load_it(tmp_path, digits):
     assert stamp == card_stamp == (tmp_path / "nasnet_a_digits.weights.h5").stat().st_mtime_ns, (
         "nothing is trained twice"
     )
+
+
+def test_two_epochs_show_every_image_from_both_sides(few):
+    recipe = dataclasses.replace(RECIPE, flip=True, pad=0)
+    trainer = Trainer(Genotype(SMALL_CELL, SMALL_CELL), {**TINY, "classes": 10}, few, recipe, seed=0)
+    step, seen = trainer.stepper.step, []
+
+    def recorded(state, images, *arguments, **options):
+        seen.extend(image.tobytes() for image in images)
+        return step(state, images, *arguments, **options)
+
+    trainer.stepper.step = recorded
+    while trainer.step < trainer.total:
+        trainer.advance()
+    images = few.train.images
+    sides = [image.tobytes() for both in (images, images[:, :, ::-1]) for image in both]
+    assert sorted(seen) == sorted(sides)
+    first = set(seen[: len(images)])
+    assert 90 < sum(side in first for side in sides[: len(images)]) < 166, "of 256, which ones first is left to chance"
 
 
 @pytest.fixture(scope="module")

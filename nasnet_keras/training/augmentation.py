@@ -17,7 +17,7 @@ class Augmentation:
 
     Attributes:
         pad: pixels of grey border that a random crop of the image's size is taken from; 0 for none.
-        flip: whether half of the images are mirrored.
+        flip: whether images are mirrored.
         cutout: side of the grey square that is laid over each image at a random place, partly outside too; 0 for none.
 
     Raises:
@@ -27,7 +27,7 @@ class Augmentation:
 
     Example:
         >>> images = np.zeros((2, 8, 8, 3), np.uint8)
-        >>> Augmentation(pad=1, cutout=2)(images, np.random.default_rng(0)).shape
+        >>> Augmentation(pad=1, cutout=2)(images, np.array([True, False]), np.random.default_rng(0)).shape
         (2, 8, 8, 3)
     """
 
@@ -41,12 +41,16 @@ class Augmentation:
             if number is None or number < 0:
                 raise ValueError(f"{name} must be a whole number of pixels from 0, got {getattr(self, name)!r}")
 
-    def __call__(self, images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """New images of the shape and type of `images`, `(batch, height, width, channels)` uint8."""
+    def __call__(self, images: np.ndarray, mirrored: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """New images of the shape and type of `images`, `(batch, height, width, channels)` uint8.
+
+        Args:
+            mirrored: `(batch,)`, which ones are to be mirrored, where any are.
+            generator: of all else.
+        """
         count, height, width = images.shape[:3]
         # All numbers are drawn whatever is switched on, so that one switch changes one thing.
         offsets = generator.integers(0, 2 * self.pad + 1, (2, count))
-        mirrored = generator.random(count) < 0.5
         centres = generator.random((2, count))
         if self.pad:
             border = ((0, 0), (self.pad, self.pad), (self.pad, self.pad), (0, 0))

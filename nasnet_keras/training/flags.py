@@ -37,7 +37,7 @@ RECIPE = {
     "auxiliary_weight": flags.DEFINE_float("auxiliary_weight", None, "Of the auxiliary head's loss; 0 for no head."),
     "average_decay": flags.DEFINE_float("average_decay", None, "Of the average of weights that is kept; 0 for none."),
     "pad": flags.DEFINE_integer("pad", None, "Pixels of border that random crops are taken from."),
-    "flip": flags.DEFINE_bool("flip", None, "Mirror half of the images."),
+    "flip": flags.DEFINE_bool("flip", None, "Mirror each image in every second epoch."),
     "cutout": flags.DEFINE_integer("cutout", None, "Side of a grey square laid over each image."),
     "sizes": flags.DEFINE_list("sizes", None, "PROGRESS:SIZE,…: shares of the images' side as training goes on."),
     "batch_norm_momentum": flags.DEFINE_float("batch_norm_momentum", None, "Of the moving statistics."),

@@ -89,6 +89,9 @@ class Trainer:
         self._sums = np.zeros(3)  # of this epoch: losses, shares of right answers, steps
         self._pending: list[Any] = []
         self._ordered = -1  # the epoch whose order of images is in _order
+        # Every image is mirrored in every second epoch: two epochs show it from both sides, and not half of all images
+        # from one side twice, as chance would (Jordan 2024, arXiv 2404.00498).
+        self._mirrored = np.random.default_rng([seed, 0, 0, 1]).random(len(dataset.train)) < 0.5  # in even epochs
 
     @property
     def epoch(self) -> int:
@@ -101,11 +104,16 @@ class Trainer:
         if epoch != self._ordered:
             self._ordered = epoch
             self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self.dataset.train))
-        batch = self.dataset.train.take(self._order[position * self.batch_size : (position + 1) * self.batch_size])
+        chosen = self._order[position * self.batch_size : (position + 1) * self.batch_size]
+        batch = self.dataset.train.take(chosen)
         progress = step / self.total
         self.state, figures = self.stepper.step(
             self.state,
-            recipe.augmentation(batch.images, np.random.default_rng([self._seed, epoch, position])),
+            recipe.augmentation(
+                batch.images,
+                self._mirrored[chosen] ^ bool(epoch % 2),
+                np.random.default_rng([self._seed, epoch, position]),
+            ),
             batch.labels,
             learning_rate=recipe.rate((step + 0.5) / self.total),
             progress=progress,
