@@ -1,9 +1,9 @@
 """Pictures of a colour each, and a model trained on them: what the tests of trained models use."""
 
 import numpy as np
+from helpers import SMALL_GENOTYPE
 from PIL import Image
 
-from nasnet_keras import Block, Cell, Edge, Genotype
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset, Split
 from nasnet_keras.training.job import train
@@ -35,8 +35,7 @@ def train_colours(folder):
     splits = [Split(*pictures(count, tuple(COLOURS), seed=count)) for count in (48, 12, 24)]
     dataset = Dataset("colours", *splits, class_names=tuple(COLOURS))
     recipe = Recipe(epochs=4, batch_size=16, learning_rate=0.05, average_decay=0.5)
-    cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
-    network = {"genotype": Genotype(cell, cell), "num_repeats": 1, "filters": 8, "name": "colours_cifar10"}
+    network = {"genotype": SMALL_GENOTYPE, "num_repeats": 1, "filters": 8, "name": "colours_cifar10"}
     train(TrainingConfig(folder, recipe=recipe, **network), dataset)
 
 

@@ -7,6 +7,10 @@ from nasnet_keras.genotype import COMBINES, Block, Cell, Edge, Genotype, block_s
 from nasnet_keras.macro_genotype import MACRO_OPERATIONS, MacroGenotype, MacroLayer, layer_output
 from nasnet_keras.operations import OPERATIONS
 
+_CELL = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
+SMALL_GENOTYPE = Genotype(_CELL, _CELL)
+"""For what is no matter of the genotype: quickly built and compiled."""
+
 
 def random_cell(generator: np.random.Generator, operations=tuple(OPERATIONS)) -> Cell:
     """Any legal cell: every operation, add and concat, inputs among the outputs, blocks that nobody reads."""

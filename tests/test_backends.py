@@ -166,7 +166,8 @@ def compare_steps(folder):
 
 def job(folder):
     """The training job from an `.npz`, without TensorFlow; then it goes on after a stop."""
-    from nasnet_keras import Block, Cell, Edge, Genotype
+    from helpers import SMALL_GENOTYPE
+
     from nasnet_keras.training import datasets
     from nasnet_keras.training.config import TrainingConfig
     from nasnet_keras.training.errors import Stopped
@@ -186,8 +187,7 @@ def job(folder):
     )
     data = datasets.load(path)
     recipe = Recipe(epochs=4, batch_size=64, learning_rate=0.1, flip=False, pad=1, drop_path_rate=0.1, dropout_rate=0.1)
-    cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
-    config = TrainingConfig(f"{folder}/{backend}", Genotype(cell, cell), recipe=recipe, num_repeats=1, filters=8)
+    config = TrainingConfig(f"{folder}/{backend}", SMALL_GENOTYPE, recipe=recipe, num_repeats=1, filters=8)
     advance = Trainer.advance
 
     def interrupted(trainer):

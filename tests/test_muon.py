@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers import small_batch
+from helpers import SMALL_GENOTYPE, small_batch
 
 from nasnet_keras import NASNetFromGenotype
 from nasnet_keras.training.muon import Muon, orthogonalized
@@ -28,7 +28,7 @@ def test_orthogonalized_matrices_keep_their_directions(shape, generator):
 def test_a_step_turns_kernels_and_descends_with_the_rest(generator):
     images, labels = small_batch(generator)
     network = {"num_repeats": 1, "filters": 4, "classes": 5, "classifier_activation": None}
-    model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **network)
+    model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **network)
     shapes = [tuple(v.shape) for v in model.trainable_variables]
     kernels = [len(shape) == 4 and shape[-1] > 1 for shape in shapes]
     assert any(kernels) and not all(kernels)

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import small_batch
+from helpers import SMALL_GENOTYPE, small_batch
 from tensorflow.python.framework import config as determinism
 
-from nasnet_keras import Block, Cell, Edge, Genotype, NASNetFromGenotype
+from nasnet_keras import NASNetFromGenotype
 from nasnet_keras.training.step import Objective, Stepper, scaled
 
 TINY = {"num_repeats": 1, "filters": 4}
@@ -46,7 +46,7 @@ def test_a_step_is_the_update_of_keras(generator):
 
 def test_averages_follow_the_weights(generator):
     images, labels = small_batch(generator)
-    model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **TINY, classes=5, classifier_activation=None)
+    model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)
     stepper = Stepper(model, Objective())
     state = stepper.initial()
     expected = np.asarray(state["parameters"])
@@ -64,7 +64,7 @@ def test_averages_follow_the_weights(generator):
 def test_drop_path_follows_progress(generator):
     images, labels = small_batch(generator)
     model = NASNetFromGenotype(
-        "nasnet_a", (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.9
+        SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.9
     )
     stepper = Stepper(model, Objective())
 
@@ -82,10 +82,10 @@ def test_drop_path_follows_progress(generator):
 
 def test_sizes_scale_the_images(generator):
     images, labels = small_batch(generator, (16, 16, 3))
-    model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **TINY, classes=5, classifier_activation=None)
+    model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)
     stepper = Stepper(model, Objective())
     blurred = np.repeat(np.repeat(images[:, ::2, ::2], 2, 1), 2, 2)
-    small = NASNetFromGenotype("nasnet_a", (8, 8, 3), **TINY, classes=5, classifier_activation=None)
+    small = NASNetFromGenotype(SMALL_GENOTYPE, (8, 8, 3), **TINY, classes=5, classifier_activation=None)
     small.set_weights(model.get_weights())
     _, scaled_down = stepper.step(stepper.initial(), blurred, labels, learning_rate=0.1, size=(8, 8))
     other = Stepper(small, Objective())
@@ -102,9 +102,8 @@ def test_a_step_compiles_as_it_does_on_gpus(generator, monkeypatch, deterministi
 
     before = determinism.is_op_determinism_enabled()
     images, labels = small_batch(generator)
-    cell = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
     model = NASNetFromGenotype(
-        Genotype(cell, cell), (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.5
+        SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.5
     )
     objective = Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.1)
     taken = []
