@@ -41,7 +41,7 @@ def hardware() -> str:
     else:
         import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
+        gpus = tf.config.get_visible_devices("GPU")
         accelerators = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
     if accelerators:
         return f"{len(accelerators)} × {accelerators[0]}"
