@@ -118,7 +118,7 @@ def fine_tune(
         batch_norm: `"adapt"`, batches are normalised by their own statistics and the moving ones follow; or
             `"frozen"`, they are normalised by the trained network's, for batches of a few images.
         class_weights: `"balanced"`, every class counts the same however many images it has; None, every image counts
-            the same; or weights by class name.
+            the same; or weights by class name, of which the ratios count.
         patience: epochs.
         validation_fraction: that share, in (0, 1).
         image_size: side to bring images to instead of the model's own.

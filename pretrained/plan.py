@@ -100,20 +100,22 @@ def completed(before: dict[str, Any]) -> dict[str, Any]:
 
 
 def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:
-    """A weight for each label; over the training images they are 1 on average where they are balanced."""
+    """A weight for each label, which over the training images are 1 on average: they leave the learning rate alone."""
     names = dataset.class_names
+    counts = np.bincount(dataset.train.labels, minlength=len(names))
     if value is None:
-        return (1.0,) * len(names)
-    if value == "balanced":
-        counts = np.bincount(dataset.train.labels, minlength=len(names))
-        return tuple(round(float(weight), 6) for weight in len(dataset.train) / (len(names) * counts))
-    legal = isinstance(value, Mapping) and set(value) == set(names)
-    if not legal or not all(isinstance(weight, Real) and 0 < weight < math.inf for weight in value.values()):
-        raise ValueError(
-            f"class_weights must be 'balanced', None, or a positive number for each of {', '.join(names)}; "
-            f"got {value!r}"
-        )
-    return tuple(float(value[name]) for name in names)
+        weights = np.ones(len(names))
+    elif value == "balanced":
+        weights = 1.0 / counts
+    else:
+        legal = isinstance(value, Mapping) and set(value) == set(names)
+        if not legal or not all(isinstance(weight, Real) and 0 < weight < math.inf for weight in value.values()):
+            raise ValueError(
+                f"class_weights must be 'balanced', None, or a positive number for each of {', '.join(names)}; "
+                f"got {value!r}"
+            )
+        weights = np.array([float(value[name]) for name in names])
+    return tuple(float(f"{weight:.6g}") for weight in weights / np.average(weights, weights=counts))
 
 
 def _digest(split: Split) -> str:

@@ -193,9 +193,12 @@ def test_class_weights(trained, tmp_path):
     balanced = [sum(train_on) / (2 * count) for count in train_on]
     assert result.card.training["class_weights"] == pytest.approx(balanced, abs=1e-5)
     assert {"validation_accuracy", "validation_weighted_accuracy"} <= set(result.history[0])
-    given = {"x": 1, "y": 2.5}
-    result = quick(trained, data, workdir=tmp_path / "given", epochs=0, class_weights=given, class_names=["x", "y"])
-    assert result.card.training["class_weights"] == [1, 2.5]
+    for scale in (1, 1000):
+        given = {"x": 1 * scale, "y": 2.5 * scale}
+        settings = {"epochs": 0, "class_weights": given, "class_names": ["x", "y"]}
+        result = quick(trained, data, workdir=tmp_path / f"given_{scale}", **settings)
+        x, y = result.card.training["class_weights"]
+        assert y / x == pytest.approx(2.5, rel=1e-5) and (10 * x + 3 * y) / 13 == pytest.approx(1.0, rel=1e-5)
     for wrong in ({"x": 1}, {"x": 1, "y": float("inf")}):
         with pytest.raises(
             ValueError, match="class_weights must be 'balanced', None, or a positive number for each of"
