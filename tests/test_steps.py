@@ -82,10 +82,10 @@ def test_drop_path_follows_progress(generator):
 
 def test_sizes_scale_the_images(generator):
     images, labels = small_batch(generator, (16, 16, 3))
-    model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)
+    model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **TINY, classes=5, classifier_activation=None)
     stepper = Stepper(model, Objective())
     blurred = np.repeat(np.repeat(images[:, ::2, ::2], 2, 1), 2, 2)
-    small = NASNetFromGenotype(SMALL_GENOTYPE, (8, 8, 3), **TINY, classes=5, classifier_activation=None)
+    small = NASNetFromGenotype("nasnet_a", (8, 8, 3), **TINY, classes=5, classifier_activation=None)
     small.set_weights(model.get_weights())
     _, scaled_down = stepper.step(stepper.initial(), blurred, labels, learning_rate=0.1, size=(8, 8))
     other = Stepper(small, Objective())
