@@ -115,7 +115,7 @@ def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset
                 f"got {value!r}"
             )
         weights = np.array([float(value[name]) for name in names])
-    return tuple(float(f"{weight:.6g}") for weight in weights / np.average(weights, weights=counts))
+    return tuple(round(float(weight), 6) for weight in weights / np.average(weights, weights=counts))
 
 
 def _digest(split: Split) -> str:

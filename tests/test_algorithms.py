@@ -50,20 +50,13 @@ def search(algorithm, first, last, reward=reward_of):
     return proposed
 
 
-@functools.cache
-def _made(name):
-    algorithm = ALL[name](0)
-    return algorithm, through_a_file(algorithm.state())
+_shared = functools.cache(lambda name: ALL[name](0))
 
 
 def at_its_start(name, seed=0):
-    """One algorithm for all tests, put back to its start: a new controller is compiled for seconds.
-
-    Args:
-        seed: of what it draws from now on; its first weights are those of seed 0.
-    """
-    algorithm, start = _made(name)
-    algorithm.restore(start)
+    """As a new one of that seed, but one object for all tests: a new controller is compiled for seconds, once used."""
+    algorithm = _shared(name)
+    algorithm.restore(ALL[name](seed).state())
     algorithm.seed = seed
     return algorithm
 

@@ -15,6 +15,7 @@ from PIL import Image
 from nasnet_keras import pretrained
 from nasnet_keras.card import CardError
 from nasnet_keras.pretrained import head
+from nasnet_keras.pretrained.plan import weights_of_classes
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import datasets
 
@@ -193,12 +194,12 @@ def test_class_weights(trained, tmp_path):
     balanced = [sum(train_on) / (2 * count) for count in train_on]
     assert result.card.training["class_weights"] == pytest.approx(balanced, abs=1e-5)
     assert {"validation_accuracy", "validation_weighted_accuracy"} <= set(result.history[0])
-    for scale in (1, 1000):
-        given = {"x": 1 * scale, "y": 2.5 * scale}
-        settings = {"epochs": 0, "class_weights": given, "class_names": ["x", "y"]}
-        result = quick(trained, data, workdir=tmp_path / f"given_{scale}", **settings)
-        x, y = result.card.training["class_weights"]
-        assert y / x == pytest.approx(2.5, rel=1e-5) and (10 * x + 3 * y) / 13 == pytest.approx(1.0, rel=1e-5)
+    given = {"x": 1, "y": 2.5}
+    result = quick(trained, data, workdir=tmp_path / "given", epochs=0, class_weights=given, class_names=["x", "y"])
+    x, y = result.card.training["class_weights"]
+    assert y / x == pytest.approx(2.5, rel=1e-5) and (10 * x + 3 * y) / 13 == pytest.approx(1.0, rel=1e-5)
+    thousandfold = {name: 1000 * weight for name, weight in given.items()}
+    assert weights_of_classes(thousandfold, dataset_of(data, None, None, (16, 16, 3), ["x", "y"])) == (x, y)
     for wrong in ({"x": 1}, {"x": 1, "y": float("inf")}):
         with pytest.raises(
             ValueError, match="class_weights must be 'balanced', None, or a positive number for each of"

@@ -13,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers import SMALL_GENOTYPE
 
 from nasnet_keras import Block, Cell, Edge, Genotype, genotype_cost
 from nasnet_keras.card import Card, CardError, decoded
@@ -77,7 +78,7 @@ def test_a_run_ends_in_a_card_that_tells_how_to_load_it(tmp_path, digits):
 
 def test_two_epochs_show_every_image_from_both_sides(few):
     recipe = dataclasses.replace(RECIPE, flip=True, pad=0)
-    trainer = Trainer(Genotype(SMALL_CELL, SMALL_CELL), {**TINY, "classes": 10}, few, recipe, seed=0)
+    trainer = Trainer(SMALL_GENOTYPE, {**TINY, "classes": 10}, few, recipe, seed=0)
     step, seen = trainer.stepper.step, []
 
     def recorded(state, images, *arguments, **options):

@@ -45,7 +45,7 @@ class Augmentation:
         """New images of the shape and type of `images`, `(batch, height, width, channels)` uint8.
 
         Args:
-            mirrored: `(batch,)`, which ones are to be mirrored, where any are.
+            mirrored: `(batch,)`, which ones are, with `flip`.
             generator: of all else.
         """
         count, height, width = images.shape[:3]

@@ -90,7 +90,7 @@ class Trainer:
         self._pending: list[Any] = []
         self._ordered = -1  # the epoch whose order of images is in _order
         # Every image is mirrored in every second epoch: two epochs show it from both sides, and not half of all images
-        # from one side twice, as chance would (Jordan 2024, arXiv 2404.00498).
+        # from one side twice, as chance would (Jordan 2024, arXiv 2404.00498). The 1: zeros at the end do not count.
         self._mirrored = np.random.default_rng([seed, 0, 0, 1]).random(len(dataset.train)) < 0.5  # in even epochs
 
     @property
