@@ -21,6 +21,8 @@ class PlainBuilder:
     def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
         if relu:
             x = keras.layers.ReLU(name=f"{name}_relu")(x)
+        if tuple(kernel) == (1, 1) and stride != 1:  # oneDNN's gradient may be wrong: see nasnet_keras.layers
+            x, stride = keras.layers.AveragePooling2D(1, stride, name=f"{name}_pick")(x), 1
         late = dilation > 1 and stride != 1  # Keras has no dilated convolution with a stride
         layer = keras.layers.Conv2D(
             filters, kernel, 1 if late else stride, padding, dilation_rate=dilation, use_bias=False, name=f"{name}_conv"

@@ -19,6 +19,10 @@ from nasnet_keras.traces import traced
 __all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
 __all__ += ["SeparableConvBatchNorm"]
 
+# oneDNN 3.7 (TensorFlow 2.21) to 3.12 (PyTorch 2.13) at least: with fewer input channels than its kernels take at once, the gradient
+# of a 1×1 convolution with strides runs over its buffer: wrong numbers, now and then a crash (oneDNN issue 6035).
+_ONEDNN_BLOCK = 16
+
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 
 
@@ -155,8 +159,11 @@ class ConvBatchNorm(_NormalizedConv):
     def _convolve(x, kernels, training, strides, dilation, padding):
         (kernel,) = kernels
         x, strides, dilation = _subsample(x, strides, dilation)
-        if tuple(kernel.shape[:2]) == strides == (1, 1):
-            return _pointwise(x, kernel)
+        if tuple(kernel.shape[:2]) == (1, 1):
+            if x.shape[-1] < _ONEDNN_BLOCK:
+                x, strides = x[:, :: strides[0], :: strides[1]], (1, 1)
+            if strides == (1, 1):
+                return _pointwise(x, kernel)
         return ops.conv(x, kernel, strides, padding, "channels_last", dilation)
 
     def compute_output_shape(self, input_shape):

@@ -32,13 +32,13 @@ def run(tmp_path_factory):
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
 
-    def run(backend, action, folder):
+    def run(backend, action, folder, **environment):
         subprocess.run(
             [sys.executable, "-c", f"import test_backends; test_backends.{action}({str(folder)!r})"],
             check=True,
             timeout=600,
             cwd=os.path.dirname(__file__),  # noqa: PTH120
-            env={**settings, **os.environ, "KERAS_BACKEND": backend},
+            env={**settings, **os.environ, **environment, "KERAS_BACKEND": backend},
         )
 
     return run
@@ -222,6 +222,33 @@ def _fine_tune(model, data, workdir):
     assert result.accuracy > 0.6, result.history
 
 
+def strides_of_narrow_images(folder):
+    del folder
+    import keras
+
+    from nasnet_keras import environment
+    from nasnet_keras.layers import ConvBatchNorm
+    from nasnet_keras.training.step import Objective, Stepper
+
+    environment.prepare()
+    steppers = []
+    for strides in (2, 1):
+        image = keras.Input((8 // (3 - strides), 8 // (3 - strides), 4))
+        features = ConvBatchNorm(6, strides=(strides, strides))(image)
+        model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(features))
+        steppers.append(Stepper(model, Objective()))
+    strided, plain = steppers
+    plain.model.set_weights(strided.model.get_weights())
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        images = generator.integers(0, 256, (5, 8, 8, 4)).astype("uint8")
+        labels = generator.integers(0, 6, 5).astype("int32")
+        state, _ = strided.step(strided.initial(), images, labels, learning_rate=1.0)
+        expected, _ = plain.step(plain.initial(), images[:, ::2, ::2], labels, learning_rate=1.0)
+        difference = strided.to_arrays(state)["parameters"] - plain.to_arrays(expected)["parameters"]
+        assert np.abs(difference).max() < 1e-4, difference
+
+
 def smoke(folder):
     learn(folder, ("nasnet_a",))
 
@@ -271,3 +298,8 @@ def test_the_training_job(backend, run, tmp_path):
 )
 def test_training(backend, action, run, tmp_path):
     run(backend, action, tmp_path)
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", *OTHERS[1:]])
+def test_strides_over_narrow_images_on_a_processor_without_avx512(backend, run, tmp_path):
+    run(backend, "strides_of_narrow_images", tmp_path, ONEDNN_MAX_CPU_ISA="AVX2")

@@ -19,10 +19,12 @@ from nasnet_keras.layers import (
 TOLERANCE = 1e-4
 
 
-def plain_conv(filters, kernel, strides=(1, 1), padding="same", dilation=1):
+def plain_conv(filters, kernel, strides=1, padding="same", dilation=1):
     def apply(x):
-        x = keras.layers.ReLU()(x)
-        x = keras.layers.Conv2D(filters, kernel, strides, padding, use_bias=False, dilation_rate=dilation)(x)
+        x, steps = keras.layers.ReLU()(x), strides
+        if kernel == 1:  # by itself: oneDNN's gradient of it with strides may be wrong, see nasnet_keras.layers
+            x, steps = keras.layers.AveragePooling2D(1, strides)(x), 1
+        x = keras.layers.Conv2D(filters, kernel, steps, padding, use_bias=False, dilation_rate=dilation)(x)
         return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
     return apply
