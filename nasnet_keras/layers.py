@@ -19,8 +19,9 @@ from nasnet_keras.traces import traced
 __all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
 __all__ += ["SeparableConvBatchNorm"]
 
-# oneDNN 3.7 (TensorFlow 2.21) to 3.12 (PyTorch 2.13) at least: with fewer input channels than its kernels take at once, the gradient
-# of a 1×1 convolution with strides runs over its buffer: wrong numbers, now and then a crash (oneDNN issue 6035).
+# oneDNN from 3.7 (TensorFlow 2.21) to 3.12 (PyTorch 2.13) at least: with fewer input channels than its kernels take at
+# once, the gradient of a 1×1 convolution with strides runs over its buffer, on processors without AVX-512: wrong
+# numbers, now and then a crash (oneDNN issue 6035).
 _ONEDNN_BLOCK = 16
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")

@@ -221,6 +221,33 @@ def test_another_name_is_another_configuration(finished, few):
     assert files.keys() == {path for path in finished.iterdir() if path.is_file()}
 
 
+def test_a_run_goes_on_from_the_weights_of_another(finished, few, tmp_path):
+    card = Card.read(finished / "nasnet_a_digits.json")
+    weights = tmp_path / "first.weights.h5"
+    shutil.copy(card.weights.check(finished), weights)
+    still = dataclasses.replace(RECIPE, epochs=1, learning_rate=1e-9, average_decay=0.0)
+    config = TrainingConfig(tmp_path / "run", recipe=still, initial_weights=weights, **TINY)
+    result = train(config, few)
+    assert result.card.training["initial_weights"] == {"file": weights.name, "sha256": card.weights.sha256}
+    assert "initial_weights" not in card.training
+    before, after = (
+        each.build(weights=each.weights.check(path))
+        for each, path in ((card, finished), (result.card, tmp_path / "run"))
+    )
+    for old, new in zip(before.trainable_variables, after.trainable_variables, strict=True):
+        np.testing.assert_allclose(old, new, atol=1e-6)
+    files = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    before.trainable_variables[0].assign(np.zeros(before.trainable_variables[0].shape))
+    before.save_weights(weights)
+    with pytest.raises(WorkdirError, match=r"initial_weights\.sha256 was"):
+        train(config, few)
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == files
+    wider = dataclasses.replace(config, workdir=tmp_path / "wider", filters=8)
+    with pytest.raises(ValueError, match="does not fit the model"):
+        train(wider, few)
+    assert not (tmp_path / "wider").exists()
+
+
 def test_damaged_checkpoints(tmp_path):
     path = tmp_path / "checkpoint.npz"
     arrays = {"parameters": np.arange(5, dtype=np.float32)}
@@ -260,6 +287,7 @@ def test_networks_that_do_not_fit_the_images_are_refused_before_a_folder_is_made
         (["--dataset=missing.npz"], "no data set file 'missing.npz'"),
         (["--stem=imagenet"], "imagenet"),
         (["--auxiliary_weight=0.4", "--sizes=0:1"], "auxiliary head"),
+        (["--initial_weights=none.weights.h5"], "no weights file 'none.weights.h5'"),
         (["--name=a/b"], "name must be of letters"),
         (["--checkpoint_minutes=0"], "checkpoint_minutes must be positive"),
         (["digits"], "unexpected arguments ['digits']"),

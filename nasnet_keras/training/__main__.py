@@ -27,6 +27,9 @@ _FLAGS = {
         "stem", None, ("cifar", "imagenet"), "The imagenet stem reduces images eightfold; by default cifar."
     ),
     "name": flags.DEFINE_string("name", None, "Of the card and the weights."),
+    "initial_weights": flags.DEFINE_string(
+        "initial_weights", None, "A .weights.h5 file of the same network to begin with; by default random weights."
+    ),
     "seed": flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
     "deterministic": flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
     "checkpoint_minutes": flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),

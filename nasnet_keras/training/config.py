@@ -6,6 +6,7 @@ from typing import Any
 
 from nasnet_keras import checks, genotypes
 from nasnet_keras.cost import genotype_cost
+from nasnet_keras.files import digest
 from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import resolve_genotype, size_arguments
 from nasnet_keras.training.datasets import Dataset
@@ -28,6 +29,7 @@ class TrainingConfig:
         num_repeats, filters, stem: of the network; None for 2, 16 and `"cifar"`. ENAS macro's has filters only, a chain
             none of these.
         name: of the card and the weights; by default made of the genotype's and the data set's names.
+        initial_weights: a `.weights.h5` file of the same network to begin with; None for random weights.
         seed: of everything random.
         deterministic: whether the same seed gives the same bits, on one device. On GPUs it costs speed.
         checkpoint_minutes: how often the state is written; what a kill can cost.
@@ -45,6 +47,7 @@ class TrainingConfig:
     filters: int | None = None
     stem: str | None = None
     name: str | None = None
+    initial_weights: str | Path | None = None
     seed: int = 0
     deterministic: bool = True
     checkpoint_minutes: float = 5.0
@@ -66,6 +69,8 @@ class TrainingConfig:
                 )
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
+        if self.initial_weights is not None and not Path(self.initial_weights).is_file():
+            raise ValueError(f"no weights file {str(self.initial_weights)!r}: expected the path of a .weights.h5 file")
         checks.text("licence", self.licence)
         if self.name is not None:
             checks.model_name(self.name)
@@ -98,6 +103,14 @@ class TrainingConfig:
             "image_shape": list(dataset.image_shape),
             "network": self.network(dataset),
             "recipe": self.recipe.to_json(),
+            "initial_weights": self.beginning(),
             "seed": self.seed,
             "deterministic": self.deterministic,
         }
+
+    def beginning(self) -> dict[str, Any] | None:
+        """The file that training begins with, as JSON values."""
+        if self.initial_weights is None:
+            return None
+        path = Path(self.initial_weights)
+        return {"file": path.name, "sha256": digest(path, "sha256")}

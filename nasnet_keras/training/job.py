@@ -2,16 +2,19 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nasnet_keras.card import Card
+from nasnet_keras.kinds import network_from_genotype
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run
 from nasnet_keras.training.trainer import Trainer
+from nasnet_keras.weights import load_weights
 from nasnet_keras.workdir import Workdir
 
 __all__ = ["TrainingResult", "train"]
@@ -34,7 +37,8 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
     end, `NAME.json` and `NAME.weights.h5`.
 
     Raises:
-        ValueError: the network cannot be built of this configuration for these images.
+        ValueError: the network cannot be built of this configuration for these images, or the initial weights are of
+            another one.
         WorkdirError: the folder cannot be used.
         CheckpointError: its checkpoint is damaged.
         DivergedError: the loss is not finite any more.
@@ -50,11 +54,15 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         'nasnet_a_digits'
     """
     config.check(dataset)  # before a folder is made
+    load = None
+    if config.initial_weights is not None:
+        load = partial(load_weights, path=config.initial_weights)
+        load(network_from_genotype(config.resolved, dataset.image_shape, **config.network(dataset)))
     this = config.to_json(dataset)
 
     def completed(before: dict[str, Any]) -> dict[str, Any]:
         """What a run was before its file said so."""
-        return {"name": this["name"], **before, "recipe": Recipe.completed(before["recipe"])}
+        return {"name": this["name"], "initial_weights": None, **before, "recipe": Recipe.completed(before["recipe"])}
 
     folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, complete=completed)
     try:
@@ -70,6 +78,7 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
             config.recipe,
             seed=config.seed,
             deterministic=config.deterministic,
+            initialize=load,
         )
         run = Run(trainer, folder.path, checkpoint_minutes=config.checkpoint_minutes)
         run.train()
@@ -81,7 +90,10 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
             name=name,
             genotype=config.resolved,
             network=config.network(dataset),
-            training=provenance(config.recipe, config.seed, run.seconds, config.recipe.epochs),
+            training={
+                **provenance(config.recipe, config.seed, run.seconds, config.recipe.epochs),
+                **({"initial_weights": this["initial_weights"]} if this["initial_weights"] else {}),
+            },
             licence=config.licence,
         )
         run.remove_checkpoint()
