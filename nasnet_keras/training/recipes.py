@@ -191,8 +191,8 @@ second in float32, and 4.8 in bfloat16.
 More width alone is soon learnt by heart: that cell with 48 filters, 30 epochs at a rate of 0.02, ended with 0.964 of
 its augmented training images right and 0.9095 of the test images, where NASNet-A of a third of the size ended with
 0.929 and 0.9021. A second cycle from its weights, 19 epochs at full size, cutout 16, averages over 500 steps, ended
-with 0.933 and 0.9130 (`searched_wide_cifar10`; `docs/models/searched_wide_cifar10_first.json` is the log of the first, its
-command that of the card with `--epochs=30 --sizes=0:0.5,0.35:0.75,0.7:1 --cutout=12`, without initial weights and
+with 0.933 and 0.9130 (`searched_wide_cifar10`; `docs/models/searched_wide_cifar10_first.json` is the log of the first,
+its command that of the card with `--epochs=30 --sizes=0:0.5,0.35:0.75,0.7:1 --cutout=12`, without initial weights and
 `--average_decay`).
 """
 
