@@ -118,7 +118,7 @@ class Card:
         preprocessing: `{"scale": …, "offset": …}`: the network reads `images * scale + offset`.
         class_names: by label.
         dataset: name, source and encoding, numbers of images.
-        training: recipe, command, hardware, hours, epochs, seed, versions.
+        training: recipe, command, hardware, hours, epochs, seed, versions; the initial weights where there were some.
         metrics: figures by name, with the number of images and of runs.
         cost: parameters, trainable parameters, multiply-adds.
         licence: of the weights.

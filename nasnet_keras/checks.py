@@ -1,9 +1,10 @@
 """Checks of arguments, with one wording for their errors."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-__all__ = ["SEEDS", "choice", "integer", "model_name", "number", "positive_integer", "seed", "text"]
+__all__ = ["SEEDS", "choice", "integer", "model_name", "number", "positive_integer", "seed", "text", "weights_file"]
 
 SEEDS = 2**31
 """A seed that every random generator takes is a whole number below this, from 0."""
@@ -83,3 +84,15 @@ def model_name(value: Any) -> str:
     if value in _FILES:
         raise ValueError(f"name must be none of {', '.join(_FILES)}, which are files of the run, got {value!r}")
     return value
+
+
+def weights_file(value: str | Path) -> Path:
+    """`value` as a path, where a file is.
+
+    Raises:
+        ValueError: there is none.
+    """
+    path = Path(value)
+    if not path.is_file():
+        raise ValueError(f"no weights file {str(path)!r}: expected the path of a .weights.h5 file")
+    return path

@@ -160,11 +160,11 @@ class ConvBatchNorm(_NormalizedConv):
     def _convolve(x, kernels, training, strides, dilation, padding):
         (kernel,) = kernels
         x, strides, dilation = _subsample(x, strides, dilation)
-        if tuple(kernel.shape[:2]) == (1, 1):
-            if x.shape[-1] < _ONEDNN_BLOCK:
-                x, strides = x[:, :: strides[0], :: strides[1]], (1, 1)
-            if strides == (1, 1):
-                return _pointwise(x, kernel)
+        pointwise = tuple(kernel.shape[:2]) == (1, 1)
+        if pointwise and strides != (1, 1) and x.shape[-1] < _ONEDNN_BLOCK:
+            x, strides = x[:, :: strides[0], :: strides[1]], (1, 1)
+        if pointwise and strides == (1, 1):
+            return _pointwise(x, kernel)
         return ops.conv(x, kernel, strides, padding, "channels_last", dilation)
 
     def compute_output_shape(self, input_shape):

@@ -6,7 +6,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nasnet_keras import legacy
+from nasnet_keras import checks, legacy
 
 __all__ = ["load_weights"]
 
@@ -31,9 +31,7 @@ def load_weights(model: Any, path: str | Path, *, classifier: bool = True) -> No
         ValueError: no such file, no weights file, or weights of another network; the error lists what the file
             holds and what the model expects.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"no weights file {str(path)!r}: expected the path of a .weights.h5 file")
+    path = checks.weights_file(path)
     expected = _expected(model)
     try:
         with h5py.File(path, "r") as file:

@@ -69,8 +69,8 @@ class TrainingConfig:
                 )
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
-        if self.initial_weights is not None and not Path(self.initial_weights).is_file():
-            raise ValueError(f"no weights file {str(self.initial_weights)!r}: expected the path of a .weights.h5 file")
+        if self.initial_weights is not None:
+            checks.weights_file(self.initial_weights)
         checks.text("licence", self.licence)
         if self.name is not None:
             checks.model_name(self.name)
@@ -103,13 +103,13 @@ class TrainingConfig:
             "image_shape": list(dataset.image_shape),
             "network": self.network(dataset),
             "recipe": self.recipe.to_json(),
-            "initial_weights": self.beginning(),
+            "initial_weights": self._initial_weights(),
             "seed": self.seed,
             "deterministic": self.deterministic,
         }
 
-    def beginning(self) -> dict[str, Any] | None:
-        """The file that training begins with, as JSON values."""
+    def _initial_weights(self) -> dict[str, str] | None:
+        """The initial weights' file, by its content."""
         if self.initial_weights is None:
             return None
         path = Path(self.initial_weights)

@@ -82,6 +82,9 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         )
         run = Run(trainer, folder.path, checkpoint_minutes=config.checkpoint_minutes)
         run.train()
+        training = provenance(config.recipe, config.seed, run.seconds, config.recipe.epochs)
+        if this["initial_weights"]:
+            training["initial_weights"] = this["initial_weights"]
         saved = save(
             trainer.stepper,
             trainer.state,
@@ -90,10 +93,7 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
             name=name,
             genotype=config.resolved,
             network=config.network(dataset),
-            training={
-                **provenance(config.recipe, config.seed, run.seconds, config.recipe.epochs),
-                **({"initial_weights": this["initial_weights"]} if this["initial_weights"] else {}),
-            },
+            training=training,
             licence=config.licence,
         )
         run.remove_checkpoint()
