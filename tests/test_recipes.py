@@ -50,6 +50,10 @@ def test_sizes_of_a_recipe():
         ({"schedule": "step"}, "schedule must be one of cosine, one_cycle, got 'step'"),
         ({"schedule": "one_cycle"}, "give a warmup above 0"),
         ({"cutout": -1}, "cutout must be a whole number of pixels from 0, got -1"),
+        ({"cutmix": 1.5}, r"cutmix must be in \[0, 1\], got 1.5"),
+        ({"cutmix": math.nan}, "cutmix must be in"),
+        ({"cutmix": True}, "cutmix must be in"),
+        ({"cutmix": "0.5"}, "cutmix must be in"),
         ({"sizes": ((0.0, 0.5),)}, "sizes must be pairs"),
         ({"sizes": ((0.5, 1.0),)}, "sizes must be pairs"),
         ({"sizes": 3}, "sizes must be pairs"),
@@ -64,9 +68,18 @@ def test_bad_recipes(changes, message):
 # --- augmentation
 
 
+def augmented(augmentation, images, mirrored, seed=1):
+    """The images only, where no label changes."""
+    labels = np.arange(len(images))
+    out, targets = augmentation(images, labels, mirrored, np.random.default_rng(seed))
+    np.testing.assert_array_equal(targets, labels)
+    assert out.dtype == np.uint8 and out.shape == images.shape
+    return out
+
+
 def test_crops_are_windows_of_the_padded_image(generator):
     images = generator.integers(0, 256, (64, 9, 11, 3), dtype=np.uint8)
-    out = Augmentation(pad=2, flip=False)(images, np.ones(64, bool), np.random.default_rng(1))
+    out = augmented(Augmentation(pad=2, flip=False), images, np.ones(64, bool))
     seen = set()
     for image, crop in zip(images, out, strict=True):
         padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), constant_values=128)
@@ -79,22 +92,56 @@ def test_crops_are_windows_of_the_padded_image(generator):
 def test_flip_and_cutout(generator):
     images = generator.integers(0, 128, (400, 8, 8, 3), dtype=np.uint8)
     mirrored = generator.random(400) < 0.5
-    flipped = Augmentation(pad=0, flip=True)(images, mirrored, np.random.default_rng(1))
+    flipped = augmented(Augmentation(pad=0, flip=True), images, mirrored)
     np.testing.assert_array_equal(flipped[mirrored], images[mirrored, :, ::-1])
     np.testing.assert_array_equal(flipped[~mirrored], images[~mirrored])
     for side in (3, 4):
-        cut = Augmentation(pad=0, flip=False, cutout=side)(images, mirrored, np.random.default_rng(1))
+        cut = augmented(Augmentation(pad=0, flip=False, cutout=side), images, mirrored)
         changed = (cut != images).all(-1)
         assert ((cut == 128).all(-1) == changed).all() and changed.sum((1, 2)).max() == side**2
         assert changed.sum((1, 2)).min() < side**2, "some squares are partly outside"
         assert changed.any(0).all(), "they reach everywhere"
-    nothing = Augmentation(pad=0, flip=False)(images, mirrored, np.random.default_rng(1))
+    nothing = augmented(Augmentation(pad=0, flip=False), images, mirrored)
     np.testing.assert_array_equal(nothing, images)
 
 
 def test_augmentation_depends_on_the_generator_alone(generator):
     images = generator.integers(0, 256, (16, 8, 8, 1), dtype=np.uint8)
     augment = Augmentation(pad=2, cutout=2)
-    first, again, other = (augment(images, np.arange(16) < 8, np.random.default_rng([7, i])) for i in (0, 0, 1))
+    first, again, other = (augmented(augment, images, np.arange(16) < 8, [7, i]) for i in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_cutmix_gives_labels_by_area():
+    count, size = 200, (9, 11)
+    images = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, *size, 3))
+    targets = np.eye(count, dtype=np.float32)
+    augment = Augmentation(pad=0, flip=False, cutmix=0.5)
+    mixed, shares = augment(images, targets, np.zeros(count, bool), np.random.default_rng(1))
+    assert mixed.dtype == np.uint8 and shares.dtype == np.float32
+    areas = []
+    for index, (image, share) in enumerate(zip(mixed, shares, strict=True)):
+        other = (index + 1) % count
+        pasted = (image == other).all(-1)
+        assert (pasted | (image == index).all(-1)).all(), "every pixel is of one of the two images"
+        rows, columns = pasted.any(1), pasted.any(0)
+        np.testing.assert_array_equal(pasted, rows[:, None] & columns, "it is a rectangle")
+        assert share[other] == pytest.approx(pasted.mean()) and share[index] == pytest.approx(1 - pasted.mean())
+        assert share.sum() == pytest.approx(1.0)
+        areas.append(pasted.mean())
+    assert 70 < np.count_nonzero(areas) < 130, "about half of the images"
+    assert max(areas) > 0.7 and min(a for a in areas if a) < 0.1
+
+
+def test_an_image_has_another_in_it_or_a_grey_square(generator):
+    images = generator.integers(0, 128, (200, 8, 8, 3), dtype=np.uint8)
+    targets = np.eye(200, dtype=np.float32)
+    augment = Augmentation(pad=0, flip=False, cutout=4, cutmix=0.5)
+    out, shares = augment(images, targets, np.zeros(200, bool), np.random.default_rng(1))
+    grey = (out == 128).all(-1).any((1, 2))
+    mixed = shares.max(1) < 1
+    assert not (grey & mixed).any() and grey.sum() > 50 and mixed.sum() > 50
+    # switching one on leaves the other's places as they were
+    alone, _ = Augmentation(pad=0, flip=False, cutout=4)(images, targets, np.zeros(200, bool), np.random.default_rng(1))
+    np.testing.assert_array_equal(out[grey], alone[grey])

@@ -44,6 +44,28 @@ def test_a_step_is_the_update_of_keras(generator):
         np.testing.assert_allclose(ours.numpy(), other.numpy(), rtol=1e-3, atol=2e-5, err_msg=ours.path)
 
 
+@pytest.mark.parametrize("class_weights", [None, (0.5, 1.0, 2.0, 1.0, 1.5)])
+def test_labels_may_be_shares_of_classes(generator, class_weights):
+    images, labels = small_batch(generator)
+    others = (labels + 1) % 5
+    model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)
+    stepper = Stepper(model, Objective(label_smoothing=0.1, class_weights=class_weights))
+
+    def loss_and_accuracy(targets):
+        _, figures = stepper.step(stepper.initial(), images, targets, learning_rate=0.1)
+        return np.asarray(figures)
+
+    classes = np.eye(5, dtype=np.float32)
+    (one, right), (other, _) = (loss_and_accuracy(numbers) for numbers in (labels, others))
+    np.testing.assert_allclose(loss_and_accuracy(classes[labels]), (one, right), rtol=1e-6)
+    mixed, mostly_right = loss_and_accuracy(0.7 * classes[labels] + 0.3 * classes[others])
+    assert mostly_right == right, "judged by the class of the largest share"
+    if class_weights is None:
+        assert mixed == pytest.approx(0.7 * one + 0.3 * other, rel=1e-5)
+    else:
+        assert min(one, other) < mixed < max(one, other)
+
+
 def test_averages_follow_the_weights(generator):
     images, labels = small_batch(generator)
     model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)

@@ -39,6 +39,7 @@ RECIPE = {
     "pad": flags.DEFINE_integer("pad", None, "Pixels of border that random crops are taken from."),
     "flip": flags.DEFINE_bool("flip", None, "Mirror each image in every second epoch."),
     "cutout": flags.DEFINE_integer("cutout", None, "Side of a grey square laid over each image."),
+    "cutmix": flags.DEFINE_float("cutmix", None, "Share of the images that get a rectangle of another, and its label."),
     "sizes": flags.DEFINE_list("sizes", None, "PROGRESS:SIZE,…: shares of the images' side as training goes on."),
     "batch_norm_momentum": flags.DEFINE_float("batch_norm_momentum", None, "Of the moving statistics."),
     "precision": flags.DEFINE_enum("precision", None, PRECISIONS, "What layers compute in."),

@@ -33,7 +33,7 @@ class Recipe:
         dropout_rate: before the classifier.
         auxiliary_weight: of the auxiliary head's loss; 0 for no head.
         average_decay: of the moving average of weights that is judged and kept; 0 for the last weights themselves.
-        pad, flip, cutout: see `Augmentation`.
+        pad, flip, cutout, cutmix: see `Augmentation`.
         sizes: `((progress, size), …)`: from this progress on, from 0 to 1, images are scaled to this share of their
             side. Small images first make early epochs cheap.
         batch_norm_momentum: of the moving statistics.
@@ -60,6 +60,7 @@ class Recipe:
     pad: int = 4
     flip: bool = True
     cutout: int = 0
+    cutmix: float = 0.0
     sizes: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
     batch_norm_momentum: float = 0.9
     precision: str = "float32"
@@ -93,12 +94,12 @@ class Recipe:
     @staticmethod
     def completed(values: dict[str, Any]) -> dict[str, Any]:
         """The fields of a recipe that an earlier version wrote, with what that version did where it had no choice."""
-        return {"precision": "float32", "muon_rate": 0.0, **values}
+        return {"precision": "float32", "muon_rate": 0.0, "cutmix": 0.0, **values}
 
     @property
     def augmentation(self) -> Augmentation:
         """What is done to training images."""
-        return Augmentation(self.pad, self.flip, self.cutout)
+        return Augmentation(self.pad, self.flip, self.cutout, self.cutmix)
 
     @property
     def network(self) -> dict[str, Any]:

@@ -78,6 +78,8 @@ class Stepper:
         self.model = model
         self.objective = objective
         self.devices = devices or Devices()
+        logits = model.output["logits"] if isinstance(model.output, dict) else model.output
+        self._classes = logits.shape[-1]
         self._trainable = model.trainable_variables
         self._statistics = model.non_trainable_weights
         ours = {id(v) for v in self._statistics}
@@ -130,7 +132,8 @@ class Stepper:
 
         Args:
             state: is used up.
-            images, labels: a batch: uint8 and int32.
+            images: a batch, uint8.
+            labels: int32 `(batch,)`, or the share of each class, float32 `(batch, classes)`.
             learning_rate: of this step.
             progress: of the whole training, from 0 to 1, for drop-path.
             average_decay: how much of the averages stays.
@@ -138,7 +141,8 @@ class Stepper:
             choices: the architecture of a supernet for this step; all of them are compiled once.
 
         Returns:
-            The next state, and a vector of the mean cross-entropy and the share of right answers.
+            The next state, and a vector of the mean cross-entropy and the share of right answers; right is the class
+            of the largest share.
         """
         settings = np.asarray([learning_rate, progress, average_decay], np.float32)
         batch = (self.devices.shares(values) for values in (images, labels))
@@ -174,6 +178,7 @@ class Stepper:
         choices: Any = None,
     ) -> tuple[State, Any]:
         images = scaled(images)
+        targets = labels if len(labels.shape) == 2 else ops.one_hot(labels, self._classes)
         if size is not None:
             images = _resized(images, size)
         learning_rate, progress, average_decay = (settings[i] for i in range(3))
@@ -188,7 +193,7 @@ class Stepper:
                 outputs, updated = self._called(weights, others, images, choices, training=True)
             if not isinstance(outputs, dict):
                 outputs = {"logits": outputs}
-            entropy = {name: self._entropy(logits, labels) for name, logits in outputs.items()}
+            entropy = {name: self._entropy(logits, targets) for name, logits in outputs.items()}
             total = entropy["logits"]
             if "auxiliary" in entropy:
                 total += self.objective.auxiliary_weight * entropy["auxiliary"]
@@ -197,7 +202,7 @@ class Stepper:
         (entropy, logits, updated), gradient = _gradient(loss, state["parameters"])
         by_id = {id(v): value for v, value in zip(self.model.non_trainable_variables, updated, strict=True)}
         statistics = ops.concatenate([by_id[id(v)] for v in self._statistics])
-        right = ops.mean(ops.cast(ops.equal(ops.argmax(logits, -1), ops.cast(labels, "int64")), "float32"))
+        right = ops.mean(ops.cast(ops.equal(ops.argmax(logits, -1), ops.argmax(targets, -1)), "float32"))
         # The mean over replicas of what a replica's share of the batch gives is what the whole batch gives: the one
         # place where the number of devices matters, and one transfer between them.
         everything = self.devices.mean(ops.concatenate([gradient, statistics, ops.stack([entropy, right])]))
@@ -236,14 +241,12 @@ class Stepper:
         by_id = {id(v): value for v, value in zip(variables, values, strict=True)}
         return [by_id[id(v)] for v in self.model.non_trainable_variables]
 
-    def _entropy(self, logits: Any, labels: Any) -> Any:
-        classes = logits.shape[-1]
-        targets = ops.one_hot(labels, classes)
+    def _entropy(self, logits: Any, targets: Any) -> Any:
         smoothing = self.objective.label_smoothing
-        targets = targets * (1.0 - smoothing) + smoothing / classes
-        entropy = -ops.sum(targets * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
+        smoothed = targets * (1.0 - smoothing) + smoothing / targets.shape[-1]
+        entropy = -ops.sum(smoothed * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
         if self.objective.class_weights is not None:
-            entropy *= ops.take(ops.convert_to_tensor(self.objective.class_weights, "float32"), labels)
+            entropy *= ops.sum(targets * ops.convert_to_tensor(self.objective.class_weights, "float32"), axis=-1)
         return ops.mean(entropy)
 
     def _descend(self, parameters: Any, velocity: Any, gradient: Any, learning_rate: Any) -> tuple[Any, Any]:

@@ -106,15 +106,18 @@ class Trainer:
             self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self.dataset.train))
         chosen = self._order[position * self.batch_size : (position + 1) * self.batch_size]
         batch = self.dataset.train.take(chosen)
+        labels = batch.labels
+        if recipe.cutmix:
+            labels = np.eye(len(self.dataset.class_names), dtype=np.float32)[labels]
         progress = step / self.total
         self.state, figures = self.stepper.step(
             self.state,
-            recipe.augmentation(
+            *recipe.augmentation(
                 batch.images,
+                labels,
                 self._mirrored[chosen] ^ bool(epoch % 2),
                 np.random.default_rng([self._seed, epoch, position]),
             ),
-            batch.labels,
             learning_rate=recipe.rate((step + 0.5) / self.total),
             progress=progress,
             average_decay=min(recipe.average_decay, (1 + step) / (10 + step)),
