@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasnet_keras.checks import integer
+from nasnet_keras.checks import integer, number
 
 __all__ = ["Augmentation"]
 
@@ -43,11 +43,10 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for name in ("pad", "cutout"):
-            number = integer(getattr(self, name))
-            if number is None or number < 0:
+            pixels = integer(getattr(self, name))
+            if pixels is None or pixels < 0:
                 raise ValueError(f"{name} must be a whole number of pixels from 0, got {getattr(self, name)!r}")
-        if isinstance(self.cutmix, bool) or not isinstance(self.cutmix, int | float) or not 0.0 <= self.cutmix <= 1.0:
-            raise ValueError(f"cutmix must be in [0, 1], got {self.cutmix!r}")
+        number("cutmix", self.cutmix, "in [0, 1]", lambda share: 0.0 <= share <= 1.0)
 
     def __call__(
         self, images: np.ndarray, targets: np.ndarray, mirrored: np.ndarray, generator: np.random.Generator

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nasnet_keras.checks import positive_integer
+from nasnet_keras.checks import number, positive_integer
 from nasnet_keras.training.augmentation import Augmentation
 
 __all__ = ["PRECISIONS", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
@@ -75,9 +75,7 @@ class Recipe:
             ((*below_one, "batch_norm_momentum"), lambda v: 0.0 <= v < 1.0, "in [0, 1)"),
         ):
             for name in names:
-                value = getattr(self, name)
-                if isinstance(value, bool) or not isinstance(value, int | float) or not legal(value):
-                    raise ValueError(f"{name} must be {expected}, got {value!r}")
+                number(name, getattr(self, name), expected, legal)
         for name, legal in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in legal:
                 raise ValueError(f"{name} must be one of {', '.join(legal)}, got {getattr(self, name)!r}")

@@ -78,8 +78,6 @@ class Stepper:
         self.model = model
         self.objective = objective
         self.devices = devices or Devices()
-        logits = model.output["logits"] if isinstance(model.output, dict) else model.output
-        self._classes = logits.shape[-1]
         self._trainable = model.trainable_variables
         self._statistics = model.non_trainable_weights
         ours = {id(v) for v in self._statistics}
@@ -178,7 +176,6 @@ class Stepper:
         choices: Any = None,
     ) -> tuple[State, Any]:
         images = scaled(images)
-        targets = labels if len(labels.shape) == 2 else ops.one_hot(labels, self._classes)
         if size is not None:
             images = _resized(images, size)
         learning_rate, progress, average_decay = (settings[i] for i in range(3))
@@ -193,16 +190,18 @@ class Stepper:
                 outputs, updated = self._called(weights, others, images, choices, training=True)
             if not isinstance(outputs, dict):
                 outputs = {"logits": outputs}
-            entropy = {name: self._entropy(logits, targets) for name, logits in outputs.items()}
+            logits = outputs["logits"]
+            targets = labels if len(labels.shape) == 2 else ops.one_hot(labels, logits.shape[-1])
+            right = ops.mean(ops.cast(ops.equal(ops.argmax(logits, -1), ops.argmax(targets, -1)), "float32"))
+            entropy = {name: self._entropy(values, targets) for name, values in outputs.items()}
             total = entropy["logits"]
             if "auxiliary" in entropy:
                 total += self.objective.auxiliary_weight * entropy["auxiliary"]
-            return total, (entropy["logits"], outputs["logits"], updated)
+            return total, (entropy["logits"], right, updated)
 
-        (entropy, logits, updated), gradient = _gradient(loss, state["parameters"])
+        (entropy, right, updated), gradient = _gradient(loss, state["parameters"])
         by_id = {id(v): value for v, value in zip(self.model.non_trainable_variables, updated, strict=True)}
         statistics = ops.concatenate([by_id[id(v)] for v in self._statistics])
-        right = ops.mean(ops.cast(ops.equal(ops.argmax(logits, -1), ops.argmax(targets, -1)), "float32"))
         # The mean over replicas of what a replica's share of the batch gives is what the whole batch gives: the one
         # place where the number of devices matters, and one transfer between them.
         everything = self.devices.mean(ops.concatenate([gradient, statistics, ops.stack([entropy, right])]))
