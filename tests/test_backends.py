@@ -128,7 +128,7 @@ def steps(model, images, labels):
     """The weights, averages and figures after two steps of the training job."""
     from nasnet_keras.training.step import Objective, Stepper
 
-    stepper = Stepper(model, Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.5))
+    stepper = Stepper(model, Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.5, sam_radius=0.1))
     state = stepper.initial()
     for _ in range(2):
         state, figures = stepper.step(state, images, labels, learning_rate=0.05, average_decay=0.5)

@@ -45,6 +45,7 @@ def test_sizes_of_a_recipe():
         ({"learning_rate": math.nan}, "learning_rate must be positive, got nan"),
         ({"learning_rate": "0.1"}, "learning_rate must be positive, got '0.1'"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or positive"),
+        ({"sam_radius": -0.5}, "sam_radius must be 0 or positive"),
         ({"drop_path_rate": 1.0}, r"drop_path_rate must be in \[0, 1\)"),
         ({"warmup": 1.0}, "warmup must be in"),
         ({"schedule": "step"}, "schedule must be one of cosine, one_cycle, got 'step'"),

@@ -44,6 +44,42 @@ def test_a_step_is_the_update_of_keras(generator):
         np.testing.assert_allclose(ours.numpy(), other.numpy(), rtol=1e-3, atol=2e-5, err_msg=ours.path)
 
 
+def test_sam_takes_the_gradient_uphill(generator):
+    """Against Keras: the gradient is that of the weights moved by the radius; all else is of the weights themselves."""
+    images, labels = small_batch(generator)
+    model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)
+    stepper = Stepper(model, Objective(momentum=0.0, sam_radius=0.5))
+    state, (loss, _) = stepper.step(stepper.initial(), images, labels, learning_rate=0.1)
+
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    variables = twin.trainable_variables
+    entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def loss_and_gradient():
+        with tf.GradientTape() as tape:
+            value = entropy(labels, twin(scaled(images), training=True))
+        return float(value), tape.gradient(value, [v.value for v in variables])
+
+    first, gradient = loss_and_gradient()
+    statistics = [v.numpy() for v in twin.non_trainable_weights]
+    weights = [v.numpy() for v in variables]
+    norm = np.sqrt(sum(np.sum(np.square(w * g)) for w, g in zip(weights, gradient, strict=True)))
+    for variable, weight, slope in zip(variables, weights, gradient, strict=True):
+        variable.assign(weight + 0.5 * weight**2 * slope / norm)
+    second, uphill = loss_and_gradient()
+    assert second > first + 0.01 and float(loss) == pytest.approx(first, rel=1e-4)
+    stepper.assign(state, averaged=False)
+    changes = [0.0, 0.0]
+    for ours, weight, slope, other in zip(model.trainable_variables, weights, uphill, gradient, strict=True):
+        np.testing.assert_allclose(ours, weight - 0.1 * np.asarray(slope), rtol=1e-3, atol=2e-5, err_msg=ours.path)
+        changes[0] += np.sum(np.square(slope - other))
+        changes[1] += np.sum(np.square(other))
+    assert changes[0] > 0.01 * changes[1], "uphill is another gradient"
+    for ours, expected in zip(model.non_trainable_weights, statistics, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-5, err_msg=ours.path)
+
+
 @pytest.mark.parametrize("class_weights", [None, (0.5, 1.0, 2.0, 1.0, 1.5)])
 def test_labels_may_be_shares_of_classes(generator, class_weights):
     images, labels = small_batch(generator)

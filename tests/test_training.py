@@ -186,7 +186,7 @@ def test_the_same_seed_gives_the_same_bits(tmp_path, few):
     cards = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         keras.backend.clear_session()
-        recipe = dataclasses.replace(RECIPE, drop_path_rate=0.2, cutout=2, cutmix=0.5)
+        recipe = dataclasses.replace(RECIPE, drop_path_rate=0.2, cutout=2, cutmix=0.5, sam_radius=0.5)
         cards.append(train(TrainingConfig(tmp_path / name, recipe=recipe, seed=seed, **TINY), few).card)
     assert cards[0].reference == cards[1].reference != cards[2].reference
 

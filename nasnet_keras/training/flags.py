@@ -31,6 +31,9 @@ RECIPE = {
     "warmup": flags.DEFINE_float("warmup", None, "Share of the steps in which the learning rate rises."),
     "weight_decay": flags.DEFINE_float("weight_decay", None, "Times half the sum of squares of the kernels."),
     "clip_norm": flags.DEFINE_float("clip_norm", None, "Largest norm of the gradient; 0 for no clipping."),
+    "sam_radius": flags.DEFINE_float(
+        "sam_radius", None, "How far uphill gradients are taken, such as 0.5; 0 for none of it."
+    ),
     "label_smoothing": flags.DEFINE_float("label_smoothing", None, "Share of the target spread over all classes."),
     "drop_path_rate": flags.DEFINE_float("drop_path_rate", None, "Of the last cell at the end of training."),
     "dropout_rate": flags.DEFINE_float("dropout_rate", None, "Before the classifier."),

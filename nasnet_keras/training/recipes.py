@@ -28,6 +28,8 @@ class Recipe:
         warmup: share of the steps in which the learning rate rises to its highest, in [0, 1).
         weight_decay: times half the sum of squares of all kernels is added to the loss; of those that Muon turns, not.
         clip_norm: largest norm of the gradient, of what Muon does not turn; 0 for no clipping.
+        sam_radius: how far uphill gradients are taken, relative to each weight, for flatter minima; 0 for none of it.
+            See `Objective`; a step takes twice as long.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         drop_path_rate: of the last cell at the end of training; grows with depth and progress.
         dropout_rate: before the classifier.
@@ -52,6 +54,7 @@ class Recipe:
     warmup: float = 0.0
     weight_decay: float = 5e-4
     clip_norm: float = 5.0
+    sam_radius: float = 0.0
     label_smoothing: float = 0.0
     drop_path_rate: float = 0.0
     dropout_rate: float = 0.0
@@ -71,7 +74,11 @@ class Recipe:
         below_one = ("muon_rate", "warmup", "label_smoothing", "drop_path_rate", "dropout_rate", "average_decay")
         for names, legal, expected in (
             (("learning_rate",), lambda v: 0.0 < v < math.inf, "positive"),
-            (("weight_decay", "clip_norm", "auxiliary_weight"), lambda v: 0.0 <= v < math.inf, "0 or positive"),
+            (
+                ("weight_decay", "clip_norm", "sam_radius", "auxiliary_weight"),
+                lambda v: 0.0 <= v < math.inf,
+                "0 or positive",
+            ),
             ((*below_one, "batch_norm_momentum"), lambda v: 0.0 <= v < 1.0, "in [0, 1)"),
         ):
             for name in names:
@@ -92,7 +99,7 @@ class Recipe:
     @staticmethod
     def completed(values: dict[str, Any]) -> dict[str, Any]:
         """The fields of a recipe that an earlier version wrote, with what that version did where it had no choice."""
-        return {"precision": "float32", "muon_rate": 0.0, "cutmix": 0.0, **values}
+        return {"precision": "float32", "muon_rate": 0.0, "sam_radius": 0.0, "cutmix": 0.0, **values}
 
     @property
     def augmentation(self) -> Augmentation:

@@ -77,6 +77,7 @@ class Trainer:
             recipe.weight_decay,
             recipe.clip_norm or None,
             muon=recipe.muon_rate / recipe.learning_rate,
+            sam_radius=recipe.sam_radius,
             class_weights=class_weights,
             frozen_statistics=frozen_statistics,
             batch_statistics=batch_statistics,
