@@ -18,7 +18,13 @@ from nasnet_keras.training.trainer import Trainer
 __all__ = ["SupernetTrainer"]
 
 _JUDGED = 256  # images at once: batch normalisation is by the batch, so judging needs large ones
-_PLAIN = {"muon_rate": 0.0, "drop_path_rate": 0.0, "sizes": ((0.0, 1.0),), "precision": "float32"}
+_PLAIN = {
+    "muon_rate": 0.0,
+    "sam_radius": 0.0,
+    "drop_path_rate": 0.0,
+    "sizes": ((0.0, 1.0),),
+    "precision": "float32",
+}
 
 
 class SupernetTrainer(Trainer):
@@ -28,7 +34,7 @@ class SupernetTrainer(Trainer):
         space: whose architectures share weights.
         network: `num_repeats`, `filters` and `classes` of the supernet.
         dataset: its training split is trained on.
-        recipe: how, without what is for a fixed network: Muon, drop-path and smaller images.
+        recipe: how, without what is for a fixed network: Muon, SAM, drop-path and smaller images.
         seed: of the weights, the order of images and all else that is random.
         deterministic: whether the same seed gives the same bits, on the same devices.
         devices: what a batch is divided over.
