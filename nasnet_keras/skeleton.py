@@ -9,7 +9,7 @@ the same networks.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nasnet_keras.checks import positive_integer
+from nasnet_keras.checks import choice, positive_integer
 
 __all__ = ["AMOEBANET", "DARTS", "ENAS", "NASNET", "PNASNET", "STEMS"]
 __all__ += ["AUXILIARY_POOL", "Auxiliary", "CellPlan", "NetworkPlan", "Skeleton", "StemConv", "auxiliary_map"]
@@ -166,8 +166,7 @@ class Skeleton:
     def __post_init__(self) -> None:
         if not self.cifar_stem or not self.imagenet_stem:
             raise ValueError("a stem needs at least one convolution, got none")
-        if self.calibration not in CALIBRATIONS:
-            raise ValueError(f"calibration must be one of {', '.join(CALIBRATIONS)}, got {self.calibration!r}")
+        choice("calibration", self.calibration, CALIBRATIONS)
 
     def auxiliary_for(self, stem: str) -> Auxiliary:
         """The auxiliary head of networks with that stem."""
@@ -203,8 +202,7 @@ class Skeleton:
         """
         num_repeats = positive_integer("num_repeats", num_repeats)
         filters = positive_integer("filters", filters)
-        if stem not in STEMS:
-            raise ValueError(f"stem must be one of {', '.join(STEMS)}, got {stem!r}")
+        choice("stem", stem, STEMS)
         convs, levels = self._stem(stem, filters, stem_filters)
         sequence = self._sequence(num_repeats, filters, stem)
         cells: list[CellPlan] = []

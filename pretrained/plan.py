@@ -60,8 +60,7 @@ class Plan:
                 f"{self.source.name} scales images by {self.source.preprocessing}; what is trained here, by "
                 f"{PREPROCESSING}"
             )
-        if self.batch_norm not in BATCH_NORM:
-            raise ValueError(f"batch_norm must be one of {', '.join(BATCH_NORM)}, got {self.batch_norm!r}")
+        checks.choice("batch_norm", self.batch_norm, BATCH_NORM)
         checks.model_name(self.name)
         checks.text("licence", self.licence)
         network = {**self.recipe.network, **self.network}

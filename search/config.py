@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras import checks
-from nasnet_keras.checks import positive_integer
+from nasnet_keras.checks import choice, positive_integer
 from nasnet_keras.search import algorithms, evaluators, executors, spaces
 from nasnet_keras.search.space import Space
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
@@ -203,8 +203,7 @@ class SearchConfig:
                 raise ValueError(f"{name}={getattr(self, name)!r} is {whose}; space is {self.space!r}")
         legal = {"algorithm": algorithms.names(), "evaluator": evaluators.names(), "reward": REWARDS}
         for name, values in legal.items():
-            if getattr(self, name) not in values:
-                raise ValueError(f"{name} must be one of {', '.join(values)}, got {getattr(self, name)!r}")
+            choice(name, getattr(self, name), values)
         evaluators.check(self.evaluator, self.space, self.table)
         algorithms.check(self.algorithm, self.search_space())
         if self.derived_trials and not shared:

@@ -318,7 +318,7 @@ def test_the_signature_is_that_of_keras_applications(tmp_path, generator):
     [
         ({"filters": 0}, "filters must be a positive integer, got 0"),
         ({"classes": 2.5}, "classes must be a positive integer, got 2.5"),
-        ({"pooling": "mean"}, "pooling must be one of None, 'avg', 'max'"),
+        ({"pooling": "mean"}, "pooling must be one of None, avg, max"),
         ({"pooling": "avg"}, "include_top=False"),
         ({"dropout_rate": 1.0}, "dropout_rate must be in [0, 1)"),
         ({"batch_norm_momentum": -1}, "batch_norm_momentum must be in [0, 1]"),

@@ -370,7 +370,7 @@ def test_the_signature_is_that_of_keras_applications(tmp_path, generator):
     ("arguments", "message"),
     [
         ({"classes": 0}, "classes must be a positive integer, got 0"),
-        ({"pooling": "mean"}, "pooling must be one of None, 'avg', 'max'"),
+        ({"pooling": "mean"}, "pooling must be one of None, avg, max"),
         ({"dropout_rate": 1.0}, "dropout_rate must be in [0, 1)"),
         ({"input_shape": (8, 8)}, "(height, width, channels)"),
         ({"drop_path_rate": 0.1}, "drop_path_rate=0.1 is for networks of cells"),

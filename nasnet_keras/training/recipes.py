@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nasnet_keras.checks import number, positive_integer
+from nasnet_keras.checks import choice, number, positive_integer
 from nasnet_keras.training.augmentation import Augmentation
 
 __all__ = ["PRECISIONS", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
@@ -84,8 +84,7 @@ class Recipe:
             for name in names:
                 number(name, getattr(self, name), expected, legal)
         for name, legal in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
-            if getattr(self, name) not in legal:
-                raise ValueError(f"{name} must be one of {', '.join(legal)}, got {getattr(self, name)!r}")
+            choice(name, getattr(self, name), legal)
         if self.schedule == "one_cycle" and not self.warmup:
             raise ValueError("schedule 'one_cycle' goes up before it goes down: give a warmup above 0")
         object.__setattr__(self, "sizes", _sizes(self.sizes))

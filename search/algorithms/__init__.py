@@ -2,6 +2,7 @@
 
 import importlib
 
+from nasnet_keras.checks import choice
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.space import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
@@ -58,8 +59,7 @@ def make(
     Raises:
         ValueError: no algorithm has that name.
     """
-    if name not in _ALGORITHMS:
-        raise ValueError(f"algorithm must be one of {', '.join(_ALGORITHMS)}, got {name!r}")
+    choice("algorithm", name, names())
     module, _, attribute = _ALGORITHMS[name].partition(".")
     given = {"batch_size": children_per_update, "population_size": population_size}
     settings = {key: value for key, value in given.items() if value is not None}

@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from nasnet_keras.checks import choice
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.executors.gpus import visible_gpus
 
@@ -29,8 +30,7 @@ def check(config: "SearchConfig") -> None:
         ValueError: it cannot; the message says what would do.
     """
     name, workers = config.executor, config.workers
-    if name not in _EXECUTORS:
-        raise ValueError(f"executor must be one of {', '.join(_EXECUTORS)}, got {name!r}")
+    choice("executor", name, names())
     if not config.child_timeout_minutes > 0:
         raise ValueError(f"child_timeout_minutes must be positive, got {config.child_timeout_minutes!r}")
     if config.child_memory_gib is not None and not config.child_memory_gib > 0:

@@ -4,6 +4,7 @@ import dataclasses
 from types import MappingProxyType
 from typing import Any
 
+from nasnet_keras.checks import choice
 from nasnet_keras.conventions import ENAS_OPERATIONS
 from nasnet_keras.search.space import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
@@ -34,8 +35,7 @@ def make(name: str, **settings: Any) -> Space:
         >>> make("nasbench201", operations=("none", "nor_conv_3x3"), num_blocks=5).size
         64
     """
-    if name not in SPACES:
-        raise ValueError(f"space must be one of {', '.join(SPACES)}, got {name!r}")
+    choice("space", name, tuple(SPACES))
     kind, defaults = SPACES[name]
     known = {field.name for field in dataclasses.fields(kind) if field.init}
     given = {key: value for key, value in settings.items() if key in known and value is not None}
