@@ -1,6 +1,6 @@
 """Checks of arguments, with one wording for their errors."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def integer(value: Any) -> int | None:
         return None
 
 
-def choice(name: str, value: Any, legal: Collection[Any]) -> None:
+def choice(name: str, value: Any, legal: tuple[Any, ...]) -> None:
     """Raise a ValueError where `value` is none of `legal`."""
     if value not in legal:
         raise ValueError(f"{name} must be one of {', '.join(map(str, legal))}, got {value!r}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.checks import integer
+from nasnet_keras import checks
 
 __all__ = ["Choices", "Decision", "Space"]
 
@@ -99,7 +99,7 @@ class Space(ABC):
             raise ValueError(f"expected {len(self.decisions)} choices, got {len(choices)}")
         picked = []
         for decision, choice in zip(self.decisions, choices, strict=False):
-            index = integer(choice)
+            index = checks.integer(choice)
             if index is None or not 0 <= index < len(decision.choices):
                 raise ValueError(f"{decision.name} must be from 0 to {len(decision.choices) - 1}, got {choice}")
             picked.append(decision.choices[index])
@@ -115,7 +115,6 @@ class Space(ABC):
             raise ValueError(f"expected {len(self.decisions)} names, got {len(names)}")
         choices = []
         for decision, name in zip(self.decisions, names, strict=False):
-            if name not in decision.choices:
-                raise ValueError(f"{decision.name} must be one of {', '.join(decision.choices)}, got {name!r}")
+            checks.choice(decision.name, name, decision.choices)
             choices.append(decision.choices.index(name))
         return tuple(choices)

@@ -71,14 +71,11 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             object.__setattr__(self, name, positive_integer(name, getattr(self, name)))
+        from_zero = ("weight_decay", "clip_norm", "sam_radius", "auxiliary_weight")
         below_one = ("muon_rate", "warmup", "label_smoothing", "drop_path_rate", "dropout_rate", "average_decay")
         for names, legal, expected in (
             (("learning_rate",), lambda v: 0.0 < v < math.inf, "positive"),
-            (
-                ("weight_decay", "clip_norm", "sam_radius", "auxiliary_weight"),
-                lambda v: 0.0 <= v < math.inf,
-                "0 or positive",
-            ),
+            (from_zero, lambda v: 0.0 <= v < math.inf, "0 or positive"),
             ((*below_one, "batch_norm_momentum"), lambda v: 0.0 <= v < 1.0, "in [0, 1)"),
         ):
             for name in names:

@@ -209,8 +209,8 @@ class Stepper:
             _, gradient = _gradient(loss, self._uphill(state["parameters"], self.devices.mean(gradient)))
         by_id = {id(v): value for v, value in zip(self.model.non_trainable_variables, updated, strict=True)}
         statistics = ops.concatenate([by_id[id(v)] for v in self._statistics])
-        # The mean over replicas of what a replica's share of the batch gives is what the whole batch gives: the one
-        # place where the number of devices matters, and one transfer between them.
+        # The mean over replicas of what a replica's share of the batch gives is what the whole batch gives: but for
+        # the slope of SAM the one place where the number of devices matters, and one transfer between them.
         everything = self.devices.mean(ops.concatenate([gradient, statistics, ops.stack([entropy, right])]))
         sizes = [math.prod(gradient.shape), math.prod(statistics.shape)]
         gradient, statistics, figures = ops.split(everything, np.cumsum(sizes).tolist())
