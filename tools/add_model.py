@@ -89,13 +89,15 @@ def _names(ids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _in_half_precision(source: Path, target: Path) -> None:
-    """Copy a weight file, its kernels as float16; vectors stay as they are."""
+    """Copy a weight file, its kernels as float16, large ones deflated; vectors stay as they are."""
     with h5py.File(source) as old, h5py.File(target, "w") as new:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
                 kernel = item.ndim > 1
-                made = new.create_dataset(name, data=item[()].astype(np.float16 if kernel else item.dtype))
+                # A packed array costs 2 KiB of index.
+                packing = {"compression": "gzip", "shuffle": True} if kernel and item.size > 2**15 else {}
+                made = new.create_dataset(name, data=item[()].astype(np.float16 if kernel else item.dtype), **packing)
             else:
                 made = new.require_group(name)
             made.attrs.update(item.attrs)
