@@ -205,11 +205,11 @@ Nor did flatter minima: seven epochs with SAM from the second cycle's weights (a
 images, 0.925 of its augmented training images right (the second: 0.933). That is the accuracy that it began with
 again, not more.
 More width from there did: the second cycle's network, widened to 64 filters by `tools/widen.py --model=CARD
---filters=64`, which computes the same (0.916 of the validation images before and after), and a third of 19 epochs,
-the first six of images at three quarters of their side and at the highest rates, ended with 0.949 of its augmented
-training images and 0.9224 of the test images right, after 1.9 hours on two cores of an AMD EPYC (AVX-512), one
-run: `searched_wide_cifar10`. Its card has the command; `docs/models/` has the logs of all three. It kept 500 images for
-validation, a quarter of the second's, and so had 3% more to learn from.
+--filters=64`, which computes the same (0.916 of the validation images before and after), and a third cycle, of 19
+epochs, the first six of images at three quarters of their side and at the highest rates, ended with 0.949 of its
+augmented training images and 0.9224 of the test images right, after 1.9 hours on two cores of an AMD EPYC (AVX-512),
+one run: `searched_wide_cifar10`. Its card has the command; `docs/models/` has the logs of all three. It kept 500 images
+for validation, a quarter of the second's, and so had 3% more to learn from.
 """
 
 DIGITS = Recipe(epochs=30, batch_size=64, learning_rate=0.1, warmup=0.1, pad=1, flip=False, average_decay=0.9)
