@@ -28,8 +28,8 @@ def test_the_wider_network_computes_the_same(genotype, filters):
     randomize(model, np.random.default_rng(0))
     widening.widen(model, wider)
     assert difference(model.predict(IMAGES, verbose=0), wider.predict(IMAGES, verbose=0)) < 1e-5
-    kernels = [np.asarray(w) for w in wider.weights if w.path.endswith("logits/kernel")]
-    assert len(np.unique(kernels[0], axis=0)) == len(kernels[0])  # twins are read by different shares
+    (kernel,) = [np.asarray(w) for w in wider.weights if w.path.endswith("logits/kernel")]
+    assert len(np.unique(kernel, axis=0)) == len(kernel)  # twins are read by different shares
 
 
 @pytest.mark.parametrize(("filters", "arguments"), [(8, {}), (6, {}), (17, {}), (12, {"classes": 3})])

@@ -62,18 +62,20 @@ def widen(model: Any, wider: Any, seed: int = 0) -> None:
             return np.arange(old)
         return np.concatenate([channels + first for first in range(0, old, unit)])
 
+    def shares(old: int, new: int, readers: int) -> np.ndarray:
+        """By which share each of `readers` reads each channel of the wider map."""
+        first = random.uniform(0.25, 0.75, (old, readers))[sources(old, new)]
+        place = np.arange(new) % wide
+        twin = np.isin(channels, twins)[place]
+        return np.where(twin[:, None], np.where(place[:, None] < unit, first, 1.0 - first), 1.0)
+
     for old, new in pairs:
-        values = np.asarray(old)
-        outputs = sources(values.shape[-1], new.shape[-1])
-        values = values[..., outputs]
+        values = np.asarray(old)[..., sources(old.shape[-1], new.shape[-1])]
         if values.ndim > 1:
-            inputs = sources(old.shape[-2], new.shape[-2])
-            shares = np.ones((len(inputs), len(outputs)))
-            if len(inputs) != old.shape[-2] and "depthwise" not in old.path:  # those read each channel for itself
-                first = random.uniform(0.25, 0.75, (old.shape[-2], len(outputs)))
-                place, copies = np.arange(len(inputs)) % wide, np.isin(channels, twins)[np.arange(len(inputs)) % wide]
-                shares[copies] = np.where(place[:, None] < unit, first[inputs], 1.0 - first[inputs])[copies]
-            values = values[..., inputs, :] * shares
+            inputs = old.shape[-2], new.shape[-2]
+            values = values[..., sources(*inputs), :]
+            if inputs[0] != inputs[1] and "depthwise" not in old.path:  # those read each channel for itself
+                values = values * shares(*inputs, values.shape[-1])
         new.assign(values)
 
 
