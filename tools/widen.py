@@ -15,11 +15,6 @@ from absl import app, flags
 
 from nasnet_keras import environment
 
-_MODEL = flags.DEFINE_string("model", None, "A model of the registry, or the path of its card.", required=True)
-_FILTERS = flags.DEFINE_integer("filters", None, "F of the wider network: up to twice the model's.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "The file to write, NAME.weights.h5.", required=True)
-_SEED = flags.DEFINE_integer("seed", 0, "Of which channels get a twin, and of the shares.")
-
 
 def main(argv: list[str]) -> None:
     del argv
@@ -28,14 +23,15 @@ def main(argv: list[str]) -> None:
     from nasnet_keras.files import replacing
     from nasnet_keras.kinds import network_from_genotype
 
-    if not _OUTPUT.value.endswith(".weights.h5"):
-        raise app.UsageError(f"--output must end in .weights.h5, got {_OUTPUT.value!r}")
-    card = pretrained.card(_MODEL.value)
-    model = pretrained.load(_MODEL.value, preprocessing=False)
-    network = {**card.network, "filters": _FILTERS.value, "classes": len(card.class_names)}
+    values = flags.FLAGS
+    if not values.output.endswith(".weights.h5"):
+        raise app.UsageError(f"--output must end in .weights.h5, got {values.output!r}")
+    card = pretrained.card(values.model)
+    model = pretrained.load(values.model, preprocessing=False)
+    network = {**card.network, "filters": values.filters, "classes": len(card.class_names)}
     wider = network_from_genotype(card.genotype, card.input_shape, **network)
-    widen(model, wider, _SEED.value)
-    with replacing(Path(_OUTPUT.value)) as temporary:
+    widen(model, wider, values.seed)
+    with replacing(Path(values.output)) as temporary:
         wider.save_weights(temporary)
 
 
@@ -79,5 +75,9 @@ def widen(model: Any, wider: Any, seed: int = 0) -> None:
         new.assign(values)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # here, as its test imports this file beside the jobs, whose flags have the same names
+    flags.DEFINE_string("model", None, "A model of the registry, or the path of its card.", required=True)
+    flags.DEFINE_integer("filters", None, "F of the wider network: up to twice the model's.", required=True)
+    flags.DEFINE_string("output", None, "The file to write, NAME.weights.h5.", required=True)
+    flags.DEFINE_integer("seed", 0, "Of which channels get a twin, and of the shares.")
     app.run(main)
