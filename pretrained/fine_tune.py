@@ -18,32 +18,35 @@ from nasnet_keras.training.flags import DATASET, RECIPE, changes
 
 __all__ = ["console", "main"]
 
-_FLAGS = {
-    "model": flags.DEFINE_string("model", None, "What to start from: a name, or the path of a card; see --list."),
-    "workdir": flags.DEFINE_string("workdir", "nasnet_finetune", "The run's folder: made, or continued."),
-    "name": flags.DEFINE_string("name", None, "Of the new model; by default the model's and the folder's."),
-    "batch_norm": flags.DEFINE_enum(
-        "batch_norm", "adapt", BATCH_NORM, "Normalise by the batch, or by the trained network's statistics."
-    ),
-    "patience": flags.DEFINE_integer("patience", 10, "Epochs without a better validation accuracy.", lower_bound=1),
-    "seed": flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
-    "deterministic": flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
-    "checkpoint_minutes": flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
-    "licence": flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
-}
-_LIST = flags.DEFINE_bool("list", False, "Print the names of the trained models and end.")
-_TRAIN_DIR = flags.DEFINE_string("train_dir", None, "A folder of images, FOLDER/CLASS/IMAGE.")
-_VALIDATION_DIR = flags.DEFINE_string("validation_dir", None, "Another, to choose by; by default a share of the first.")
-_TEST_DIR = flags.DEFINE_string("test_dir", None, "Another, for the final figures only.")
-_HEAD_ONLY = flags.DEFINE_bool("head_only", False, "Train the new classifier only, and leave the network as it is.")
-_BALANCED = flags.DEFINE_bool("balanced", True, "Count every class the same, however many images it has.")
-for _name in (*DATASET, *RECIPE):
-    flags.declare_key_flag(_name)  # `--help` shows them too
-flags.FLAGS.set_default("dataset", None)
-flags.FLAGS.set_default("validation_fraction", 0.2)
+
+def _define_flags() -> tuple[flags.FlagHolder, ...]:
+    own = (
+        flags.DEFINE_string("model", None, "What to start from: a name, or the path of a card; see --list."),
+        flags.DEFINE_string("workdir", "nasnet_finetune", "The run's folder: made, or continued."),
+        flags.DEFINE_string("name", None, "Of the new model; by default the model's and the folder's."),
+        flags.DEFINE_enum(
+            "batch_norm", "adapt", BATCH_NORM, "Normalise by the batch, or by the trained network's statistics."
+        ),
+        flags.DEFINE_integer("patience", 10, "Epochs without a better validation accuracy.", lower_bound=1),
+        flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
+        flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
+        flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
+        flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
+        flags.DEFINE_bool("list", False, "Print the names of the trained models and end."),
+        flags.DEFINE_string("train_dir", None, "A folder of images, FOLDER/CLASS/IMAGE."),
+        flags.DEFINE_string("validation_dir", None, "Another, to choose by; by default a share of the first."),
+        flags.DEFINE_string("test_dir", None, "Another, for the final figures only."),
+        flags.DEFINE_bool("head_only", False, "Train the new classifier only, and leave the network as it is."),
+        flags.DEFINE_bool("balanced", True, "Count every class the same, however many images it has."),
+    )
+    for name in (*DATASET, *RECIPE):
+        flags.declare_key_flag(name)  # `--help` shows them too
+    flags.FLAGS.set_default("dataset", None)
+    flags.FLAGS.set_default("validation_fraction", 0.2)
+    return own
 
 
-def main(argv: list[str]) -> None:
+def main(argv: list[str], values: dict[str, Any]) -> None:
     """Flags, then one call."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
@@ -51,42 +54,51 @@ def main(argv: list[str]) -> None:
         raise app.UsageError("fine-tuning starts from a recipe of its own; change it by the flags of its values")
     environment.prepare()
     try:
-        if _LIST.value:
+        if values.pop("list"):
             _print_models()
         else:
-            _fine_tune()
+            _fine_tune(**values)
     except (ValueError, OSError) as error:  # what was given, or a download
         sys.exit(f"nasnet-finetune: {error}")
 
 
-def _fine_tune() -> None:
+def _fine_tune(
+    *,
+    model: str | None,
+    train_dir: str | None,
+    validation_dir: str | None,
+    test_dir: str | None,
+    head_only: bool,
+    balanced: bool,
+    **values: Any,
+) -> None:
     data = {name: flags.FLAGS[name].value for name in DATASET}  # the holders refuse None, the new default of one
     name = data.pop("dataset")
-    if not _FLAGS["model"].value or (name is None) == (_TRAIN_DIR.value is None):
+    if not model or (name is None) == (train_dir is None):
         raise ValueError("give --model, and either --train_dir (a folder of images) or --dataset; --list lists models")
     from nasnet_keras.pretrained import fine_tuning, registry  # imports Keras
 
-    side = registry.card(_FLAGS["model"].value).input_shape[0]  # there is no such model: before all images are read
-    train = _TRAIN_DIR.value
+    side = registry.card(model).input_shape[0]  # there is no such model: before all images are read
+    train = train_dir
     if name is not None and datasets.is_folder(name):
         train = name
     elif name is not None:
         sized = name in datasets.names() or name.endswith(".npz")
         train = datasets.load(name, **{**data, "image_size": None if sized else data["image_size"] or side})
-    recipe = {**changes(), **({"epochs": 0} if _HEAD_ONLY.value else {})}
     try:
         result = fine_tuning.fine_tune(
-            train=train,
-            validation=_VALIDATION_DIR.value,
-            test=_TEST_DIR.value,
-            class_weights="balanced" if _BALANCED.value else None,
+            model,
+            train,
+            validation_dir,
+            test=test_dir,
+            class_weights="balanced" if balanced else None,
             validation_fraction=data["validation_fraction"],
             image_size=data["image_size"],
-            **{name: flag.value for name, flag in _FLAGS.items()},
-            **recipe,
+            **values,
+            **{**changes(), **({"epochs": 0} if head_only else {})},
         )
     except (Stopped, KeyboardInterrupt):
-        sys.exit(f"\nStopped. The same command goes on from what is in {_FLAGS['workdir'].value}.")
+        sys.exit(f"\nStopped. The same command goes on from what is in {values['workdir']}.")
     _report(result)
 
 
@@ -113,7 +125,7 @@ def _print_models() -> None:
 
 def console() -> None:
     """The console script `nasnet-finetune`."""
-    run_job(main)
+    run_job(main, _define_flags)
 
 
 if __name__ == "__main__":

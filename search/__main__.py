@@ -7,6 +7,7 @@ was stopped goes on when the same command is given again. Follow it in WORKDIR/r
 import dataclasses
 import signal
 import sys
+from typing import Any
 
 from absl import app, flags
 
@@ -27,71 +28,83 @@ def _integer(name: str, text: str, lower_bound: int = 1) -> flags.FlagHolder:
     return flags.DEFINE_integer(name, _DEFAULTS[name], text, lower_bound=lower_bound)
 
 
-_FLAGS = (
-    flags.DEFINE_string("workdir", "nasnet_search", "The study's folder: made where missing, continued where not."),
-    _integer("train_images", "Training images that children see, the same ones for all; by default all of them."),
-    _integer("trials", "Number of children; by default 24, or 10 an epoch of shared weights."),
-    _integer("random_trials", "Children of random search beside, for comparison; by default 8 or 20.", lower_bound=0),
-    _integer(
-        "derived_trials",
-        "Genotypes drawn from the policy at the end of a search with shared weights; by default 20.",
-        lower_bound=0,
-    ),
-    flags.DEFINE_enum("space", _DEFAULTS["space"], list(spaces.SPACES), "Where to search."),
-    flags.DEFINE_list("operations", _DEFAULTS["operations"], "Operations to choose from; by default all of the space."),
-    _integer("num_blocks", "Blocks in a cell."),
-    _integer("num_layers", "Layers of enas_macro, by default 12, and of nas, by default 6."),
-    flags.DEFINE_bool("predict_strides", _DEFAULTS["predict_strides"], "Choose strides too, in the space nas."),
-    flags.DEFINE_list("pool_after", list(_DEFAULTS["pool_after"]), "Numbers of layers of nas whose output is halved."),
-    _integer("deepen_every", "Trials after which networks of nas get two layers more, from 6 to --num_layers."),
-    flags.DEFINE_enum(
-        "algorithm",
-        _DEFAULTS["algorithm"],
-        algorithms.names(),
-        "What proposes the children; by default ppo, nas in the space nas, or enas with shared weights.",
-    ),
-    _integer("children_per_update", "Between two updates of a controller (reinforce, ppo, enas, nas)."),
-    _integer("population_size", "Of evolution: the last so many may be parents; by default 10 or 50."),
-    _integer("window", "Children that may be under way at once, whatever the machine: part of what is searched."),
-    flags.DEFINE_enum(
-        "evaluator",
-        _DEFAULTS["evaluator"],
-        evaluators.names(),
-        "Train children, share weights among them, or look them up.",
-    ),
-    flags.DEFINE_string("table", _DEFAULTS["table"], "The CSV file that --evaluator=tabular looks into."),
-    flags.DEFINE_enum("executor", _DEFAULTS["executor"], executors.names(), "A process for each child, or this one."),
-    _integer("workers", "Processes at once, at most --window; by default as the cores or GPUs allow."),
-    _integer("gpus_per_child", "GPUs that each child sees, where there are any."),
-    flags.DEFINE_float("child_timeout_minutes", _DEFAULTS["child_timeout_minutes"], "After which a child is given up."),
-    flags.DEFINE_float("child_memory_gib", _DEFAULTS["child_memory_gib"], "Memory at which a child is given up."),
-    _integer("num_repeats", "N: normal cells in a stack of a child, or of the supernet."),
-    _integer("filters", "F: filters of a child's first stack."),
-    flags.DEFINE_enum(
-        "reward", _DEFAULTS["reward"], REWARDS, "Which validation accuracy is the reward; by default the last."
-    ),
-    flags.DEFINE_bool("cubed_reward", _DEFAULTS["cubed_reward"], "Take its cube, as is the default of nas."),
-    flags.DEFINE_bool(
-        "synchronized_batch_norm",
-        _DEFAULTS["synchronized_batch_norm"],
-        "Batch normalisation over all of a child's GPUs together.",
-    ),
-    flags.DEFINE_bool("deterministic", _DEFAULTS["deterministic"], "The same bits from the same seed."),
-    _integer("finalists", "Best genotypes to train to the end, and random ones beside them."),
-    _integer("final_epochs", "How long, by the recipe of the children."),
-    _integer("final_num_repeats", "N of the finalists; by default as children."),
-    _integer("final_filters", "F of the finalists; by default as children."),
-    _integer("seed", "Of everything random.", lower_bound=0),
-)
-flags.adopt_module_key_flags(shared_flags)  # `--help` shows them too
+def _define_flags() -> tuple[flags.FlagHolder, ...]:
+    own = (
+        flags.DEFINE_string("workdir", "nasnet_search", "The study's folder: made where missing, continued where not."),
+        _integer("train_images", "Training images that children see, the same ones for all; by default all of them."),
+        _integer("trials", "Number of children; by default 24, or 10 an epoch of shared weights."),
+        _integer(
+            "random_trials", "Children of random search beside, for comparison; by default 8 or 20.", lower_bound=0
+        ),
+        _integer(
+            "derived_trials",
+            "Genotypes drawn from the policy at the end of a search with shared weights; by default 20.",
+            lower_bound=0,
+        ),
+        flags.DEFINE_enum("space", _DEFAULTS["space"], list(spaces.SPACES), "Where to search."),
+        flags.DEFINE_list(
+            "operations", _DEFAULTS["operations"], "Operations to choose from; by default all of the space."
+        ),
+        _integer("num_blocks", "Blocks in a cell."),
+        _integer("num_layers", "Layers of enas_macro, by default 12, and of nas, by default 6."),
+        flags.DEFINE_bool("predict_strides", _DEFAULTS["predict_strides"], "Choose strides too, in the space nas."),
+        flags.DEFINE_list(
+            "pool_after", list(_DEFAULTS["pool_after"]), "Numbers of layers of nas whose output is halved."
+        ),
+        _integer("deepen_every", "Trials after which networks of nas get two layers more, from 6 to --num_layers."),
+        flags.DEFINE_enum(
+            "algorithm",
+            _DEFAULTS["algorithm"],
+            algorithms.names(),
+            "What proposes the children; by default ppo, nas in the space nas, or enas with shared weights.",
+        ),
+        _integer("children_per_update", "Between two updates of a controller (reinforce, ppo, enas, nas)."),
+        _integer("population_size", "Of evolution: the last so many may be parents; by default 10 or 50."),
+        _integer("window", "Children that may be under way at once, whatever the machine: part of what is searched."),
+        flags.DEFINE_enum(
+            "evaluator",
+            _DEFAULTS["evaluator"],
+            evaluators.names(),
+            "Train children, share weights among them, or look them up.",
+        ),
+        flags.DEFINE_string("table", _DEFAULTS["table"], "The CSV file that --evaluator=tabular looks into."),
+        flags.DEFINE_enum(
+            "executor", _DEFAULTS["executor"], executors.names(), "A process for each child, or this one."
+        ),
+        _integer("workers", "Processes at once, at most --window; by default as the cores or GPUs allow."),
+        _integer("gpus_per_child", "GPUs that each child sees, where there are any."),
+        flags.DEFINE_float(
+            "child_timeout_minutes", _DEFAULTS["child_timeout_minutes"], "After which a child is given up."
+        ),
+        flags.DEFINE_float("child_memory_gib", _DEFAULTS["child_memory_gib"], "Memory at which a child is given up."),
+        _integer("num_repeats", "N: normal cells in a stack of a child, or of the supernet."),
+        _integer("filters", "F: filters of a child's first stack."),
+        flags.DEFINE_enum(
+            "reward", _DEFAULTS["reward"], REWARDS, "Which validation accuracy is the reward; by default the last."
+        ),
+        flags.DEFINE_bool("cubed_reward", _DEFAULTS["cubed_reward"], "Take its cube, as is the default of nas."),
+        flags.DEFINE_bool(
+            "synchronized_batch_norm",
+            _DEFAULTS["synchronized_batch_norm"],
+            "Batch normalisation over all of a child's GPUs together.",
+        ),
+        flags.DEFINE_bool("deterministic", _DEFAULTS["deterministic"], "The same bits from the same seed."),
+        _integer("finalists", "Best genotypes to train to the end, and random ones beside them."),
+        _integer("final_epochs", "How long, by the recipe of the children."),
+        _integer("final_num_repeats", "N of the finalists; by default as children."),
+        _integer("final_filters", "F of the finalists; by default as children."),
+        _integer("seed", "Of everything random.", lower_bound=0),
+    )
+    flags.adopt_module_key_flags(shared_flags)  # `--help` shows them too
+    return own
 
 
-def main(argv: list[str]) -> None:
+def main(argv: list[str], values: dict[str, Any]) -> None:
     """Flags, then one call."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     try:
-        values = {flag.name: flag.value for flag in (*_FLAGS, *DATASET.values())}
+        values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
         values["pool_after"] = [int(number) if number.isdecimal() else number for number in values["pool_after"]]
         config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=default_epochs(values["evaluator"])))
     except ValueError as error:
@@ -111,7 +124,7 @@ def main(argv: list[str]) -> None:
 
 def console() -> None:
     """The console script `nasnet-search`."""
-    run_job(main)
+    run_job(main, _define_flags)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ however, goes on from its last checkpoint when the same command is given again.
 """
 
 import sys
+from typing import Any
 
 from absl import app, flags
 
@@ -16,41 +17,41 @@ from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.flags import DATASET, recipe
 
-_FLAGS = {
-    "workdir": flags.DEFINE_string("workdir", "nasnet_train", "The run's folder: made, or continued where it exists."),
-    "genotype": flags.DEFINE_string("genotype", "nasnet_a", "A catalogue name, a JSON file, or a JSON text."),
-    "num_repeats": flags.DEFINE_integer(
-        "num_repeats", None, "N: normal cells in a stack; by default 2.", lower_bound=1
-    ),
-    "filters": flags.DEFINE_integer("filters", None, "F: filters of the first stack; by default 16.", lower_bound=1),
-    "stem": flags.DEFINE_enum(
-        "stem", None, ("cifar", "imagenet"), "The imagenet stem reduces images eightfold; by default cifar."
-    ),
-    "name": flags.DEFINE_string("name", None, "Of the card and the weights."),
-    "initial_weights": flags.DEFINE_string(
-        "initial_weights", None, "A .weights.h5 file of the same network to begin with; by default random weights."
-    ),
-    "seed": flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
-    "deterministic": flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
-    "checkpoint_minutes": flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
-    "licence": flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
-}
-flags.adopt_module_key_flags(shared_flags)  # `--help` shows them too
+
+def _define_flags() -> tuple[flags.FlagHolder, ...]:
+    own = (
+        flags.DEFINE_string("workdir", "nasnet_train", "The run's folder: made, or continued where it exists."),
+        flags.DEFINE_string("genotype", "nasnet_a", "A catalogue name, a JSON file, or a JSON text."),
+        flags.DEFINE_integer("num_repeats", None, "N: normal cells in a stack; by default 2.", lower_bound=1),
+        flags.DEFINE_integer("filters", None, "F: filters of the first stack; by default 16.", lower_bound=1),
+        flags.DEFINE_enum(
+            "stem", None, ("cifar", "imagenet"), "The imagenet stem reduces images eightfold; by default cifar."
+        ),
+        flags.DEFINE_string("name", None, "Of the card and the weights."),
+        flags.DEFINE_string(
+            "initial_weights", None, "A .weights.h5 file of the same network to begin with; by default random weights."
+        ),
+        flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
+        flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
+        flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
+        flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
+    )
+    flags.adopt_module_key_flags(shared_flags)  # `--help` shows them too
+    return own
 
 
-def main(argv: list[str]) -> None:
+def main(argv: list[str], values: dict[str, Any]) -> None:
     """Flags, then one call."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     environment.prepare()
     try:
-        _train()
+        _train(values)
     except ValueError as error:
         sys.exit(f"nasnet-train: {error}")
 
 
-def _train() -> None:
-    values = {name: flag.value for name, flag in _FLAGS.items()}
+def _train(values: dict[str, Any]) -> None:
     data = {name: flag.value for name, flag in DATASET.items()}
     name = data.pop("dataset")
     config = TrainingConfig(**values, dataset=name, recipe=recipe(name))
@@ -73,7 +74,7 @@ def _train() -> None:
 
 def console() -> None:
     """The console script `nasnet-train`."""
-    run_job(main)
+    run_job(main, _define_flags)
 
 
 if __name__ == "__main__":
