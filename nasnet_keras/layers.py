@@ -79,7 +79,7 @@ class _NormalizedConv(CountedLayer):
             training=training,
             normalize_batch=normalize_batch,
         )
-        if normalize_batch:
+        if normalize_batch and training:
             for average, value in zip((self.moving_mean, self.moving_variance), batch, strict=True):
                 average.assign(average + (value - average) * (1.0 - self.momentum))
         return y

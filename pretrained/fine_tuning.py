@@ -14,6 +14,7 @@ import numpy as np
 from nasnet_keras import checks
 from nasnet_keras.card import Card
 from nasnet_keras.files import replacing, write_text
+from nasnet_keras.normalization import by_batch
 from nasnet_keras.pretrained import registry
 from nasnet_keras.pretrained.head import train_head
 from nasnet_keras.pretrained.plan import Plan, completed, weights_of_classes
@@ -25,7 +26,7 @@ from nasnet_keras.training.datasets import Split
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run, on_signals
-from nasnet_keras.training.step import PREPROCESSING
+from nasnet_keras.training.step import PREPROCESSING, State
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.weights import load_weights
 from nasnet_keras.workdir import Workdir
@@ -34,7 +35,6 @@ __all__ = ["FineTuneResult", "fine_tune"]
 
 _START = "start.npz"
 _RESULT = "result.json"
-_SETTLING = 30  # steps in which the moving statistics become those of the new images
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def fine_tune(
     name: str | None = None,
     batch_norm: str = "adapt",
     class_weights: str | Mapping[str, float] | None = "balanced",
-    patience: int = 10,
+    patience: int = 20,
     validation_fraction: float = 0.2,
     image_size: int | None = None,
     seed: int = 0,
@@ -240,9 +240,8 @@ def _start(trainer: Trainer, plan: Plan, path: Path) -> float:
     if not path.exists():
         began = time.monotonic()
         with on_signals(_stop):
-            _train_head(trainer, plan)
-        position = {"seconds": time.monotonic() - began}
-        checkpoint.write(path, stepper.to_arrays(stepper.initial()), position)
+            state = _with_head(trainer, plan)
+        checkpoint.write(path, stepper.to_arrays(state), {"seconds": time.monotonic() - began})
     arrays, position = checkpoint.read(path, stepper.to_arrays(trainer.state))
     trainer.state = stepper.from_arrays(arrays)
     return position["seconds"]
@@ -252,11 +251,26 @@ def _stop() -> None:
     raise Stopped
 
 
-def _train_head(trainer: Trainer, plan: Plan) -> None:
-    """Train the classifier of a trainer's model on features of the network as it will begin."""
+def _with_head(trainer: Trainer, plan: Plan) -> State:
+    """The state of a network with a trained head.
+
+    What is judged, the average of weights, has the head that reads the network as it is. Where training will normalise
+    each batch by itself, what is trained has one that reads it so: on images unlike those that the network knows, the
+    first would begin with a loss ten times that of guessing.
+    """
+    stepper = trainer.stepper
+    _assign_head(trainer, plan)
+    judged = stepper.initial()
+    if plan.batch_norm == "frozen" or plan.head_only:
+        return judged
+    with by_batch():
+        _assign_head(trainer, plan)
+    return {**stepper.initial(), "average_parameters": judged["average_parameters"]}
+
+
+def _assign_head(trainer: Trainer, plan: Plan) -> None:
+    """Train the classifier of a trainer's model on features of the network."""
     model, dataset, recipe = trainer.stepper.model, plan.dataset, plan.recipe
-    if plan.batch_norm == "adapt" and not plan.head_only:
-        trainer.settle(_SETTLING)
     classifier = model.get_layer("logits")
     images = keras.Input(dataset.image_shape)
     trunk = keras.Model(model.input, model.get_layer("head_pool").output)
@@ -269,6 +283,7 @@ def _train_head(trainer: Trainer, plan: Plan) -> None:
         class_weights=plan.class_weights,
         label_smoothing=recipe.label_smoothing,
         flip=recipe.flip,
+        batch_size=trainer.batch_size,
         seed=plan.seed,
     )
     for variable, value in zip(classifier.weights, weights, strict=True):

@@ -14,6 +14,7 @@ FINE_TUNE = Recipe(
     epochs=30,
     batch_size=32,
     learning_rate=0.005,
+    muon_rate=0.01,
     warmup=0.1,
     weight_decay=5e-4,
     label_smoothing=0.1,

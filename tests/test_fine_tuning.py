@@ -14,6 +14,7 @@ from PIL import Image
 
 from nasnet_keras import pretrained
 from nasnet_keras.card import CardError
+from nasnet_keras.normalization import by_batch
 from nasnet_keras.pretrained import head
 from nasnet_keras.pretrained.plan import weights_of_classes
 from nasnet_keras.pretrained.sources import dataset_of
@@ -238,7 +239,37 @@ def test_fine_tuning_on_a_tf_data_dataset(trained, tmp_path):
 def test_features_are_not_rounded_where_the_network_computes_in_halves(trained):
     keras.config.set_dtype_policy("mixed_bfloat16")
     trunk = pretrained.load(card_of(trained), include_top=False, pooling="avg")
-    assert head._features(trunk, pictures(4)[0]).dtype == np.float32
+    assert head._features(trunk, pictures(4)[0], 4).dtype == np.float32
+
+
+def test_features_of_batches_that_are_normalised_by_themselves(trained):
+    trunk = pretrained.load(card_of(trained), include_top=False, pooling="avg")
+    images, before = pictures(10)[0], trunk.get_weights()
+    with by_batch():
+        whole = head._features(trunk, images, 10)
+        parts = head._features(trunk, images, 4)
+    np.testing.assert_allclose(whole, trunk(images, training=True), atol=1e-4)
+    assert parts.shape == whole.shape and not np.allclose(parts, whole, atol=1e-2)
+    assert np.corrcoef(parts.ravel(), whole.ravel())[0, 1] > 0.8, "each image has its own"
+    trunk.set_weights(before)
+    np.testing.assert_allclose(head._features(trunk, images, 4), trunk(images), atol=1e-4)
+
+
+def test_images_unlike_those_that_the_network_knows(tmp_path):
+    """Grey and blurred ones, between which many of its features do not differ. A head that made much of these had 0.3."""
+    data = datasets.load("digits")
+    chosen = np.concatenate([np.flatnonzero(data.train.labels == label)[:20] for label in range(10)])
+    few = data.train.take(chosen)
+    result = pretrained.fine_tune(
+        "amoebanet_d_tiny_imagenet",
+        (few.images, few.labels),
+        test=(data.test.images, data.test.labels),
+        workdir=tmp_path / "run",
+        epochs=1,
+        muon_rate=0.001,
+    )
+    assert result.accuracy > 0.8 and result.history[0]["validation_accuracy"] > 0.7
+    assert result.history[1]["loss"] < np.log(10), "training begins better than by guessing"
 
 
 def test_fine_tuning_refuses(trained, tmp_path):

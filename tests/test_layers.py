@@ -15,6 +15,7 @@ from nasnet_keras.layers import (
     PaddedPooling2D,
     SeparableConvBatchNorm,
 )
+from nasnet_keras.normalization import by_batch
 
 TOLERANCE = 1e-4
 
@@ -126,6 +127,17 @@ def test_a_frozen_layer_uses_and_keeps_its_moving_statistics(generator):
     layer.trainable = False
     assert difference(layer(x, training=True), before) < 1e-6
     assert not np.any(layer.moving_mean.value)
+
+
+def test_normalised_by_the_batch_out_of_training_it_keeps_its_moving_statistics(generator):
+    layer = ConvBatchNorm(6, (3, 3))
+    x = generator.normal(3.0, 2.0, (4, 8, 8, 5)).astype("float32")
+    layer.build(x.shape)
+    with by_batch():
+        y = layer(x)
+    assert not layer.moving_mean.numpy().any() and (layer.moving_variance.numpy() == 1).all()
+    np.testing.assert_allclose(y, layer(x, training=True), atol=1e-5)
+    assert layer.moving_mean.numpy().any()
 
 
 def test_dilation_that_no_stride_can_follow_is_refused():

@@ -137,16 +137,6 @@ class Trainer:
         """The architecture of a supernet for a step of the present epoch."""
         del position
 
-    def settle(self, steps: int) -> None:
-        """Bring the moving statistics of the model itself to those of the training images; nothing else changes."""
-        images, labels, state = self.dataset.train.images, self.dataset.train.labels, self.state
-        generator = np.random.default_rng([self._seed, 0])
-        for _ in range(steps):
-            chosen = generator.permutation(len(images))[: self.batch_size]
-            state, _ = self.stepper.step(state, images[chosen], labels[chosen], learning_rate=0.0)
-        self.stepper.assign(state)
-        self.state = self.stepper.initial()
-
     def figures(self) -> dict[str, float]:
         """Mean loss and accuracy of the present epoch's steps so far; waits until they are computed.
 
