@@ -27,7 +27,9 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
         flags.DEFINE_enum(
             "batch_norm", "adapt", BATCH_NORM, "Normalise by the batch, or by the trained network's statistics."
         ),
-        flags.DEFINE_integer("patience", 20, "Epochs without a better validation accuracy.", lower_bound=1),
+        flags.DEFINE_integer(
+            "patience", None, "Epochs without a better validation accuracy; by default half of them all.", lower_bound=1
+        ),
         flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
         flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
         flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),

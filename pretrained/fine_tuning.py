@@ -89,7 +89,7 @@ def fine_tune(
     name: str | None = None,
     batch_norm: str = "adapt",
     class_weights: str | Mapping[str, float] | None = "balanced",
-    patience: int = 20,
+    patience: int | None = None,
     validation_fraction: float = 0.2,
     image_size: int | None = None,
     seed: int = 0,
@@ -119,7 +119,8 @@ def fine_tune(
             `"frozen"`, they are normalised by the trained network's, for batches of a few images.
         class_weights: `"balanced"`, every class counts the same however many images it has; None, every image counts
             the same; or weights by class name, of which the ratios count.
-        patience: epochs.
+        patience: epochs; by default half of them all, as a network that learns anew what the images look like is worse
+            before it is better.
         validation_fraction: that share, in (0, 1).
         image_size: side to bring images to instead of the model's own.
         seed: of everything random.
@@ -128,7 +129,7 @@ def fine_tune(
         checkpoint_minutes: what a kill can cost.
         licence: of the weights, for the card.
         **recipe: fields of `Recipe` that differ from `FINE_TUNE`. By default there are as many epochs as make about
-            1,000 steps, from 5 to 60; `epochs=0` trains the head alone.
+            1,000 steps, from 5 to 60, or for few images 300 steps; `epochs=0` trains the head alone.
 
     Returns:
         The result; the folder holds its files: `NAME.json`, `NAME.weights.h5`, `NAME.keras`, `result.json`.
@@ -154,16 +155,17 @@ def fine_tune(
             side = checks.positive_integer("image_size", image_size)
             shape = (side, side, shape[-1])
         dataset = dataset_of(train, validation, test, shape, class_names, validation_fraction)
+        how = recipe_for(len(dataset.train), recipe)
         plan = Plan(
             model=path,
             source=source,
             dataset=dataset,
             name=name or f"{source.name}_{dataset.name}",
-            recipe=recipe_for(len(dataset.train), recipe),
+            recipe=how,
             head_only=recipe.get("epochs") == 0,
             batch_norm=batch_norm,
             class_weights=weights_of_classes(class_weights, dataset),
-            patience=checks.positive_integer("patience", patience),
+            patience=checks.positive_integer("patience", -(-how.epochs // 2) if patience is None else patience),
             seed=checks.seed(seed),
             deterministic=deterministic,
             licence=licence,

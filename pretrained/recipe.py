@@ -8,7 +8,9 @@ from nasnet_keras.training.recipes import Recipe
 __all__ = ["BATCH_NORM", "FINE_TUNE", "recipe_for"]
 
 BATCH_NORM = ("adapt", "frozen")
-_STEPS, _EPOCHS = 1000, (5, 60)
+_STEPS = 1000  # wanted
+_FEWEST_STEPS = 300
+_EPOCHS = (5, 60)  # but for the fewest steps
 
 FINE_TUNE = Recipe(
     epochs=30,
@@ -22,10 +24,25 @@ FINE_TUNE = Recipe(
 )
 """All of a trained network on tens to thousands of images a class.
 
-Lab note: from amoebanet_d_tiny_imagenet to CIFAR-10, two cores of an Intel Xeon, accuracy on 2,000 test images, one
-run each. 20 images a class, seed 1: the head alone 0.424; rate 0.002, 0.466; 0.005, 0.481 (0.497 with patience 10
-instead of 60); 0.02, 0.463. Crops from 8 pixels of border instead of 4: 0.474. Seed 0: 0.463 at 0.005, 0.454 at 0.02;
-`batch_norm="frozen"` at 0.02, 0.432. `benchmarks/README.md` has five seeds of what became the default.
+Lab note: from amoebanet_d_tiny_imagenet at 64 pixels, on two cores of an AMD EPYC (AVX-512), runs two at once. Test
+accuracies, one run each: on CIFAR-10 with 100 and 20 images a class (1,000 test images), on the digits with 100 and 20
+(300 test images). Plain descent had 10 epochs' patience, Muon as many as there are epochs.
+
+| | CIFAR-10, 100 | 20 | digits, 100 | 20 |
+|---|---|---|---|---|
+| plain descent at 0.005 | 0.589 | 0.452 | 0.953 | 0.893 |
+| plain descent at 0.005, `batch_norm="frozen"` | 0.582 | 0.438 | 0.980 | 0.813 |
+| Muon at 0.01 | 0.640 | 0.494 | 0.997 | 0.893 |
+| Muon at 0.03 | 0.579 | 0.395 | 0.990 | 0.930 |
+| Muon at 0.01, `batch_norm="frozen"` | 0.600 | 0.451 | 0.990 | 0.960 |
+| from scratch, Muon at 0.05, 100 seconds | 0.541 | | 0.990 | |
+
+Muon at 0.01 has 0.957 on the digits with 20, and 0.445 on CIFAR-10 with 20, where training begins with a head for
+batches that are normalised by themselves, which is why it does. `benchmarks/README.md` has five seeds of the default.
+
+Bringing the moving statistics to those of the new images before all this was a mistake: channels that these leave alone
+have next to no variance, so one unusual image has features of 10⁵. With a head that divided each feature by its spread
+it made of the digits with 20 images a class 0.30.
 """
 
 
@@ -34,7 +51,7 @@ def recipe_for(images: int, changes: dict[str, Any]) -> Recipe:
 
     Args:
         images: how many there are to train on; without `epochs`, there are as many as make about 1,000 steps, from 5
-            to 60.
+            to 60, or for few images as many as make 300 steps.
         changes: fields of `Recipe` by name; `epochs` may be 0 here, and counts as 1.
 
     Raises:
@@ -48,6 +65,7 @@ def recipe_for(images: int, changes: dict[str, Any]) -> Recipe:
     recipe = dataclasses.replace(FINE_TUNE, **{**changes, "epochs": changes.get("epochs") or 1})
     if changes.get("epochs") is not None:
         return recipe
+    batches = images / min(recipe.batch_size, images)
     fewest, most = _EPOCHS
-    epochs = round(_STEPS * min(recipe.batch_size, images) / images)
-    return dataclasses.replace(recipe, epochs=min(max(epochs, fewest), most))
+    epochs = max(min(max(round(_STEPS / batches), fewest), most), round(_FEWEST_STEPS / batches))
+    return dataclasses.replace(recipe, epochs=epochs)

@@ -17,6 +17,7 @@ from nasnet_keras.card import CardError
 from nasnet_keras.normalization import by_batch
 from nasnet_keras.pretrained import head
 from nasnet_keras.pretrained.plan import weights_of_classes
+from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import datasets
 
@@ -227,6 +228,14 @@ def test_training_stops_where_it_no_longer_helps(trained, tmp_path):
     assert result.accuracy == pytest.approx(max(judged))
 
 
+@pytest.mark.parametrize(
+    ("images", "epochs"), [(4, 300), (40, 240), (160, 60), (800, 40), (3200, 10), (6400, 5), (100_000, 5)]
+)
+def test_epochs_by_default(images, epochs):
+    """About 1,000 steps of 32 images, from 5 to 60 epochs, but 300 steps where the images are few."""
+    assert recipe_for(images, {}).epochs == epochs and recipe_for(images, {"epochs": 7}).epochs == 7
+
+
 def test_fine_tuning_on_a_tf_data_dataset(trained, tmp_path):
     import tensorflow as tf
 
@@ -256,7 +265,7 @@ def test_features_of_batches_that_are_normalised_by_themselves(trained):
 
 
 def test_images_unlike_those_that_the_network_knows(tmp_path):
-    """Grey and blurred ones, between which many of its features do not differ. A head that made much of these had 0.3."""
+    """Grey and blurred: many of its features hardly differ between them. A head that made much of these had 0.3."""
     data = datasets.load("digits")
     chosen = np.concatenate([np.flatnonzero(data.train.labels == label)[:20] for label in range(10)])
     few = data.train.take(chosen)
