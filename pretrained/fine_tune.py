@@ -28,7 +28,10 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
             "batch_norm", "adapt", BATCH_NORM, "Normalise by the batch, or by the trained network's statistics."
         ),
         flags.DEFINE_integer(
-            "patience", None, "Epochs without a better validation accuracy; by default half of them all.", lower_bound=1
+            "patience",
+            None,
+            "Epochs without a better validation accuracy; by default half of all, at least 5.",
+            lower_bound=1,
         ),
         flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
         flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),

@@ -119,8 +119,8 @@ def fine_tune(
             `"frozen"`, they are normalised by the trained network's, for batches of a few images.
         class_weights: `"balanced"`, every class counts the same however many images it has; None, every image counts
             the same; or weights by class name, of which the ratios count.
-        patience: epochs; by default half of them all, as a network that learns anew what the images look like is worse
-            before it is better.
+        patience: epochs; by default half of them all, but at least 5, as a network that learns anew what the images
+            look like is worse before it is better.
         validation_fraction: that share, in (0, 1).
         image_size: side to bring images to instead of the model's own.
         seed: of everything random.
@@ -165,7 +165,7 @@ def fine_tune(
             head_only=recipe.get("epochs") == 0,
             batch_norm=batch_norm,
             class_weights=weights_of_classes(class_weights, dataset),
-            patience=checks.positive_integer("patience", -(-how.epochs // 2) if patience is None else patience),
+            patience=checks.positive_integer("patience", max(5, how.epochs // 2) if patience is None else patience),
             seed=checks.seed(seed),
             deterministic=deterministic,
             licence=licence,
