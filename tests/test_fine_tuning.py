@@ -245,7 +245,8 @@ def test_fine_tuning_on_a_tf_data_dataset(trained, tmp_path):
     assert quick(trained, data, workdir=tmp_path / "run").history == result.history, "in whatever order they come"
 
 
-def test_features_are_not_rounded_where_the_network_computes_in_halves(trained):
+def test_features_are_not_rounded_where_the_network_computes_in_halves(trained, request):
+    request.addfinalizer(lambda: keras.config.set_dtype_policy("float32"))
     keras.config.set_dtype_policy("mixed_bfloat16")
     trunk = pretrained.load(card_of(trained), include_top=False, pooling="avg")
     assert head._features(trunk, pictures(4)[0], 4).dtype == np.float32
@@ -259,7 +260,8 @@ def test_features_of_batches_that_are_normalised_by_themselves(trained):
         parts = head._features(trunk, images, 4)
     np.testing.assert_allclose(whole, trunk(images, training=True), atol=1e-4)
     assert parts.shape == whole.shape and not np.allclose(parts, whole, atol=1e-2)
-    assert np.corrcoef(parts.ravel(), whole.ravel())[0, 1] > 0.8, "each image has its own"
+    likeness = [np.corrcoef(np.roll(parts, shift, 0).ravel(), whole.ravel())[0, 1] for shift in range(len(images))]
+    assert np.argmax(likeness) == 0, "each image has its own"
     trunk.set_weights(before)
     np.testing.assert_allclose(head._features(trunk, images, 4), trunk(images), atol=1e-4)
 
