@@ -58,7 +58,7 @@ def train_head(
     """Train a classifier by the images' features, which are computed once.
 
     Args:
-        model: ends in the average that the classifier reads.
+        model: ends in the average that the classifier reads; a new one, as Keras keeps how it first predicted.
         train, validation: what to learn and when to stop.
         classes: how many.
         use_bias: whether the classifier has a bias.

@@ -253,17 +253,19 @@ def test_features_are_not_rounded_where_the_network_computes_in_halves(trained, 
 
 
 def test_features_of_batches_that_are_normalised_by_themselves(trained):
-    trunk = pretrained.load(card_of(trained), include_top=False, pooling="avg")
-    images, before = pictures(10)[0], trunk.get_weights()
+    def trunk():
+        return pretrained.load(card_of(trained), include_top=False, pooling="avg")
+
+    images, model = pictures(10)[0], trunk()
     with by_batch():
-        whole = head._features(trunk, images, 10)
-        parts = head._features(trunk, images, 4)
-    np.testing.assert_allclose(whole, trunk(images, training=True), atol=1e-4)
-    assert parts.shape == whole.shape and not np.allclose(parts, whole, atol=1e-2)
+        whole = head._features(model, images, 10)
+        parts = head._features(model, images, 4)
+    assert all(map(np.array_equal, model.get_weights(), trunk().get_weights())), "the moving statistics stay"
+    np.testing.assert_allclose(whole, model(images, training=True), atol=1e-4)
     likeness = [np.corrcoef(np.roll(parts, shift, 0).ravel(), whole.ravel())[0, 1] for shift in range(len(images))]
-    assert np.argmax(likeness) == 0, "each image has its own"
-    trunk.set_weights(before)
-    np.testing.assert_allclose(head._features(trunk, images, 4), trunk(images), atol=1e-4)
+    assert parts.shape == whole.shape and np.argmax(likeness) == 0, "each image has its own"
+    assert not np.allclose(parts, whole, atol=1e-2)
+    np.testing.assert_allclose(head._features(trunk(), images, 4), trunk()(images), atol=1e-4)
 
 
 def test_images_unlike_those_that_the_network_knows(tmp_path):
