@@ -102,8 +102,9 @@ def fine_tune(
 
     First a new classifier is trained on what the network makes of the images; then the whole network, at a rate that
     is low for it, with random crops and mirroring, until the validation accuracy has not grown for `patience` epochs:
-    the share of images or, with class weights, that share with every image counting as its class does. The weights of
-    the best epoch are kept, the head's alone among them. A run that was stopped goes on when it is called again.
+    the share of images or, with class weights, that share with every image counting as its class does. Of the epochs
+    within a standard error of the best, the head alone among them, the last one's weights are kept. A run that was
+    stopped goes on when it is called again.
 
     Args:
         model: a name of `list_models`, the path of a card or weight file, or a model that `load` made.
@@ -213,7 +214,7 @@ def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
         training={
             **training,
             "fine_tuned_from": plan.source.name,
-            "kept_epoch": run.best_epoch,
+            "kept_epoch": run.kept_epoch,
             "batch_norm": plan.batch_norm,
             "class_weights": list(plan.class_weights),
         },

@@ -1,6 +1,7 @@
 """One training in a folder: progress, curves, checkpoints, and a stop at any moment."""
 
 import json
+import math
 import signal
 import sys
 import threading
@@ -31,7 +32,7 @@ class Run:
         path: the folder.
         checkpoint_minutes: how often the state is written.
         patience: epochs without a better validation accuracy, by the weights of classes where they have some, after
-            which training ends; the best epoch's weights, which may be those that it began with, are then what is
+            which training ends; the weights of `kept_epoch`, which may be those that it began with, are then what is
             left. None to go on to the end.
 
     Attributes:
@@ -50,7 +51,7 @@ class Run:
         self.history: list[dict[str, float]] = []
         self._minutes, self._patience = checkpoint_minutes, patience
         self._stopping = False
-        self._best = self._judged() if patience is not None else {}
+        self._kept = self._judged() if patience is not None else {}
         if (path / _CHECKPOINT).exists():
             self._restore()
         elif patience is not None:
@@ -62,9 +63,17 @@ class Run:
         return self.trainer.step >= self.trainer.total or self._out_of_patience()
 
     @property
-    def best_epoch(self) -> int | None:
-        """The epoch of the best validation accuracy, of equal ones the last."""
-        return max(self.history, key=lambda entry: (_accuracy(entry), entry["epoch"]), default={"epoch": None})["epoch"]
+    def kept_epoch(self) -> int | None:
+        """The last epoch whose validation accuracy is within a standard error of the best.
+
+        Of a few dozen images the best is one that chance favoured. Those that it cannot be told from are equals, and of
+        equals the last was trained the longest, at the lowest rate.
+        """
+        if not self.history:
+            return None
+        best = max(map(_accuracy, self.history))
+        least = best - math.sqrt(best * (1.0 - best) / len(self.trainer.dataset.validation))
+        return max(entry["epoch"] for entry in self.history if _accuracy(entry) >= least)
 
     def train(self) -> None:
         """Go on to the end.
@@ -76,8 +85,8 @@ class Run:
         with on_signals(self._stop), _tensorboard(self.path) as log, self._bar() as bar:
             self._train(log, bar)
         self._write()
-        if self._best:
-            self.trainer.state = {**self.trainer.state, **self.trainer.stepper.from_arrays(self._best)}
+        if self._kept:
+            self.trainer.state = {**self.trainer.state, **self.trainer.stepper.from_arrays(self._kept)}
 
     def remove_checkpoint(self) -> None:
         """Remove what only an unfinished run needs."""
@@ -115,14 +124,13 @@ class Run:
         )
 
     def _record(self, figures: dict[str, float]) -> dict[str, float]:
-        """Add an epoch's figures to the history, and keep its weights where they are the best."""
+        """Add an epoch's figures to the history, and keep its weights where none before are better."""
         entry = {**figures, "seconds": round(self.seconds, 1)}
         if self.trainer.dataset.validation:
             entry |= self.trainer.validate()
-        before = self.best_epoch
         self.history.append(entry)
-        if self._patience is not None and self.best_epoch != before:
-            self._best = self._judged()
+        if self._patience is not None and self.kept_epoch == entry["epoch"]:
+            self._kept = self._judged()
         write_text(self.path / "history.json", json.dumps(self.history, indent=1) + "\n")
         return entry
 
@@ -146,7 +154,7 @@ class Run:
         return shown
 
     def _arrays(self) -> dict[str, Any]:
-        best = {f"best_{name}": value for name, value in self._best.items()}
+        best = {f"kept_{name}": value for name, value in self._kept.items()}
         return {**self.trainer.stepper.to_arrays(self.trainer.state), **best}
 
     def _write(self) -> None:
@@ -155,7 +163,7 @@ class Run:
 
     def _restore(self) -> None:
         arrays, position = checkpoint.read(self.path / _CHECKPOINT, self._arrays())
-        self._best = {name: arrays.pop(f"best_{name}") for name in self._best}
+        self._kept = {name: arrays.pop(f"kept_{name}") for name in self._kept}
         self.trainer.restore(arrays, position)
         self.seconds, self.history = position["seconds"], position["history"]
 
