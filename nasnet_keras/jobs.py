@@ -10,13 +10,11 @@ from absl import app, flags
 __all__ = ["run_job"]
 
 
-def run_job(
-    main: Callable[[list[str], dict[str, Any]], None], define_flags: Callable[[], Sequence[flags.FlagHolder]]
-) -> None:
+def run_job(main: Callable[[dict[str, Any]], None], define_flags: Callable[[], Sequence[flags.FlagHolder]]) -> None:
     """Define and parse the flags and call `main`, with the help of the module that it stands in.
 
     Args:
-        main: called with the command line's arguments and the values of the flags defined, by name.
+        main: called with the values of the flags defined, by name.
         define_flags: defines the job's own flags. It is called here and not when a module is imported: flags belong to
             the whole process, and jobs have some of the same names.
 
@@ -24,12 +22,18 @@ def run_job(
     is another, which has none.
     """
     own = define_flags()
+
+    def checked(arguments: list[str]) -> None:
+        if len(arguments) > 1:
+            raise app.UsageError(f"unexpected arguments {arguments[1:]}; flags start with --")
+        main({flag.name: flag.value for flag in own})
+
     module = sys.modules[main.__module__]
     if module.__name__ != "__main__":
         sys.modules["__main__"].__doc__ = module.__doc__
         for flag in flags.FLAGS.get_key_flags_for_module(module):
             flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    app.run(lambda arguments: main(arguments, {flag.name: flag.value for flag in own}), flags_parser=_parse)
+    app.run(checked, flags_parser=_parse)
 
 
 def _parse(arguments: list[str]) -> list[str]:

@@ -51,10 +51,8 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
     return own
 
 
-def main(argv: list[str], values: dict[str, Any]) -> None:
+def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     if flags.FLAGS["recipe"].present:
         raise app.UsageError("fine-tuning starts from a recipe of its own; change it by the flags of its values")
     environment.prepare()

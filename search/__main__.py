@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from nasnet_keras import environment
 from nasnet_keras.jobs import run_job
@@ -99,10 +99,8 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
     return own
 
 
-def main(argv: list[str], values: dict[str, Any]) -> None:
+def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     try:
         values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
         values["pool_after"] = [int(number) if number.isdecimal() else number for number in values["pool_after"]]

@@ -7,7 +7,7 @@ however, goes on from its last checkpoint when the same command is given again.
 import sys
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from nasnet_keras import environment
 from nasnet_keras.jobs import run_job
@@ -40,10 +40,8 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
     return own
 
 
-def main(argv: list[str], values: dict[str, Any]) -> None:
+def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     environment.prepare()
     try:
         _train(values)
