@@ -1,5 +1,6 @@
 """Damage of every kind, from a seed: a reader answers it with its documented error, or reads what is still whole."""
 
+import copy
 import json
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 VALUES = (
     None, True, False, 0, 1, -1, 2**31, 2**63, 10**400, 0.5, -0.0, 1e308, float("nan"), float("inf"),
-    "", "0", "a" * 5000, "<b>&amp;</b>", "\x00", "\udcff", "../../etc", "é\u0301", [], {}, [[]], [None], {"": None}, [0] * 1000,
+    "", "0", "a" * 5000, "<b>&amp;</b>", "\x00", "\udcff", "../../etc", "é\u0301", [], {}, [[]], [None], {"": None},
+    [0] * 1000,
 )  # fmt: skip
 _DEEP = 2000
 
@@ -59,7 +61,7 @@ def _changed(plain: Any, generator: np.random.Generator, deep: str) -> Any:
     places = _places(plain)
     *path, key = places[generator.integers(len(places))] or (None,)
     if key is None:
-        return VALUES[generator.integers(len(VALUES))]
+        return _any(generator)
     parent = plain
     for step in path:
         parent = parent[step]
@@ -75,5 +77,9 @@ def _changed(plain: Any, generator: np.random.Generator, deep: str) -> Any:
     elif kind == 3:
         parent[f"{key}_"] = parent[key]
     else:
-        parent[key] = VALUES[generator.integers(len(VALUES))]
+        parent[key] = _any(generator)
     return plain
+
+
+def _any(generator: np.random.Generator) -> Any:
+    return copy.deepcopy(VALUES[generator.integers(len(VALUES))])
