@@ -42,6 +42,8 @@ setup(
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
@@ -55,12 +57,13 @@ setup(
     },
     install_requires=[
         "absl-py>=2.1",  # search/__main__.py: flags of the jobs
+        "filelock>=3.30",  # locks.py: one writer of a folder, one download of a file
         "h5py>=3.11",  # weights.py: reading weights strictly
         "importlib_resources>=6",  # for tensorflow-datasets, which imports it and does not require it
         "keras>=3.15,<4",  # layers, models, saving
         "numpy>=1.26",  # data sets, random choices
         "pillow>=10.1",  # training/image_folder.py: reading images
-        "psutil>=5.9",  # training/datasets.py: whether images fit into memory
+        "psutil>=5.9",  # environment.py: cores; training/datasets.py: whether images fit into memory
         "requests>=2.31",  # download.py: weights from the network
         "tensorboard>=2.20",  # training/events.py, search/tensorboard.py: curves
         "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search

@@ -1,26 +1,33 @@
 """Files of weights from the network into Keras' cache: checked, taken up again when cut off, never half there."""
 
-import fcntl
 import os
 import re
 import sys
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
 from tqdm import tqdm
+from urllib3.exceptions import HTTPError
 
 from nasnet_keras.files import mismatch
+from nasnet_keras.locks import LockedFile, NoLocksError
 
 __all__ = ["DownloadError", "cache", "fetch"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, II.A
 _CHUNK = 1 << 15
+_LARGEST = 4 << 30  # bytes of a file whose size is not known: ten times NASNet's largest weights
 _TIMEOUT = 30.0  # seconds to connect, and without a byte
 _ATTEMPTS = 4  # in a row that bring nothing
+_SECRETS = re.compile(r"(?<=//)[^/\s]*@|\?[^\s'\"=]+=[^\s'\"]*")  # within texts of libraries: see `_shown`
 _PAUSE = 0.5  # seconds between attempts; doubled after each that brings nothing
 
 
@@ -48,6 +55,7 @@ class _Wanted:
     size: int | None
     algorithm: str
     digest: str
+    password: tuple[bytes, bytes] | None = field(repr=False)  # and the name before it
 
     @property
     def part(self) -> Path:
@@ -71,13 +79,14 @@ def fetch(
 
     The download goes to `NAME.part` and is checked before it gets its name. One that was cut off goes on where it
     stopped, in this call or a later one; a second process waits for the first. A damaged file in the cache is
-    replaced. Environment variables: `NASNET_KERAS_MIRROR`, the URL of a folder to get the file from instead;
-    `NASNET_KERAS_OFFLINE=1`, never to use the network; those for proxies.
+    replaced. Environment variables: `NASNET_KERAS_MIRROR`, the URL of a folder to get the file from instead, maybe with
+    `NAME:PASSWORD@`, which no message shows; `NASNET_KERAS_OFFLINE=1`, never to use the network; those for proxies.
+    No server is followed from https to http.
 
     Args:
         url: http or https.
         name: of the file in the cache, without a folder.
-        size: in bytes, where it is known.
+        size: in bytes, where it is known; else no more than 4 GiB are taken.
         sha256: hexadecimal.
         md5: hexadecimal, for files that are published with nothing better.
         folder: instead of `models` in Keras' cache (`KERAS_HOME`, by default `~/.keras`).
@@ -100,7 +109,8 @@ def fetch(
     if Path(name).name != name or name in ("", ".", ".."):
         raise DownloadError(f"expected the bare name of a file in the cache, got {name!r}")
     algorithm, expected = ("sha256", sha256) if sha256 else ("md5", md5)
-    wanted = _Wanted(_source(url), (folder or cache()) / name, size, algorithm, expected.lower())
+    source, password = _source(url)
+    wanted = _Wanted(source, (folder or cache()) / name, size, algorithm, expected.lower(), password)
     try:
         if problem := wanted.problem(wanted.path):
             if os.environ.get("NASNET_KERAS_OFFLINE", "").lower() not in ("", "0", "false", "no", "off"):
@@ -108,27 +118,61 @@ def fetch(
             if wanted.path.exists():
                 warnings.warn(f"{wanted.path} {problem}; it is downloaded again", stacklevel=2)
             wanted.path.parent.mkdir(parents=True, exist_ok=True)
-            with wanted.path.with_name(f"{name}.lock").open("a") as lock:  # it stays, so that all lock the same one
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with _alone(wanted.path.with_name(f"{name}.lock")):
                 if wanted.problem(wanted.path):  # another process may have been first
                     _download(wanted)
                     wanted.part.replace(wanted.path)
-    except OSError as error:
-        known = f"{algorithm.upper()} {expected}" + (f", {size:,} bytes" if size is not None else "")
-        raise DownloadError(
-            f"cannot download {name} ({error}). Get {url} ({known}) on a machine with a network and put it at "
-            f"{wanted.path}, or anywhere and give weights=PATH"
-        ) from error
-    return wanted.path
+        return wanted.path
+    except (OSError, ValueError, HTTPException, HTTPError) as error:  # the last three: a URL that nobody can use
+        reason = _SECRETS.sub("", str(error))
+    # Not within the `except`: what went wrong there may hold a password.
+    known = f"{algorithm.upper()} {expected}" + (f", {size:,} bytes" if size is not None else "")
+    raise DownloadError(
+        f"cannot download {name} ({reason}). Get {_shown(url)} ({known}) on a machine with a network and put it at "
+        f"{wanted.path}, or anywhere and give weights=PATH"
+    )
 
 
-def _source(url: str) -> str:
-    """Where `url` is to be had: there or at the mirror."""
-    if mirror := os.environ.get("NASNET_KERAS_MIRROR"):
-        url = f"{mirror.rstrip('/')}/{PurePosixPath(urlsplit(url).path).name}"
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise DownloadError(f"expected an http or https URL, got {url!r}")
-    return url
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """While other processes wait that lock the same file, where the file system has locks."""
+    try:
+        lock = LockedFile(path, wait=True)
+    except NoLocksError as error:
+        warnings.warn(f"{error}: download with one process at a time", stacklevel=4)
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def _source(url: str) -> tuple[str, tuple[bytes, bytes] | None]:
+    """Where `url` is to be had, there or at the mirror, and the name and password for it."""
+    try:
+        if mirror := os.environ.get("NASNET_KERAS_MIRROR"):
+            url = f"{mirror.rstrip('/')}/{PurePosixPath(urlsplit(url).path).name}"
+        parts = urlsplit(url)
+        legal = parts.scheme in ("http", "https") and parts.port != 0
+        legal = legal and not (mirror and "@" in parts.path)  # what a slash in a password cuts off
+    except ValueError:
+        legal = False
+    if not legal:
+        harmless = url.rpartition("@")[2].partition("?")[0]
+        raise DownloadError(f"expected an http or https URL, got {harmless!r}; a password has %2F for / and %40 for @")
+    found = parts.username is not None
+    password = tuple(unquote(part or "").encode() for part in (parts.username, parts.password)) if found else None
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), password
+
+
+def _shown(url: str) -> str:
+    """A URL for people, without what may be secret in it: a name, a password, and a query, which may be a signature."""
+    try:
+        parts = urlsplit(url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    except ValueError:
+        return "what is no URL"
 
 
 def cache() -> Path:
@@ -153,7 +197,7 @@ def _download(wanted: _Wanted) -> None:
                 if wanted.size is None or had < wanted.size:
                     _ask(wanted, had, bar)
                 if problem := wanted.problem(wanted.part):
-                    raise _WrongContentError(f"what came from {wanted.source} {problem}")
+                    raise _WrongContentError(f"what came from {_shown(wanted.source)} {problem}")
                 return
             except _WrongContentError:
                 wanted.part.unlink(missing_ok=True)
@@ -174,43 +218,57 @@ def _ask(wanted: _Wanted, had: int, bar: tqdm) -> None:
     headers = {"Accept-Encoding": "identity"}  # a range counts bytes as they are sent
     if had:
         headers["Range"] = f"bytes={had}-"
-    with requests.get(wanted.source, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+    options = {"headers": headers, "auth": wanted.password, "hooks": {"response": _check_redirect}}
+    with requests.get(wanted.source, stream=True, timeout=_TIMEOUT, **options) as answer:
         if answer.status_code == 416 and had:
             return  # there is nothing more: the hash tells whether it is the file
         _check_status(answer)
         reached, total = _extent(answer)
         if reached not in (0, had):
-            raise _WrongContentError(f"{answer.url} sent bytes from {reached:,}, asked for {had:,}")
+            raise _WrongContentError(f"{_shown(answer.url)} sent bytes from {reached:,}, asked for {had:,}")
         chunks = answer.iter_content(_CHUNK)
         chunk = next(chunks, b"")
         if reached == 0 and chunk[: len(_SIGNATURE)] != _SIGNATURE[: len(chunk)]:
-            raise _WrongContentError(_not_weights(answer.url, chunk))
+            raise _WrongContentError(_not_weights(_shown(answer.url), chunk))
         bar.total = end = total if wanted.size is None else wanted.size
-        if total not in (None, end):
-            raise _WrongContentError(f"{answer.url} has {total:,} bytes, expected {end:,}")
+        most = _LARGEST if wanted.size is None else wanted.size
+        if (total or 0) > most or (wanted.size is not None and total not in (None, end)):
+            raise _WrongContentError(f"{_shown(answer.url)} has {total:,} bytes, expected {_expected(wanted)}")
         with wanted.part.open("ab") as file:
             file.truncate(reached)
             while chunk:
                 reached += len(chunk)
-                if end is not None and reached > end:
-                    raise _WrongContentError(f"{answer.url} sent more than the expected {end:,} bytes")
+                if reached > most:
+                    raise _WrongContentError(f"{_shown(answer.url)} sent more than the expected {_expected(wanted)}")
                 file.write(chunk)
                 bar.update(reached - bar.n)
                 chunk = next(chunks, b"")
             file.flush()
             os.fsync(file.fileno())
     if end is not None and reached < end:
-        raise _CutOffError(f"{wanted.source} was cut off after {reached:,} of {end:,} bytes")
+        raise _CutOffError(f"{_shown(wanted.source)} was cut off after {reached:,} of {end:,} bytes")
+
+
+def _check_redirect(answer: requests.Response, **_: Any) -> None:
+    """Raise an OSError where a server leads to what is no safer than itself."""
+    if answer.is_redirect:
+        target = urljoin(answer.url, answer.headers["Location"])
+        if urlsplit(target).scheme not in {"https", urlsplit(answer.url).scheme}:
+            raise OSError(f"{_shown(answer.url)} leads to {_shown(target)}: refused")
+
+
+def _expected(wanted: _Wanted) -> str:
+    return f"at most {_LARGEST:,} bytes" if wanted.size is None else f"{wanted.size:,} bytes"
 
 
 def _check_status(answer: requests.Response) -> None:
-    status = f"{answer.url} answered HTTP {answer.status_code} {answer.reason}"
+    status = f"{_shown(answer.url)} answered HTTP {answer.status_code} {answer.reason}"
     if answer.status_code == 429 or answer.status_code >= 500:
         raise _CutOffError(status)
     if answer.status_code not in (200, 206):
         raise OSError(status)
     if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
-        raise OSError(_not_weights(answer.url, b"<"))
+        raise OSError(_not_weights(_shown(answer.url), b"<"))
 
 
 def _extent(answer: requests.Response) -> tuple[int, int | None]:
@@ -218,7 +276,7 @@ def _extent(answer: requests.Response) -> tuple[int, int | None]:
     if answer.status_code == 206:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
         if not found:
-            raise _WrongContentError(f"{answer.url} sent a part of the file without saying which")
+            raise _WrongContentError(f"{_shown(answer.url)} sent a part of the file without saying which")
         return int(found[1]), None if found[2] == "*" else int(found[2])
     length = answer.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() and "Content-Encoding" not in answer.headers else None

@@ -5,7 +5,9 @@ import os
 import platform
 from pathlib import Path
 
-__all__ = ["hardware", "has_gpu", "prepare", "processor"]
+import psutil
+
+__all__ = ["cores", "hardware", "has_gpu", "prepare", "processor"]
 
 
 def prepare() -> None:
@@ -55,4 +57,12 @@ def processor() -> str:
         name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         name = platform.processor() or platform.machine()
-    return f"{len(os.sched_getaffinity(0))} cores of {name}"
+    return f"{cores()} cores of {name}"
+
+
+def cores() -> int:
+    """How many of the processor's cores this process may use."""
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1

@@ -2,11 +2,31 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["digest", "mismatch", "replacing", "write_bytes", "write_text"]
+__all__ = ["check", "digest", "guard", "mismatch", "replacing", "unguard", "write_bytes", "write_text"]
+
+_guards: dict[Path, Callable[[], None]] = {}
+
+
+def guard(folder: Path, check: Callable[[], None]) -> None:
+    """Have `check`, which raises an error if a folder may not be written to any more, called before each write."""
+    _guards[folder.absolute()] = check
+
+
+def unguard(folder: Path, check: Callable[[], None]) -> None:
+    """Take back what `guard` was told."""
+    if _guards.get(folder.absolute()) == check:
+        del _guards[folder.absolute()]
+
+
+def check(path: Path) -> None:
+    """Raise the error of a folder that may not be written to any more, if `path` lies in such a one."""
+    for folder, may_be_written in list(_guards.items()):
+        if path.absolute().is_relative_to(folder):
+            may_be_written()
 
 
 @contextmanager
@@ -22,11 +42,13 @@ def replacing(path: Path) -> Iterator[Path]:
         ...     [path.suffix for path in temporary.parent.iterdir()]
         ['.txt']
     """
+    check(path)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        check(path)  # writing may have taken long
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -1,15 +1,16 @@
 """The folder of a job: one writer, one configuration, and never a folder of something else."""
 
-import fcntl
 import json
-import os
 import platform
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.files import write_text
+from absl import logging
+
+from nasnet_keras.files import guard, unguard, write_text
+from nasnet_keras.locks import LockedError, LockedFile, NoLocksError
 
 __all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description"]
 
@@ -22,6 +23,12 @@ class WorkdirError(ValueError):
 
 class Workdir:
     """A folder that this process alone writes to, until `close`.
+
+    On a file system without locks, a second writer cannot be kept out: it takes the folder over with a warning, and
+    the first one stops.
+
+    Attributes:
+        begun: whether this process has opened any folder, and has something to leave whole.
 
     Args:
         path: made where it is missing.
@@ -37,6 +44,8 @@ class Workdir:
             other files, it is damaged, or it cannot be written.
     """
 
+    begun = False
+
     def __init__(
         self,
         path: str | Path,
@@ -48,7 +57,9 @@ class Workdir:
         complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     ) -> None:
         self.path = Path(path)
-        self._lock: int | None = None
+        self._error = error
+        self._lock: LockedFile | None = None
+        Workdir.begun = True
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not (self.path / file).exists():
@@ -56,6 +67,7 @@ class Workdir:
                 if others:
                     raise error(f"{self.path} has no {file}, and is not empty (it has {others[0]}): name a new folder")
             self._lock = _lock(self.path, error)
+            guard(self.path, self.check)
             try:
                 if not (self.path / file).exists():
                     write_text(self.path / file, _describe(kind, version, config))
@@ -67,10 +79,25 @@ class Workdir:
         except OSError as problem:
             raise error(f"cannot write the folder {self.path}: {problem}") from None
 
+    def check(self) -> None:
+        """Do nothing where the folder is still the one that was opened.
+
+        It is called before everything that `files.replacing` writes there.
+
+        Raises:
+            WorkdirError: it was removed, or begun again by another process.
+        """
+        if self._lock is not None and not self._lock.is_in_place():
+            raise self._error(
+                f"{self.path} was removed, or begun again by another process, while this one was writing to it: "
+                f"nothing more is written there"
+            )
+
     def close(self) -> None:
         """Let other processes write to the folder."""
         if self._lock is not None:
-            os.close(self._lock)
+            unguard(self.path, self.check)
+            self._lock.close()
             self._lock = None
 
 
@@ -104,14 +131,18 @@ def read_description(
     return plain["config"]
 
 
-def _lock(path: Path, error: type[WorkdirError]) -> int:
-    descriptor = os.open(path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+def _lock(path: Path, error: type[WorkdirError]) -> LockedFile:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
+        return LockedFile(path / ".lock")
+    except LockedError:
         raise error(f"another process is writing to {path}") from None
-    return descriptor
+    except NoLocksError:
+        logging.warning(
+            "the file system of %s has no locks, so that nothing keeps a second job out of the folder: one that is "
+            "started there takes it over, and this one stops then",
+            path,
+        )
+        return LockedFile(path / ".lock", take_over=True)
 
 
 def _check_same(path: Path, old: dict[str, Any], new: dict[str, Any], error: type[WorkdirError]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasnet_keras.files import write_bytes
+from nasnet_keras.files import check, write_bytes
 
 __all__ = ["Checkpoints"]
 
@@ -28,6 +28,7 @@ class Checkpoints:
 
     def save(self, told: int, state: dict[str, np.ndarray]) -> None:
         """Write a state at once, after which older ones go. Raises OSError where it cannot be written."""
+        check(self._folder)
         self._folder.mkdir(exist_ok=True)
         buffer = io.BytesIO()
         np.savez(buffer, **state)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.files import write_text
+from nasnet_keras import files
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, completed
@@ -48,19 +48,19 @@ def finish(
             f"none of the best genotypes could be trained longer ({ours[0].status}: {ours[0].metrics['error']}). The "
             f"children are kept in {study.path}, and the same command tries again"
         )
-    files = evaluator.publish(winner.task.folder, study.path)
+    published = evaluator.publish(winner.task.folder, study.path)
     result = {
         "trial": study.best.trial,
         "fingerprint": fingerprint(study.best.genotype),
         "winner": fingerprint(winner.task.genotype),
-        **files,
+        **published,
         **winner.metrics,
         "seconds": time.monotonic() - started,
         "settings": config.final_settings(),
         **_ranking(study, outcomes),
         "finalists": [{"origin": one.task.group, **json.loads(one.trial().to_line())} for one in outcomes],
     }
-    write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
+    files.write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
 
 
 def is_finished(config: SearchConfig, study: Study) -> bool:
@@ -130,6 +130,7 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
     attempts: Counter[Task] = Counter()
     waiting = list(tasks)
     for task in tasks:
+        files.check(task.folder)
         task.folder.mkdir(parents=True, exist_ok=True)
     with Progress(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
         for outcome in completed(executor, lambda: waiting.pop(0) if waiting else None):

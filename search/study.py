@@ -203,6 +203,7 @@ class Study:
     def _write(self, group: str, trial: Trial) -> None:
         if self._folder is None:
             raise StudyError(f"the study {self.path} is not open to be written")
+        self._folder.check()
         try:
             line = trial.to_line().encode()
         except (TypeError, ValueError) as error:

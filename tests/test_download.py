@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
+from locked import no_locks
 
-from nasnet_keras import download
+from nasnet_keras import download, locks
 from nasnet_keras.download import DownloadError, fetch
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -380,6 +382,111 @@ def test_a_mirror_replaces_the_source(slash, server, cache, monkeypatch):
     monkeypatch.setenv("NASNET_KERAS_MIRROR", "/mnt/mirror")
     with pytest.raises(DownloadError, match="expected an http or https URL, got '/mnt/mirror/a.h5'"):
         get(server)
+
+
+SECRETS = ("s3cret", "s3%40cret", "s3@cret", "t0ken", "user:")
+
+
+def everything(error):
+    """All that an error can tell, with what it came from and what it was raised within."""
+    texts = []
+    while error is not None:
+        texts += [str(error), repr(error), *map(repr, error.args)]
+        error = error.__cause__ or error.__context__
+    return "".join(texts)
+
+
+@pytest.mark.parametrize("size", [len(WEIGHTS), None])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        send(404),
+        send(503),
+        send(302, Location="ftp://user:s3cret@127.0.0.1/a.h5"),
+        send(302, Location="http://user:s3cret@127.0.0.1:1/a.h5?sign=t0ken"),
+        send(302, Location="http://user:s3cret@[/a.h5"),
+        send(302, Location="http://user:s3cret@%zz:abc/a.h5"),
+        send(200, PAGE),
+        send(200, SIGNATURE),
+        send(206, WEIGHTS, Content_Range="bytes 7-9/10"),
+        send(200, WEIGHTS, Content_Length="9" * 5000),
+        chunked(WEIGHTS[:HALF], ends=False),
+    ],
+)
+def test_no_message_tells_a_password(answer, size, server, cache, monkeypatch, capfd, caplog):
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv("NASNET_KERAS_MIRROR", server.base.replace("//", "//user:s3%40cret@"))
+    server.otherwise = answer
+    with pytest.raises(DownloadError) as caught:
+        fetch("https://user:s3cret@nowhere.invalid/a.h5?sign=t0ken", NAME, sha256=sha256(WEIGHTS), size=size)
+    said = everything(caught.value) + "".join(capfd.readouterr())
+    assert not any(secret in said for secret in SECRETS), said
+    assert "s3" not in caplog.text and "Get https://nowhere.invalid/a.h5 (" in said
+    assert {headers["Authorization"] for _, headers in server.requests} == {"Basic dXNlcjpzM0BjcmV0"}
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        "http://[",
+        "http://user:s3cret@[",
+        "http://user:s3cret@host:port",
+        "http://user:s3/cret@host",
+        "http://user:12/s3cret@host",
+        "user:s3cret@host/x",
+        "ftp://user:s3cret@host/x",
+        "http://user:s3cret@*.x",
+        "http://user:s3cret@a..b",
+        "http://user:s3cret@" + "a" * 300,
+        "http://user:s3cret@127.0.0.1:99999",
+        "http://user:s3cret@127.0.0.1:1/a b\x00\n",
+        "http://user:s3cret\u20ac@127.0.0.1:1",
+        "http://user:s3cret@\udcff",
+        "http://",
+        "/",
+        "\x00",
+    ],
+)
+def test_a_mirror_that_cannot_be_used(mirror, server, cache, monkeypatch):
+    monkeypatch.setattr(download.os, "environ", {**download.os.environ, "NASNET_KERAS_MIRROR": mirror})
+    with pytest.raises(DownloadError) as caught:
+        fetch("https://nowhere.invalid/a.h5", NAME, sha256=sha256(WEIGHTS))
+    said = everything(caught.value)
+    assert "s3" not in said and "cret" not in said.replace("secret", ""), said
+
+
+def test_what_has_no_known_size_has_a_bound(server, cache, monkeypatch):
+    monkeypatch.setattr(download, "_LARGEST", 100_000)
+    for answer in (serve(), chunked(WEIGHTS), send(200, WEIGHTS, Content_Length=None), send(200, WEIGHTS[:9])):
+        server.otherwise = answer
+        with pytest.raises(DownloadError, match="expected at most 100,000 bytes|has SHA256"):
+            get(server, size=None)
+        assert kept(cache) == []
+    server.otherwise = serve()
+    assert get(server).read_bytes() == WEIGHTS, "a known size is its own bound"
+
+
+def test_no_server_is_followed_to_what_is_less_safe():
+    for start, target, refused in (
+        ("https://a/b", "http://a/c", True),
+        ("https://a/b", "/c", False),
+        ("http://a/b", "https://a/c", False),
+        ("http://a/b", "//c/d", False),
+        ("http://a/b", "data:,x", True),
+    ):
+        answer = requests.Response()
+        answer.status_code, answer.url, answer.headers["Location"] = 302, start, target
+        if refused:
+            with pytest.raises(OSError, match="leads to .*: refused"):
+                download._check_redirect(answer)
+        else:
+            download._check_redirect(answer)
+
+
+def test_a_file_system_without_locks(server, cache, monkeypatch):
+    monkeypatch.setattr(locks, "lock_descriptor", no_locks)
+    with pytest.warns(UserWarning, match="has no locks: download with one process at a time"):
+        assert get(server).read_bytes() == WEIGHTS
 
 
 def test_offline(server, cache, monkeypatch):

@@ -239,7 +239,7 @@ def test_each_worker_has_its_own_gpus_and_all_share_the_cores(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1,GPU-7,0,5")
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
+    monkeypatch.setattr(subprocesses, "cores", lambda: 12)
     shares = subprocesses._environments(config(gpus_per_child=2, window=8))
     assert [share["CUDA_VISIBLE_DEVICES"] for share in shares] == ["3,1", "GPU-7,0"]
     assert {share["TF_NUM_INTRAOP_THREADS"] for share in shares} == {"6"}

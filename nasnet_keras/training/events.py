@@ -12,6 +12,8 @@ from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_SCALAR, Summary, Sum
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
+from nasnet_keras.files import check
+
 __all__ = ["EventFile"]
 
 _serial = itertools.count()
@@ -22,9 +24,13 @@ class EventFile:
 
     It is written with Python's own files: TensorBoard's writer imports TensorFlow for them, where it is installed,
     which costs seconds and hundreds of MB in a process that needs none of it. Whatever is written is flushed.
+
+    Raises:
+        WorkdirError: it lies in a folder that was this process's, and is not any more.
     """
 
     def __init__(self, folder: Path) -> None:
+        check(folder)
         folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}.{os.getpid()}.{next(_serial)}"
         self._records = RecordWriter((folder / name).open("xb"))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from nasnet_keras import files
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.child import ChildEvaluator
@@ -126,5 +127,6 @@ class SharedEvaluator(ChildEvaluator):
         return self._trainer
 
     def _write(self) -> None:
+        files.check(self._path)
         self._path.parent.mkdir(exist_ok=True)
         checkpoint.write(self._path, self._trainer.arrays(), self._trainer.position())

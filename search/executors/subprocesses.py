@@ -15,11 +15,14 @@ from typing import Any
 
 import psutil
 
+from nasnet_keras import files
+from nasnet_keras.environment import cores
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Outcome, Task
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.worker import read_outcome, task_line
+from nasnet_keras.workdir import WorkdirError
 
 __all__ = ["Subprocesses"]
 
@@ -54,6 +57,7 @@ class Subprocesses(Executor):
 
     def start(self, evaluator: Evaluator, folder: Path) -> None:
         self._folder = folder / ".workers"
+        files.check(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)  # of a search that was killed
         self._folder.mkdir()
         config = evaluator.exported(self._config, self._folder)
@@ -92,7 +96,9 @@ class Subprocesses(Executor):
             self._lifeline = ()
             self._selector.close()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            with contextlib.suppress(WorkdirError):  # another process's by now
+                files.check(self._folder)
+                shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class _Worker:
@@ -240,14 +246,14 @@ def _how(code: int) -> str:
 def _environments(config: SearchConfig) -> list[dict[str, str]]:
     """Of each worker: its share of the GPUs or of the cores."""
     gpus, each = visible_gpus(), config.gpus_per_child
-    cores = len(os.sched_getaffinity(0))
+    available = cores()
     if gpus and len(gpus) < each * (config.workers or 1):
         raise ValueError(
             f"{config.workers or 1} workers of {each} GPUs each need {each * (config.workers or 1)}, "
             f"and {len(gpus)} are visible: {', '.join(gpus)}"
         )
-    workers = config.workers or min(config.window, len(gpus) // each if gpus else cores)
-    threads = str(max(1, cores // workers))
+    workers = config.workers or min(config.window, len(gpus) // each if gpus else available)
+    threads = str(max(1, available // workers))
     base: dict[str, Any] = {"TQDM_DISABLE": "1"}
     base |= {name: os.environ.get(name, threads) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
     shares = [",".join(gpus[i * each : (i + 1) * each]) for i in range(workers)]
