@@ -69,7 +69,7 @@ setup(
         "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search
         "tensorflow-datasets>=4.9.10",  # training/tensorflow_datasets.py: data sets by name
         "tqdm>=4.66",  # search/progress.py, training/job.py, download.py: progress bars
-        "wrapt>=1.16",  # __init__.py: layers are registered when Keras is imported, not before
+        "wrapt>=2",  # __init__.py: layers are registered when Keras is imported, and imported when they are used
     ],
     extras_require={
         "export": EXPORT,

@@ -7,8 +7,6 @@ Names resolve when they are first used, so that importing the package is instant
 without importing Keras.
 """
 
-import importlib
-import sys
 from typing import Any
 
 import wrapt
@@ -48,13 +46,33 @@ __all__ = sorted([*_EXPORTS, *_MODULES])
 __getattr__, __dir__ = resolving(__name__, _EXPORTS, _MODULES)
 
 
-def _register_layers(_: Any) -> None:
-    # Keras finds the layers of a saved model only when their modules have been imported.
-    for module in ("layers", "auxiliary", "drop_path", "padded_concatenate", "fusion.layers", "fusion.model"):
-        importlib.import_module(f"{__name__}.{module}")
+# Keras makes a saved model of the layers that are registered. Until its module is imported, a stand-in is registered
+# for each: a hook that imported the modules would find that one half loaded whose import of Keras it follows.
+_LAYERS = {
+    "AuxiliaryHead": "auxiliary",
+    "AveragePooling2D": "layers",
+    "BandedDepthwiseConv2D": "fusion.layers",
+    "Channels": "fusion.layers",
+    "ConvBatchNorm": "layers",
+    "DropPathCombine": "drop_path",
+    "EveryOtherPixel": "fusion.layers",
+    "FactorizedReduction": "layers",
+    "FixedConv2D": "fusion.layers",
+    "FixedDepthwiseConv2D": "fusion.layers",
+    "FusedModel": "fusion.model",
+    "PaddedConcatenate": "padded_concatenate",
+    "PaddedPooling2D": "layers",
+    "PlainReLU": "fusion.layers",
+    "SeparableConvBatchNorm": "layers",
+    "TrainingProgress": "drop_path",
+}
 
 
-if "keras" in sys.modules and hasattr(sys.modules["keras"], "layers"):
-    _register_layers(None)
-else:
-    wrapt.register_post_import_hook(_register_layers, "keras")
+def _register_layers(saving: Any) -> None:
+    registered = saving.get_custom_objects()
+    for name, module in _LAYERS.items():
+        layer = wrapt.lazy_import(f"{__name__}.{module}", name, interface=type)
+        registered.setdefault(f"{__name__}>{name}", layer)
+
+
+wrapt.register_post_import_hook(_register_layers, "keras.saving")
