@@ -76,6 +76,11 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
         flags.DEFINE_float(
             "child_timeout_minutes", _DEFAULTS["child_timeout_minutes"], "After which a child is given up."
         ),
+        flags.DEFINE_float(
+            "finalist_stall_minutes",
+            _DEFAULTS["finalist_stall_minutes"],
+            "After which a finalist is given up that makes no step of its training and writes no file.",
+        ),
         flags.DEFINE_float("child_memory_gib", _DEFAULTS["child_memory_gib"], "Memory at which a child is given up."),
         _integer("num_repeats", "N: normal cells in a stack of a child, or of the supernet."),
         _integer("filters", "F: filters of a child's first stack."),

@@ -42,6 +42,7 @@ MAY_CHANGE = ("workdir", "trials", "random_trials", "finalists", "data_dir", "ex
 MAY_CHANGE += (
     "derived_trials",
     "child_timeout_minutes",
+    "finalist_stall_minutes",
     "child_memory_gib",
     "final_epochs",
     "final_num_repeats",
@@ -112,6 +113,9 @@ class SearchConfig:
         workers: processes at once, at most `window`; None for as many as there are cores or GPUs for.
         gpus_per_child: GPUs that each child sees, where there are any.
         child_timeout_minutes: after which a child in a process of its own is given up.
+        finalist_stall_minutes: after which a finalist in a process of its own is given up that made no step, ended no
+            epoch and wrote no file, such as one that hangs; when the search is started again it goes on from its
+            checkpoint. The first step, which is compiled, and the judging of the trained model must be shorter.
         child_memory_gib: resident memory at which it, or a finalist, is given up, the gigabyte included that it has
             when it begins; None for no limit.
         num_repeats, filters: N and F of a child, or of the supernet. NAS' networks have neither.
@@ -157,6 +161,7 @@ class SearchConfig:
     workers: int | None = None
     gpus_per_child: int = 1
     child_timeout_minutes: float = 60.0
+    finalist_stall_minutes: float = 30.0
     child_memory_gib: float | None = None
     num_repeats: int = 1
     filters: int = 8

@@ -45,12 +45,12 @@ def run(config: SearchConfig) -> Study:
         The study; `study.best` is the best trial and `study.result` what it led to.
 
     Raises:
-        SearchError: the table, the data set, GPUs or TensorFlow are missing.
+        SearchError: the table, the data set, GPUs or TensorFlow are missing, or no process can be started.
         StudyError: the folder cannot be used, no worker can be started, or no child could be evaluated.
     """
     try:
         executor = executors.make(config)  # first, since its processes start while the data set is read
-    except ValueError as error:
+    except (ValueError, ExecutorError) as error:
         raise SearchError(str(error)) from error
     with executor:
         try:

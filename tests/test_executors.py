@@ -133,7 +133,7 @@ def test_a_child_whose_process_cannot_be_started_is_an_outcome(monkeypatch):
     tries = []
     monkeypatch.setattr(os, "fork", refused)
     monkeypatch.setattr(worker, "_PAUSE", 0.0)
-    answer = worker._forked(Wild(1.0), task(3), 0, None)
+    answer = worker._forked(Wild(1.0), task(3), 0, 0)
     outcome = worker.read_outcome(task(3), json.loads(json.dumps(answer)))
     assert (outcome.status, outcome.reward) == ("crashed", None) and len(tries) == worker._FORKS
     assert "could not be started: [Errno 11] Resource temporarily" in outcome.metrics["error"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import random
 import shutil
 import signal
@@ -17,7 +18,7 @@ from helpers import SMALL_GENOTYPE
 
 from nasnet_keras import Block, Cell, Edge, Genotype, genotype_cost
 from nasnet_keras.card import Card, CardError, decoded
-from nasnet_keras.training import checkpoint, datasets
+from nasnet_keras.training import checkpoint, datasets, run
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.job import train
@@ -189,6 +190,36 @@ def test_the_same_seed_gives_the_same_bits(tmp_path, few):
         recipe = dataclasses.replace(RECIPE, drop_path_rate=0.2, cutout=2, cutmix=0.5, sam_radius=0.5)
         cards.append(train(TrainingConfig(tmp_path / name, recipe=recipe, seed=seed, **TINY), few).card)
     assert cards[0].reference == cards[1].reference != cards[2].reference
+
+
+def test_a_run_shows_that_it_goes_on(tmp_path, monkeypatch):
+    """By its folder, within an epoch too: a search gives up a finalist that does not."""
+
+    class Steps:
+        step, total, epoch, state = 0, 5, 0, None
+        recipe, dataset = Recipe(1, 1, 0.1), datasets.load("digits", validation_fraction=0.0)
+        stepper = property(lambda self: self)
+
+        def advance(self):
+            signs.append(tmp_path.stat().st_mtime)
+            os.utime(tmp_path, (0.0, 0.0))
+            moments[0] += 2.0  # seconds a step
+            self.step += 1
+
+        def figures(self):
+            return {}
+
+        def position(self):
+            return {}
+
+        def to_arrays(self, state):
+            return {}
+
+    signs, moments = [], [0.0]
+    Steps.steps_per_epoch = 100
+    monkeypatch.setattr(run.time, "monotonic", lambda: moments[0])
+    run.Run(Steps(), tmp_path).train()
+    assert len(signs) == 5 and all(time.time() - sign < 60 for sign in signs)
 
 
 def test_a_diverged_run_is_one_clear_error(tmp_path, few):

@@ -1,7 +1,9 @@
 """One training in a folder: progress, curves, checkpoints, and a stop at any moment."""
 
+import contextlib
 import json
 import math
+import os
 import signal
 import sys
 import threading
@@ -104,6 +106,8 @@ class Run:
             if epoch_ends or self._stopping or now - shown > 1.0:
                 shown = now
                 bar.set_postfix(self._shown(), refresh=False)
+                with contextlib.suppress(OSError):
+                    os.utime(self.path)  # a sign of life, for who waits for this process
             if epoch_ends:
                 log(self._record(trainer.end_epoch()), trainer.step)
             if self._stopping or now - written > 60 * self._minutes:

@@ -8,7 +8,7 @@ from nasnet_keras.search.evaluators.base import Evaluator
 if TYPE_CHECKING:
     from nasnet_keras.search.config import SearchConfig
 
-__all__ = ["check", "make", "names"]
+__all__ = ["check", "load", "make", "names"]
 
 _EVALUATORS = {  # the class, imported when it is made, and the spaces whose genotypes it judges
     "child": ("child.ChildEvaluator", ("nasnet", "enas_micro", "enas_macro", "nas")),
@@ -41,5 +41,10 @@ def make(config: "SearchConfig") -> Evaluator:
     Raises:
         ValueError: what it needs is missing: its table, its data set or TensorFlow.
     """
-    module, _, attribute = _EVALUATORS[config.evaluator][0].partition(".")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(config)
+    return load(config.evaluator)(config)
+
+
+def load(name: str) -> type[Evaluator]:
+    """The class of an evaluator, imported with all that it needs, such as TensorFlow."""
+    module, _, attribute = _EVALUATORS[name][0].partition(".")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)

@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from nasnet_keras.checks import choice
+from nasnet_keras import checks
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.executors.gpus import visible_gpus
 
@@ -30,11 +30,10 @@ def check(config: "SearchConfig") -> None:
         ValueError: it cannot; the message says what would do.
     """
     name, workers = config.executor, config.workers
-    choice("executor", name, names())
-    if not config.child_timeout_minutes > 0:
-        raise ValueError(f"child_timeout_minutes must be positive, got {config.child_timeout_minutes!r}")
-    if config.child_memory_gib is not None and not config.child_memory_gib > 0:
-        raise ValueError(f"child_memory_gib must be positive, got {config.child_memory_gib!r}")
+    checks.choice("executor", name, names())
+    for limit in ("child_timeout_minutes", "finalist_stall_minutes", "child_memory_gib"):
+        if limit != "child_memory_gib" or config.child_memory_gib is not None:
+            checks.number(limit, getattr(config, limit), "positive", lambda value: value > 0)
     if name == "inline" and (workers or 1) > 1:
         raise ValueError(f"executor 'inline' has one worker, got {workers}: choose 'subprocess'")
     if name == "inline" and config.child_memory_gib is not None:
@@ -53,6 +52,7 @@ def make(config: "SearchConfig") -> Executor:
 
     Raises:
         ValueError: there are too few GPUs, or a batch does not divide by those of a child.
+        ExecutorError: no process can be started.
     """
     if config.evaluator == "child" and (gpus := visible_gpus()):
         devices = config.gpus_per_child if config.executor == "subprocess" else len(gpus)

@@ -1,5 +1,6 @@
 """The interface of executors."""
 
+import json
 import math
 import time
 from abc import ABC, abstractmethod
@@ -145,6 +146,7 @@ def perform(evaluator: Evaluator, task: Task) -> Outcome:
             reward, metrics = evaluator.finish(task.genotype, task.seed, task.folder)
         if not math.isfinite(reward):
             raise DivergedError(f"the reward is {reward}")
+        json.dumps(metrics, allow_nan=False)  # they are to be recorded
         status = "ok"
     except Stopped:  # by a signal: no outcome at all
         raise

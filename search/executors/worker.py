@@ -1,32 +1,55 @@
-"""A process that has imported TensorFlow, and forks a process for every task: `python -m …worker LIFELINE`.
+"""A process that has what an evaluator imports, such as TensorFlow, and forks a process for every task.
 
 Importing takes longer than many a child. A fork of a process that has imported, and has not started TensorFlow's
 threads, has nothing left to import and shares the memory of the data set.
 
-It reads JSON lines: the search's configuration and command, then tasks one at a time. It answers `{"ready": true}`,
-then for each task `{"pid": …}` and how it ended, an outcome or `{"died": exit code}`. `LIFELINE` is the descriptor of
-a pipe that ends when the search does, however it does; so do all tasks then.
+It reads JSON lines from a socket of its own: the search's configuration and command, then tasks one at a time. It
+answers there with `{"ready": true}`, then for each task with `{"pid": …}` and how it ended: an outcome, or
+`{"died": exit code}`. Whatever else the process prints is words for people. The search holds the other end of a pipe,
+the lifeline: when the search ends, however it does, so do all tasks.
 """
 
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from nasnet_keras import environment
+from nasnet_keras.search import evaluators
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import Outcome, Task, perform
 from nasnet_keras.search.trial import genotype_of, genotype_text
 
-__all__ = ["read_outcome", "task_line"]
+__all__ = ["command", "main", "read_outcome", "task_line"]
 
 _FORKS = 10
 _PAUSE = 3.0  # seconds between two
+_BOOT = """
+import sys
+sys.path[:] = sys.argv[4:]
+from nasnet_keras.search.executors.worker import main
+main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+"""
+
+
+def command(channel: int, lifeline: int, evaluator: str) -> list[str]:
+    """The command of a worker whose Python, with its options and its import path, is this process'.
+
+    Args:
+        channel, lifeline: descriptors that it inherits.
+        evaluator: by name, whose module it imports at once.
+    """
+    options = subprocess._args_from_interpreter_flags()  # as Python's own `multiprocessing` starts its processes
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    # -P: nothing is imported from the current folder before the path is set.
+    return [sys.executable, *options, "-P", "-c", _BOOT, str(channel), str(lifeline), evaluator, *path]
 
 
 def task_line(task: Task) -> bytes:
@@ -37,35 +60,44 @@ def task_line(task: Task) -> bytes:
 
 
 def read_outcome(task: Task, plain: dict[str, Any]) -> Outcome:
-    """What a worker answered."""
-    return Outcome(task, plain["status"], plain["reward"], plain["metrics"], plain["seconds"])
+    """What a worker answered.
+
+    Raises:
+        ValueError: it is no outcome.
+    """
+    names = ("status", "reward", "metrics", "seconds")
+    if missing := [name for name in names if name not in plain]:
+        raise ValueError(f"it has no {', '.join(missing)}")
+    outcome = Outcome(task, *(plain[name] for name in names))
+    outcome.trial()  # which checks their types
+    return outcome
 
 
-def main() -> None:
-    lifeline = int(sys.argv[1])
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not come between answers
+def main(channel: int, lifeline: int, evaluator: str) -> None:
+    """Work until the search closes the channel: see `command`."""
+    for descriptor in (channel, lifeline):
+        os.set_inheritable(descriptor, False)  # of programs that libraries may start
     for number in (signal.SIGINT, signal.SIGTERM):  # the search's to handle, when all its processes are told to stop
         signal.signal(number, signal.SIG_IGN)
     environment.prepare()
-    from nasnet_keras.search import evaluators
-    from nasnet_keras.search.evaluators import child  # noqa: F401 – imported while the search prepares
+    evaluators.load(evaluator)  # while the search prepares
+    lines = os.fdopen(channel, "rb")
+    if setup := lines.readline():
+        _work(json.loads(setup), lines, channel, lifeline)
 
-    setup = sys.stdin.buffer.readline()
-    if not setup:
-        return
-    setup = json.loads(setup)
+
+def _work(setup: dict[str, Any], lines: Iterable[bytes], channel: int, lifeline: int) -> None:
     sys.argv = setup["command"]  # of the search, for the cards
     evaluator = evaluators.make(SearchConfig.from_json(setup["config"]))
-    _say(answers, {"ready": True})
-    for line in sys.stdin.buffer:
+    _say(channel, {"ready": True})
+    for line in lines:
         plain = json.loads(line)
         folder = None if plain["folder"] is None else Path(plain["folder"])
         task = Task(**{**plain, "genotype": genotype_of(plain["genotype"]), "folder": folder})
-        _say(answers, _forked(evaluator, task, lifeline, answers))
+        _say(channel, _forked(evaluator, task, lifeline, channel))
 
 
-def _forked(evaluator: Any, task: Task, lifeline: int, answers: Any) -> dict[str, Any]:
+def _forked(evaluator: Any, task: Task, lifeline: int, channel: int) -> dict[str, Any]:
     """How a task ended that was done in a process of its own."""
     reading, writing = os.pipe()
     try:
@@ -79,7 +111,7 @@ def _forked(evaluator: Any, task: Task, lifeline: int, answers: Any) -> dict[str
         code = 1
         try:
             os.close(reading)
-            answers.close()  # the search must see the worker's end, not this process's
+            os.close(channel)  # the search must see the worker's end, not this process's
             threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
             outcome = perform(evaluator, task)
             plain = {name: getattr(outcome, name) for name in ("status", "reward", "metrics", "seconds")}
@@ -92,7 +124,7 @@ def _forked(evaluator: Any, task: Task, lifeline: int, answers: Any) -> dict[str
             sys.stderr.flush()
             os._exit(code)  # nothing of the parent's is to be cleaned up
     os.close(writing)
-    _say(answers, {"pid": pid})
+    _say(channel, {"pid": pid})
     with os.fdopen(reading, "rb") as file:
         text = file.read()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -114,12 +146,10 @@ def _die_with(lifeline: int) -> None:
     os._exit(1)
 
 
-def _say(answers: Any, plain: dict[str, Any]) -> None:
+def _say(channel: int, plain: dict[str, Any]) -> None:
+    line = json.dumps(plain).encode() + b"\n"
     try:
-        answers.write(json.dumps(plain).encode() + b"\n")
-    except BrokenPipeError:  # nobody listens any more
+        while line:
+            line = line[os.write(channel, line) :]
+    except OSError:  # nobody listens any more
         os._exit(1)
-
-
-if __name__ == "__main__":
-    main()
