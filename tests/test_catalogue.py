@@ -1,13 +1,14 @@
 """The published cells, the conventions of other code, skeletons and named models."""
 
 import inspect
+import re
 
 import keras
 import numpy as np
 import pytest
 from helpers import difference, random_cell, randomize
 
-from nasnet_keras import Genotype, GenotypeError, NASNetFromGenotype, Skeleton, applications, genotypes
+from nasnet_keras import Genotype, GenotypeError, NASNetFromGenotype, Skeleton, applications, genotype_cost, genotypes
 from nasnet_keras.conventions import from_darts, from_enas, to_darts
 from nasnet_keras.operations import OPERATIONS
 from nasnet_keras.skeleton import DARTS, ENAS, PNASNET
@@ -87,37 +88,74 @@ def test_skeletons_are_values_and_say_how_a_genotype_becomes_a_network():
         Skeleton("mine", calibration="other")
     with pytest.raises(ValueError, match="at least 2 with the imagenet stem"):
         DARTS.plan(1, 1, "imagenet")
-    default = NASNetFromGenotype("pnasnet_5", (16, 16, 3), num_repeats=1, filters=4)
-    same = NASNetFromGenotype(genotypes.PNASNET_5, (16, 16, 3), num_repeats=1, filters=4, skeleton=PNASNET)
-    other = NASNetFromGenotype("pnasnet_5", (16, 16, 3), num_repeats=1, filters=4, skeleton=ENAS)
-    assert default.count_params() == same.count_params() != other.count_params()
+    network = {"input_shape": (16, 16, 3), "num_repeats": 1, "filters": 4}
+    default, same, other = (genotype_cost("pnasnet_5", **network, skeleton=one) for one in (None, PNASNET, ENAS))
+    assert default == same != other
 
 
-@pytest.mark.parametrize("name", [name for name in applications.__all__ if name[0].isupper() and name != "ENASMacro"])
-def test_named_models_have_the_signature_of_keras_applications(name):
+NAMED = [name for name in applications.__all__ if name[0].isupper() and name != "ENASMacro"]
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """A function that gives what a named model has `NASNetFromGenotype` build, which is not built."""
+    monkeypatch.setattr(applications, "NASNetFromGenotype", lambda **arguments: arguments)
+    return lambda model, /, **changes: getattr(applications, model)(**{"weights": None, **changes})
+
+
+def cost(arguments):
+    return genotype_cost(**{key: value for key, value in arguments.items() if key not in ("name", "input_tensor")})
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_models_have_the_signature_of_keras_applications(name, told):
     build = getattr(applications, name)
     theirs = list(inspect.signature(keras.applications.NASNetMobile).parameters)
     assert list(inspect.signature(build).parameters) == [*theirs, "network"]
     assert build.__name__ == name
     assert build.__doc__.startswith(("NASNet-A", "PNASNet-5", "AmoebaNet-", "ENAS micro", "DARTS"))
-    small = build(weights=None, num_repeats=1, filters=8, classes=7, input_shape=(48, 48, 3))
-    assert small.output_shape == (None, 7)
-    assert build(weights=None, num_repeats=1, filters=8, include_top=False, pooling="max").output_shape[0] is None
-    given = build(weights=None, num_repeats=1, filters=8, input_tensor=keras.Input((40, 40, 3)))
-    assert given.input_shape == (None, 40, 40, 3)
+    changes = {"input_shape": (48, 48, 3), "include_top": False, "pooling": "max", "classes": 7, "num_repeats": 1}
+    changes |= {"filters": 8, "name": "mine", "classifier_activation": None, "input_tensor": keras.Input((48, 48, 3))}
+    arguments = told(name, **changes)
+    assert {key: arguments[key] for key in changes} == changes
+    assert "input_shape" not in told(name) or told(name)["input_shape"] in ((224, 224, 3), (331, 331, 3))
 
 
-def test_sizes_of_the_named_models():
-    assert applications.ENASMicro().count_params() == 3_894_372 + 44_928
-    assert applications.DARTSCIFAR10().count_params() == 3_349_342 + 40_392
-    assert applications.PNASNet5Mobile().count_params() == 5_064_487 + 33_664
-    assert applications.NASNetMobile(weights=None, padding="same").count_params() == 5_326_716
+@pytest.mark.parametrize("name", ["NASNetMobile", "PNASNet5CIFAR10", "AmoebaNetC", "ENASMicro", "DARTSImageNet"])
+def test_a_named_model_of_each_family_is_built(name):
+    build = getattr(applications, name)
+    small = build(weights=None, num_repeats=1, filters=8, classes=7, input_tensor=keras.Input((40, 40, 3)))
+    assert small.input_shape == (None, 40, 40, 3) and small.output_shape == (None, 7)
+    if name == "NASNetMobile":
+        headless = build(weights=None, num_repeats=1, filters=8, include_top=False, pooling="max")
+        assert headless.input_shape == (None, 224, 224, 3) and headless.output_shape == (None, 192)
 
 
-def test_none_means_a_named_models_own():
-    plain = applications.DARTSCIFAR10(num_repeats=1).count_params()
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("ENASMicro", 3_894_372 + 44_928),
+        ("DARTSCIFAR10", 3_349_342 + 40_392),
+        ("PNASNet5Mobile", 5_064_487 + 33_664),
+        ("NASNetMobile", 5_326_716),
+        ("NASNetLarge", 88_949_818),
+    ],
+)
+def test_sizes_of_the_named_models(name, parameters, told):
+    assert cost(told(name, padding="same")).parameters == parameters
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_named_model_is_as_large_as_it_says(name, told):
+    said = re.search(r"([\d.]+) million parameters", getattr(applications, name).__doc__)[1]
+    found = cost(told(name)).trainable_parameters / 1e6
+    assert found == pytest.approx(float(said), abs=0.5 if "." not in said else 0.05)
+
+
+def test_none_means_a_named_models_own(told):
+    plain = told("DARTSCIFAR10", num_repeats=1)
     for key in ("filters", "penultimate_filters", "stem_filters", "skeleton"):
-        assert applications.DARTSCIFAR10(num_repeats=1, **{key: None}).count_params() == plain
+        assert told("DARTSCIFAR10", num_repeats=1, **{key: None}) == plain
 
 
 def test_preprocess_and_decode():
@@ -130,24 +168,25 @@ def test_preprocess_and_decode():
         applications.decode_predictions(np.zeros((1, 7)))
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision(policy, generator):
+def test_mixed_precision(generator):
+    """In bfloat16; recipes refuse float16, whose loss would need scaling."""
     arguments = {"input_shape": (20, 20, 3), "num_repeats": 1, "filters": 8, "auxiliary_head": True}
     plain = NASNetFromGenotype("nasnet_a", drop_path_rate=0.1, **arguments)
     randomize(plain, generator)
-    keras.config.set_dtype_policy(policy)
+    keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         mixed = NASNetFromGenotype("nasnet_a", drop_path_rate=0.1, **arguments)
     finally:
         keras.config.set_dtype_policy("float32")
     mixed.set_weights(plain.get_weights())
-    assert mixed.get_layer("cell_02_output").compute_dtype == policy.removeprefix("mixed_")
+    assert mixed.get_layer("cell_02_output").compute_dtype == "bfloat16"
     assert all(weight.dtype == "float32" for weight in mixed.weights)
     x = generator.normal(size=(4, 20, 20, 3)).astype("float32")
     outputs = mixed(x)
     assert outputs["logits"].dtype == outputs["auxiliary"].dtype == "float32"
     assert difference(outputs["logits"], plain(x)["logits"]) < 0.1
-    mixed.compile("sgd", {"logits": "sparse_categorical_crossentropy", "auxiliary": "sparse_categorical_crossentropy"})
+    loss = "sparse_categorical_crossentropy"
+    mixed.compile("sgd", {"logits": loss, "auxiliary": loss}, run_eagerly=True)
     labels = {"logits": np.arange(4), "auxiliary": np.arange(4)}
     assert np.isfinite(mixed.fit(x, labels, verbose=0).history["loss"]).all()
 
