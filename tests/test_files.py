@@ -1,0 +1,207 @@
+"""Files are written whole or not at all, and nothing is left beside them."""
+
+import collections
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasnet_keras import files
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from nasnet_keras.files import replacing, scratch
+with {writer}(Path(sys.argv[1])) as temporary:
+    (temporary / "x" if temporary.is_dir() else temporary).write_bytes(b"new" * 1000)
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def writing():
+    """A function that starts a process which is in the middle of writing a file."""
+    running = []
+
+    def start(path, writer="replacing"):
+        command = [sys.executable, "-c", WRITER.format(writer=writer), str(path)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        running.append(process)
+        assert process.stdout.readline() == "writing\n"
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def small_files():
+    """A function that sets how large a file may become in this process, which is what a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("writer", ["replacing", "scratch"])
+def test_what_killed_writers_left_goes_with_the_next_write_and_nothing_else(writing, writer, tmp_path):
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"old")
+    (tmp_path / ".hidden").mkdir()
+    for _ in range(2):
+        kill(writing(path, writer))
+    assert len(names(tmp_path)) == 3  # each removes what the one before left
+    alive = writing(path, writer)
+    files.write_text(tmp_path / "another.txt", "of the same folder")
+    left = set(names(tmp_path)) - {"a.npz", "another.txt", ".hidden"}
+    assert len(left) == 1 and path.read_bytes() == b"old"
+    kill(alive)
+    files.write_bytes(path, b"whole")
+    assert names(tmp_path) == [".hidden", "a.npz", "another.txt"] and path.read_bytes() == b"whole"
+
+
+def test_what_another_machine_writes_is_left_for_a_day(writing, tmp_path):
+    """Its locks may not be seen here."""
+    path = tmp_path / "a.npz"
+    kill(writing(path))
+    (left,) = names(tmp_path)
+    elsewhere = tmp_path / f".{'0' * 8}{left[9:]}"
+    (tmp_path / left).rename(elsewhere)
+    files.write_text(path, "1")
+    assert elsewhere.exists()
+    yesterday = time.time() - 25 * 3600
+    os.utime(elsewhere, (yesterday, yesterday))
+    files.write_text(path, "2")
+    assert names(tmp_path) == ["a.npz"]
+
+
+def test_a_link_in_the_place_of_what_was_left_is_not_followed(writing, tmp_path):
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("kept")
+    kill(writing(folder / "a"))
+    (left,) = names(folder)
+    (folder / left / "a").unlink()
+    (folder / left).rmdir()
+    (folder / left).symlink_to(elsewhere)
+    files.write_text(folder / "a", "1")
+    assert (elsewhere / "precious").exists()
+
+
+def test_writers_never_meet(tmp_path):
+    """Threads of a process, and processes that have the same number in containers of their own, have one folder."""
+    problems = collections.Counter()
+
+    def write(letter):
+        for _ in range(100):
+            try:
+                files.write_bytes(tmp_path / "a", letter * 10_000)
+                data = (tmp_path / "a").read_bytes()
+                if len(data) != 10_000 or len(set(data)) != 1:
+                    problems["mixed"] += 1
+            except OSError as error:
+                problems[repr(error)] += 1
+
+    threads = [threading.Thread(target=write, args=(bytes([65 + index]),)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems and names(tmp_path) == ["a"]
+
+
+def test_without_locks_files_are_written_all_the_same(tmp_path, monkeypatch):
+    def none(descriptor, operation):
+        raise OSError(errno.ENOTSUP, "no locks here")
+
+    monkeypatch.setattr(files.fcntl, "flock", none)
+    files.write_text(tmp_path / "a", "1")
+    monkeypatch.setattr(files, "fcntl", None)
+    files.write_text(tmp_path / "a", "2")
+    assert names(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "2"
+
+
+@pytest.mark.parametrize("name", ["ü" * 120, "a" * 251 + ".npz", "\udcff.json"])
+def test_any_name_that_a_file_can_have(name, tmp_path):
+    files.write_npz(tmp_path / name, {"x": np.arange(3)})
+    assert names(tmp_path) == [name]
+
+
+def test_an_npz_is_what_numpy_writes(tmp_path):
+    arrays = {"numbers": np.arange(6.0).reshape(2, 3), "text": np.asarray(["a", "ü"]), "scalar": 3, "none": np.zeros(0)}
+    files.write_npz(tmp_path / "a.npz", arrays)
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as found:
+        assert set(found.files) == set(arrays)
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[name], array)
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        files.write_npz(tmp_path / "a.npz", {"x": np.asarray([object()])})
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as found:
+        assert set(found.files) == set(arrays)
+    assert names(tmp_path) == ["a.npz"]
+
+
+def writers():
+    import keras
+
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(512)])
+    return {
+        "a.txt": lambda path: files.write_text(path, "x" * 100_000),
+        "a.npz": lambda path: files.write_npz(path, {"small": np.zeros(3), "large": np.zeros(20_000)}),
+        "a.keras": lambda path: files.write_saved(path, model.save),
+        "a.weights.h5": lambda path: files.write_saved(path, model.save_weights),
+    }
+
+
+@pytest.mark.parametrize("name", writers())
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_the_old_one(name, tmp_path, small_files):
+    path, write = tmp_path / name, writers()[name]
+    path.write_bytes(b"old")
+    small_files(50_000)
+    with pytest.raises(OSError, match=name) as caught:
+        write(path)
+    assert caught.value.errno == errno.EFBIG and caught.value.filename == str(path)
+    assert names(tmp_path) == [name] and path.read_bytes() == b"old"
+    small_files(resource.RLIM_INFINITY)
+    write(path)
+    assert names(tmp_path) == [name] and path.stat().st_size > 50_000
+
+
+def test_a_folder_that_is_gone_or_closed_is_an_error_that_names_the_file(tmp_path):
+    path = tmp_path / "gone" / "a.txt"
+    with pytest.raises(FileNotFoundError) as caught:
+        files.write_text(path, "x")
+    assert caught.value.filename == str(path)
+    path = tmp_path / "a.txt"
+    path.mkdir()
+    with pytest.raises(OSError, match=r"a\.txt"):
+        files.write_text(path, "x")
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_errors_of_other_files_keep_their_names(tmp_path):
+    with pytest.raises(FileNotFoundError, match="elsewhere"), files.replacing(tmp_path / "a"):
+        Path(tmp_path, "elsewhere").read_bytes()
+    assert not names(tmp_path)
