@@ -1,7 +1,6 @@
 """A trained model → a file of another runtime, fused for it, and checked against the model."""
 
 import importlib.util
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.files import replacing
+from nasnet_keras.files import replacing, scratch
 from nasnet_keras.fusion import fused
 from nasnet_keras.fusion.engines import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Engine
 
@@ -97,6 +96,7 @@ def export(
         ExportError: the format or the path is wrong, a package is missing, or the outputs differ by more. Nothing is
             written then.
         ValueError: the model cannot be fused; the error names the layer.
+        OSError: it cannot be written, to a full disk for example. What was there stays.
 
     Example:
         >>> from nasnet_keras import NASNetFromGenotype
@@ -114,14 +114,14 @@ def export(
     expected = _logits(model(images, training=False))
     if kind.suffix:
         with replacing(path) as temporary:
-            _write(fast, temporary, kind)
+            _write(fast, temporary, kind, path)
             return _compared(path, temporary, kind, images, expected, tolerance)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder, "new")
-        _write(fast, temporary, kind)
+    with scratch(path) as folder:
+        temporary = folder / "new"
+        _write(fast, temporary, kind, path)
         report = _compared(path, temporary, kind, images, expected, tolerance)
         if path.exists():
-            path.rename(Path(folder, "old"))
+            path.rename(folder / "old")
         temporary.rename(path)
     return report
 
@@ -148,8 +148,13 @@ def _checked(name: str, path: Path) -> _Format:
     return kind
 
 
-def _write(model: keras.Model, path: Path, kind: _Format) -> None:
-    model.export(path, format=kind.keras_name, verbose=False)
+def _write(model: keras.Model, temporary: Path, kind: _Format, path: Path) -> None:
+    import tensorflow as tf
+
+    try:
+        model.export(temporary, format=kind.keras_name, verbose=False)
+    except tf.errors.OpError as error:  # a full disk, for example
+        raise OSError(f"{path} cannot be written: {error.message}") from error
 
 
 def _compared(

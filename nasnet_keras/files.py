@@ -22,11 +22,31 @@ try:
 except ImportError:  # not on Windows, where what a killed writer left goes after a day
     fcntl = None
 
-__all__ = ["digest", "mismatch", "replacing", "scratch", "write_bytes", "write_npz", "write_saved", "write_text"]
+__all__ = ["check", "digest", "guard", "mismatch", "replacing", "scratch", "unguard", "write_bytes", "write_npz"]
+__all__ += ["write_saved", "write_text"]
 
 _MACHINE = hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
 _SCRATCH = re.compile(r"\.([0-9a-f]{8})-[0-9a-f]{16}\.new")  # the machine, then what no two writers share
 _OLD_SECONDS = 24 * 3600.0
+_guards: dict[Path, Callable[[], None]] = {}
+
+
+def guard(folder: Path, check: Callable[[], None]) -> None:
+    """Have `check`, which raises an error if a folder may not be written to any more, called before each write."""
+    _guards[folder.absolute()] = check
+
+
+def unguard(folder: Path, check: Callable[[], None]) -> None:
+    """Take back what `guard` was told."""
+    if _guards.get(folder.absolute()) == check:
+        del _guards[folder.absolute()]
+
+
+def check(path: Path) -> None:
+    """Raise the error of a folder that may not be written to any more, if `path` lies in such a one."""
+    for folder, may_be_written in list(_guards.items()):
+        if path.absolute().is_relative_to(folder):
+            may_be_written()
 
 
 @contextmanager
@@ -49,6 +69,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        check(path)  # writing may have taken long
         temporary.replace(path)
 
 
@@ -69,13 +90,14 @@ def scratch(path: Path) -> Iterator[Path]:
         True True
         []
     """
+    check(path)
     _remove_left(path.parent)
-    folder = path.with_name(f".{_MACHINE}-{secrets.token_hex(8)}.new")
     try:
-        with _locked(folder):
+        with _locked(path.parent) as folder:
             yield folder
     except OSError as error:
-        if error.errno is None or not (error.filename is None or Path(str(error.filename)).is_relative_to(folder)):
+        own = error.filename is None or any(map(_SCRATCH.fullmatch, Path(str(error.filename)).parts))
+        if error.errno is None or not own:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -169,18 +191,19 @@ class _Memory(io.BytesIO):
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Make a folder that is locked until the block ends, and removed then.
+def _locked(parent: Path) -> Iterator[Path]:
+    """A new folder that is locked until the block ends, and removed then.
 
     The folder is locked and not a file in it, which some network file systems would let nobody write then.
     """
     while True:
+        folder = parent / f".{_MACHINE}-{secrets.token_hex(8)}.new"
         folder.mkdir()
         with _opened(folder) as descriptor:
             # Another writer may just have taken it for one that was left.
             if _lock(descriptor) is not False and folder.exists():
                 try:
-                    yield
+                    yield folder
                 finally:
                     shutil.rmtree(folder, ignore_errors=True)
                 return

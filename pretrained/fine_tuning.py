@@ -13,7 +13,7 @@ import numpy as np
 
 from nasnet_keras import checks
 from nasnet_keras.card import Card
-from nasnet_keras.files import replacing, write_text
+from nasnet_keras.files import write_saved, write_text
 from nasnet_keras.normalization import by_batch
 from nasnet_keras.pretrained import registry
 from nasnet_keras.pretrained.head import train_head
@@ -223,8 +223,7 @@ def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
         reference_images=np.random.default_rng(0).integers(0, 256, (2, *dataset.image_shape), np.uint8),
     )
     model = registry.load(folder / f"{card.name}.json")
-    with replacing(folder / f"{card.name}.keras") as temporary:
-        model.save(temporary)
+    write_saved(folder / f"{card.name}.keras", model.save)
     judged_on = "test" if len(dataset.test) else "validation"
     confusion = _confusion(model, getattr(dataset, judged_on), len(dataset.class_names))
     result = {"history": run.history, "confusion": confusion.tolist(), "judged_on": judged_on}

@@ -14,6 +14,7 @@ import keras
 from absl import logging
 
 from nasnet_keras.card import Card, CardError, WeightsFile
+from nasnet_keras.files import write_saved
 from nasnet_keras.weights import load_weights
 
 __all__ = ["card", "list_models", "load", "saved", "weights_file"]
@@ -159,7 +160,7 @@ def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
         trunk = next((layer for layer in model.layers if layer.name == "head_pool"), None)
         if trunk is not None:  # without the classifier, which fine-tuning replaces
             model = keras.Model(model.inputs, trunk.output, name=known.name)  # an automatic name would be in the file
-        model.save_weights(weights)
+        write_saved(weights, model.save_weights)
         yield dataclasses.replace(known, weights=WeightsFile.of(weights)).write(Path(folder))
 
 

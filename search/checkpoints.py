@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasnet_keras.files import check, write_bytes
+from nasnet_keras.files import check, write_npz
 
 __all__ = ["Checkpoints"]
 
@@ -30,9 +30,7 @@ class Checkpoints:
         """Write a state at once, after which older ones go. Raises OSError where it cannot be written."""
         check(self._folder)
         self._folder.mkdir(exist_ok=True)
-        buffer = io.BytesIO()
-        np.savez(buffer, **state)
-        write_bytes(self._folder / f"{told:08}.npz", buffer.getvalue())
+        write_npz(self._folder / f"{told:08}.npz", state)
         for path in self._paths()[:-_KEPT]:
             path.unlink()
 

@@ -1,3 +1,5 @@
+import resource
+
 from nasnet_keras import environment
 
 environment.prepare()
@@ -31,3 +33,11 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "run"
     train_colours(folder)
     return folder
+
+
+@pytest.fixture
+def small_files():
+    """A function that sets how large a file may become in this process, which is what a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

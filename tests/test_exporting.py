@@ -54,6 +54,21 @@ def test_formats(model, format_, tmp_path, generator):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("format_", PATHS)
+def test_a_full_disk_is_an_error_and_leaves_what_was_there(model, format_, tmp_path, small_files):
+    path = tmp_path / PATHS[format_]
+    if format_ == "saved_model":
+        path.mkdir()
+        (path / "saved_model.pb").write_bytes(b"old")
+    else:
+        path.write_bytes(b"old")
+    small_files(20_000)
+    with pytest.raises(OSError, match=path.name):
+        export(model, path, format_)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert (path / "saved_model.pb" if path.is_dir() else path).read_bytes() == b"old"
+
+
 def test_what_differs_is_not_written(model, tmp_path, monkeypatch):
     path = tmp_path / "folder"
     export(model, path)

@@ -55,14 +55,6 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.fixture
-def small_files():
-    """A function that sets how large a file may become in this process, which is what a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("writer", ["replacing", "scratch"])
 def test_what_killed_writers_left_goes_with_the_next_write_and_nothing_else(writing, writer, tmp_path):
     path = tmp_path / "a.npz"

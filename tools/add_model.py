@@ -8,10 +8,11 @@ TensorFlow Datasets has. The run's history goes to `docs/models/NAME.json`.
 
 import dataclasses
 import hashlib
-import shutil
 import tempfile
+from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> None:
     del argv
     environment.prepare()
     from nasnet_keras.card import Card, WeightsFile
-    from nasnet_keras.files import replacing
+    from nasnet_keras.files import write_bytes, write_saved
     from nasnet_keras.training import datasets
 
     run = Path(_RUN.value)
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> None:
     dataset = {**card.dataset, **({"note": _NOTE.value} if _NOTE.value else {})}
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, f"{card.name}.weights.h5")
-        _in_half_precision(card.weights.check(run), weights)
+        write_saved(weights, partial(_in_half_precision, card.weights.check(run)))
         changes = {"class_names": names, "licence": _LICENCE.value, "weights": WeightsFile.of(weights)}
         card = dataclasses.replace(card, **changes, dataset=dataset)
         before = card.metrics["test_accuracy"]
@@ -53,11 +54,10 @@ def main(argv: list[str]) -> None:
         print(f"test accuracy {card.metrics['test_accuracy']:.4f}; in full precision {before:.4f}")
         for target in ("cards", "weights"):
             (_ROOT / "pretrained" / target).mkdir(exist_ok=True)
-        with replacing(_ROOT / "pretrained/weights" / weights.name) as temporary:
-            shutil.copy(weights, temporary)
+        write_bytes(_ROOT / "pretrained/weights" / weights.name, weights.read_bytes())
         card.write(_ROOT / "pretrained/cards")
     (_ROOT / "docs/models").mkdir(exist_ok=True)
-    shutil.copyfile(run / "history.json", _ROOT / "docs/models" / f"{card.name}.json")
+    write_bytes(_ROOT / "docs/models" / f"{card.name}.json", (run / "history.json").read_bytes())
 
 
 def _judged(card, test, folder: Path):
@@ -88,7 +88,7 @@ def _names(ids: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(known[each] for each in ids)
 
 
-def _in_half_precision(source: Path, target: Path) -> None:
+def _in_half_precision(source: Path, target: Any) -> None:
     """Copy a weight file, its kernels as float16, large ones deflated; vectors stay as they are."""
     with h5py.File(source) as old, h5py.File(target, "w") as new:
 

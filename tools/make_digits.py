@@ -7,10 +7,13 @@ doi:10.24432/C50P49, licence CC BY 4.0. scikit-learn has the test part of it: 1,
 The images are shuffled once, with a fixed seed, since they are sorted by writer; nothing else is changed.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_digits
+
+from nasnet_keras.files import write_saved
 
 TARGET = Path(__file__).parent.parent / "nasnet_keras" / "training" / "digits.npz"
 
@@ -19,7 +22,8 @@ def main() -> None:
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(images))
     images = images[order].reshape(-1, 8, 8).astype(np.uint8)
-    np.savez_compressed(TARGET, images=images, labels=labels[order].astype(np.uint8))
+    arrays = {"images": images, "labels": labels[order].astype(np.uint8)}
+    write_saved(TARGET, partial(np.savez_compressed, **arrays))
     print(f"{TARGET}: {len(images)} images, {TARGET.stat().st_size} bytes")
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nasnet_keras as nk
+from nasnet_keras.files import write_text
 
 FOLDER = Path(__file__).parent.parent / "docs" / "genotypes"
 
@@ -16,7 +17,7 @@ def main() -> None:
         kind = f"skeleton `{nk.genotypes.skeleton_of(genotype).name}`" if of_cells else "layer-wise"
         lines += [f"## {name}", "", f"Fingerprint `{genotype.fingerprint}`, {kind}."]
         lines += ["", f"![{name}]({name}.svg)", ""]
-    (FOLDER / "README.md").write_text("\n".join(lines))
+    write_text(FOLDER / "README.md", "\n".join(lines))
 
 
 if __name__ == "__main__":

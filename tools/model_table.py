@@ -10,6 +10,7 @@ from absl import app, flags
 
 from nasnet_keras import genotypes
 from nasnet_keras.card import Card
+from nasnet_keras.files import write_text
 
 _PRINT = flags.DEFINE_bool("print", False, "Print the table and leave README.md as it is.")
 _ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> None:
         raise ValueError(f"{readme} has no place for the table: expected the lines {_START!r} and {_END!r}")
     before, _, rest = text.partition(_START)
     _, _, after = rest.partition(_END)
-    readme.write_text(f"{before}{_START}{table()}{_END}{after}", encoding="utf-8")
+    write_text(readme, f"{before}{_START}{table()}{_END}{after}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def main(argv: list[str]) -> None:
     del argv
     environment.prepare()
     from nasnet_keras import pretrained
-    from nasnet_keras.files import replacing
+    from nasnet_keras.files import write_saved
     from nasnet_keras.kinds import network_from_genotype
 
     values = flags.FLAGS
@@ -31,8 +31,7 @@ def main(argv: list[str]) -> None:
     network = {**card.network, "filters": values.filters, "classes": len(card.class_names)}
     wider = network_from_genotype(card.genotype, card.input_shape, **network)
     widen(model, wider, values.seed)
-    with replacing(Path(values.output)) as temporary:
-        wider.save_weights(temporary)
+    write_saved(Path(values.output), wider.save_weights)
 
 
 def widen(model: Any, wider: Any, seed: int = 0) -> None:

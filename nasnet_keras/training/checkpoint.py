@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.files import replacing
+from nasnet_keras.files import write_npz
 
 __all__ = ["CheckpointError", "read", "write"]
 
@@ -17,8 +17,7 @@ class CheckpointError(ValueError):
 
 def write(path: Path, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
     """Write arrays, and a position of JSON values, to an `.npz` file."""
-    with replacing(path) as temporary:
-        np.savez(temporary, position=np.asarray(json.dumps(position)), **arrays)
+    write_npz(path, {"position": np.asarray(json.dumps(position)), **arrays})
 
 
 def read(path: Path, expected: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from nasnet_keras.files import replacing
+from nasnet_keras.files import write_npz
 from nasnet_keras.workdir import is_workdir
 
 __all__ = [
@@ -139,8 +139,7 @@ def save(dataset: Dataset, path: Path) -> None:
     for name in _SPLITS:
         split = getattr(dataset, name)
         arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels}
-    with replacing(path) as temporary:
-        np.savez(temporary, **arrays)
+    write_npz(path, arrays)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from nasnet_keras.card import Card, WeightsFile, encoded
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.environment import hardware
-from nasnet_keras.files import replacing
+from nasnet_keras.files import write_saved
 from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import network_from_genotype
 from nasnet_keras.training.datasets import Dataset
@@ -55,8 +55,7 @@ def save(
     for variable in model.weights:
         variable.assign(trained[variable.path])
     path = folder / f"{name}.weights.h5"
-    with replacing(path) as temporary:
-        model.save_weights(temporary)
+    write_saved(path, model.save_weights)
     load_weights(model, path)
     metrics, reference = _judged(model, dataset, reference_images)
     card = Card(

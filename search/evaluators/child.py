@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from nasnet_keras.card import Card
 from nasnet_keras.cost import genotype_cost
-from nasnet_keras.files import replacing
+from nasnet_keras.files import replacing, write_saved
 from nasnet_keras.genotype import Genotype
 from nasnet_keras.kinds import resolve_genotype, size_arguments
 from nasnet_keras.search.backend import require_tensorflow
@@ -125,8 +125,7 @@ class ChildEvaluator(Evaluator):
         card = result.card
         model = folder / f"{card.name}.keras"
         if not model.exists():
-            with replacing(model) as temporary:
-                card.build(weights=result.path.with_name(card.weights.file)).save(temporary)
+            write_saved(model, card.build(weights=result.path.with_name(card.weights.file)).save)
         metrics = {name: value for name, value in card.metrics.items() if name != "runs"}
         training = {"epochs": config.recipe.epochs, "training_seconds": 3600 * card.training["hours"]}
         return metrics["validation_accuracy"], {**metrics, **training, **card.cost}
