@@ -14,6 +14,8 @@ from keras import ops
 
 from nasnet_keras.depthwise import depthwise_conv
 from nasnet_keras.normalization import batch_normalize, is_by_batch, is_frozen
+from nasnet_keras.pixels import from_odd_pixels, subsampled, window_shape
+from nasnet_keras.pooling import AveragePooling2D, PaddedPooling2D
 from nasnet_keras.traces import traced
 
 __all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
@@ -52,8 +54,17 @@ class _NormalizedConv(CountedLayer):
 
     def _add_normalization(self) -> None:
         def weight(name, initializer, trainable):
+            # Under a distribution strategy a moving average is what all replicas' batches have on average, after each
+            # step; without, each replica would have its own, and the first one's would be saved. The variance is the
+            # mean of variances, as over steps: what lies between the means of batches is not in what a network was
+            # normalised by in training (Ioffe and Szegedy 2015, arXiv 1502.03167, algorithm 2).
             return self.add_weight(
-                name=name, shape=(self.filters,), initializer=initializer, trainable=trainable, autocast=False
+                name=name,
+                shape=(self.filters,),
+                initializer=initializer,
+                trainable=trainable,
+                autocast=False,
+                aggregation="none" if trainable else "mean",
             )
 
         self.gamma = weight("gamma", "ones", True)
@@ -159,16 +170,13 @@ class ConvBatchNorm(_NormalizedConv):
     @staticmethod
     def _convolve(x, kernels, training, strides, dilation, padding):
         (kernel,) = kernels
-        x, strides, dilation = _subsample(x, strides, dilation)
-        pointwise = tuple(kernel.shape[:2]) == (1, 1)
-        if pointwise and strides != (1, 1) and x.shape[-1] < _ONEDNN_BLOCK:
-            x, strides = x[:, :: strides[0], :: strides[1]], (1, 1)
-        if pointwise and strides == (1, 1):
-            return _pointwise(x, kernel)
+        x, strides, dilation = subsampled(x, strides, dilation)
+        if tuple(kernel.shape[:2]) == (1, 1):
+            return _pointwise(x, kernel, strides)
         return ops.conv(x, kernel, strides, padding, "channels_last", dilation)
 
     def compute_output_shape(self, input_shape):
-        return _conv_shape(input_shape, self.filters, self.kernel_size, self.strides, self.padding)
+        return window_shape(input_shape, self.filters, self.kernel_size, self.strides, self.padding)
 
     def get_config(self):
         config = {"kernel_size": self.kernel_size, "strides": self.strides, "dilation": self.dilation}
@@ -215,11 +223,11 @@ class SeparableConvBatchNorm(_NormalizedConv):
     @staticmethod
     def _convolve(x, kernels, training, strides, dilation):
         depthwise, pointwise = kernels
-        x, strides, dilation = _subsample(x, strides, dilation)
+        x, strides, dilation = subsampled(x, strides, dilation)
         return _pointwise(depthwise_conv(x, depthwise, strides, dilation, training), pointwise)
 
     def compute_output_shape(self, input_shape):
-        return _conv_shape(input_shape, self.filters, (1, 1), (self.strides, self.strides), "same")
+        return window_shape(input_shape, self.filters, (1, 1), (self.strides, self.strides), "same")
 
     def get_config(self):
         config = {"kernel_size": self.kernel_size, "strides": self.strides, "dilation": self.dilation}
@@ -257,80 +265,23 @@ class FactorizedReduction(_NormalizedConv):
 
     @staticmethod
     def _convolve(x, kernels, training):
+        odd, *even = kernels
+        if not training:
+            # By the kernels as they are. One that the graph computes is no constant to the tools that read the graph,
+            # and cannot be quantised: LiteRT's quantiser takes it for an activation and gives it a zero point, which
+            # its CONV_2D refuses of a kernel.
+            parts = [_pointwise(x, kernel, (2, 2)) for kernel in even]
+            parts.append(_pointwise(from_odd_pixels(x), odd, (2, 2)))
+            return ops.concatenate(parts, axis=-1) if even else parts[0]
         # One 2×2 convolution whose kernel is zero at the pixels that are not read: several times faster, with its
         # gradient, than slices with a step. Where a size is odd, "same" adds the zeros beyond the border.
-        odd, *even = kernels
         kernel = ops.pad(odd, ((1, 0), (1, 0), (0, 0), (0, 0)))
         if even:
             kernel = ops.concatenate([ops.pad(even[0], ((0, 1), (0, 1), (0, 0), (0, 0))), kernel], axis=-1)
         return ops.conv(x, kernel, 2, "same", "channels_last")
 
     def compute_output_shape(self, input_shape):
-        return _conv_shape(input_shape, self.filters, (1, 1), (2, 2), "same")
-
-
-@_register
-class AveragePooling2D(keras.layers.AveragePooling2D):
-    """Keras' own, equal on every backend.
-
-    With `padding="same"`, what lies beyond the border is not counted. Keras 3.15 repeats the border instead, on
-    PyTorch, where a stride makes the padding uneven.
-
-    Example:
-        >>> float(AveragePooling2D(3, 2, "same")(np.ones((1, 4, 4, 1), "float32"))[0, 1, 1, 0])
-        1.0
-    """
-
-    def call(self, inputs):
-        if keras.backend.backend() != "torch" or self.padding != "same":
-            return super().call(inputs)
-        borders = [(0, 0)]
-        for size, window, stride in zip(inputs.shape[1:3], self.pool_size, self.strides, strict=True):
-            missing = max(0, (-(-size // stride) - 1) * stride + window - size)
-            borders.append((missing // 2, missing - missing // 2))
-        borders.append((0, 0))
-
-        def pool(x):
-            return ops.average_pool(ops.pad(x, borders), self.pool_size, self.strides, "valid", "channels_last")
-
-        return pool(inputs) / pool(ops.ones_like(inputs[:1, :, :, :1]))
-
-
-@_register
-class PaddedPooling2D(keras.layers.Layer):
-    """Pooling at stride 2 with a border of zeros, as `keras.applications.nasnet` pads by hand.
-
-    TensorFlow's own `"same"` padding ignores what lies beyond the border; here zeros take part in the maximum and in
-    the average. They are one row and column fewer at the start where a size is even.
-
-    Args:
-        kind: `"max"` or `"avg"`.
-        pool_size: side of the window.
-
-    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / 2), ceil(width / 2), channels)`.
-
-    Example:
-        >>> float(PaddedPooling2D("max", 3)(-np.ones((1, 4, 4, 1), "float32"))[0, 1, 1, 0])
-        0.0
-    """
-
-    def __init__(self, kind, pool_size, **kwargs):
-        super().__init__(**kwargs)
-        if kind not in ("max", "avg"):
-            raise ValueError(f"kind must be 'max' or 'avg', got {kind!r}")
-        self.kind = kind
-        self.pool_size = pool_size
-
-    def call(self, x):
-        x = bordered(x, self.pool_size // 2, 2)
-        pool = ops.max_pool if self.kind == "max" else ops.average_pool
-        return pool(x, self.pool_size, 2, "valid", "channels_last")
-
-    def compute_output_shape(self, input_shape):
-        return _conv_shape(input_shape, input_shape[-1], (1, 1), (2, 2), "same")
-
-    def get_config(self):
-        return {**super().get_config(), "kind": self.kind, "pool_size": self.pool_size}
+        return window_shape(input_shape, self.filters, (1, 1), (2, 2), "same")
 
 
 def normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, epsilon, training, normalize_batch):
@@ -341,8 +292,12 @@ def normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, ep
     return (y, *statistics) if normalize_batch else (y,)
 
 
-def _pointwise(x, kernel):
-    """A 1×1 convolution, as the product of matrices that it is."""
+def _pointwise(x, kernel, strides=(1, 1)):
+    """A 1×1 convolution: without strides as the product of matrices that it is."""
+    if strides != (1, 1):
+        if x.shape[-1] >= _ONEDNN_BLOCK:
+            return ops.conv(x, kernel, strides, "valid", "channels_last")
+        x = x[:, :: strides[0], :: strides[1]]
     channels, filters = kernel.shape[2:]
     y = ops.matmul(ops.reshape(x, (-1, channels)), ops.reshape(kernel, (channels, filters)))
     return ops.reshape(y, (*ops.shape(x)[:3], filters))
@@ -351,39 +306,3 @@ def _pointwise(x, kernel):
 def _check_dilation(dilation, strides):
     if strides != (1, 1) and dilation > 1 and (strides != (2, 2) or dilation % 2):
         raise ValueError(f"strides {strides} with dilation {dilation}: only strides of 2 with an even dilation work")
-
-
-def _subsample(x, strides, dilation):
-    """Turn a dilated convolution at stride 2 into an equal one at stride 1, which every backend can do.
-
-    With an even dilation the kernel touches pixels of one parity only: odd ones where the size is even, else even
-    ones, in TensorFlow's "same" padding.
-    """
-    if dilation == 1 or strides == (1, 1):
-        return x, strides, dilation
-    return every_other_pixel(x), (1, 1), dilation // 2
-
-
-def every_other_pixel(x: Any) -> Any:
-    """The pixels at odd positions where the size is even, else those at even ones."""
-    height, width = ops.shape(x)[1:3]
-    return x[:, (height + 1) % 2 :: 2, (width + 1) % 2 :: 2]
-
-
-def bordered(x: Any, border: int, stride: int) -> Any:
-    """With the zeros around it that a window of `2 * border + 1` reads in TensorFlow's "same" padding."""
-    x = ops.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
-    if stride == 1:
-        return x
-    height, width = ops.shape(x)[1:3]  # still of the parity of the image: even sizes have one less at the start
-    return x[:, (height + 1) % 2 :, (width + 1) % 2 :]
-
-
-def _conv_shape(input_shape, filters, kernel, strides, padding):
-    def size(before, k, stride):
-        if before is None:
-            return None
-        return -(-before // stride) if padding == "same" else (before - k) // stride + 1
-
-    spatial = (size(*args) for args in zip(input_shape[1:3], kernel, strides, strict=True))
-    return (input_shape[0], *spatial, filters)

@@ -1,16 +1,21 @@
 """Run by `test_children.py` in a process of its own, whose processor is split before TensorFlow starts."""
 
+import contextlib
+
+import keras
 import numpy as np
 import tensorflow as tf
 
 from nasnet_keras import Block, Cell, Edge, Genotype
+from nasnet_keras.auxiliary import AuxiliaryHead
+from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, SeparableConvBatchNorm
 from nasnet_keras.search import spaces
 from nasnet_keras.search.evaluators.mirrored import Mirrored
 from nasnet_keras.search.supernet.micro import cell_supernet
 from nasnet_keras.training import datasets
 from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import Objective, Stepper
+from nasnet_keras.training.step import Objective, Stepper, scaled
 from nasnet_keras.training.trainer import Trainer
 
 CELL = Cell([Block(Edge("sep_conv_5x5", "current"), Edge("identity", "previous"))], ["block_0"])
@@ -68,6 +73,55 @@ def shared_weights(digits):
     assert np.abs(states[1]["velocity"]).max() > 0.0
 
 
+def every_layer_with_statistics():
+    keras.utils.set_random_seed(0)
+    layers = [ConvBatchNorm(4, (3, 3)), SeparableConvBatchNorm(4, 3), FactorizedReduction(20), AuxiliaryHead(10)]
+    return keras.Sequential([keras.Input((8, 8, 1)), *layers[:2], keras.layers.UpSampling2D(), *layers[2:]])
+
+
+def averaged_statistics(digits):
+    """Replicas that see unlike images and each normalise by their own: what is kept is what all saw, on average."""
+    images, labels = digits.train.images[:32], digits.train.labels[:32]
+    images = np.concatenate([images[:16], 255 - images[16:]])  # dark ones for the first replica, bright for the second
+    whole, halves = (slice(32),), (slice(16), slice(16, 32))
+    # Our own step: the averages over steps as well, and all replicas keep the same.
+    model, devices = every_layer_with_statistics(), two(False)
+    found = {}
+    for share, own in ((whole[0], devices), *((half, Devices()) for half in halves)):
+        stepper = Stepper(model, Objective(), own)
+        state, _ = stepper.step(stepper.initial(), images[share], labels[share], learning_rate=0.1, average_decay=0.5)
+        for name in ("statistics", "average_statistics"):
+            found.setdefault(name, []).append(stepper.to_arrays(state)[name])
+        if own is devices:
+            for name, value in state.items():
+                np.testing.assert_array_equal(*devices.each(value), err_msg=name)
+    for name, (together, first, second) in found.items():
+        assert np.abs(first - second).max() > 0.02
+        np.testing.assert_allclose(together, (first + second) / 2, rtol=1e-4, atol=1e-5, err_msg=name)
+
+    # Keras' step: the model that is judged is the one that is saved.
+    images = scaled(images).numpy()
+
+    def fitted(share, scope):
+        with scope:
+            model = every_layer_with_statistics()
+            model.compile(keras.optimizers.SGD(0.0), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        for _ in range(2):
+            model.fit(images[share], labels[share], batch_size=32, shuffle=False, verbose=0)
+        return model
+
+    several = fitted(whole[0], devices._strategy.scope())
+    first, second = (fitted(half, contextlib.nullcontext()).get_weights() for half in halves)
+    for weight, one, other in zip(several.weights, first, second, strict=True):
+        expected = (one + other) / 2
+        for replica in weight.value.values:
+            np.testing.assert_allclose(replica, expected, rtol=1e-4, atol=1e-5, err_msg=weight.path)
+    saved = every_layer_with_statistics()
+    saved.set_weights(several.get_weights())
+    answers = (model.predict(images, batch_size=32, verbose=0) for model in (several, saved))
+    np.testing.assert_allclose(*answers, rtol=1e-4, atol=1e-5)
+
+
 def main():
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -97,6 +151,7 @@ def main():
     for name, replicas in several.items():
         np.testing.assert_array_equal(*replicas, err_msg=name)
     shared_weights(digits)
+    averaged_statistics(digits)
     try:
         trained(data, two(False), 1, batch_size=31)
     except ValueError as error:

@@ -5,20 +5,30 @@ import importlib.util
 
 import keras
 import numpy as np
+import onnx
 import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from helpers import difference, randomize
 
 from nasnet_keras import (
     Block,
     Cell,
+    ChainFromGenotype,
+    ChainGenotype,
+    ChainLayer,
     Edge,
     ExportError,
     Genotype,
+    MacroGenotype,
+    MacroLayer,
     NASNetFromGenotype,
+    applications,
     export,
     exporting,
     fuse_for_inference,
 )
+from nasnet_keras.auxiliary import AuxiliaryHead
 
 PATHS = {"saved_model": "folder", "litert": "model.tflite", "onnx": "model.onnx"}
 
@@ -34,6 +44,26 @@ def model():
     made = NASNetFromGenotype(Genotype(cell, cell), (None, None, 3), num_repeats=1, filters=6)
     randomize(made, np.random.default_rng(0))
     return made
+
+
+def computed_kernels(path) -> list[str]:
+    """The convolutions and products of a file whose kernels are no constants of it."""
+    if path.suffix == ".onnx":
+        graph = onnx.load(path).graph
+        constants = {value.name for value in graph.initializer}
+        constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
+        found = [(node.op_type, node.input[1:]) for node in graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
+    else:
+        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        interpreter = Interpreter(str(path), experimental_op_resolver_type=plain)
+        operations = interpreter._get_ops_details()
+        given = {tensor["index"] for tensor in interpreter.get_input_details()}
+        made = given.union(*(operation["outputs"].tolist() for operation in operations))
+        constants = {tensor["index"] for tensor in interpreter.get_tensor_details()} - made
+        kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL")
+        found = [(each["op_name"], each["inputs"].tolist()[1:]) for each in operations if each["op_name"] in kinds]
+    assert len(found) > 5
+    return [kind for kind, weights in found if not set(weights) <= constants | {-1}]
 
 
 @pytest.mark.parametrize("format_", PATHS)
@@ -52,6 +82,44 @@ def test_formats(model, format_, tmp_path, generator):
     export(fuse_for_inference(model), path, format_, images=other)
     assert difference(exporting._FORMATS[format_].run(path, other), got) < 1e-4
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert format_ == "saved_model" or not computed_kernels(path)
+
+
+def test_every_kernel_of_a_network_that_was_not_fused_is_a_constant(tmp_path, generator):
+    """So that it can be quantised: in int8 LiteRT refuses a kernel that the graph computes."""
+    pairs = (("sep_conv_5x5", "dil_sep_conv_3x3"), ("skip_connect", "dil_conv_3x3"), ("conv_1x7_7x1", "identity"))
+    blocks = [Block(Edge(left, "current"), Edge(right, "previous")) for left, right in pairs]
+    cell = Cell(blocks, [f"block_{index}" for index in range(len(pairs))])
+    macro = MacroGenotype([MacroLayer("sep_conv_3x3"), MacroLayer("conv_3x3"), MacroLayer("avg_pool_3x3", ["stem"])])
+    chain = ChainGenotype([ChainLayer((3, 1), 24), ChainLayer((1, 1), 24, ["layer_0"], (2, 2)), ChainLayer((5, 7), 24)])
+    shape, common = (17, 16, 3), {"classes": 3, "classifier_activation": None}
+    image = keras.Input((*shape,), name="image")
+    networks = (
+        NASNetFromGenotype(Genotype(cell, cell), shape, num_repeats=1, filters=6, name="cells", **common),
+        applications.ENASMacro(shape, genotype=macro, filters=20, **common),
+        ChainFromGenotype(chain, shape, **common),
+        keras.Sequential([keras.Input(shape), AuxiliaryHead(3, filters=(4, 4))]),
+    )
+    model = keras.Model(image, keras.layers.Concatenate()([network(image) for network in networks]))
+    randomize(model, generator)
+    for weight in model.weights:
+        if weight.name.endswith("kernel"):
+            weight.assign(weight + 0.1)  # what is even about zero has a zero point of 0 by chance
+    images = generator.normal(size=(4, *shape)).astype("float32")
+    expected = model.predict(images, verbose=0)
+
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    assert not computed_kernels(tmp_path / "model.onnx")
+    assert difference(exporting._FORMATS["onnx"].run(tmp_path / "model.onnx", images), expected) < 1e-4
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([one[None]] for one in images)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    (tmp_path / "model.tflite").write_bytes(converter.convert())
+    assert not computed_kernels(tmp_path / "model.tflite")
+    got = [exporting._FORMATS["litert"].run(tmp_path / "model.tflite", one[None])[0] for one in images]
+    assert difference(got, expected) < 0.2
 
 
 @pytest.mark.parametrize("format_", PATHS)

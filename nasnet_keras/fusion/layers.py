@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nasnet_keras.layers import bordered, every_other_pixel
+from nasnet_keras.pixels import bordered, every_other_pixel
 
 __all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D"]
 __all__ += ["PlainReLU"]
