@@ -4,22 +4,22 @@ The folder is FOLDER/CLASS/IMAGE, or has such folders named train, validation an
 goes on when the same command is given again.
 """
 
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from absl import app, flags
+from nasnet_keras.jobs import run_job  # nothing else here: see there
 
-from nasnet_keras import environment
-from nasnet_keras.jobs import run_job
-from nasnet_keras.pretrained.recipe import BATCH_NORM
-from nasnet_keras.training import datasets
-from nasnet_keras.training.errors import Stopped
-from nasnet_keras.training.flags import DATASET, RECIPE, changes
+if TYPE_CHECKING:
+    from absl import flags
 
 __all__ = ["console", "main"]
 
 
-def _define_flags() -> tuple[flags.FlagHolder, ...]:
+def _define_flags() -> "tuple[flags.FlagHolder, ...]":
+    from absl import flags
+
+    from nasnet_keras.pretrained.recipe import BATCH_NORM
+    from nasnet_keras.training.flags import DATASET, RECIPE
+
     own = (
         flags.DEFINE_string("model", None, "What to start from: a name, or the path of a card; see --list."),
         flags.DEFINE_string("workdir", "nasnet_finetune", "The run's folder: made, or continued."),
@@ -53,16 +53,14 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
 
 def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
+    from absl import app, flags
+
     if flags.FLAGS["recipe"].present:
         raise app.UsageError("fine-tuning starts from a recipe of its own; change it by the flags of its values")
-    environment.prepare()
-    try:
-        if values.pop("list"):
-            _print_models()
-        else:
-            _fine_tune(**values)
-    except (ValueError, OSError) as error:  # what was given, or a download
-        sys.exit(f"nasnet-finetune: {error}")
+    if values.pop("list"):
+        _print_models()
+    else:
+        _fine_tune(**values)
 
 
 def _fine_tune(
@@ -75,6 +73,11 @@ def _fine_tune(
     balanced: bool,
     **values: Any,
 ) -> None:
+    from absl import flags
+
+    from nasnet_keras.training import datasets
+    from nasnet_keras.training.flags import DATASET, changes
+
     data = {name: flags.FLAGS[name].value for name in DATASET}  # the holders refuse None, the new default of one
     name = data.pop("dataset")
     if not model or (name is None) == (train_dir is None):
@@ -88,20 +91,17 @@ def _fine_tune(
     elif name is not None:
         sized = name in datasets.names() or name.endswith(".npz")
         train = datasets.load(name, **{**data, "image_size": None if sized else data["image_size"] or side})
-    try:
-        result = fine_tuning.fine_tune(
-            model,
-            train,
-            validation_dir,
-            test=test_dir,
-            class_weights="balanced" if balanced else None,
-            validation_fraction=data["validation_fraction"],
-            image_size=data["image_size"],
-            **values,
-            **{**changes(), **({"epochs": 0} if head_only else {})},
-        )
-    except (Stopped, KeyboardInterrupt):
-        sys.exit(f"\nStopped. The same command goes on from what is in {values['workdir']}.")
+    result = fine_tuning.fine_tune(
+        model,
+        train,
+        validation_dir,
+        test=test_dir,
+        class_weights="balanced" if balanced else None,
+        validation_fraction=data["validation_fraction"],
+        image_size=data["image_size"],
+        **values,
+        **{**changes(), **({"epochs": 0} if head_only else {})},
+    )
     _report(result)
 
 
@@ -128,7 +128,7 @@ def _print_models() -> None:
 
 def console() -> None:
     """The console script `nasnet-finetune`."""
-    run_job(main, _define_flags)
+    run_job("nasnet-finetune", main, _define_flags, kept="what is")
 
 
 if __name__ == "__main__":

@@ -4,101 +4,98 @@ Without flags it searches on the embedded handwritten digits and takes about fiv
 was stopped goes on when the same command is given again. Follow it in WORKDIR/report.html or with TensorBoard.
 """
 
-import dataclasses
-import signal
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from absl import flags
+from nasnet_keras.jobs import run_job  # nothing else here: see there
 
-from nasnet_keras import environment
-from nasnet_keras.jobs import run_job
-from nasnet_keras.search import algorithms, evaluators, executors, spaces
-from nasnet_keras.search.config import REWARDS, SearchConfig, default_epochs
-from nasnet_keras.search.study import StudyError
-from nasnet_keras.search.summary import summary
-from nasnet_keras.training import flags as shared_flags
-from nasnet_keras.training.errors import Stopped
-from nasnet_keras.training.flags import DATASET, recipe
-
-_DEFAULTS = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
+if TYPE_CHECKING:
+    from absl import flags
 
 
-def _integer(name: str, text: str, lower_bound: int = 1) -> flags.FlagHolder:
-    return flags.DEFINE_integer(name, _DEFAULTS[name], text, lower_bound=lower_bound)
+def _define_flags() -> "tuple[flags.FlagHolder, ...]":
+    import dataclasses
 
+    from absl import flags
 
-def _define_flags() -> tuple[flags.FlagHolder, ...]:
+    from nasnet_keras.search import algorithms, evaluators, executors, spaces
+    from nasnet_keras.search.config import REWARDS, SearchConfig
+    from nasnet_keras.training import flags as shared_flags
+
+    defaults = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
+
+    def integer(name: str, text: str, lower_bound: int = 1) -> flags.FlagHolder:
+        return flags.DEFINE_integer(name, defaults[name], text, lower_bound=lower_bound)
+
     own = (
         flags.DEFINE_string("workdir", "nasnet_search", "The study's folder: made where missing, continued where not."),
-        _integer("train_images", "Training images that children see, the same ones for all; by default all of them."),
-        _integer("trials", "Number of children; by default 24, or 10 an epoch of shared weights."),
-        _integer(
+        integer("train_images", "Training images that children see, the same ones for all; by default all of them."),
+        integer("trials", "Number of children; by default 24, or 10 an epoch of shared weights."),
+        integer(
             "random_trials", "Children of random search beside, for comparison; by default 8 or 20.", lower_bound=0
         ),
-        _integer(
+        integer(
             "derived_trials",
             "Genotypes drawn from the policy at the end of a search with shared weights; by default 20.",
             lower_bound=0,
         ),
-        flags.DEFINE_enum("space", _DEFAULTS["space"], list(spaces.SPACES), "Where to search."),
+        flags.DEFINE_enum("space", defaults["space"], list(spaces.SPACES), "Where to search."),
         flags.DEFINE_list(
-            "operations", _DEFAULTS["operations"], "Operations to choose from; by default all of the space."
+            "operations", defaults["operations"], "Operations to choose from; by default all of the space."
         ),
-        _integer("num_blocks", "Blocks in a cell."),
-        _integer("num_layers", "Layers of enas_macro, by default 12, and of nas, by default 6."),
-        flags.DEFINE_bool("predict_strides", _DEFAULTS["predict_strides"], "Choose strides too, in the space nas."),
+        integer("num_blocks", "Blocks in a cell."),
+        integer("num_layers", "Layers of enas_macro, by default 12, and of nas, by default 6."),
+        flags.DEFINE_bool("predict_strides", defaults["predict_strides"], "Choose strides too, in the space nas."),
         flags.DEFINE_list(
-            "pool_after", list(_DEFAULTS["pool_after"]), "Numbers of layers of nas whose output is halved."
+            "pool_after", list(defaults["pool_after"]), "Numbers of layers of nas whose output is halved."
         ),
-        _integer("deepen_every", "Trials after which networks of nas get two layers more, from 6 to --num_layers."),
+        integer("deepen_every", "Trials after which networks of nas get two layers more, from 6 to --num_layers."),
         flags.DEFINE_enum(
             "algorithm",
-            _DEFAULTS["algorithm"],
+            defaults["algorithm"],
             algorithms.names(),
             "What proposes the children; by default ppo, nas in the space nas, or enas with shared weights.",
         ),
-        _integer("children_per_update", "Between two updates of a controller (reinforce, ppo, enas, nas)."),
-        _integer("population_size", "Of evolution: the last so many may be parents; by default 10 or 50."),
-        _integer("window", "Children that may be under way at once, whatever the machine: part of what is searched."),
+        integer("children_per_update", "Between two updates of a controller (reinforce, ppo, enas, nas)."),
+        integer("population_size", "Of evolution: the last so many may be parents; by default 10 or 50."),
+        integer("window", "Children that may be under way at once, whatever the machine: part of what is searched."),
         flags.DEFINE_enum(
             "evaluator",
-            _DEFAULTS["evaluator"],
+            defaults["evaluator"],
             evaluators.names(),
             "Train children, share weights among them, or look them up.",
         ),
-        flags.DEFINE_string("table", _DEFAULTS["table"], "The CSV file that --evaluator=tabular looks into."),
+        flags.DEFINE_string("table", defaults["table"], "The CSV file that --evaluator=tabular looks into."),
         flags.DEFINE_enum(
-            "executor", _DEFAULTS["executor"], executors.names(), "A process for each child, or this one."
+            "executor", defaults["executor"], executors.names(), "A process for each child, or this one."
         ),
-        _integer("workers", "Processes at once, at most --window; by default as the cores or GPUs allow."),
-        _integer("gpus_per_child", "GPUs that each child sees, where there are any."),
+        integer("workers", "Processes at once, at most --window; by default as the cores or GPUs allow."),
+        integer("gpus_per_child", "GPUs that each child sees, where there are any."),
         flags.DEFINE_float(
-            "child_timeout_minutes", _DEFAULTS["child_timeout_minutes"], "After which a child is given up."
+            "child_timeout_minutes", defaults["child_timeout_minutes"], "After which a child is given up."
         ),
         flags.DEFINE_float(
             "finalist_stall_minutes",
-            _DEFAULTS["finalist_stall_minutes"],
+            defaults["finalist_stall_minutes"],
             "After which a finalist is given up that makes no step of its training and writes no file.",
         ),
-        flags.DEFINE_float("child_memory_gib", _DEFAULTS["child_memory_gib"], "Memory at which a child is given up."),
-        _integer("num_repeats", "N: normal cells in a stack of a child, or of the supernet."),
-        _integer("filters", "F: filters of a child's first stack."),
+        flags.DEFINE_float("child_memory_gib", defaults["child_memory_gib"], "Memory at which a child is given up."),
+        integer("num_repeats", "N: normal cells in a stack of a child, or of the supernet."),
+        integer("filters", "F: filters of a child's first stack."),
         flags.DEFINE_enum(
-            "reward", _DEFAULTS["reward"], REWARDS, "Which validation accuracy is the reward; by default the last."
+            "reward", defaults["reward"], REWARDS, "Which validation accuracy is the reward; by default the last."
         ),
-        flags.DEFINE_bool("cubed_reward", _DEFAULTS["cubed_reward"], "Take its cube, as is the default of nas."),
+        flags.DEFINE_bool("cubed_reward", defaults["cubed_reward"], "Take its cube, as is the default of nas."),
         flags.DEFINE_bool(
             "synchronized_batch_norm",
-            _DEFAULTS["synchronized_batch_norm"],
+            defaults["synchronized_batch_norm"],
             "Batch normalisation over all of a child's GPUs together.",
         ),
-        flags.DEFINE_bool("deterministic", _DEFAULTS["deterministic"], "The same bits from the same seed."),
-        _integer("finalists", "Best genotypes to train to the end, and random ones beside them."),
-        _integer("final_epochs", "How long, by the recipe of the children."),
-        _integer("final_num_repeats", "N of the finalists; by default as children."),
-        _integer("final_filters", "F of the finalists; by default as children."),
-        _integer("seed", "Of everything random.", lower_bound=0),
+        flags.DEFINE_bool("deterministic", defaults["deterministic"], "The same bits from the same seed."),
+        integer("finalists", "Best genotypes to train to the end, and random ones beside them."),
+        integer("final_epochs", "How long, by the recipe of the children."),
+        integer("final_num_repeats", "N of the finalists; by default as children."),
+        integer("final_filters", "F of the finalists; by default as children."),
+        integer("seed", "Of everything random.", lower_bound=0),
     )
     flags.adopt_module_key_flags(shared_flags)  # `--help` shows them too
     return own
@@ -106,28 +103,21 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
 
 def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
-    try:
-        values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
-        values["pool_after"] = [int(number) if number.isdecimal() else number for number in values["pool_after"]]
-        config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=default_epochs(values["evaluator"])))
-    except ValueError as error:
-        sys.exit(f"nasnet-search: {error}")
-    environment.prepare()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's way to say it
-    from nasnet_keras.search.loop import SearchError, run  # settings come before what it imports
+    from nasnet_keras.search.config import SearchConfig, default_epochs
+    from nasnet_keras.search.summary import summary
+    from nasnet_keras.training.flags import DATASET, recipe
 
-    try:
-        study = run(config)
-    except (SearchError, StudyError) as error:
-        sys.exit(f"nasnet-search: {error}")
-    except (KeyboardInterrupt, Stopped):
-        sys.exit(f"\nStopped. The same command goes on from the children already in {config.workdir}.")
-    print(f"\n{summary(study)}")
+    values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
+    values["pool_after"] = [int(number) if number.isdecimal() else number for number in values["pool_after"]]
+    config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=default_epochs(values["evaluator"])))
+    from nasnet_keras.search.loop import run  # settings come before what it imports
+
+    print(f"\n{summary(run(config))}")
 
 
 def console() -> None:
     """The console script `nasnet-search`."""
-    run_job(main, _define_flags)
+    run_job("nasnet-search", main, _define_flags, kept="the children already")
 
 
 if __name__ == "__main__":

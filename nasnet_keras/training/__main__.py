@@ -4,21 +4,19 @@ Without flags it trains a small NASNet-A on the embedded handwritten digits, in 
 however, goes on from its last checkpoint when the same command is given again.
 """
 
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from absl import flags
+from nasnet_keras.jobs import run_job  # nothing else here: see there
 
-from nasnet_keras import environment
-from nasnet_keras.jobs import run_job
-from nasnet_keras.training import datasets
-from nasnet_keras.training import flags as shared_flags
-from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.errors import Stopped
-from nasnet_keras.training.flags import DATASET, recipe
+if TYPE_CHECKING:
+    from absl import flags
 
 
-def _define_flags() -> tuple[flags.FlagHolder, ...]:
+def _define_flags() -> "tuple[flags.FlagHolder, ...]":
+    from absl import flags
+
+    from nasnet_keras.training import flags as shared_flags
+
     own = (
         flags.DEFINE_string("workdir", "nasnet_train", "The run's folder: made, or continued where it exists."),
         flags.DEFINE_string("genotype", "nasnet_a", "A catalogue name, a JSON file, or a JSON text."),
@@ -42,14 +40,10 @@ def _define_flags() -> tuple[flags.FlagHolder, ...]:
 
 def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
-    environment.prepare()
-    try:
-        _train(values)
-    except ValueError as error:
-        sys.exit(f"nasnet-train: {error}")
+    from nasnet_keras.training import datasets
+    from nasnet_keras.training.config import TrainingConfig
+    from nasnet_keras.training.flags import DATASET, recipe
 
-
-def _train(values: dict[str, Any]) -> None:
     data = {name: flag.value for name, flag in DATASET.items()}
     name = data.pop("dataset")
     config = TrainingConfig(**values, dataset=name, recipe=recipe(name))
@@ -57,10 +51,10 @@ def _train(values: dict[str, Any]) -> None:
     config.check(dataset)
     from nasnet_keras.training.job import train  # imports Keras
 
-    try:
-        result = train(config, dataset)
-    except (Stopped, KeyboardInterrupt):
-        sys.exit(f"\nStopped. The same command goes on from the checkpoint in {config.workdir}.")
+    _report(train(config, dataset))
+
+
+def _report(result: Any) -> None:
     card = result.card
     print(f"\n{card.name}: {card.cost['parameters']:,} parameters, {card.training['hours']:.2f} hours")
     for split in ("validation", "test"):
@@ -72,7 +66,7 @@ def _train(values: dict[str, Any]) -> None:
 
 def console() -> None:
     """The console script `nasnet-train`."""
-    run_job(main, _define_flags)
+    run_job("nasnet-train", main, _define_flags, kept="the checkpoint")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from absl import flags, logging
+from absl import flags
 
 from nasnet_keras.training.recipes import PRECISIONS, RECIPES, SCHEDULES, Recipe, default_recipe
 
@@ -47,8 +47,6 @@ RECIPE = {
     "batch_norm_momentum": flags.DEFINE_float("batch_norm_momentum", None, "Of the moving statistics."),
     "precision": flags.DEFINE_enum("precision", None, PRECISIONS, "What layers compute in."),
 }
-
-flags.FLAGS.set_default("verbosity", logging.WARNING)  # TensorFlow Datasets tells of every file that it reads
 
 _NAME = flags.DEFINE_enum(
     "recipe",

@@ -1,0 +1,103 @@
+"""What TensorFlow's libraries write of themselves when they start: left out, but for errors.
+
+They write to the descriptor of stderr, some of it before they read how much of it is wanted.
+"""
+
+import os
+import re
+import signal
+
+__all__ = ["is_noise", "leave_out", "level_wanted"]
+
+_SEVERITIES = b"IWEF"
+_LOGGED = re.compile(
+    rb"([IWEF])\d{4} \d\d:\d\d:\d+\.\d+ +\d+ \S+\.(?:cc|cu|h):\d+\] |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: ([IWEF]) "
+)
+_ABOUT_LOGGING = (
+    b"WARNING: All log messages before absl::InitializeLog()",
+    b"To enable the following instructions: ",  # the second line of a message about the processor
+)
+_HARMLESS = (  # though they call themselves errors
+    b"failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)",  # there is no driver
+    b"when one has already been registered",  # cuFFT, cuDNN and cuBLAS, by each of two libraries
+)
+_HELD = (signal.SIGINT, signal.SIGTERM)
+
+
+def level_wanted() -> int:
+    """What `TF_CPP_MIN_LOG_LEVEL` says, or 2, errors: the number of severities, of 4, that are not."""
+    text = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")
+    return int(text) if text.isdecimal() else 2
+
+
+def is_noise(line: bytes, level: int) -> bool:
+    """Whether a line is of TensorFlow's libraries, and below a level.
+
+    Example:
+        >>> is_noise(b"I0000 00:00:1795896800.529940    9387 port.cc:153] oneDNN custom operations are on.", 2)
+        True
+    """
+    if level and line.startswith(_ABOUT_LOGGING):
+        return True
+    found = _LOGGED.match(line)
+    if found is None:
+        return False
+    return _SEVERITIES.index(found[1] or found[2]) < level or (level >= 2 and any(text in line for text in _HARMLESS))
+
+
+def leave_out(level: int) -> int:
+    """Leave noise out of what this process and its children write to descriptor 2 from now on.
+
+    A process of its own reads it, so that the last words of one that crashes are shown too. It ends when nobody is left
+    that could write. It is to be started before any thread is.
+
+    Returns:
+        A descriptor of what 2 was before, for messages that are not to wait for it.
+    """
+    shown = os.dup(2)
+    if not level or not hasattr(os, "fork"):
+        return shown
+    reading, writing = os.pipe()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)  # whoever is stopped, it reads to the end
+    try:
+        child = os.fork()
+        if child == 0:
+            _read_in_a_grandchild(reading, writing, level)
+        os.waitpid(child, 0)
+        os.dup2(writing, 2)
+    except OSError:  # too many processes
+        pass
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(reading)
+        os.close(writing)
+    return shown
+
+
+def _read_in_a_grandchild(reading: int, writing: int, level: int) -> None:
+    """Which is nobody's child to wait for, and not in the session that a terminal stops."""
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            for descriptor in (0, 1, writing):
+                os.close(descriptor)
+            _pass_on(reading, 2, level)
+    finally:
+        os._exit(0)
+
+
+def _pass_on(reading: int, writing: int, level: int) -> None:
+    """Write the lines that are no noise."""
+    rest = b""
+    while data := os.read(reading, 1 << 16):
+        *lines, rest = (rest + data).split(b"\n")
+        _write(writing, b"".join(line + b"\n" for line in lines if not is_noise(line, level)))
+    _write(writing, rest)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:  # nobody reads
+        pass
