@@ -67,9 +67,10 @@ def replacing(path: Path) -> Iterator[Path]:
     with scratch(path) as folder:
         temporary = folder / path.name
         yield temporary
+        check(path)  # making it may have taken long, and so may the disk
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        check(path)  # writing may have taken long
+        check(path)
         temporary.replace(path)
 
 

@@ -115,7 +115,8 @@ def test_a_write_that_takes_long_does_not_end_in_another_ones_folder(tmp_path):
         temporary.write_text("old")
         path.rename(tmp_path / "moved")
         begin_again(path)
-        (path / temporary.name).write_text("in the same place")
+        temporary.parent.mkdir()
+        temporary.write_text("in the same place")
     assert not (path / "a.txt").exists()
     first.close()
 
