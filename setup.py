@@ -62,7 +62,7 @@ setup(
         "importlib_resources>=6",  # for tensorflow-datasets, which imports it and does not require it
         "keras>=3.15,<4",  # layers, models, saving
         "numpy>=1.26",  # data sets, random choices
-        "pillow>=10.1",  # training/image_folder.py: reading images
+        "pillow>=11.1",  # training/images.py: reading images
         "psutil>=5.9",  # environment.py: cores; training/datasets.py: whether images fit into memory
         "requests>=2.31",  # download.py: weights from the network
         "tensorboard>=2.20",  # training/events.py, search/tensorboard.py: curves

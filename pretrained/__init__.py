@@ -16,6 +16,7 @@ _EXPORTS = {
     "Classifier": "prediction",
     "FineTuneResult": "fine_tuning",
     "Prediction": "prediction",
+    "Predictions": "prediction",
     "card": "registry",
     "fine_tune": "fine_tuning",
     "list_models": "registry",

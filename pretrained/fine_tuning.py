@@ -18,7 +18,7 @@ from nasnet_keras.normalization import by_batch
 from nasnet_keras.pretrained import registry
 from nasnet_keras.pretrained.head import train_head
 from nasnet_keras.pretrained.plan import Plan, completed, weights_of_classes
-from nasnet_keras.pretrained.prediction import Classifier, Prediction
+from nasnet_keras.pretrained.prediction import Classifier, Predictions
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import checkpoint
@@ -69,9 +69,9 @@ class FineTuneResult:
     def _classifier(self) -> Classifier:
         return Classifier(self.path)
 
-    def predict(self, images: Any) -> list[Prediction]:
+    def predict(self, images: Any, *, follow_links: bool = False) -> Predictions:
         """Classify new images; see `nasnet_keras.pretrained.predict`."""
-        return self._classifier(images)
+        return self._classifier(images, follow_links=follow_links)
 
     def load(self) -> keras.Model:
         """The model."""

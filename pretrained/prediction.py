@@ -1,19 +1,27 @@
 """New images: read, brought to a model's size, and classified."""
 
-from collections.abc import Iterable, Iterator
+import csv
+import io
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from absl import logging
 
 from nasnet_keras.card import Card
 from nasnet_keras.checks import positive_integer
+from nasnet_keras.files import write_bytes
 from nasnet_keras.pretrained import registry
-from nasnet_keras.training.image_folder import image_files, read_image, resized
+from nasnet_keras.training.fitting import resized
+from nasnet_keras.training.image_folder import tree_of
+from nasnet_keras.training.image_tree import OWN_LINKS
+from nasnet_keras.training.images import read_image
 
-__all__ = ["Classifier", "Prediction", "predict"]
+__all__ = ["Classifier", "Prediction", "Predictions", "predict"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,48 @@ class Prediction:
     path: Path | None = None
 
 
+class Predictions(list[Prediction]):
+    """A list of `Prediction`, in the order of the images, and what could not be read.
+
+    Args:
+        predictions: the list.
+        unreadable: why, by path of each image file that could not be read; it has no prediction.
+
+    Attributes:
+        unreadable: the same.
+    """
+
+    def __init__(self, predictions: Iterable[Prediction] = (), unreadable: Mapping[Path, str] | None = None) -> None:
+        super().__init__(predictions)
+        self.unreadable: dict[Path, str] = dict(unreadable or {})
+
+    def write_csv(self, path: str | Path) -> None:
+        """Write them to a CSV file, at once: in UTF-8, a row for each image, sorted as they are.
+
+        The columns are `path`, `label`, `probability`, a `probability_CLASS` for each class, and `error`. An image that
+        could not be read has a row with its path and the error alone; these come last.
+
+        Example:
+            >>> found = Predictions([Prediction("cat", 0.75, {"cat": 0.75, "dog": 0.25}, pathlib.Path("1.jpg"))])
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     found.write_csv(f"{folder}/found.csv")
+            ...     print(pathlib.Path(folder, "found.csv").read_text())
+            path,label,probability,probability_cat,probability_dog,error
+            1.jpg,cat,0.75,0.75,0.25,
+            <BLANKLINE>
+        """
+        names = list(self[0].probabilities) if self else []
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["path", "label", "probability", *(f"probability_{name}" for name in names), "error"])
+        for one in self:
+            writer.writerow([one.path or "", one.label, one.probability, *one.probabilities.values(), ""])
+        for where, error in self.unreadable.items():
+            writer.writerow([where, "", "", *("" for _ in names), error])
+        # Names of files that are no UTF-8 are written as Python would escape them.
+        write_bytes(Path(path), text.getvalue().encode("utf-8", "backslashreplace"))
+
+
 class Classifier:
     """A loaded model and the names of its classes.
 
@@ -49,18 +99,22 @@ class Classifier:
         self.card: Card = registry.card(model)
         self.model: keras.Model = registry.load(model)
 
-    def __call__(self, images: Any, batch_size: int = 64) -> list[Prediction]:
+    def __call__(self, images: Any, batch_size: int = 64, *, follow_links: bool = False) -> Predictions:
         """Classify images; see `predict`."""
-        names, predictions = self.card.class_names, []
-        for paths, arrays in _batches(images, self.card.input_shape, batch_size):
+        names, found = self.card.class_names, Predictions()
+        batch_size = positive_integer("batch_size", batch_size)
+        pixels = _readable(*_listed(images, follow_links), found.unreadable)
+        for batch in _batches(pixels, batch_size):
+            arrays = resized([image for _, image in batch], self.card.input_shape, "the images given")
             probabilities = self.model.predict(arrays, batch_size=batch_size, verbose=0)
-            for path, row, best in zip(paths, probabilities, np.argmax(probabilities, -1).tolist(), strict=True):
+            for (path, _), row, best in zip(batch, probabilities, np.argmax(probabilities, -1).tolist(), strict=True):
                 of_classes = dict(zip(names, row.tolist(), strict=True))
-                predictions.append(Prediction(names[best], float(row[best]), of_classes, path))
-        return predictions
+                found.append(Prediction(names[best], float(row[best]), of_classes, path))
+        _tell(found)
+        return found
 
 
-def predict(model: str | Path, images: Any, *, batch_size: int = 64) -> list[Prediction]:
+def predict(model: str | Path, images: Any, *, batch_size: int = 64, follow_links: bool = False) -> Predictions:
     """Classify images with a trained or fine-tuned model. `Classifier` keeps the model for many calls.
 
     Args:
@@ -69,31 +123,34 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64) -> list[Pre
             or an array `(height, width, channels)` or `(count, height, width, channels)` of values from 0 to 255. Each
             is brought to the model's size, its shorter side resized and the middle cut out.
         batch_size: images at once.
+        follow_links: whether links of a folder may lead out of it.
 
     Returns:
-        A `Prediction` for each image, in their order; a folder's in the order of their names.
+        A list with a `Prediction` for each image, in their order; a folder's in the order of their names. Images that
+        cannot be read are left out: they are in its `unreadable`, and a warning counts them. Its `write_csv` writes
+        all of that.
 
     Raises:
         CardError: there is no such model.
-        ValueError: no image, one that cannot be read, or an array of another kind.
+        ValueError: there is no image, none can be read, or an array is of another kind.
 
     Example:
         >>> images = np.zeros((2, 64, 64, 3), "uint8")
         >>> [type(each.probability).__name__ for each in predict("amoebanet_d_tiny_imagenet", images)]
         ['float', 'float']
     """
-    return Classifier(model)(images, batch_size)
+    return Classifier(model)(images, batch_size, follow_links=follow_links)
 
 
-def _batches(
-    images: Any, shape: tuple[int, int, int], batch_size: int
-) -> Iterator[tuple[list[Path | None], np.ndarray]]:
-    """Batches of paths, where there are any, and of uint8 images of a shape."""
-    batch_size = positive_integer("batch_size", batch_size)
+def _listed(images: Any, follow_links: bool) -> tuple[Sequence[Any], dict[Path, str]]:
+    """The images one by one, as paths or arrays, and what is refused of a folder."""
     if isinstance(images, str | Path):
         path = Path(images)
-        images = image_files(path) if path.is_dir() else [path]
-    elif hasattr(images, "shape"):
+        if not path.is_dir():
+            return [path], {}
+        tree = tree_of(path, follow_links)
+        return tree.images, dict.fromkeys(tree.refused, f"it leads out of {images}: refused; {OWN_LINKS}")
+    if hasattr(images, "shape"):
         images = images[None] if len(images.shape) == 3 else images
         if len(images.shape) != 4:
             raise ValueError(f"expected an array of (count, height, width, channels), got one of {images.shape}")
@@ -105,8 +162,37 @@ def _batches(
     images = images if hasattr(images, "shape") else list(images)
     if not len(images):
         raise ValueError("there are no images to classify")
-    for start in range(0, len(images), batch_size):
-        part = images[start : start + batch_size]
-        paths = [Path(image) if isinstance(image, str | Path) else None for image in part]
-        pixels = (image if path is None else read_image(path) for path, image in zip(paths, part, strict=True))
-        yield paths, resized(pixels, shape, "the images given")
+    return images, {}
+
+
+def _readable(
+    images: Sequence[Any], refused: dict[Path, str], unreadable: dict[Path, str]
+) -> Iterator[tuple[Path | None, Any]]:
+    """The pixels of each image that can be read, and its path if it has one; why the others cannot, by their path."""
+    unreadable |= refused
+    for image in images:
+        path = Path(image) if isinstance(image, str | Path) else None
+        try:
+            pixels = image if path is None else read_image(path)
+        except ValueError as error:
+            unreadable[path] = str(error).removeprefix(f"cannot read the image {path}: ")
+        else:
+            yield path, pixels
+
+
+def _batches(items: Iterable[Any], batch_size: int) -> Iterator[list[Any]]:
+    items = iter(items)
+    while batch := list(itertools.islice(items, batch_size)):
+        yield batch
+
+
+def _tell(found: Predictions) -> None:
+    """Tell how many images could not be read; raise a ValueError if none could."""
+    if not found.unreadable:
+        return
+    path, error = next(iter(found.unreadable.items()))
+    count = len(found) + len(found.unreadable)
+    message = f"{len(found.unreadable)} of {count} images cannot be read, the first is {path}: {error}"
+    if not found:
+        raise ValueError(f"cannot read the image {path}: {error}" if count == 1 else message)
+    logging.warning("%s", message)

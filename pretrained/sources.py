@@ -62,7 +62,7 @@ def _train(value: Any, image_shape: tuple[int, int, int]) -> tuple[dict[str, Spl
         splits = {key: _brought(split, image_shape) for key, split in splits.items() if len(split)}
         return splits, value.class_names, value.name, value.source
     if isinstance(value, str | os.PathLike):
-        loaded = image_folder.load(_folder(value, "train"), image_shape=image_shape)
+        loaded = image_folder.load(_folder(value, "train"), image_shape=image_shape, follow_links=False)
         return dict(loaded.splits), loaded.class_names, loaded.name, loaded.source
     names = getattr(value, "class_names", None)  # of Keras' image_dataset_from_directory
     return {"train": _arrays(value, image_shape, "train")}, names, "images", f"{type(value).__name__} in memory"
@@ -72,7 +72,7 @@ def _other(value: Any, image_shape: tuple[int, int, int], names: tuple[str, ...]
     """The validation or test split."""
     if not isinstance(value, str | os.PathLike):
         return _arrays(value, image_shape, key)
-    loaded = image_folder.load(_folder(value, key), image_shape=image_shape)
+    loaded = image_folder.load(_folder(value, key), image_shape=image_shape, follow_links=False)
     split = loaded.splits.get(key) if len(loaded.splits) > 1 else loaded.splits["train"]
     if split is None:
         raise ValueError(f"{value} has folders {', '.join(loaded.splits)} and none for {key}: name the one to use")

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from nasnet_keras.training import image_folder
+from nasnet_keras.training import fitting, image_folder
 from nasnet_keras.training.image_folder import image_files, read_image, resized
 
 
@@ -195,7 +195,7 @@ def test_images_that_nobody_counted(monkeypatch, caplog, generator):
     """Many of them, and those that never end."""
     images = generator.integers(0, 256, (5000, 2, 2, 3), dtype=np.uint8)
     np.testing.assert_array_equal(resized(iter(images), (2, 2, 3), "here"), images)
-    monkeypatch.setattr(image_folder, "_MANY", 2000)
+    monkeypatch.setattr(fitting, "_MANY", 2000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10_000 * 12))
     with pytest.raises(ValueError, match="here: 8,192 images of 2x2 need .* GiB of memory, where"):
         resized(itertools.repeat(images[0]), (2, 2, 3), "here")

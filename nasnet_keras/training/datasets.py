@@ -115,7 +115,7 @@ def load(
     elif is_folder(dataset):
         from nasnet_keras.training import image_folder
 
-        loaded = _assembled(image_folder.load(Path(dataset), image_size), validation_fraction)
+        loaded = _assembled(image_folder.load(Path(dataset), image_size, follow_links=False), validation_fraction)
     else:
         from nasnet_keras.training import tensorflow_datasets
 
