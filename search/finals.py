@@ -12,10 +12,10 @@ from nasnet_keras import files
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, completed
-from nasnet_keras.search.progress import Progress
 from nasnet_keras.search.statistics import kendall_tau
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.trial import Trial, fingerprint
+from nasnet_keras.showing import Progress
 
 __all__ = ["finish", "is_finished"]
 
@@ -128,7 +128,7 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
     """The outcomes of all, in their order."""
     outcomes: dict[Task, Outcome] = {}
     attempts: Counter[Task] = Counter()
-    waiting = list(tasks)
+    waiting, shown = list(tasks), 0
     for task in tasks:
         files.check(task.folder)
         task.folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,8 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
                 else:
                     outcomes[outcome.task] = outcome
             done = sum(epochs if task in outcomes else _epochs(task.folder) for task in tasks)
-            bar.update(done - bar.n)
+            bar.update(done - shown)
+            shown = done
             bar.beat()
     return [outcomes[task] for task in tasks]
 
@@ -154,6 +155,7 @@ def _with_all_sittings(outcome: Outcome) -> Outcome:
 def _epochs(folder: Path) -> int:
     """How many epochs a training has done."""
     try:
-        return len(json.loads((folder / "history.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return 0
+    return len(history) if isinstance(history, list) else 0

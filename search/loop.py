@@ -1,9 +1,9 @@
 """Ask, evaluate, record, tell: the loop of a search."""
 
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +15,10 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, completed
 from nasnet_keras.search.finals import finish, is_finished
-from nasnet_keras.search.progress import Progress
 from nasnet_keras.search.report import write_report
 from nasnet_keras.search.study import Study, StudyError
-from nasnet_keras.search.tensorboard import SearchLog
 from nasnet_keras.search.trial import Trial
+from nasnet_keras.showing import Progress, showing
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError
 
@@ -27,6 +26,7 @@ __all__ = ["SearchError", "run"]
 
 _CHECKPOINT_TRIALS = 100  # told between two checkpoints: as many may have to be told again
 _REPORT_SECONDS = 60.0
+_CURVES = "the search in TensorBoard"
 _RANDOM_SEEDS = SEEDS  # beyond all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2 * SEEDS
 _GROWN_UP = 2**31  # a trial by which every space is as large as it becomes
@@ -84,8 +84,11 @@ class _Search:
     ) -> None:
         self.config, self.study, self.algorithm = config, study, algorithm
         self.evaluator, self.executor = evaluator, executor
-        failed = sum(trial.reward is None for trial in study.trials)
-        self.log = SearchLog(study.path, failed, getattr(algorithm.space, "operations", ()))
+        self.log: Any = None
+        with showing(_CURVES):
+            from nasnet_keras.search.tensorboard import SearchLog  # which may not even be imported
+
+            self.log = SearchLog(study.path, study.trials, getattr(algorithm.space, "operations", ()))
         self._reported = time.monotonic()
         self._told = 0
 
@@ -106,9 +109,10 @@ class _Search:
             if not is_finished(config, study):
                 finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
         finally:
-            self.log.close()
-            with contextlib.suppress(OSError):  # a full disk was told of before
-                write_report(study)
+            with showing(_CURVES):
+                if self.log is not None:
+                    self.log.close()
+            self._report()
 
     def _evaluate(self, group: str, total: int, numbers: list[int], task: Callable[[int], Task]) -> None:
         """Evaluate the children that are left of a group, and record each when it is finished."""
@@ -189,12 +193,16 @@ class _Search:
 
     def _record(self, group: str, trial: Trial) -> None:
         self.study.append(trial, group)
-        with contextlib.suppress(OSError):  # what only shows the search must not end it
-            if group == "search":
+        if group == "search" and self.log is not None:
+            with showing(_CURVES):
                 self.log.trial(trial, None if self.study.best is None else self.study.best.reward)
-            if time.monotonic() - self._reported > _REPORT_SECONDS:
-                self._reported = time.monotonic()
-                write_report(self.study)
+        if time.monotonic() - self._reported > _REPORT_SECONDS:
+            self._report()
+
+    def _report(self) -> None:
+        self._reported = time.monotonic()
+        with showing("the report"):
+            write_report(self.study)
 
     def _shown(self) -> dict[str, str]:
         best = self.study.best

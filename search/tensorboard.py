@@ -1,11 +1,16 @@
 """A search for TensorBoard: curves of the study, and what each child was made of beside its reward."""
 
+import re
+import shutil
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from heapq import heappush, heappushpop
 from pathlib import Path
 
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
+from nasnet_keras import files
 from nasnet_keras.genotype import Cell, Genotype
 from nasnet_keras.search.statistics import operation_counts
 from nasnet_keras.search.trial import Trial
@@ -14,17 +19,21 @@ from nasnet_keras.training.events import EventFile
 __all__ = ["SearchLog"]
 
 
+_LAST, _BEST = 200, 50  # trials that have a folder: TensorBoard takes minutes to read thousands
+_NAME = re.compile(r"trial_\d{5,}", re.ASCII)
+
+
 class SearchLog:
-    """Writes trials into `tensorboard/` of a study's folder. A kill loses no trial that `trial` returned from.
+    """Writes trials into `tensorboard/` of a study's folder. A kill loses no curve that `trial` returned from.
 
     A search that goes on after a kill opens the log again: that adds files, and TensorBoard shows all of them as one.
     Curves are `reward`, `best_reward`, `seconds` and `failed`, by trial. A child that was trained has a folder of its
     own, `trial_00012`, whose hyperparameters are the operations of its cells and whose metric is
-    `hparams/reward`; a cell of a benchmark's table has none.
+    `hparams/reward`, as long as it is among the last 200 or the best 50; a cell of a benchmark's table has none.
 
     Args:
         path: the study's folder.
-        failed: trials that failed before the log was opened again.
+        trials: that were recorded before the log was opened again.
         operations: of the search space, so that a child's hyperparameters name those that it lacks too.
 
     Example:
@@ -36,11 +45,17 @@ class SearchLog:
         1
     """
 
-    def __init__(self, path: str | Path, failed: int = 0, operations: Sequence[str] = ()) -> None:
+    def __init__(self, path: str | Path, trials: Iterable[Trial] = (), operations: Sequence[str] = ()) -> None:
         self._folder = Path(path) / "tensorboard"
-        self._failed = failed
         self._operations = tuple(operations)
+        self._failed = 0
+        self._last: deque[Trial] = deque(maxlen=_LAST)
+        self._best: list[tuple[float, int, Trial]] = []
         self._file = EventFile(self._folder)
+        for trial in trials:
+            self._failed += trial.status != "ok"
+            self._keep(trial)
+        self._settle()
 
     def trial(self, trial: Trial, best: float | None) -> None:
         """Add a finished trial; `best` is the highest reward so far, with this one, None where there is none."""
@@ -52,21 +67,49 @@ class SearchLog:
             "failed": self._failed,
         }
         self._file.scalars({name: value for name, value in figures.items() if value is not None}, trial.trial)
-        if trial.reward is not None and isinstance(trial.genotype, Genotype):
-            self._child(trial, trial.genotype)
+        if self._keep(trial):
+            files.check(self._folder)  # it may be another process's by now
+            self._child(trial)
+            self._remove(self._names - self._kept().keys())
+            self._names = {*self._kept()}
 
     def close(self) -> None:
         """Close the file; a second time it does nothing."""
         self._file.close()
 
-    def _child(self, trial: Trial, genotype: Genotype) -> None:
+    def _keep(self, trial: Trial) -> bool:
+        """Take note of a trial that has a folder, if it is one."""
+        if trial.reward is None or not isinstance(trial.genotype, Genotype):
+            return False
+        self._last.append(trial)
+        (heappush if len(self._best) < _BEST else heappushpop)(self._best, (trial.reward, -trial.trial, trial))
+        return True
+
+    def _kept(self) -> dict[str, Trial]:
+        """Those that have a folder, by its name."""
+        return {f"trial_{trial.trial:05}": trial for trial in (*self._last, *(trial for *_, trial in self._best))}
+
+    def _settle(self) -> None:
+        """Have the folders that there should be, whatever a kill, or an earlier version, left."""
+        kept = self._kept()
+        found = {path.name: path for path in self._folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()}
+        self._remove(found.keys() - kept.keys())
+        for name, trial in kept.items():
+            if name not in found or not any(found[name].iterdir()):
+                self._child(trial)
+        self._names = {*kept}
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def _child(self, trial: Trial) -> None:
         name = f"trial_{trial.trial:05}"
         file = EventFile(self._folder / name)
         try:
             started = time.time() - trial.seconds
-            file.summary(
-                hparams_pb(_hyperparameters(genotype, self._operations), trial_id=name, start_time_secs=started)
-            )
+            values = _hyperparameters(trial.genotype, self._operations)
+            file.summary(hparams_pb(values, trial_id=name, start_time_secs=started))
             figures = {"hparams/reward": trial.reward}
             parameters = trial.metrics.get("parameters")
             if isinstance(parameters, int):

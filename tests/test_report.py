@@ -1,6 +1,7 @@
 """The page of a study, its charts and figures, and its TensorBoard files: without TensorFlow."""
 
 import base64
+import dataclasses
 import itertools
 import json
 import math
@@ -457,7 +458,7 @@ def test_tensorboard_reads_the_curves_through_a_kill(tmp_path):
     log = SearchLog(tmp_path)
     for one, highest in zip(trials[:3], best[:3], strict=True):
         log.trial(one, highest)
-    again = SearchLog(tmp_path, failed=1)  # the first was killed: never closed
+    again = SearchLog(tmp_path, trials[:3])  # the first was killed: never closed
     for one, highest in zip(trials[3:], best[3:], strict=True):
         again.trial(one, highest)
     again.close()
@@ -494,3 +495,39 @@ def test_tensorboard_reads_the_hyperparameters(tmp_path):
     assert curves(folder) == {"hparams/reward": [(0, 0.5)], "hparams/parameters": [(0, 1160)]}
     assert [entry.name for entry in (tmp_path / "tensorboard").iterdir() if entry.is_dir()] == ["trial_00012"]
     assert isinstance(one.genotype, Genotype) and start.group_name == "trial_00012"
+
+
+def test_the_last_and_the_best_trials_have_a_folder_through_kills(tmp_path, monkeypatch):
+    """Not all of them: TensorBoard would read twenty thousand for minutes."""
+    genotype, rewards = trial(0).genotype, np.random.default_rng(0).permutation(2000) / 2000
+    trials = [Trial(number, genotype, "ok", float(reward), {}, 1.0, number) for number, reward in enumerate(rewards)]
+    trials[1999] = dataclasses.replace(trials[1999], status="crashed", reward=None)
+    folder = tmp_path / "tensorboard"
+
+    def folders():
+        return {int(path.name[6:]) for path in folder.iterdir() if path.is_dir()}
+
+    def expected(count):
+        done = [one for one in trials[:count] if one.reward is not None]
+        best = sorted(done, key=lambda one: -one.reward)[:50]
+        return {one.trial for one in (*done[-200:], *best)}
+
+    log = SearchLog(tmp_path)
+    for one in trials:
+        log.trial(one, 0.5)
+        if one.trial % 250 == 100:
+            assert folders() == expected(one.trial + 1)
+        if one.trial == 900:  # a kill comes before a folder is written, and while one is removed
+            shutil.rmtree(folder / "trial_00900")
+            (folder / "trial_00005").mkdir()
+            log = SearchLog(tmp_path, trials[:901])
+            assert folders() == expected(901)
+    log.close()
+    assert folders() == expected(2000) and all(any(path.iterdir()) for path in folder.iterdir() if path.is_dir())
+    assert [step for step, _ in curves(folder)["reward"]] == list(range(1999)), "curves know all"
+    for number in range(500):  # an earlier version kept all
+        (folder / f"trial_{number:05}").mkdir(exist_ok=True)
+    (folder / "trial_notes").mkdir()
+    SearchLog(tmp_path, trials).close()
+    shutil.rmtree(folder / "trial_notes")
+    assert folders() == expected(2000)

@@ -16,13 +16,14 @@ import psutil
 import pytest
 from PIL import Image
 
-from nasnet_keras import Genotype
+from nasnet_keras import Genotype, showing
 from nasnet_keras.card import Card
 from nasnet_keras.genotypes import NASNET_A
 from nasnet_keras.search import CellSpace, SearchConfig, Study, StudyError, load_study, loop, run
 from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.executors.inline import Inline
 from nasnet_keras.search.study import Trial
+from nasnet_keras.search.tensorboard import SearchLog
 from nasnet_keras.training import datasets
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.recipes import Recipe
@@ -281,14 +282,23 @@ def test_the_folder_is_let_go_after_all_processes_ended(tmp_path, quick, monkeyp
     assert closed.index("Inline") < closed.index("Study")
 
 
-def test_a_full_disk_under_the_report_does_not_end_the_search(tmp_path, quick, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), UnicodeEncodeError("utf-8", "", 0, 1, "")])
+def test_what_only_shows_the_search_does_not_end_it(error, tmp_path, quick, monkeypatch):
+    def fail(*_, **__):
+        raise error
 
-    monkeypatch.setattr(loop, "write_report", full)
+    for owner, name in ((loop, "write_report"), (SearchLog, "trial"), (SearchLog, "close"), (showing, "tqdm")):
+        monkeypatch.setattr(owner, name, fail)
     monkeypatch.setattr(loop, "_REPORT_SECONDS", -1.0)
-    monkeypatch.setattr(loop.SearchLog, "trial", full)
-    assert len(run(SearchConfig(tmp_path, **TINY)).trials) == 2
+    monkeypatch.setattr(showing, "_told", set())
+    said = []
+    monkeypatch.setattr(showing.logging, "warning", lambda text, *values: said.append(text % values))
+    assert len(run(SearchConfig(tmp_path / "one", **TINY)).trials) == 2
+    assert len(said) == 3 and all(type(error).__name__ in line for line in said), "each is told of once"
+    monkeypatch.setattr(SearchLog, "__init__", fail)
+    assert len(run(SearchConfig(tmp_path / "two", **TINY)).trials) == 2
+    monkeypatch.setitem(sys.modules, "nasnet_keras.search.tensorboard", None)
+    assert len(run(SearchConfig(tmp_path / "three", **TINY)).trials) == 2
 
 
 def test_children_that_fail_are_trials_and_the_search_goes_on(tmp_path, monkeypatch):
@@ -376,16 +386,19 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(tmp_path, generat
 
 
 def test_a_killed_child_costs_itself_alone(tmp_path, generator):
-    """On a folder of images, by random search, whose other trials must be the same."""
+    """On a folder of images, by random search, whose other trials must be the same.
+
+    The names of the folder and of a study are no text: those of a system without Unicode.
+    """
     digits = datasets.load("digits")
     for index in range(120):
-        folder = tmp_path / "images" / str(digits.train.labels[index] % 3)
+        folder = tmp_path / "images\udcff" / str(digits.train.labels[index] % 3)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(digits.train.images[index, :, :, 0]).save(folder / f"{index}.png")
     flags = {"algorithm": "random", "trials": 4, "num_blocks": 1, "filters": 2, "epochs": 2, "final_epochs": 1}
-    flags |= {"finalists": 1, "dataset": tmp_path / "images", "image_size": 12, "batch_size": 16, "sizes": "0:1"}
+    flags |= {"finalists": 1, "dataset": tmp_path / "images\udcff", "image_size": 12, "batch_size": 16, "sizes": "0:1"}
     studies = {}
-    for name in ("whole", "wounded"):
+    for name in ("whole", "wounded\udcff"):
         settings = {**flags, "workdir": tmp_path / name}
         process = subprocess.Popen(
             command(*(f"--{flag}={value}" for flag, value in settings.items())), stderr=subprocess.PIPE, text=True
@@ -401,10 +414,11 @@ def test_a_killed_child_costs_itself_alone(tmp_path, generator):
         _, errors = process.communicate(timeout=400)
         assert process.returncode == 0, errors
         studies[name] = {one.trial: one for one in load_study(tmp_path / name).trials}
-    lost = [one for one in studies["wounded"].values() if one.status == "crashed"]
+        assert "images\\udcff" in (tmp_path / name / "report.html").read_text()
+    lost = [one for one in studies["wounded\udcff"].values() if one.status == "crashed"]
     assert len(lost) == 1 and all("killed" in one.metrics["error"] for one in lost)
     for number, one in studies["whole"].items():
-        other = studies["wounded"][number]
+        other = studies["wounded\udcff"][number]
         assert one.genotype == other.genotype and (other in lost or plain([one]) == plain([other]))
 
 

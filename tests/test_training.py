@@ -10,17 +10,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 from helpers import SMALL_GENOTYPE
 
-from nasnet_keras import Block, Cell, Edge, Genotype, genotype_cost
+from nasnet_keras import Block, Cell, Edge, Genotype, genotype_cost, showing
 from nasnet_keras.card import Card, CardError, decoded
 from nasnet_keras.training import checkpoint, datasets, run
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.errors import DivergedError
+from nasnet_keras.training.events import EventFile
 from nasnet_keras.training.job import train
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.trainer import Trainer
@@ -192,34 +194,61 @@ def test_the_same_seed_gives_the_same_bits(tmp_path, few):
     assert cards[0].reference == cards[1].reference != cards[2].reference
 
 
+class Steps:
+    """A trainer of five steps that computes nothing."""
+
+    step, total, epoch, steps_per_epoch, state = 0, 5, 0, 5, None
+    recipe, dataset = Recipe(1, 1, 0.1), SimpleNamespace(validation=())
+    stepper = property(lambda self: self)
+
+    def __init__(self, act):
+        self._act = act
+
+    def advance(self):
+        self._act()
+        self.step += 1
+        return self.step == self.total
+
+    def end_epoch(self):
+        return {"epoch": 1, "loss": 0.5}
+
+    def figures(self):
+        return {}
+
+    position = figures
+
+    def to_arrays(self, state):
+        return {}
+
+
 def test_a_run_shows_that_it_goes_on(tmp_path, monkeypatch):
     """By its folder, within an epoch too: a search gives up a finalist that does not."""
 
-    class Steps:
-        step, total, epoch, state = 0, 5, 0, None
-        recipe, dataset = Recipe(1, 1, 0.1), datasets.load("digits", validation_fraction=0.0)
-        stepper = property(lambda self: self)
-
-        def advance(self):
-            signs.append(tmp_path.stat().st_mtime)
-            os.utime(tmp_path, (0.0, 0.0))
-            moments[0] += 2.0  # seconds a step
-            self.step += 1
-
-        def figures(self):
-            return {}
-
-        def position(self):
-            return {}
-
-        def to_arrays(self, state):
-            return {}
+    def act():
+        signs.append(tmp_path.stat().st_mtime)
+        os.utime(tmp_path, (0.0, 0.0))
+        moments[0] += 2.0  # seconds a step
 
     signs, moments = [], [0.0]
-    Steps.steps_per_epoch = 100
     monkeypatch.setattr(run.time, "monotonic", lambda: moments[0])
-    run.Run(Steps(), tmp_path).train()
+    run.Run(Steps(act), tmp_path).train()
     assert len(signs) == 5 and all(time.time() - sign < 60 for sign in signs)
+
+
+@pytest.mark.parametrize("what", ["tqdm", "files", "events", "import"])
+def test_what_only_shows_a_run_does_not_end_it(what, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise UnicodeEncodeError("utf-8", "", 0, 1, "surrogates not allowed")
+
+    if what == "tqdm":
+        monkeypatch.setattr(showing.tqdm, "update", fail)
+    elif what == "import":
+        monkeypatch.setitem(sys.modules, "nasnet_keras.training.events", None)
+    else:
+        monkeypatch.setattr(EventFile, "__init__" if what == "files" else "scalars", fail)
+    job = run.Run(Steps(lambda: None), tmp_path)
+    job.train()
+    assert job.history == [{"epoch": 1, "loss": 0.5, "seconds": job.history[0]["seconds"]}]
 
 
 def test_a_diverged_run_is_one_clear_error(tmp_path, few):

@@ -32,7 +32,7 @@ class EventFile:
     def __init__(self, folder: Path) -> None:
         check(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}.{os.getpid()}.{next(_serial)}"
+        name = f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}.{os.getpid()}.{next(_serial):06}"
         self._records = RecordWriter((folder / name).open("xb"))
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 

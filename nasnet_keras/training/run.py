@@ -5,7 +5,6 @@ import json
 import math
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from nasnet_keras.files import write_text
+from nasnet_keras.showing import Progress, showing
 from nasnet_keras.training import checkpoint
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.trainer import Trainer
@@ -105,7 +103,7 @@ class Run:
             self.seconds = before + now - started
             if epoch_ends or self._stopping or now - shown > 1.0:
                 shown = now
-                bar.set_postfix(self._shown(), refresh=False)
+                bar.beat(**self._shown())
                 with contextlib.suppress(OSError):
                     os.utime(self.path)  # a sign of life, for who waits for this process
             if epoch_ends:
@@ -116,16 +114,8 @@ class Run:
             if self._stopping:
                 raise Stopped
 
-    def _bar(self) -> tqdm:
-        often = 0.5 if sys.stderr.isatty() else 30.0  # a log is read later
-        return tqdm(
-            total=self.trainer.total,
-            initial=self.trainer.step,
-            desc="training",
-            unit="step",
-            smoothing=0.1,
-            mininterval=often,
-        )
+    def _bar(self) -> Progress:
+        return Progress(total=self.trainer.total, initial=self.trainer.step, desc="training", unit="step")
 
     def _record(self, figures: dict[str, float]) -> dict[str, float]:
         """Add an epoch's figures to the history, and keep its weights where none before are better."""
@@ -201,15 +191,22 @@ def _accuracy(entry: dict[str, float]) -> float:
 
 
 @contextmanager
-def _tensorboard(path: Path) -> Iterator[Any]:
+def _tensorboard(path: Path) -> Iterator[Callable[[dict[str, float], int], None]]:
     """A function that logs an epoch's figures for TensorBoard."""
-    try:
+    what, file = "the training in TensorBoard", None
+    with showing(what), contextlib.suppress(ImportError):  # on a machine with little more than a backend
         from nasnet_keras.training.events import EventFile
-    except ImportError:  # on a machine with little more than a backend
-        yield lambda figures, step: None
-        return
-    file = EventFile(path / "tensorboard")
+
+        file = EventFile(path / "tensorboard")
+
+    def log(figures: dict[str, float], step: int) -> None:
+        with showing(what):
+            if file is not None:
+                file.scalars(figures, step)
+
     try:
-        yield file.scalars
+        yield log
     finally:
-        file.close()
+        with showing(what):
+            if file is not None:
+                file.close()

@@ -14,8 +14,8 @@ from nasnet_keras.cost import genotype_cost
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.evaluators.mirrored import Mirrored, all_devices
-from nasnet_keras.search.progress import Progress
 from nasnet_keras.search.supernet.trainer import SupernetTrainer
+from nasnet_keras.showing import Progress
 from nasnet_keras.training import checkpoint
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.run import on_signals

@@ -128,8 +128,11 @@ def section(name: str, title: str, *parts: str) -> str:
 
 
 def page(title: str, body: str) -> str:
-    """A whole page that loads nothing and runs nothing."""
-    return (
+    """A whole page that loads nothing and runs nothing.
+
+    Names of files that are no text, as a system without Unicode leaves them, are shown by their bytes.
+    """
+    whole = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
         '<meta name="color-scheme" content="light dark"/>\n'
@@ -138,3 +141,4 @@ def page(title: str, body: str) -> str:
         f"<title>{text(title)}</title>\n<style>{CHART_STYLE}{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
+    return whole.encode(errors="backslashreplace").decode()
