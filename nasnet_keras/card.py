@@ -6,24 +6,29 @@ import json
 import math
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nasnet_keras.checks import finite, quoted
 from nasnet_keras.files import digest, mismatch, write_text
 from nasnet_keras.genotype_json import AnyGenotype, GenotypeError
+from nasnet_keras.json_text import parse, text_of
 from nasnet_keras.kinds import genotype_from_json, network_config, network_from_genotype
 
 __all__ = ["Card", "CardError", "WeightsFile", "decoded", "encoded"]
 
 _FORMAT = "nasnet_keras.card"
 _VERSION = 1
+_MAX_BYTES = 1 << 26
+_LONGEST_NAME = 200
 _OBJECTS = ("network", "dataset", "training", "metrics", "cost", "reference")
 # Arguments of the network that other fields say, or the user.
 _ELSEWHERE = {"name", "classes", "input_shape", "include_top", "pooling", "auxiliary_head"}
-_BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # no folder, no drive, no hidden file
+_BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,219}")  # no folder, no drive, no hidden file
 
 
 class CardError(ValueError):
@@ -52,17 +57,17 @@ class WeightsFile:
 
     def __post_init__(self) -> None:
         if not isinstance(self.file, str) or not _BARE_NAME.fullmatch(self.file):
-            raise CardError(f"a weight file must be a bare name beside its card, got {self.file!r}")
+            raise CardError(f"a weight file must be a bare name beside its card, got {quoted(self.file)}")
         if self.size is not None and (type(self.size) is not int or self.size <= 0):
-            raise CardError(f"the size of {self.file} must be a number of bytes, got {self.size!r}")
+            raise CardError(f"the size of {self.file} must be a number of bytes, got {quoted(self.size)}")
         for name, digits in (("sha256", 64), ("md5", 32)):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, str) and re.fullmatch(f"[0-9a-f]{{{digits}}}", value)):
-                raise CardError(f"the {name} of {self.file} must be {digits} hexadecimal digits, got {value!r}")
+                raise CardError(f"the {name} of {self.file} must be {digits} hexadecimal digits, got {quoted(value)}")
         if self.sha256 is None and self.md5 is None:
             raise CardError(f"{self.file} has no hash to know it by: expected sha256 or md5")
-        if self.url is not None and not str(self.url).startswith(("https://", "http://")):
-            raise CardError(f"the address of {self.file} must begin with https:// or http://, got {self.url!r}")
+        if self.url is not None and not (isinstance(self.url, str) and self.url.startswith(("https://", "http://"))):
+            raise CardError(f"the address of {self.file} must begin with https:// or http://, got {quoted(self.url)}")
 
     @classmethod
     def of(cls, path: Path) -> "WeightsFile":
@@ -105,6 +110,44 @@ class WeightsFile:
         return fetch(self.url, self.file, size=self.size, sha256=self.sha256, md5=self.md5, folder=folder)
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isidentifier() and len(value) <= _LONGEST_NAME
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return isinstance(value, dict)
+
+
+def _are_numbers(values: Any) -> bool:
+    return all(finite(value) for value in values)
+
+
+def _are_names(values: Any) -> bool:
+    if not isinstance(values, tuple | list) or not all(isinstance(value, str) for value in values):
+        return False
+    return 0 < len(values) == len(set(values))
+
+
+# Each field, what it must be, and whether a value is that.
+_FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("genotype", "a genotype", lambda value: isinstance(value, AnyGenotype)),
+    *((name, "an object of JSON values", _is_json) for name in _OBJECTS),
+    ("licence", "a text", lambda value: isinstance(value, str)),
+    ("weights", "a weight file", lambda value: isinstance(value, WeightsFile)),
+    ("input_range", "two numbers", lambda v: isinstance(v, tuple | list) and len(v) == 2 and _are_numbers(v)),
+    (
+        "preprocessing",
+        "numbers scale and offset",
+        lambda v: isinstance(v, dict) and set(v) == {"scale", "offset"} and _are_numbers(v.values()),
+    ),
+    ("class_names", "different texts", _are_names),
+)
+
+
 @dataclass(frozen=True)
 class Card:
     """Everything that is known of a trained model.
@@ -145,27 +188,18 @@ class Card:
     reference: dict[str, Any]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.isascii() or not self.name.isidentifier():
-            raise CardError(f"a card's name must be of letters, digits and underscores, got {self.name!r}")
-        numbers = (*self.input_range, *self.preprocessing.values())
-        finite = all(type(value) in (int, float) and math.isfinite(value) for value in numbers)
-        for name, kind, legal in (
-            *((key, "an object", isinstance(getattr(self, key), dict)) for key in _OBJECTS),
-            ("licence", "a text", isinstance(self.licence, str)),
-            ("input_range", "two numbers", len(self.input_range) == 2),
-            ("preprocessing", "numbers scale and offset", set(self.preprocessing) == {"scale", "offset"}),
-            ("input_range and preprocessing", "numbers", finite),
-            ("class_names", "different texts", all(isinstance(label, str) for label in self.class_names)),
-            ("class_names", "different texts", 0 < len(set(self.class_names)) == len(self.class_names)),
-        ):
-            if not legal:
-                raise CardError(
-                    f"the card {self.name} must have {kind} as {name}, got {getattr(self, name, numbers)!r}"
-                )
+        if not _is_name(self.name):
+            raise CardError(f"a card's name must be of letters, digits and underscores, got {quoted(self.name)}")
+        for name, expected, legal in _FIELDS:
+            value = getattr(self, name)
+            if not legal(value):
+                raise CardError(f"the card {self.name} must have {expected} as {name}, got {quoted(value)}")
         network = {"input_shape": self.input_shape, "classes": len(self.class_names), **self.network}
         try:
             if given := sorted(_ELSEWHERE & set(self.network)):
                 raise ValueError(f"{given[0]} is not for a card to say")
+            if not isinstance(self.network.get("classifier_activation"), str | None):
+                raise ValueError("its classifier_activation is neither null nor the name of an activation")
             network_config(self.genotype, **network)
         except (TypeError, ValueError) as error:
             raise CardError(f"the card {self.name} describes no network that can be built: {error}") from None
@@ -190,18 +224,21 @@ class Card:
         """Read a card; its weight file is not looked at.
 
         Raises:
-            CardError: no card, one of a later version, or one that does not agree with itself.
+            CardError: no card, more than 64 MiB, one of a later version, or one that does not agree with itself.
+                Nothing else is raised, whatever the file.
         """
         path = Path(path)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise CardError(f"cannot read the card {path}: {error}") from None
+            values = parse(text_of(path, _MAX_BYTES))
+        except (OSError, ValueError) as error:
+            problem = error.strerror if isinstance(error, OSError) else error
+            raise CardError(f"cannot read the card {quoted(str(path))}: {problem}") from None
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
             raise CardError(f"{path} is no card: expected a JSON object with format {_FORMAT!r}")
         if type(values.get("version")) is not int or values["version"] != _VERSION:
             raise CardError(
-                f"{path} is a card of version {values.get('version')!r}; this version of nasnet_keras reads {_VERSION}"
+                f"{path} is a card of version {quoted(values.get('version'))}; this version of nasnet_keras reads "
+                f"{_VERSION}"
             )
         fields = [field.name for field in dataclasses.fields(cls)]
         if missing := [name for name in fields if name not in values]:
@@ -213,7 +250,7 @@ class Card:
             values["weights"] = WeightsFile(**values["weights"])
             for name in ("input_shape", "input_range", "class_names"):
                 if not isinstance(values[name], list):
-                    raise CardError(f"{path} must have a list as {name}, got {values[name]!r}")
+                    raise CardError(f"{path} must have a list as {name}, got {quoted(values[name])}")
                 values[name] = tuple(values[name])
             card = cls(**values)
         except CardError:
@@ -221,7 +258,9 @@ class Card:
         except (GenotypeError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise CardError(f"{path} is damaged: {error}") from None
         if card.genotype.fingerprint != fingerprint:
-            raise CardError(f"{path} says fingerprint {fingerprint!r}, its genotype has {card.genotype.fingerprint!r}")
+            raise CardError(
+                f"{path} says fingerprint {quoted(fingerprint)}, its genotype has {card.genotype.fingerprint!r}"
+            )
         return card
 
     def build(self, **changes: Any) -> Any:
@@ -244,7 +283,18 @@ def encoded(images: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
 
 
 def decoded(reference: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """The images and outputs that `encoded` packed."""
-    pixels = zlib.decompress(base64.b64decode(reference["images"]))
-    images = np.frombuffer(pixels, np.uint8).reshape(reference["shape"])
-    return images, np.asarray(reference["outputs"], np.float32)
+    """The images and outputs that `encoded` packed.
+
+    Raises:
+        CardError: it is damaged. No more is unpacked than the images are large.
+    """
+    try:
+        shape = [int(size) for size in reference["shape"]]
+        size = math.prod(shape)
+        if any(side < 0 for side in shape) or not 0 <= size <= _MAX_BYTES:
+            raise ValueError(f"images of shape {quoted(shape)}")
+        pixels = zlib.decompressobj().decompress(base64.b64decode(reference["images"]), size + 1)
+        images = np.frombuffer(pixels, np.uint8).reshape(shape)
+        return images, np.asarray(reference["outputs"], np.float32)
+    except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
+        raise CardError(f"the card's reference images cannot be read: {error}") from None

@@ -17,7 +17,7 @@ from nasnet_keras.genotype_json import (
     check_earlier,
     checked,
     fields,
-    require,
+    items,
     short,
     tuple_of,
 )
@@ -72,11 +72,12 @@ class ChainGenotype(AnyGenotype):
     """A whole network of NAS: a chain of convolutions with skips.
 
     Attributes:
-        layers: at least one. Each may read any that are earlier, so a layer need not read the one just before it.
+        layers: from 1 to 1,000. Each may read any that are earlier, so a layer need not read the one just before it.
         pooled: names of layers, in order, whose output is halved by a maximum pool before anybody reads it.
 
     Raises:
-        GenotypeError: an input is no earlier layer, is listed twice or out of order; or a pooled layer is none.
+        GenotypeError: an input is no earlier layer, is listed twice or out of order; a pooled layer is none; or there
+            are more layers, or none.
 
     Source: Zoph and Le 2017 (arXiv 1611.01578), sections 3.1 and 3.3; pools as in its third network for CIFAR-10.
 
@@ -97,10 +98,10 @@ class ChainGenotype(AnyGenotype):
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple_of(self.layers, ChainLayer, "a chain genotype's layers"))
         object.__setattr__(self, "pooled", tuple_of(self.pooled, str, "a chain genotype's pooled layers", empty=True))
-        outputs = self.outputs
+        places = {output: place for place, output in enumerate(self.outputs)}
         for index, layer in enumerate(self.layers):
-            check_earlier(layer.inputs, outputs[:index], f"{outputs[index]} reads", "layer before it")
-        check_earlier(self.pooled, outputs, "the genotype pools", "layer of it")
+            check_earlier(layer.inputs, places, index, f"{layer_output(index)} reads", "layer before it")
+        check_earlier(self.pooled, places, len(places), "the genotype pools", "layer of it")
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -116,9 +117,9 @@ class ChainGenotype(AnyGenotype):
     def describe(self) -> str:
         """The genotype in words."""
         skips = sum(len(layer.inputs) for layer in self.layers)
-        lines = [f"{len(self.layers)} layers, {skips} connections"]
+        lines, pooled = [f"{len(self.layers)} layers, {skips} connections"], set(self.pooled)
         for name, layer in zip(self.outputs, self.layers, strict=True):
-            pool = ", pooled" if name in self.pooled else ""
+            pool = ", pooled" if name in pooled else ""
             lines.append(f"  {name} = {layer}{pool} ({', '.join(layer.inputs) or 'image'})")
         return "\n".join([*lines, f"  classifier ({', '.join(self.unread)})"])
 
@@ -137,9 +138,9 @@ class ChainGenotype(AnyGenotype):
     @classmethod
     def from_plain(cls, plain: object) -> "ChainGenotype":
         top = checked(plain, cls, ("layers", "pooled"), "a chain genotype")
-        require(top["layers"], list, "a chain genotype's layers")
+        layers = items(top["layers"], "a chain genotype's layers")
         names = ("kernel", "filters", "strides", "inputs")
-        return cls([ChainLayer(**fields(layer, names, "a layer")) for layer in top["layers"]], top["pooled"])
+        return cls([ChainLayer(**fields(layer, names, "a layer")) for layer in layers], top["pooled"])
 
 
 def _one_of(name: str, value: object, legal: tuple[int, ...]) -> int:

@@ -1,15 +1,68 @@
 """Checks of arguments, with one wording for their errors."""
 
+import math
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SEEDS", "choice", "integer", "model_name", "number", "positive_integer", "seed", "text", "weights_file"]
+__all__ = ["LARGEST", "SEEDS", "choice", "finite", "integer", "model_name", "number", "positive_integer", "quoted"]
+__all__ += ["seed", "text", "weights_file"]
 
 SEEDS = 2**31
 """A seed that every random generator takes is a whole number below this, from 0."""
+LARGEST = 2**63 - 1
+"""The largest number of filters, classes, steps or the like."""
 
 _FILES = ("fine_tuning", "history", "result", "training")  # that jobs write beside their models
+
+
+class _Short(reprlib.Repr):
+    """`repr` in a few letters, of however large, deep or strange a value."""
+
+    def __init__(self, letters: int) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = letters
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = 20
+        self.maxlevel = 4
+
+    def repr_int(self, value: int, level: int) -> str:
+        del level
+        digits = value.bit_length() * 3 // 10
+        return repr(value) if digits < self.maxlong else f"a number of {digits:,} digits or more"
+
+
+def quoted(value: Any, letters: int = 120) -> str:
+    """A value for an error message: what `repr` says of it, in so many letters at most.
+
+    Every error that quotes what came from elsewhere quotes it by this.
+
+    Example:
+        >>> quoted([1, "two"]), len(quoted("x" * 10**6))
+        ("[1, 'two']", 120)
+    """
+    try:
+        found = _Short(letters).repr(value)
+    except Exception:  # a `repr` of somebody else's, which raises anything
+        found = f"<{type(value).__name__}>"
+    if "\n" in found:
+        found = " ".join(found.split())
+    return found if len(found) <= letters else f"{found[: letters - 3]}..."
+
+
+def finite(value: Any) -> bool:
+    """Whether `value` is an int or a float, no bool, and finite as a float.
+
+    Example:
+        >>> finite(3), finite(10**400), finite(float("nan")), finite(True)
+        (True, False, False, False)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def integer(value: Any) -> int | None:
@@ -25,20 +78,20 @@ def integer(value: Any) -> int | None:
 def choice(name: str, value: Any, legal: tuple[Any, ...]) -> None:
     """Raise a ValueError where `value` is none of `legal`."""
     if value not in legal:
-        raise ValueError(f"{name} must be one of {', '.join(map(str, legal))}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(str, legal))}, got {quoted(value)}")
 
 
 def number(name: str, value: Any, expected: str, legal: Callable[[float], bool]) -> None:
-    """Raise a ValueError where `value` is no int or float that is `legal`, which `expected` says in words."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not legal(value):
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
+    """Raise a ValueError where `value` is no finite int or float that is `legal`, which `expected` says in words."""
+    if not finite(value) or not legal(value):
+        raise ValueError(f"{name} must be {expected}, got {quoted(value)}")
 
 
-def positive_integer(name: str, value: Any) -> int:
+def positive_integer(name: str, value: Any, largest: int = LARGEST) -> int:
     """`value` as an int.
 
     Raises:
-        ValueError: it is not a whole number from 1.
+        ValueError: it is not a whole number from 1 to `largest`.
 
     Example:
         >>> positive_integer("filters", np.int64(32))
@@ -46,7 +99,9 @@ def positive_integer(name: str, value: Any) -> int:
     """
     number = integer(value)
     if number is None or number < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+        raise ValueError(f"{name} must be a positive integer, got {quoted(value)}")
+    if number > largest:
+        raise ValueError(f"{name} must be at most {largest:,}, got {quoted(value)}")
     return number
 
 
@@ -58,7 +113,7 @@ def seed(value: Any) -> int:
     """
     number = integer(value)
     if number is None or not 0 <= number < SEEDS:
-        raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {value!r}")
+        raise ValueError(f"seed must be an integer from 0 to 2**31 - 1, got {quoted(value)}")
     return number
 
 
@@ -69,7 +124,7 @@ def text(name: str, value: Any) -> str:
         ValueError: it is not.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be a text, got {value!r}")
+        raise ValueError(f"{name} must be a text, got {quoted(value)}")
     return value
 
 
@@ -80,9 +135,9 @@ def model_name(value: Any) -> str:
         ValueError: it is not of letters, digits and underscores, or is the name of another file of a job.
     """
     if not isinstance(value, str) or not value.isascii() or not value.isidentifier():
-        raise ValueError(f"name must be of letters, digits and underscores, got {value!r}")
+        raise ValueError(f"name must be of letters, digits and underscores, got {quoted(value)}")
     if value in _FILES:
-        raise ValueError(f"name must be none of {', '.join(_FILES)}, which are files of the run, got {value!r}")
+        raise ValueError(f"name must be none of {', '.join(_FILES)}, which are files of the run, got {quoted(value)}")
     return value
 
 
@@ -94,5 +149,5 @@ def weights_file(value: str | Path) -> Path:
     """
     path = Path(value)
     if not path.is_file():
-        raise ValueError(f"no weights file {str(path)!r}: expected the path of a .weights.h5 file")
+        raise ValueError(f"no weights file {quoted(str(path))}: expected the path of a .weights.h5 file")
     return path

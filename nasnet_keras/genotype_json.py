@@ -1,4 +1,8 @@
-"""What genotypes of all kinds share: their JSON form, their fingerprint and the checks of their values."""
+"""What genotypes of all kinds share: their JSON form, their fingerprint and the checks of their values.
+
+A genotype's text has at most `MAX_BYTES`, and each of its lists `MAX_ENTRIES`; what is larger is refused before
+anything is made of it.
+"""
 
 import difflib
 import hashlib
@@ -7,10 +11,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-__all__ = ["AnyGenotype", "GenotypeError", "check_earlier", "checked", "fields", "read", "require", "short"]
-__all__ += ["suggestion", "tuple_of"]
+from nasnet_keras.checks import quoted
+from nasnet_keras.json_text import parse, text_of
 
-_MAX_FILE_BYTES = 1 << 20
+__all__ = ["MAX_BYTES", "MAX_ENTRIES", "AnyGenotype", "GenotypeError", "check_earlier", "checked", "fields", "items"]
+__all__ += ["read", "require", "short", "suggestion", "tuple_of"]
+
+MAX_BYTES = 1 << 20
+"""The largest size of a genotype's text or file."""
+MAX_ENTRIES = 1000
+"""The most blocks of a cell, layers of a network, or states in one list."""
+
+_SHOWN = 40  # legal names in an error
+_LONGEST = 100  # letters of a name that is looked for among them
 _Made = TypeVar("_Made")
 
 
@@ -32,8 +45,12 @@ class AnyGenotype:
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that name the architecture: equal for equal genotypes, on every machine."""
-        text = json.dumps(self.to_plain(), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(self._identity(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _identity(self) -> Any:
+        """The JSON values that equal genotypes, and no others, have in common."""
+        return self.to_plain()
 
     def describe(self) -> str:
         """The genotype in words."""
@@ -61,8 +78,8 @@ class AnyGenotype:
         """Read a genotype from JSON text (it starts with `{`) or from a file.
 
         Raises:
-            GenotypeError: no such file, no JSON, a later format version, missing or unknown fields, or an
-                illegal genotype. Nothing else is raised, whatever the text.
+            GenotypeError: no such file, no JSON, more than 1 MiB of it, a later format version, missing or unknown
+                fields, or an illegal genotype. Nothing else is raised, whatever the text.
         """
         return read(text_or_path, cls.from_plain)
 
@@ -75,9 +92,10 @@ def suggestion(name: str, choices: Iterable[str]) -> str:
         "did you mean 'sep_conv_3x3'? Legal are: identity, sep_conv_3x3"
     """
     choices = sorted(choices)
-    near = difflib.get_close_matches(name, choices, n=1)
+    near = difflib.get_close_matches(name[:_LONGEST], choices, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}Legal are: {', '.join(choices)}"
+    more = f", … ({len(choices)} in all)" if len(choices) > _SHOWN else ""
+    return f"{hint}Legal are: {', '.join(choices[:_SHOWN])}{more}"
 
 
 def require(value: object, kind: type, what: str) -> None:
@@ -87,9 +105,14 @@ def require(value: object, kind: type, what: str) -> None:
 
 
 def tuple_of(values: object, kind: type, what: str, *, empty: bool = False) -> tuple[Any, ...]:
-    """`values` as a tuple; a GenotypeError where they are no sequence of a kind, or none and may not be `empty`."""
+    """`values` as a tuple.
+
+    Raises:
+        GenotypeError: they are no sequence of a kind, more than `MAX_ENTRIES`, or none and may not be `empty`.
+    """
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise GenotypeError(f"{what} must be a sequence of {kind.__name__}, got {short(values)}")
+    _check_entries(values, what)
     if not values and not empty:
         raise GenotypeError(f"{what} must not be empty")
     for value in values:
@@ -97,29 +120,41 @@ def tuple_of(values: object, kind: type, what: str, *, empty: bool = False) -> t
     return tuple(values)
 
 
-def check_earlier(names: Sequence[str], legal: Sequence[str], reads: str, what: str) -> None:
+def items(values: object, what: str) -> list[Any]:
+    """A JSON list of at most `MAX_ENTRIES`; a GenotypeError where it is none, or longer."""
+    require(values, list, what)
+    _check_entries(values, what)
+    return values
+
+
+def _check_entries(values: Any, what: str) -> None:
+    if len(values) > MAX_ENTRIES:
+        raise GenotypeError(f"{what} must be at most {MAX_ENTRIES:,}, got {len(values):,}")
+
+
+def check_earlier(names: Sequence[str], places: Mapping[str, int], before: int, reads: str, what: str) -> None:
     """Raise a GenotypeError where names are not among the legal ones, or not each once and in their order.
 
     Args:
         names: what is read.
-        legal: in order.
+        places: the place of each name there is.
+        before: the first place that is not legal.
         reads: who does, for the error: `"layer_2 reads"`.
         what: a legal name is one of: `"layer before it"`.
     """
-    places = {name: place for place, name in enumerate(legal)}
-    for name in names:
-        if name not in places:
-            hint = suggestion(name, tuple(legal)) if legal else "it has none"
-            raise GenotypeError(f"{reads} {name!r}, no {what}: {hint}")
-    found = [places[name] for name in names]
+    found = [places.get(name, before) for name in names]
+    for name, place in zip(names, found, strict=True):
+        if place >= before:
+            legal = [name for name, place in places.items() if place < before]
+            hint = suggestion(name, legal) if legal else "it has none"
+            raise GenotypeError(f"{reads} {quoted(name)}, no {what}: {hint}")
     if found != sorted(set(found)):
-        raise GenotypeError(f"what {reads} must differ and be in order, got {', '.join(names)}")
+        raise GenotypeError(f"what {reads} must differ and be in order, got {quoted(', '.join(names[:20]))[1:-1]}")
 
 
 def short(value: object) -> str:
     """A value for an error message, with its type."""
-    text = repr(value)
-    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
+    return f"{quoted(value, 80)} ({type(value).__name__})"
 
 
 def fields(value: object, names: tuple[str, ...], what: str) -> Mapping[str, Any]:
@@ -130,7 +165,7 @@ def fields(value: object, names: tuple[str, ...], what: str) -> Mapping[str, Any
     unknown = [name for name in value if name not in names]
     if missing or unknown:
         parts = [f"lacks {', '.join(missing)}"] if missing else []
-        parts += [f"has unknown fields {', '.join(map(repr, unknown))}"] if unknown else []
+        parts += [f"has unknown fields {', '.join(map(quoted, unknown[:3]))}"] if unknown else []
         raise GenotypeError(f"{what} {' and '.join(parts)}; its fields are {', '.join(names)}")
     return value
 
@@ -145,23 +180,24 @@ def checked(plain: object, kind: type[AnyGenotype], names: tuple[str, ...], what
         raise GenotypeError(f"version must be a positive integer, got {short(version)}")
     if version > kind.VERSION:  # before its fields are looked at, of which it may have others
         raise GenotypeError(
-            f"version {version} is newer than this nasnet_keras reads ({kind.VERSION}): update nasnet_keras"
+            f"version {quoted(version)} is newer than this nasnet_keras reads ({kind.VERSION}): update nasnet_keras"
         )
     return fields(plain, ("format", "version", *names), what)
 
 
 def read(text_or_path: str | Path, make: Callable[[object], _Made]) -> _Made:
-    """What `make` makes of the JSON values in a text (it starts with `{`) or a file.
+    """What `make` makes of the JSON values in a text or a file; a benchmark's cell stands there with or without quotes.
 
     Raises:
         GenotypeError: there is no such file, no JSON in it, or `make` raises it; the error names the file.
     """
     text, source = _read_text(text_or_path)
+    bare = text.strip()
     try:
-        return make(json.loads(text, object_pairs_hook=_unique_keys))
+        return make(bare if bare.startswith("|") else parse(text, _unique_keys))
     except GenotypeError as error:
         raise GenotypeError(f"{source}: {error}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise GenotypeError(f"{source} is not JSON (half-written?): {error}") from None
 
 
@@ -174,7 +210,9 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_text(text_or_path: object) -> tuple[str, str]:
     """The JSON text, and what to call it in an error."""
-    if isinstance(text_or_path, str) and text_or_path.lstrip().startswith("{"):
+    if isinstance(text_or_path, str) and text_or_path.lstrip()[:1] in ("{", '"', "|"):
+        if len(text_or_path) > MAX_BYTES:
+            raise GenotypeError(f"a text of {len(text_or_path):,} letters is too large to be a genotype")
         return text_or_path, "the text"
     if not isinstance(text_or_path, (str, Path)):
         raise GenotypeError(f"expected JSON text or the path of a file, got {short(text_or_path)}")
@@ -185,10 +223,11 @@ def _read_text(text_or_path: object) -> tuple[str, str]:
                 f"expected JSON text that starts with '{{', or the path of a file; "
                 f"got {short(text_or_path)}, and no such file exists"
             )
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise GenotypeError(f"{path} is {path.stat().st_size} bytes long: too large to be a genotype")
-        return path.read_text(encoding="utf-8"), str(path)
+        if path.stat().st_size > MAX_BYTES:
+            raise GenotypeError(f"{path} is {path.stat().st_size:,} bytes long: too large to be a genotype")
+        return text_of(path, MAX_BYTES), str(path)
     except (OSError, ValueError) as error:
         if isinstance(error, GenotypeError):
             raise
-        raise GenotypeError(f"cannot read a genotype from {short(text_or_path)}: {error}") from None
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise GenotypeError(f"cannot read a genotype from {short(text_or_path)}: {problem}") from None

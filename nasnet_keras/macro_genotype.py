@@ -9,12 +9,14 @@ Only the standard library is used here, as for the genotypes of cells.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.genotype_json import (
     AnyGenotype,
     GenotypeError,
     check_earlier,
     checked,
     fields,
+    items,
     require,
     suggestion,
     tuple_of,
@@ -56,7 +58,7 @@ class MacroLayer:
         require(self.operation, str, "a layer's operation")
         if self.operation not in MACRO_OPERATIONS:
             hint = suggestion(self.operation, MACRO_OPERATIONS)
-            raise GenotypeError(f"unknown operation {self.operation!r} of a layer: {hint}")
+            raise GenotypeError(f"unknown operation {quoted(self.operation)} of a layer: {hint}")
         object.__setattr__(self, "skips", tuple_of(self.skips, str, "a layer's skips", empty=True))
 
     def __str__(self) -> str:
@@ -68,10 +70,11 @@ class MacroGenotype(AnyGenotype):
     """A whole layer-wise architecture.
 
     Attributes:
-        layers: at least one. Layer `i` reads the output just before it and may skip to any that is earlier.
+        layers: from 1 to 1,000. Layer `i` reads the output just before it and may skip to any that is earlier.
 
     Raises:
-        GenotypeError: a skip is no output before the layer's input, is listed twice or out of order.
+        GenotypeError: a skip is no output before the layer's input, is listed twice or out of order; or there are
+            more layers, or none.
 
     Source: ENAS' macro search space (Pham et al. 2018, section 2.3).
 
@@ -89,10 +92,11 @@ class MacroGenotype(AnyGenotype):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple_of(self.layers, MacroLayer, "a macro genotype's layers"))
-        outputs = self.outputs
+        places = {output: place for place, output in enumerate(self.outputs)}
         for index, layer in enumerate(self.layers):
             # The output at place `index` is the layer's input.
-            check_earlier(layer.skips, outputs[:index], f"{layer_output(index)} skips to", "output before its input")
+            reader = f"{layer_output(index)} skips to"
+            check_earlier(layer.skips, places, index, reader, "output before its input")
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -103,9 +107,9 @@ class MacroGenotype(AnyGenotype):
         """The genotype in words."""
         skips = sum(len(layer.skips) for layer in self.layers)
         lines = [f"{len(self.layers)} layers, {skips} skips"]
-        for index, layer in enumerate(self.layers):
+        for source, index, layer in zip(self.outputs, range(len(self.layers)), self.layers, strict=False):
             joined = "".join(f" + {skip}" for skip in layer.skips)
-            lines.append(f"  {layer_output(index)} = {layer.operation}({self.outputs[index]}){joined}")
+            lines.append(f"  {layer_output(index)} = {layer.operation}({source}){joined}")
         return "\n".join(lines)
 
     def to_plain(self) -> dict[str, Any]:
@@ -115,5 +119,5 @@ class MacroGenotype(AnyGenotype):
     @classmethod
     def from_plain(cls, plain: object) -> "MacroGenotype":
         top = checked(plain, cls, ("layers",), "a macro genotype")
-        require(top["layers"], list, "a macro genotype's layers")
-        return cls([MacroLayer(**fields(layer, ("operation", "skips"), "a layer")) for layer in top["layers"]])
+        layers = items(top["layers"], "a macro genotype's layers")
+        return cls([MacroLayer(**fields(layer, ("operation", "skips"), "a layer")) for layer in layers])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nasnet_keras.checks import positive_integer
+from nasnet_keras.genotype_json import MAX_ENTRIES
 from nasnet_keras.macro_genotype import MACRO_OPERATIONS, STEM, MacroGenotype, MacroLayer, layer_output
 from nasnet_keras.search.space import Choices, Decision, Space
 
@@ -44,7 +45,7 @@ class MacroSpace(Space):
         if not values or set(values) - set(MACRO_OPERATIONS) or len(set(values)) != len(values):
             raise ValueError(f"operations must be some of {', '.join(MACRO_OPERATIONS)}, each once, got {values}")
         object.__setattr__(self, "operations", values)
-        object.__setattr__(self, "num_layers", positive_integer("num_layers", self.num_layers))
+        object.__setattr__(self, "num_layers", positive_integer("num_layers", self.num_layers, MAX_ENTRIES))
         decisions = []
         for index in range(self.num_layers):
             decisions.append(Decision(f"{layer_output(index)}_operation", values))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from nasnet_keras.chain_genotype import CHAIN_FILTERS, CHAIN_KERNELS, CHAIN_STRIDES, ChainGenotype, ChainLayer
 from nasnet_keras.checks import integer, positive_integer
+from nasnet_keras.genotype_json import MAX_ENTRIES
 from nasnet_keras.macro_genotype import layer_output
 from nasnet_keras.search.space import Choices, Decision, Space
 
@@ -55,7 +56,7 @@ class ChainSpace(Space):
 
     def __post_init__(self) -> None:
         set_value = object.__setattr__
-        set_value(self, "num_layers", positive_integer("num_layers", self.num_layers))
+        set_value(self, "num_layers", positive_integer("num_layers", self.num_layers, MAX_ENTRIES))
         set_value(self, "predict_strides", bool(self.predict_strides))
         pools = [integer(number) for number in self.pool_after]
         if any(number is None or not 0 <= number < self.num_layers for number in pools):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from nasnet_keras.checks import positive_integer
 from nasnet_keras.genotype import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, block_state
+from nasnet_keras.genotype_json import MAX_ENTRIES
 from nasnet_keras.operations import NASNET_OPERATIONS, OPERATIONS
 from nasnet_keras.search.space import Choices, Decision, Space
 
@@ -57,7 +58,7 @@ class CellSpace(Space):
             if not values or unknown or len(set(values)) != len(values):
                 raise ValueError(f"{name} must be some of {', '.join(legal)}, each once, got {values}")
             object.__setattr__(self, name, values)
-        object.__setattr__(self, "num_blocks", positive_integer("num_blocks", self.num_blocks))
+        object.__setattr__(self, "num_blocks", positive_integer("num_blocks", self.num_blocks, MAX_ENTRIES))
         decisions = []
         for role in ("normal", "reduction"):
             for index in range(self.num_blocks):
