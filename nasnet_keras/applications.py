@@ -3,13 +3,19 @@
 Every function takes `keras.applications`' arguments, in its order, and any other of `NASNetFromGenotype` by name;
 `ENASMacro`, whose network is not of cells, has its own, and stands in `nasnet_keras.chain`. Images of the ImageNet
 models are scaled to [-1, 1] by `preprocess_input`.
+
+`genotype=` puts other cells into a named model. They are stacked as the family that they name or were published with
+stacks them, and any others as the model's own.
 """
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
+from nasnet_keras import genotypes
 from nasnet_keras.chain import ENASMacro
+from nasnet_keras.genotype import Genotype
+from nasnet_keras.kinds import resolve_genotype
 from nasnet_keras.network import NASNetFromGenotype
 
 __all__ = [
@@ -65,6 +71,9 @@ def _named(
         if "penultimate_filters" in network:
             given.setdefault("filters", None)
         arguments = {"genotype": genotype, **defaults, **given}
+        if "skeleton" not in given and "genotype" in given:
+            cells = arguments["genotype"] = resolve_genotype(given["genotype"], Genotype)
+            arguments["skeleton"] = genotypes.skeleton_of(cells, genotypes.skeleton_of(genotypes.get(genotype)))
         if weights == "imagenet" and published is not None:
             from nasnet_keras.imagenet import build_with_imagenet_weights
 

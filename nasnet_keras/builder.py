@@ -10,6 +10,7 @@ import keras
 
 from nasnet_keras import layers
 from nasnet_keras.auxiliary import AuxiliaryHead
+from nasnet_keras.batch_norm import BatchNorm
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.padded_concatenate import PaddedConcatenate
 
@@ -47,6 +48,21 @@ class LayerBuilder:
             name=name,
             **self._normalization,
         )(x)
+
+    def plain_conv(self, x, filters, *, name):
+        """1×1 convolution, with nothing before or after it."""
+        he_normal = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+        return keras.layers.Conv2D(
+            filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=he_normal, name=name
+        )(x)
+
+    def normalize(self, x, *, name):
+        """Batch normalisation."""
+        return BatchNorm(x.shape[-1], relu=False, name=name, **self._normalization)(x)
+
+    def zeros(self, x, *, name):
+        """Zeros of the shape of `x`."""
+        return keras.layers.Rescaling(0.0, name=name)(x)
 
     def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
         """ReLU, depthwise and pointwise convolution, batch normalisation."""

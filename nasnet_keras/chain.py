@@ -13,7 +13,8 @@ from nasnet_keras.kinds import resolve_genotype
 from nasnet_keras.macro_genotype import MACRO_OPERATIONS, STEM, MacroGenotype, layer_output
 from nasnet_keras.model import build_head, check_head, check_normalization, given_tensor, image_shape, keras_model
 
-__all__ = ["APPLY", "ChainConfig", "ChainFromGenotype", "ENASMacro", "MacroConfig", "reduction_places"]
+__all__ = ["APPLY", "ChainConfig", "ChainFromGenotype", "ENASMacro", "LayerwiseConfig", "MacroConfig"]
+__all__ += ["reduction_places"]
 
 
 def reduction_places(layers: int) -> tuple[int, ...]:
@@ -28,7 +29,7 @@ def reduction_places(layers: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _LayerwiseConfig:
+class LayerwiseConfig:
     """The validated arguments of a layer-wise network; `build` describes the network to a builder.
 
     Raises:
@@ -56,7 +57,9 @@ class _LayerwiseConfig:
             "genotype": resolve_genotype(self.genotype, self.KIND),
             "input_shape": shape,
             "include_top": bool(self.include_top),
-            "classes": check_head(self.include_top, self.pooling, self.classes, self.dropout_rate),
+            "classes": check_head(
+                self.include_top, self.pooling, self.classes, self.dropout_rate, self.classifier_activation
+            ),
         }
         check_normalization(self.batch_norm_momentum, self.batch_norm_epsilon)
         for field, value in checked.items():
@@ -67,14 +70,14 @@ class _LayerwiseConfig:
         raise NotImplementedError
 
 
-class ChainConfig(_LayerwiseConfig):
+class ChainConfig(LayerwiseConfig):
     """The arguments of `ChainFromGenotype`."""
 
     KIND = ChainGenotype
     SMALLEST = 1
 
     def build(self, builder: Any, image: Any) -> Any:
-        genotype, outputs = self.genotype, {}
+        genotype, outputs, pooled = self.genotype, {}, set(self.genotype.pooled)
         for index, (output, layer) in enumerate(zip(genotype.outputs, genotype.layers, strict=True)):
             name = f"layer_{index:02d}"
             x = image
@@ -84,13 +87,13 @@ class ChainConfig(_LayerwiseConfig):
             x = builder.conv(
                 x, layer.filters, layer.kernel, stride=layer.strides, relu=bool(layer.inputs), name=f"{name}_conv"
             )
-            outputs[output] = builder.pool(x, "max", 2, 2, name=f"{name}_pool") if output in genotype.pooled else x
+            outputs[output] = builder.pool(x, "max", 2, 2, name=f"{name}_pool") if output in pooled else x
         x = builder.padded_concat([outputs[read] for read in genotype.unread], name="output_concat")
         return build_head(builder, builder.relu(x, name="output_relu"), self, use_bias=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MacroConfig(_LayerwiseConfig):
+class MacroConfig(LayerwiseConfig):
     """The arguments of `ENASMacro`."""
 
     KIND = MacroGenotype

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from nasnet_keras.chain import reduction_places
 from nasnet_keras.chain_genotype import ChainGenotype
 from nasnet_keras.drawing import BOX_WIDTH, MARGIN, Box, document
-from nasnet_keras.macro_genotype import STEM, MacroGenotype
+from nasnet_keras.macro_genotype import STEM, MacroGenotype, layer_output
+from nasnet_keras.nasbench201_genotype import NASBench201Genotype
 
-__all__ = ["chain_svg", "macro_svg"]
+__all__ = ["chain_svg", "macro_svg", "nasbench201_svg"]
 
 _GAP = 26
 _REACH, _STEP = 18, 10  # of an arc: the shortest one's, and more for each layer that it passes
@@ -33,10 +34,11 @@ class _Row:
 def macro_svg(genotype: MacroGenotype) -> str:
     """The picture as SVG text; the same genotype gives the same text."""
     rows, places = [_Row(STEM)], reduction_places(len(genotype.layers))
+    numbers = {output: number for number, output in enumerate(genotype.outputs)}
     for index, layer in enumerate(genotype.layers):
-        skips = (genotype.outputs.index(skip) for skip in layer.skips)
+        skips = (numbers[skip] for skip in layer.skips)
         mark = "size / 2" if index in places else None
-        rows.append(_Row(genotype.outputs[index + 1], (layer.operation,), (*skips, index), mark))
+        rows.append(_Row(layer_output(index), (layer.operation,), (*skips, index), mark))
     return _column(rows)
 
 
@@ -49,6 +51,17 @@ def chain_svg(genotype: ChainGenotype) -> str:
         lines += ("max_pool_2x2",) if name in genotype.pooled else ()
         rows.append(_Row(name, lines, tuple(numbers[read] for read in layer.inputs) or (0,)))
     return _column([*rows, _Row("classifier", reads=tuple(numbers[name] for name in genotype.unread))])
+
+
+def nasbench201_svg(genotype: NASBench201Genotype) -> str:
+    """The picture as SVG text; the same genotype gives the same text. An edge of `none` is not drawn."""
+    rows = [_Row("node_0: input")]
+    for number, node in enumerate(genotype.nodes, start=1):
+        read = [(source, operation) for source, operation in node if operation != "none"]
+        lines = tuple(f"{operation} (node_{source})" for source, operation in read)
+        title = f"node_{number}: {'output' if number == len(genotype.nodes) else 'add'}"
+        rows.append(_Row(title, lines, tuple(source for source, _ in read)))
+    return _column(rows)
 
 
 def _column(rows: Sequence[_Row]) -> str:

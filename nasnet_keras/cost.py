@@ -58,6 +58,20 @@ class CostBuilder:
         self._kernel(out, math.prod(kernel) * x.shape[-1] * filters)
         return self._normalized(out)
 
+    def plain_conv(self, x, filters, *, name):
+        del name
+        out = self._strided(x.shape[1:3], (1, 1), filters)
+        self._kernel(out, x.shape[-1] * filters)
+        return out
+
+    def normalize(self, x, *, name):
+        del name
+        return self._normalized(x)
+
+    def zeros(self, x, *, name):
+        del name
+        return x
+
     def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
         del name, dilation
         out = self._strided(x.shape[1:3], (stride, stride), filters)

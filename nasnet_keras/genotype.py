@@ -8,12 +8,14 @@ explicit list of states, since the released networks cannot be expressed by "con
 Only the standard library is used here, so genotypes can be made, read and compared where no Keras is installed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from nasnet_keras.genotype_json import AnyGenotype, GenotypeError, checked, fields, require, suggestion, tuple_of
+from nasnet_keras.checks import quoted
+from nasnet_keras.genotype_json import AnyGenotype, GenotypeError, checked, fields, items, require, suggestion, tuple_of
 from nasnet_keras.operations import OPERATIONS
+from nasnet_keras.skeleton import SKELETONS
 
 __all__ = [
     "COMBINES",
@@ -61,7 +63,7 @@ class Edge:
         require(self.operation, str, "an edge's operation")
         require(self.input, str, "an edge's input")
         if self.operation not in OPERATIONS:
-            raise GenotypeError(f"unknown operation {self.operation!r}: {suggestion(self.operation, OPERATIONS)}")
+            raise GenotypeError(f"unknown operation {quoted(self.operation)}: {suggestion(self.operation, OPERATIONS)}")
 
     def __str__(self) -> str:
         return f"{self.operation}({self.input})"
@@ -92,7 +94,7 @@ class Block:
         require(self.right, Edge, "a block's right edge")
         require(self.combine, str, "a block's combine")
         if self.combine not in COMBINES:
-            raise GenotypeError(f"unknown combine {self.combine!r}: {suggestion(self.combine, COMBINES)}")
+            raise GenotypeError(f"unknown combine {quoted(self.combine)}: {suggestion(self.combine, COMBINES)}")
 
     @property
     def edges(self) -> tuple[Edge, Edge]:
@@ -112,11 +114,12 @@ class Cell:
     A block that no output depends on is legal and is not built.
 
     Attributes:
-        blocks: at least one block; block `i` may read the two inputs and the blocks before it.
+        blocks: from 1 to 1,000; block `i` may read the two inputs and the blocks before it.
         outputs: at least one state, none twice, concatenated in this order.
 
     Raises:
-        GenotypeError: an input or output does not exist, comes from a later block, or is listed twice.
+        GenotypeError: an input or output does not exist, comes from a later block, or is listed twice; or there are
+            more blocks, or none.
 
     Example:
         >>> cell = Cell([Block(Edge("identity", "current"), Edge("sep_conv_3x3", "previous"))], ["block_0"])
@@ -130,20 +133,20 @@ class Cell:
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple_of(self.blocks, Block, "a cell's blocks"))
         object.__setattr__(self, "outputs", tuple_of(self.outputs, str, "a cell's outputs"))
-        known = [CURRENT, PREVIOUS]
+        known = {CURRENT: None, PREVIOUS: None}
         for index, block in enumerate(self.blocks):
             for edge in block.edges:
                 if edge.input not in known:
                     raise GenotypeError(
-                        f"{block_state(index)} reads {edge.input!r}, which is not an input of the cell or an "
+                        f"{block_state(index)} reads {quoted(edge.input)}, which is not an input of the cell or an "
                         f"earlier block: {suggestion(edge.input, known)}"
                     )
-            known.append(block_state(index))
+            known[block_state(index)] = None
         for output in self.outputs:
             if output not in known:
-                raise GenotypeError(f"unknown output {output!r}: {suggestion(output, known)}")
+                raise GenotypeError(f"unknown output {quoted(output)}: {suggestion(output, known)}")
         if len(set(self.outputs)) != len(self.outputs):
-            raise GenotypeError(f"a cell's outputs must differ from each other, got {list(self.outputs)}")
+            raise GenotypeError(f"a cell's outputs must differ from each other, got {quoted(self.outputs)}")
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -183,9 +186,13 @@ class Genotype(AnyGenotype):
     Attributes:
         normal: applied at stride 1.
         reduction: applied at stride 2 (its edges that read the cell's inputs are).
+        skeleton: the family that the cells come from, a name of `nasnet_keras.skeleton.SKELETONS`, where it is known:
+            networks are made on its skeleton, unless they are told another. None for the skeleton that the catalogue
+            pairs with these cells, else NASNet's. It takes no part in equality and in the fingerprint, which are the
+            cells'.
 
     Raises:
-        GenotypeError: an attribute is not a `Cell`.
+        GenotypeError: a cell is not a `Cell`, or no skeleton has that name.
 
     Example:
         >>> cell = Cell([Block(Edge("identity", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
@@ -195,13 +202,19 @@ class Genotype(AnyGenotype):
     """
 
     FORMAT: ClassVar[str] = "nasnet_keras.genotype"
+    VERSION: ClassVar[int] = 2  # with a skeleton; 1 without
 
     normal: Cell
     reduction: Cell
+    skeleton: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         require(self.normal, Cell, "a genotype's normal cell")
         require(self.reduction, Cell, "a genotype's reduction cell")
+        if self.skeleton is not None:
+            require(self.skeleton, str, "a genotype's skeleton")
+            if self.skeleton not in SKELETONS:
+                raise GenotypeError(f"unknown skeleton {quoted(self.skeleton)}: {suggestion(self.skeleton, SKELETONS)}")
 
     def describe(self) -> str:
         """The genotype in words."""
@@ -210,16 +223,22 @@ class Genotype(AnyGenotype):
         for title, cell in cells.items():
             body = "\n".join(f"  {line}" for line in cell.describe().splitlines())
             parts.append(f"{title}: {len(cell.blocks)} blocks, {len(cell.outputs)} states in the output\n{body}")
-        return "\n".join(parts)
+        return "\n".join([*parts, *([f"skeleton: {self.skeleton}"] if self.skeleton else [])])
 
     def to_plain(self) -> dict[str, Any]:
+        plain = self._identity()
+        return plain if self.skeleton is None else {**plain, "version": self.VERSION, "skeleton": self.skeleton}
+
+    def _identity(self) -> dict[str, Any]:
         cells = {"normal": _cell_to_plain(self.normal), "reduction": _cell_to_plain(self.reduction)}
-        return {"format": self.FORMAT, "version": self.VERSION, **cells}
+        return {"format": self.FORMAT, "version": 1, **cells}
 
     @classmethod
     def from_plain(cls, plain: object) -> "Genotype":
-        top = checked(plain, cls, ("normal", "reduction"), "a genotype")
-        return cls(_cell_from_plain(top["normal"]), _cell_from_plain(top["reduction"]))
+        names = ("normal", "reduction")
+        newest = isinstance(plain, dict) and plain.get("version") == cls.VERSION
+        top = checked(plain, cls, (*names, "skeleton") if newest else names, "a genotype")
+        return cls(_cell_from_plain(top["normal"]), _cell_from_plain(top["reduction"]), top.get("skeleton"))
 
 
 def _cell_to_plain(cell: Cell) -> dict[str, Any]:
@@ -239,5 +258,4 @@ def _cell_from_plain(plain: object) -> Cell:
         return Block(edge(given["left"]), edge(given["right"]), given["combine"])
 
     given = fields(plain, ("blocks", "outputs"), "a cell")
-    require(given["blocks"], list, "a cell's blocks")
-    return Cell([block(item) for item in given["blocks"]], given["outputs"])
+    return Cell([block(item) for item in items(given["blocks"], "a cell's blocks")], given["outputs"])

@@ -1,14 +1,15 @@
 """The published architectures, as data: cells, and layer-wise ones.
 
 Each constant names its source and the known deviations from the paper. `get` finds one by its name, which is the
-constant's in lower case; `names` lists those of cells, or of another kind. A genotype of cells says nothing of how they
-are stacked; `skeleton_of` tells the skeleton of the family that it was published with.
+constant's in lower case; `names` lists those of cells, or of another kind. How cells are stacked is another value, a
+skeleton: `skeleton_of` tells that of the family which they were published with.
 """
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.conventions import from_darts, from_enas, from_enas_macro
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError, suggestion
 from nasnet_keras.genotype_json import AnyGenotype
-from nasnet_keras.skeleton import AMOEBANET, DARTS, ENAS, NASNET, PNASNET, Skeleton
+from nasnet_keras.skeleton import AMOEBANET, DARTS, ENAS, NASNET, PNASNET, SKELETONS, Skeleton
 
 __all__ = ["AMOEBANET_A", "AMOEBANET_B", "AMOEBANET_C", "AMOEBANET_D", "DARTS_V1", "DARTS_V2", "ENAS_MACRO"]
 __all__ += ["ENAS_MICRO", "NASNET_A", "PNASNET_5", "get", "name_of", "names", "skeleton_of"]
@@ -266,7 +267,8 @@ def get(name: str) -> AnyGenotype:
     """
     known = _by_name()
     if not isinstance(name, str) or name not in known:
-        raise GenotypeError(f"unknown genotype {name!r}: {suggestion(str(name), known)}")
+        near = name if isinstance(name, str) else ""
+        raise GenotypeError(f"unknown genotype {quoted(name)}: {suggestion(near, known)}")
     return known[name]
 
 
@@ -280,14 +282,19 @@ def name_of(genotype: AnyGenotype) -> str | None:
     return next((name for name, known in _by_name().items() if known == genotype), None)
 
 
-def skeleton_of(genotype: Genotype) -> Skeleton:
-    """The skeleton that a published genotype of cells belongs to; NASNet's for any other genotype of cells.
+def skeleton_of(genotype: Genotype, default: Skeleton = NASNET) -> Skeleton:
+    """The skeleton that networks of a genotype of cells are made on.
+
+    It is the one that the genotype names, as those made by `nasnet_keras.conventions` do; else the one that published
+    cells belong to; for any other cells `default`.
 
     Example:
-        >>> skeleton_of(PNASNET_5).name
-        'pnasnet'
+        >>> skeleton_of(PNASNET_5).name, skeleton_of(DARTS_V2).name
+        ('pnasnet', 'darts')
     """
-    return dict(_CELLS.values()).get(genotype, NASNET)
+    if genotype.skeleton is not None:
+        return SKELETONS[genotype.skeleton]
+    return dict(_CELLS.values()).get(genotype, default)
 
 
 def _by_name() -> dict[str, AnyGenotype]:

@@ -19,7 +19,7 @@ from nasnet_keras.pooling import AveragePooling2D, PaddedPooling2D
 from nasnet_keras.traces import traced
 
 __all__ = ["AveragePooling2D", "ConvBatchNorm", "CountedLayer", "FactorizedReduction", "PaddedPooling2D"]
-__all__ += ["SeparableConvBatchNorm"]
+__all__ += ["NormalizedConv", "SeparableConvBatchNorm"]
 
 # oneDNN from 3.7 (TensorFlow 2.21) to 3.12 (PyTorch 2.13) at least: with fewer input channels than its kernels take at
 # once, the gradient of a 1×1 convolution with strides runs over its buffer, on processors without AVX-512: wrong
@@ -37,7 +37,7 @@ class CountedLayer(keras.layers.Layer):
         raise NotImplementedError
 
 
-class _NormalizedConv(CountedLayer):
+class NormalizedConv(CountedLayer):
     """What the convolutions share: an optional ReLU before, batch normalisation after, kernels between."""
 
     def __init__(self, filters, *, relu=True, momentum=0.9, epsilon=1e-5, **kwargs):
@@ -130,7 +130,7 @@ class _NormalizedConv(CountedLayer):
 
 
 @_register
-class ConvBatchNorm(_NormalizedConv):
+class ConvBatchNorm(NormalizedConv):
     """ReLU, convolution without bias, batch normalisation.
 
     Args:
@@ -184,7 +184,7 @@ class ConvBatchNorm(_NormalizedConv):
 
 
 @_register
-class SeparableConvBatchNorm(_NormalizedConv):
+class SeparableConvBatchNorm(NormalizedConv):
     """ReLU, depthwise convolution, pointwise convolution, batch normalisation; no biases.
 
     Args:
@@ -235,7 +235,7 @@ class SeparableConvBatchNorm(_NormalizedConv):
 
 
 @_register
-class FactorizedReduction(_NormalizedConv):
+class FactorizedReduction(NormalizedConv):
     """ReLU, then half the size without losing every other pixel; batch normalisation.
 
     One 1×1 convolution reads the pixels at even positions, another those at odd ones, with zeros beyond the border;

@@ -4,11 +4,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.checks import choice, integer, number, positive_integer
+from nasnet_keras.checks import choice, integer, number, positive_integer, quoted
 
 __all__ = ["build_head", "check_head", "check_normalization", "given_tensor", "image_shape", "keras_model"]
 
 _POOLINGS = (None, "avg", "max")
+_LARGEST_SIDE = 2**31 - 1
 
 
 def image_shape(input_shape: Any, *, default: int, smallest: int, what: str) -> tuple[int | None, int | None, int]:
@@ -28,17 +29,17 @@ def image_shape(input_shape: Any, *, default: int, smallest: int, what: str) -> 
     if legal:
         shape = tuple(None if size is None else integer(size) for size in input_shape)
         legal = all(size is None or found is not None for size, found in zip(input_shape, shape, strict=True))
-        legal = legal and shape[2] is not None and shape[2] > 0
-        legal = legal and all(size is None or size >= smallest for size in shape[:2])
+        legal = legal and shape[2] is not None and 0 < shape[2] <= _LARGEST_SIDE
+        legal = legal and all(size is None or smallest <= size <= _LARGEST_SIDE for size in shape[:2])
     if not legal:
         raise ValueError(
             f"input_shape must be (height, width, channels), with height and width None or at least {smallest} for "
-            f"{what} and channels positive, got {input_shape!r}"
+            f"{what} and channels positive, got {quoted(input_shape)}"
         )
     return shape
 
 
-def check_head(include_top: Any, pooling: Any, classes: Any, dropout_rate: Any) -> int:
+def check_head(include_top: Any, pooling: Any, classes: Any, dropout_rate: Any, activation: Any) -> int:
     """`classes` as an int, where it and the other arguments of `build_head` are legal.
 
     Raises:
@@ -46,8 +47,13 @@ def check_head(include_top: Any, pooling: Any, classes: Any, dropout_rate: Any) 
     """
     choice("pooling", pooling, _POOLINGS)
     if include_top and pooling is not None:
-        raise ValueError(f"pooling={pooling!r} is for include_top=False; the classifier pools on its own")
+        raise ValueError(f"pooling={quoted(pooling)} is for include_top=False; the classifier pools on its own")
     number("dropout_rate", dropout_rate, "in [0, 1)", lambda v: 0.0 <= v < 1.0)
+    if activation is not None and not isinstance(activation, str) and not callable(activation):
+        # Of a dict Keras would make whatever the dict says.
+        raise ValueError(
+            f"classifier_activation must be None, the name of an activation or a function, got {quoted(activation)}"
+        )
     return positive_integer("classes", classes)
 
 

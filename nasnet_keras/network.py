@@ -6,7 +6,7 @@ from typing import Any
 
 from nasnet_keras import genotypes
 from nasnet_keras.cell import Feature, build_cell
-from nasnet_keras.checks import choice, integer, number
+from nasnet_keras.checks import choice, integer, number, quoted
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Genotype
 from nasnet_keras.kinds import resolve_genotype
 from nasnet_keras.model import build_head, check_head, check_normalization, given_tensor, image_shape, keras_model
@@ -72,12 +72,12 @@ class NetworkConfig:
         genotype = resolve_genotype(genotype, Genotype)
         skeleton = genotypes.skeleton_of(genotype) if skeleton is None else skeleton
         if not isinstance(skeleton, Skeleton):
-            raise ValueError(f"skeleton must be a Skeleton or None, got {skeleton!r}")
+            raise ValueError(f"skeleton must be a Skeleton or None, got {quoted(skeleton)}")
         plan = skeleton.plan(
             num_repeats, _filters(filters, penultimate_filters, genotype), stem, stem_filters, skip_reduction_input
         )
         choice("padding", padding, _PADDINGS)
-        classes = check_head(include_top, pooling, classes, dropout_rate)
+        classes = check_head(include_top, pooling, classes, dropout_rate, classifier_activation)
         if auxiliary_head and not include_top:
             raise ValueError("auxiliary_head=True needs include_top=True: it is a second classifier")
         number("drop_path_rate", drop_path_rate, "in [0, 1)", lambda v: 0.0 <= v < 1.0)
@@ -202,10 +202,11 @@ def NASNetFromGenotype(
         input_shape: `(height, width, channels)` of the images, channels last; by default 32×32×3 for the CIFAR stem
             and 224×224×3 for the ImageNet stem. Height and width may be None and give the same network. The CIFAR
             stem takes sizes from 8, the ImageNet stem from 32.
-        num_repeats: N, normal cells in each of the three stacks.
+        num_repeats: N, normal cells in each of the three stacks; at most 1,000.
         filters: F, filters of the first stack, 32 by default.
         stem: `"cifar"`, or `"imagenet"`, which reduces the image eightfold before the first stack.
-        skeleton: how cells become a network; by default the family's own, or NASNet's.
+        skeleton: how cells become a network; by default that of the family which the genotype names or was published
+            with (`nasnet_keras.genotypes.skeleton_of`), else NASNet's.
         stem_filters: filters of the stem's convolution, instead of the skeleton's own.
         skip_reduction_input: the cell after a reduction reads one output further back (NASNet-A large).
         padding: `"same"`, or `"keras"` for the zero-padded borders of `keras.applications`, for strided pools.
@@ -269,12 +270,14 @@ def _filters(filters: int | None, penultimate_filters: int | None, genotype: Gen
     if penultimate_filters is None:
         return 32 if filters is None else filters
     if filters is not None:
-        raise ValueError(f"give filters={filters!r} or penultimate_filters={penultimate_filters!r}, not both")
+        raise ValueError(
+            f"give filters={quoted(filters)} or penultimate_filters={quoted(penultimate_filters)}, not both"
+        )
     factor = 4 * genotype.normal.width  # the last stack has 4F
     width = integer(penultimate_filters)
     if width is None or width < 1 or width % factor:
         raise ValueError(
             f"penultimate_filters must be a positive multiple of {factor} for this genotype "
-            f"(filters = penultimate_filters / {factor}), got {penultimate_filters!r}"
+            f"(filters = penultimate_filters / {factor}), got {quoted(penultimate_filters)}"
         )
     return width // factor

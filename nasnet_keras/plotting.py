@@ -5,13 +5,15 @@ from html import escape
 from pathlib import Path
 
 from nasnet_keras.chain_genotype import ChainGenotype
-from nasnet_keras.chain_plotting import chain_svg, macro_svg
+from nasnet_keras.chain_plotting import chain_svg, macro_svg, nasbench201_svg
+from nasnet_keras.checks import quoted
 from nasnet_keras.drawing import BOX_WIDTH, HEADER, MARGIN, ROW_HEIGHT, Box, document
 from nasnet_keras.files import write_text
 from nasnet_keras.genotype import CURRENT, PREVIOUS, Cell, Genotype, block_state
 from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import resolve_genotype
 from nasnet_keras.macro_genotype import MacroGenotype
+from nasnet_keras.nasbench201_genotype import NASBench201Genotype
 
 __all__ = ["genotype_svg", "plot_genotype"]
 
@@ -46,14 +48,19 @@ def plot_genotype(genotype: AnyGenotype | str | Path, path: str | Path) -> Path:
     """
     path = Path(path)
     if path.suffix != ".svg":
-        raise ValueError(f"the picture is an SVG file: expected a path that ends in .svg, got {str(path)!r}")
+        raise ValueError(f"the picture is an SVG file: expected a path that ends in .svg, got {quoted(str(path))}")
     write_text(path, genotype_svg(resolve_genotype(genotype)))
     return path
 
 
 def genotype_svg(genotype: AnyGenotype) -> str:
     """The picture as SVG text; the same genotype gives the same text."""
-    drawn = {Genotype: _cells_svg, MacroGenotype: macro_svg, ChainGenotype: chain_svg}
+    drawn = {
+        Genotype: _cells_svg,
+        MacroGenotype: macro_svg,
+        ChainGenotype: chain_svg,
+        NASBench201Genotype: nasbench201_svg,
+    }
     return drawn[type(genotype)](genotype)
 
 

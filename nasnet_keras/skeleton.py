@@ -8,15 +8,18 @@ the same networks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from nasnet_keras.checks import choice, positive_integer
 
-__all__ = ["AMOEBANET", "DARTS", "ENAS", "NASNET", "PNASNET", "STEMS"]
+__all__ = ["AMOEBANET", "DARTS", "ENAS", "MOST_REPEATS", "NASNET", "PNASNET", "SKELETONS", "STEMS"]
 __all__ += ["AUXILIARY_POOL", "Auxiliary", "CellPlan", "NetworkPlan", "Skeleton", "StemConv", "auxiliary_map"]
 
 STEMS = ("cifar", "imagenet")
 AUXILIARY_POOL = 5
 CALIBRATIONS = ("nasnet", "enas", "darts")
+MOST_REPEATS = 1000
+"""The most cells of a stack."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ class Skeleton:
         """Lay out three stacks of `num_repeats` cells and two reductions.
 
         Args:
-            num_repeats: N, at least 1.
+            num_repeats: N, from 1 to 1,000.
             filters: F of the first stack; each reduction doubles it.
             stem: `"cifar"` (at the image's size) or `"imagenet"` (reduces it eightfold).
             stem_filters: filters of the stem's first convolution instead of the family's.
@@ -191,8 +194,8 @@ class Skeleton:
                 the reduction cell read as `previous` (NASNet-A large) and not what it read as `current`.
 
         Raises:
-            ValueError: a number is not positive, the stem is unknown, F is too small for the stem, or a cell would
-                read outputs of which one is less than half as large as the other.
+            ValueError: a number is not positive or too large, the stem is unknown, F is too small for the stem, or a
+                cell would read outputs of which one is less than half as large as the other.
 
         Example:
             >>> [cell.name for cell in NASNET.plan(1, 32).cells]
@@ -200,7 +203,7 @@ class Skeleton:
             >>> [cell.role for cell in PNASNET.plan(1, 32).cells]
             ['normal', 'reduction', 'reduction']
         """
-        num_repeats = positive_integer("num_repeats", num_repeats)
+        num_repeats = positive_integer("num_repeats", num_repeats, MOST_REPEATS)
         filters = positive_integer("filters", filters)
         choice("stem", stem, STEMS)
         convs, levels = self._stem(stem, filters, stem_filters)
@@ -303,3 +306,6 @@ DARTS = Skeleton(
 )
 """DARTS (Liu et al. 2019), with the constants of the released code. Known deviation: strided operations are padded as
 TensorFlow's "same" pads, which shifts them by a pixel against PyTorch's symmetric padding."""
+
+SKELETONS = MappingProxyType({known.name: known for known in (NASNET, AMOEBANET, PNASNET, ENAS, DARTS)})
+"""The families' own, by name."""

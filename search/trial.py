@@ -3,14 +3,15 @@
 import dataclasses
 import hashlib
 import json
-import math
 from typing import Any
 
-from nasnet_keras.checks import integer
-from nasnet_keras.genotype_json import AnyGenotype
+from nasnet_keras.checks import finite, integer
+from nasnet_keras.genotype_json import AnyGenotype, GenotypeError
+from nasnet_keras.json_text import parse
 from nasnet_keras.kinds import genotype_from_json
+from nasnet_keras.nasbench201_genotype import NASBench201Genotype
 
-__all__ = ["STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text"]
+__all__ = ["STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text", "network_genotype"]
 
 STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory")
 
@@ -45,9 +46,9 @@ class Trial:
             raise ValueError(f"genotype must be a genotype or a string, got {self.genotype!r:.80}")
         if self.status not in STATUSES:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r:.80}")
-        if not (_finite(self.reward) if self.status == "ok" else self.reward is None):
+        if not (finite(self.reward) if self.status == "ok" else self.reward is None):
             raise ValueError(f"a trial whose status is {self.status!r} cannot have the reward {self.reward!r:.80}")
-        if not isinstance(self.metrics, dict) or not _finite(self.seconds):
+        if not isinstance(self.metrics, dict) or not finite(self.seconds):
             raise ValueError(f"metrics and seconds cannot be {self.metrics!r:.80} and {self.seconds!r:.80}")
         if integer(self.trial) is None or integer(self.seed) is None:
             raise ValueError(f"trial and seed must be integers, got {self.trial!r:.80} and {self.seed!r:.80}")
@@ -65,10 +66,7 @@ class Trial:
         Raises:
             ValueError: it is damaged. Nothing else is raised, whatever the line.
         """
-        try:
-            plain = json.loads(line)
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
+        plain = parse(line)
         names = [field.name for field in dataclasses.fields(cls)]
         missing = [name for name in (*names, "fingerprint") if not isinstance(plain, dict) or name not in plain]
         if missing:
@@ -101,5 +99,11 @@ def fingerprint(genotype: AnyGenotype | str) -> str:
     return hashlib.sha256(genotype_text(genotype).encode()).hexdigest()[:16]
 
 
-def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def network_genotype(genotype: AnyGenotype | str) -> AnyGenotype | None:
+    """The genotype as one that a network is made of; None for the string of another benchmark than NAS-Bench-201."""
+    if isinstance(genotype, AnyGenotype):
+        return genotype
+    try:
+        return NASBench201Genotype.from_plain(genotype)
+    except GenotypeError:
+        return None

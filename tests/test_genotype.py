@@ -1,6 +1,9 @@
+import contextlib
 import dataclasses
 import json
+import os
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -8,9 +11,12 @@ from helpers import random_cell, random_genotype
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasnet_keras import Block, Cell, Edge, Genotype, GenotypeError, genotypes
+from nasnet_keras import Block, Cell, Edge, Genotype, GenotypeError, checks, genotypes
+from nasnet_keras.checks import quoted
 from nasnet_keras.genotypes import NASNET_A
+from nasnet_keras.kinds import genotype_from_json, resolve_genotype
 from nasnet_keras.operations import OPERATIONS
+from nasnet_keras.plotting import genotype_svg
 
 
 def block(left="current", right="previous", operation="identity", combine="add"):
@@ -121,7 +127,11 @@ def test_reading_files(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p.update(version=2), "version 2 is newer"),
+        (lambda p: p.update(version=3), "version 3 is newer"),
+        (lambda p: p.update(version=2), "lacks skeleton"),
+        (lambda p: p.update(version=2, skeleton="dart"), "unknown skeleton 'dart': did you mean 'darts'"),
+        (lambda p: p.update(version=2, skeleton=["darts"]), "skeleton must be a str"),
+        (lambda p: p.update(skeleton="darts"), "unknown fields 'skeleton'"),
         (lambda p: p.update(version=True), "positive integer"),
         (lambda p: p.update(format="other"), "format must be"),
         (lambda p: p.pop("normal"), "lacks normal"),
@@ -201,3 +211,82 @@ def test_random_cells_cover_the_vocabulary():
     edges = {edge.operation for cell in cells for b in cell.blocks for edge in b.edges}
     assert edges == set(OPERATIONS) and {b.combine for cell in cells for b in cell.blocks} == {"add", "concat"}
     assert any("current" in cell.outputs for cell in cells)
+
+
+def _macro(layers):
+    plain = {"format": "nasnet_keras.macro_genotype", "version": 1}
+    return json.dumps({**plain, "layers": [{"operation": "conv_3x3", "skips": []}] * layers})
+
+
+def _chain(layers):
+    layer = {"kernel": [3, 3], "filters": 24, "strides": [1, 1], "inputs": []}
+    return json.dumps({"format": "nasnet_keras.chain_genotype", "version": 1, "layers": [layer] * layers, "pooled": []})
+
+
+def _cells(**normal):
+    plain = json.loads(NASNET_A.to_json())
+    plain["normal"].update(normal)
+    return json.dumps(plain)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _macro(20_000),
+        _chain(10_000),
+        _cells(blocks=json.loads(NASNET_A.to_json())["normal"]["blocks"] * 1500),
+        _cells(outputs=["block_0"] * 90_000),
+        _cells(outputs=["x" * 10**6]),
+        _cells(outputs=[f"block_{i}" for i in range(60_000)]),
+        _cells(**{"y" * 10**6: 1}),
+        _cells(**{f"field_{i}": 1 for i in range(50_000)}),
+        NASNET_A.to_json().replace("identity", "z" * 900_000, 1),
+        NASNET_A.to_json().replace('"add"', "[" * 5000 + "]" * 5000, 1),
+        NASNET_A.to_json() + " " * (1 << 21),
+        '{"format": "' + "f" * 10**6 + '"}',
+    ],
+    ids=range(12),
+)
+def test_small_texts_of_great_cost_are_refused_in_no_time_by_a_short_error(text):
+    begun = time.monotonic()
+    with pytest.raises(GenotypeError) as caught:
+        genotype_from_json(text)
+    assert len(str(caught.value)) < 2000
+    assert time.monotonic() - begun < 10  # of a machine that others use; it was 25 s on an idle one
+
+
+def test_the_largest_genotypes_are_read_described_drawn_and_counted_in_no_time():
+    begun = time.monotonic()
+    for text in (_macro(1000), _chain(1000)):
+        genotype = genotype_from_json(text)
+        assert genotype_from_json(genotype.to_json()) == genotype
+        assert genotype.describe().count("\n") >= 1000 and genotype_svg(genotype)
+    with pytest.raises(GenotypeError, match="at most 1,000, got 1,001"):
+        genotype_from_json(_macro(1001))
+    assert time.monotonic() - begun < 30
+
+
+def test_texts_from_elsewhere_that_never_end_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "genotype.json")
+    for path in (tmp_path / "genotype.json", "/dev/zero"):
+        for read in (genotype_from_json, resolve_genotype, Genotype.from_json):
+            with pytest.raises(GenotypeError, match="no such file"):
+                read(path)
+
+
+def test_every_value_is_quoted_in_a_few_letters():
+    deep = []
+    for _ in range(10**5):
+        deep = [deep]
+
+    class Rude:
+        def __repr__(self):
+            raise KeyError("no")
+
+    values = ["x" * 10**7, 10**5000, -(10**400), deep, {str(i): i for i in range(10**5)}, b"\0" * 10**6, Rude()]
+    values += [np.zeros(10**6), np.zeros((50, 50, 50)), float("nan"), range(10**9), {1, "a"}, Ellipsis, "\udcff"]
+    for value in values:
+        assert 0 < len(quoted(value)) <= 120 and "\n" not in quoted(value)
+        for check in (checks.positive_integer, checks.text):
+            with contextlib.suppress(ValueError):
+                check("it", value)

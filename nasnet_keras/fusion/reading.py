@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from nasnet_keras.batch_norm import BatchNorm
 from nasnet_keras.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.fusion.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu, Slice
 from nasnet_keras.fusion.layers import (
@@ -111,6 +112,24 @@ def _(layer: ConvBatchNorm, x: Node) -> Node:
     scale, bias = _normalization(layer)
     x, strides, dilation = _subsampled(layer, _activated(layer, x), layer.strides)
     return Conv(layer.name, (x,), _float32(_values(layer.kernel) * scale), bias, strides, layer.padding, dilation)
+
+
+@_nodes.register
+def _(layer: BatchNorm, x: Node) -> Node:
+    scale, bias = _normalization(layer)
+    return Conv(layer.name, (_activated(layer, x),), _float32(np.diag(scale)[None, None]), bias)
+
+
+@_nodes.register
+def _(layer: layers.Conv2D, x: Node) -> Node:
+    relu = layer.activation is keras.activations.relu
+    if layer.data_format != "channels_last" or layer.groups != 1 or len({*layer.dilation_rate}) > 1:
+        raise ValueError(f"layer {layer.name!r} cannot be fused: expected channels last, one group, a square dilation")
+    if not relu and layer.activation is not keras.activations.linear:
+        raise ValueError(f"layer {layer.name!r} cannot be fused: expected a ReLU as its activation, or none")
+    bias = np.zeros(layer.filters) if layer.bias is None else _values(layer.bias)
+    values = _float32(_values(layer.kernel)), _float32(bias)
+    return Conv(layer.name, (x,), *values, tuple(layer.strides), layer.padding, layer.dilation_rate[0], relu)
 
 
 @_nodes.register

@@ -19,7 +19,11 @@ def _define_flags() -> "tuple[flags.FlagHolder, ...]":
 
     own = (
         flags.DEFINE_string("workdir", "nasnet_train", "The run's folder: made, or continued where it exists."),
-        flags.DEFINE_string("genotype", "nasnet_a", "A catalogue name, a JSON file, or a JSON text."),
+        flags.DEFINE_string(
+            "genotype",
+            "nasnet_a",
+            "The genotype: a name of the catalogue, a JSON file or a JSON text, of DARTS or NAS-Bench-201 too.",
+        ),
         flags.DEFINE_integer("num_repeats", None, "N: normal cells in a stack; by default 2.", lower_bound=1),
         flags.DEFINE_integer("filters", None, "F: filters of the first stack; by default 16.", lower_bound=1),
         flags.DEFINE_enum(

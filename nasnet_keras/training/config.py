@@ -1,12 +1,13 @@
 """What a training run does, as a value."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nasnet_keras import checks, genotypes
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.files import digest
+from nasnet_keras.genotype import Genotype
 from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import resolve_genotype, size_arguments
 from nasnet_keras.training.datasets import Dataset
@@ -27,7 +28,7 @@ class TrainingConfig:
         dataset: what the data set was loaded by, for the records.
         recipe: how.
         num_repeats, filters, stem: of the network; None for 2, 16 and `"cifar"`. ENAS macro's has filters only, a chain
-            none of these.
+            none of these, a cell of NAS-Bench-201 no stem.
         name: of the card and the weights; by default made of the genotype's and the data set's names.
         initial_weights: a `.weights.h5` file of the same network to begin with; None for random weights.
         seed: of everything random.
@@ -98,6 +99,7 @@ class TrainingConfig:
         return {
             "name": self.model_name(dataset),
             "genotype": self.resolved.fingerprint,
+            **self._skeleton(),
             "dataset": self.dataset,
             "images": {"train": len(dataset.train), "validation": len(dataset.validation)},
             "image_shape": list(dataset.image_shape),
@@ -107,6 +109,14 @@ class TrainingConfig:
             "seed": self.seed,
             "deterministic": self.deterministic,
         }
+
+    def _skeleton(self) -> dict[str, str]:
+        """The skeleton, where the genotype names another than its cells would be built on without."""
+        if not isinstance(self.resolved, Genotype):
+            return {}
+        named = genotypes.skeleton_of(self.resolved)
+        usual = genotypes.skeleton_of(replace(self.resolved, skeleton=None))
+        return {} if named is usual else {"skeleton": named.name}
 
     def _initial_weights(self) -> dict[str, str] | None:
         """The initial weights' file, by its content."""

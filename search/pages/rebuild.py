@@ -10,12 +10,13 @@ from typing import Any
 from nasnet_keras.card import Card, CardError
 from nasnet_keras.chain_genotype import ChainGenotype
 from nasnet_keras.genotype import Genotype
-from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import size_arguments
 from nasnet_keras.macro_genotype import MacroGenotype
+from nasnet_keras.nasbench201_genotype import NASBench201Genotype
 from nasnet_keras.search.config import SearchConfig, child_recipe, defaults
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import section, text
+from nasnet_keras.search.trial import network_genotype
 
 __all__ = ["command", "rebuild"]
 
@@ -23,13 +24,14 @@ _FUNCTIONS = {
     Genotype: "nk.NASNetFromGenotype",
     MacroGenotype: "nk.applications.ENASMacro",
     ChainGenotype: "nk.ChainFromGenotype",
+    NASBench201Genotype: "nk.NASBench201FromGenotype",
 }
 
 
 def rebuild(facts: Facts) -> str:
     """Python for the best model, the command that goes on, and the versions that began the study."""
     parts = []
-    if facts.study.best is not None and isinstance(facts.study.best.genotype, AnyGenotype):
+    if facts.study.best is not None and network_genotype(facts.study.best.genotype) is not None:
         parts.append(f"<h3>The best genotype as a model</h3>\n<pre><code>{escape(_snippet(facts))}</code></pre>")
     grows = "" if facts.config.get("evaluator") == "shared" else "; <code>--trials</code> may grow"
     parts.append(
@@ -75,8 +77,10 @@ def _snippet(facts: Facts) -> str:
     card = _card(facts.study.path / name) if name else None
     shape = tuple(card.input_shape) if card else (32, 32, 3)
     arguments = [f"input_shape={shape}"]
-    genotype = facts.study.best.genotype
-    arguments += [f"{key}={config[key]}" for key in size_arguments(genotype) if isinstance(config.get(key), int)]
+    genotype = network_genotype(facts.study.best.genotype)
+    # What a table says of a cell holds for the benchmark's own sizes, which are that network's defaults.
+    sizes = () if isinstance(genotype, NASBench201Genotype) else size_arguments(genotype)
+    arguments += [f"{key}={config[key]}" for key in sizes if isinstance(config.get(key), int)]
     arguments += [f"classes={len(card.class_names)}"] if card else []
     arguments = "".join(f"    {argument},\n" for argument in ("genotype=genotype", *arguments))
     lines = [

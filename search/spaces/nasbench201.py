@@ -1,24 +1,22 @@
 """The search space of NAS-Bench-201, in which every cell's accuracy is in a table."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from nasnet_keras.nasbench201_genotype import NASBENCH201_EDGES, NASBENCH201_OPERATIONS, NASBench201Genotype
 from nasnet_keras.search.space import Choices, Decision, Space
 
 __all__ = ["OPERATIONS", "NASBench201Space"]
 
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-
-_EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # node, and the earlier node that the edge reads
-_PATTERN = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|")
+OPERATIONS = NASBENCH201_OPERATIONS
 
 
 @dataclass(frozen=True)
 class NASBench201Space(Space):
     """NAS-Bench-201's space: a cell of four nodes, an operation on each of the six edges between them.
 
-    A genotype is the benchmark's own string, `|operation~input|` an edge and `+` between nodes.
+    A genotype is the benchmark's own string, `|operation~input|` an edge and `+` between nodes, by which its table
+    knows it; `nasnet_keras.NASBench201Genotype` is the value of that string, and `encode` takes both.
 
     Attributes:
         operations: names of operations to choose from.
@@ -46,17 +44,12 @@ class NASBench201Space(Space):
         if not values or set(values) - set(OPERATIONS) or len(set(values)) != len(values):
             raise ValueError(f"operations must be some of {', '.join(OPERATIONS)}, each once, got {values}")
         object.__setattr__(self, "operations", values)
-        decisions = tuple(Decision(f"node_{node}_from_{source}", values) for node, source in _EDGES)
+        decisions = tuple(Decision(f"node_{node}_from_{source}", values) for node, source in NASBENCH201_EDGES)
         object.__setattr__(self, "decisions", decisions)
 
     def decode(self, choices: Sequence[int]) -> str:
-        nodes: dict[int, str] = {}
-        for (node, source), operation in zip(_EDGES, self.pick(choices), strict=True):
-            nodes[node] = f"{nodes.get(node, '|')}{operation}~{source}|"
-        return "+".join(nodes.values())
+        return str(NASBench201Genotype(self.pick(choices)))
 
-    def encode(self, genotype: str) -> Choices:
-        match = _PATTERN.fullmatch(genotype) if isinstance(genotype, str) else None
-        if match is None:
-            raise ValueError(f"expected a cell such as {self.decode([0] * len(_EDGES))}, got {genotype!r:.120}")
-        return self.find(match.groups())
+    def encode(self, genotype: NASBench201Genotype | str) -> Choices:
+        known = isinstance(genotype, NASBench201Genotype)
+        return self.find((genotype if known else NASBench201Genotype.from_plain(genotype)).operations)
