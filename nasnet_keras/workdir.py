@@ -12,9 +12,13 @@ from absl import logging
 from nasnet_keras.files import guard, unguard, write_text
 from nasnet_keras.locks import LockedError, LockedFile, NoLocksError
 
-__all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description"]
+__all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description", "recorded"]
 
 _DESCRIPTIONS = ("fine_tuning.json", "study.json", "training.json")  # of the package's jobs
+_OF_IMAGES = {  # what images are known by, which files of earlier versions lack
+    "split": "the rule by which images are put aside",
+    "digest": "of images, labels and class names",
+}
 
 
 class WorkdirError(ValueError):
@@ -37,7 +41,8 @@ class Workdir:
         version: of the format.
         config: of the job, JSON values.
         error: the exception to raise, a subclass of `WorkdirError`.
-        complete: makes the configuration that an earlier version wrote one of this version.
+        complete: makes the configuration that an earlier version wrote one of this version. What identifies the
+            images, `split` and `digest`, is written to the file where it lacks them, and a warning says so.
 
     Raises:
         WorkdirError: another process writes to it, it holds another configuration (the differences are shown) or
@@ -71,8 +76,12 @@ class Workdir:
             try:
                 if not (self.path / file).exists():
                     write_text(self.path / file, _describe(kind, version, config))
-                found = complete(read_description(self.path, file, kind, version, error))
+                before = read_description(self.path, file, kind, version, error)
+                lacking = {name: config[name] for name in _OF_IMAGES if name in config and name not in before}
+                found = {**complete(before), **lacking}
                 _check_same(self.path, found, json.loads(json.dumps(config)), error)
+                if lacking:
+                    _add(self.path / file, lacking)
             except BaseException:
                 self.close()
                 raise
@@ -99,6 +108,16 @@ class Workdir:
             unguard(self.path, self.check)
             self._lock.close()
             self._lock = None
+
+
+def recorded(path: str | Path, file: str) -> dict[str, Any]:
+    """The configuration that the file of a job says it has; nothing without such a file, or of a damaged one."""
+    try:
+        plain = json.loads(Path(path, file).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # which is an error for those who go on with it
+        return {}
+    config = plain.get("config") if isinstance(plain, dict) else None
+    return config if isinstance(config, dict) else {}
 
 
 def is_workdir(path: Path) -> bool:
@@ -131,6 +150,19 @@ def read_description(
     return plain["config"]
 
 
+def _add(path: Path, lacking: dict[str, Any]) -> None:
+    """Write to a folder's file what it lacks of its configuration."""
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    plain["config"] |= lacking
+    write_text(path, json.dumps(plain, indent=2) + "\n")
+    logging.warning(
+        "%s is of an earlier version, which did not say what its images are known by; from now on it does (%s), and "
+        "goes on with these images only",
+        path,
+        ", ".join(lacking),
+    )
+
+
 def _lock(path: Path, error: type[WorkdirError]) -> LockedFile:
     try:
         return LockedFile(path / ".lock")
@@ -157,7 +189,8 @@ def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> 
         if isinstance(before, dict) and isinstance(now, dict):
             yield from _differences(before, now, f"{prefix}{key}.")
         elif before != now:
-            yield f"{prefix}{key} was {before!r} and is now {now!r}"
+            meaning = f" ({_OF_IMAGES[key]})" if key in _OF_IMAGES else ""
+            yield f"{prefix}{key}{meaning} was {before!r} and is now {now!r}"
 
 
 def _versions() -> dict[str, str]:

@@ -21,8 +21,8 @@ from nasnet_keras.pretrained.plan import Plan, completed, weights_of_classes
 from nasnet_keras.pretrained.prediction import Classifier, Predictions
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
-from nasnet_keras.training import checkpoint
-from nasnet_keras.training.datasets import Split
+from nasnet_keras.training import checkpoint, splits
+from nasnet_keras.training.dataset import Dataset, Split
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run, on_signals
@@ -33,6 +33,7 @@ from nasnet_keras.workdir import Workdir
 
 __all__ = ["FineTuneResult", "fine_tune"]
 
+_FILE = "fine_tuning.json"
 _START = "start.npz"
 _RESULT = "result.json"
 
@@ -155,6 +156,8 @@ def fine_tune(
         if image_size is not None:
             side = checks.positive_integer("image_size", image_size)
             shape = (side, side, shape[-1])
+        if isinstance(train, Dataset):  # divided as the run began
+            train = train.split_by(splits.begun_by(workdir, _FILE) or train.split)
         dataset = dataset_of(train, validation, test, shape, class_names, validation_fraction)
         how = recipe_for(len(dataset.train), recipe)
         plan = Plan(
@@ -175,7 +178,7 @@ def fine_tune(
             raise ValueError(f"checkpoint_minutes must be positive, got {checkpoint_minutes!r}")
         if not (Path(workdir) / _RESULT).exists():
             registry.weights_file(path)  # before a folder is made; where all is done, nothing is downloaded again
-        folder = Workdir(workdir, "fine_tuning.json", "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=completed)
+        folder = Workdir(workdir, _FILE, "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=completed)
         try:
             if not (folder.path / _RESULT).exists():
                 _run(plan, folder.path, checkpoint_minutes)

@@ -1,6 +1,5 @@
 """Everything that a fine-tuning run depends on, as a value."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,7 +80,9 @@ class Plan:
         weights = self.source.weights
         return {
             "model": weights.sha256 or weights.md5,
-            "images": {key: _digest(getattr(self.dataset, key)) for key in ("train", "validation", "test")},
+            "images": {key: _known_by(getattr(self.dataset, key)) for key in ("train", "validation", "test")},
+            "split": self.dataset.split,
+            "digest": self.dataset.digest,
             "class_names": list(self.dataset.class_names),
             "image_shape": list(self.dataset.image_shape),
             "recipe": self.recipe.to_json(),
@@ -117,8 +118,6 @@ def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset
     return tuple(round(float(weight), 6) for weight in weights / np.average(weights, weights=counts))
 
 
-def _digest(split: Split) -> str:
-    """What a split's images and labels are known by."""
-    digest = hashlib.sha256(np.ascontiguousarray(split.images))
-    digest.update(np.ascontiguousarray(split.labels))
-    return f"{len(split)} images, {digest.hexdigest()[:16]}"
+def _known_by(split: Split) -> str:
+    """What a split is known by among others, for people and for runs of earlier versions."""
+    return f"{len(split)} images, {split.digest[:16]}"

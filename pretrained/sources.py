@@ -2,19 +2,37 @@
 
 import hashlib
 import os
-import reprlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nasnet_keras.training import image_folder
-from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.checks import quoted
+from nasnet_keras.training import image_folder, labels, splits
+from nasnet_keras.training.dataset import SPLITS, Dataset, Split, check_channels, check_levels, divided
+from nasnet_keras.training.fitting import resized
+from nasnet_keras.training.labels import Labels, some
 
 __all__ = ["dataset_of"]
 
 _EXPECTED = "a folder of images (FOLDER/CLASS/IMAGE), a tf.data.Dataset of (image, label), arrays (images, labels)"
+_OF_WEIGHTS = "weights of single images are not supported, those of classes are: class_weights"
+
+
+@dataclass(frozen=True)
+class _Came:
+    """Images of a size, and their labels as they came."""
+
+    images: np.ndarray
+    labels: Labels
+
+    def numbered(self, found: Sequence[str] | None, names: tuple[str, ...], key: str) -> Split:
+        """With labels by the class names that are wanted, where the labels are by those that were found with them."""
+        found = names if found is None else found
+        numbers = labels.numbered(self.labels, found, f"{key} labels")
+        return Split(self.images, np.asarray([names.index(name) for name in found], np.int32)[numbers])
 
 
 def dataset_of(
@@ -31,6 +49,7 @@ def dataset_of(
         train, validation, test: each a folder of images, a `tf.data.Dataset`, or `(images, labels)`; or `train` is a
             `Dataset` and has all three, or a folder with folders named `train`, `validation` and `test`. Without
             `validation`, a share of each class of the training images is kept for it; without `test` there is none.
+            Labels may have any form that `labels.read` takes, and grey arrays may lack their channels.
         image_shape: what every image is brought to.
         class_names: by label, where they do not come with the images; where they do, the order that is wanted.
         validation_fraction: that share, in (0, 1).
@@ -39,163 +58,198 @@ def dataset_of(
         ValueError: something else was given, there are too few images or classes, or the splits have other classes.
     """
     if not isinstance(validation_fraction, int | float) or not 0.0 < validation_fraction < 1.0:
-        raise ValueError(f"validation_fraction must be in (0, 1), got {validation_fraction!r}")
-    splits, found, name, source = _train(train, image_shape)
-    names = _class_names(found, class_names, splits["train"].labels)
-    if found is not None:
-        splits = {key: _relabelled(split, found, names) for key, split in splits.items()}
+        raise ValueError(f"validation_fraction must be in (0, 1), got {quoted(validation_fraction)}")
+    came, found, name, source = _train(train, image_shape)
+    if found is None:
+        found = came["train"].labels.names
+    names = _class_names(found, class_names, came["train"].labels)
+    parts = {key: each.numbered(found, names, key) for key, each in came.items()}
     for key, value in (("validation", validation), ("test", test)):
         if value is not None:
-            splits[key] = _in_range(_other(value, image_shape, names, key), names)
-    if missing := [names[label] for label in range(len(names)) if not np.any(splits["train"].labels == label)]:
-        raise ValueError(f"there are no training images of {', '.join(missing[:5])}: every class needs some")
-    if "validation" not in splits:
-        splits["train"], splits["validation"] = _stratified(splits["train"], validation_fraction, names)
-    splits.setdefault("test", splits["train"].take(slice(0, 0)))
-    return Dataset(name, splits["train"], splits["validation"], splits["test"], names, source)
+            parts[key] = _other(value, image_shape, names, key)
+    counts = np.bincount(parts["train"].labels, minlength=len(names))
+    if missing := [names[label] for label in np.flatnonzero(counts == 0)]:
+        raise ValueError(f"there are no training images of {some(missing)}: every class needs some")
+    rule = train.split if isinstance(train, Dataset) else splits.DEFAULT
+    made: dict[str, Any] = {}
+    if "validation" not in parts:
+        if single := [names[label] for label in np.flatnonzero(counts == 1)]:
+            raise ValueError(f"there is one image of {some(single)}: at least two are needed, one to validate by")
+        made = divided(parts["train"], len(names), {"validation": validation_fraction}, splits.DEFAULT)
+    parts.setdefault("test", parts["train"].take(slice(0, 0)))
+    return Dataset(name, **{**parts, **made}, class_names=names, source=source, split=rule)
 
 
-def _train(value: Any, image_shape: tuple[int, int, int]) -> tuple[dict[str, Split], Any, str, str]:
+def _train(value: Any, image_shape: tuple[int, int, int]) -> tuple[dict[str, _Came], Any, str, str]:
     """Splits, class names (or None), a name and a source."""
     if isinstance(value, Dataset):
-        splits = {key: getattr(value, key) for key in ("train", "validation", "test")}
-        splits = {key: _brought(split, image_shape) for key, split in splits.items() if len(split)}
-        return splits, value.class_names, value.name, value.source
+        came = {key: getattr(value, key) for key in SPLITS}
+        came = {key: _arrays(split, image_shape, key) for key, split in came.items() if len(split)}
+        return came, value.class_names, value.name, value.source
     if isinstance(value, str | os.PathLike):
         loaded = image_folder.load(_folder(value, "train"), image_shape=image_shape, follow_links=False)
-        return dict(loaded.splits), loaded.class_names, loaded.name, loaded.source
-    names = getattr(value, "class_names", None)  # of Keras' image_dataset_from_directory
-    return {"train": _arrays(value, image_shape, "train")}, names, "images", f"{type(value).__name__} in memory"
+        came = {key: _arrays(split, image_shape, key) for key, split in loaded.splits.items()}
+        return came, loaded.class_names, loaded.name, loaded.source
+    came = {"train": _arrays(value, image_shape, "train")}
+    return came, _names_of(value), "images", f"{type(value).__name__} in memory"
 
 
 def _other(value: Any, image_shape: tuple[int, int, int], names: tuple[str, ...], key: str) -> Split:
     """The validation or test split."""
     if not isinstance(value, str | os.PathLike):
-        return _arrays(value, image_shape, key)
-    loaded = image_folder.load(_folder(value, key), image_shape=image_shape, follow_links=False)
-    split = loaded.splits.get(key) if len(loaded.splits) > 1 else loaded.splits["train"]
-    if split is None:
-        raise ValueError(f"{value} has folders {', '.join(loaded.splits)} and none for {key}: name the one to use")
-    if unknown := sorted(set(loaded.class_names) - set(names)):
-        raise ValueError(f"{value} has classes that the training images have not: {', '.join(unknown)}")
-    return _relabelled(split, loaded.class_names, names)
+        came, found = _arrays(value, image_shape, key), _names_of(value)
+    else:
+        loaded = image_folder.load(_folder(value, key), image_shape=image_shape, follow_links=False)
+        split = loaded.splits.get(key) if len(loaded.splits) > 1 else loaded.splits["train"]
+        if split is None:
+            raise ValueError(f"{value} has folders {', '.join(loaded.splits)} and none for {key}: name the one to use")
+        came, found = _arrays(split, image_shape, key), loaded.class_names
+    if unknown := sorted(set(found or ()) - set(names)):
+        raise ValueError(f"{quoted(value)} has classes that the training images have not: {some(unknown)}")
+    return came.numbered(found, names, key)
+
+
+def _names_of(value: Any) -> tuple[str, ...] | None:
+    """The class names that Keras' `image_dataset_from_directory` gives with its images."""
+    found = getattr(value, "class_names", None)
+    return None if found is None else labels.class_names(found)
 
 
 def _folder(value: str | os.PathLike, key: str) -> Path:
     if not os.fspath(value):
         raise ValueError(f"expected as {key} {_EXPECTED}, got an empty path")
+    try:
+        Path(value).is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise ValueError(f"expected as {key} {_EXPECTED}, got {quoted(value)}: {error.strerror}") from None
     return Path(value)
 
 
-def _relabelled(split: Split, names: Sequence[str], wanted: Sequence[str]) -> Split:
-    """The split of classes `names` with the labels that `wanted` gives them."""
-    numbers = np.asarray([wanted.index(name) for name in names], np.int32)
-    return Split(split.images, numbers[_in_range(split, names).labels])
-
-
-def _in_range(split: Split, names: Sequence[str]) -> Split:
-    if (largest := int(split.labels.max())) >= len(names):
-        raise ValueError(f"there is a label {largest}, and the training images have {len(names)} classes, from 0")
-    return split
-
-
-def _arrays(value: Any, image_shape: tuple[int, int, int], key: str) -> Split:
+def _arrays(value: Any, image_shape: tuple[int, int, int], key: str) -> _Came:
     """A split from a `tf.data.Dataset`, batched or not, or from `(images, labels)`."""
     if isinstance(value, Split):
-        return _brought(value, image_shape)
+        images = resized(value.images, image_shape, "the images given")
+        return _Came(images, labels.read(value.labels, f"{key} labels"))
     if hasattr(value, "as_numpy_iterator"):
-        return _in_order(_collected(value, image_shape, key))
+        came = _in_order(_collected(value, image_shape, key))
+    else:
+        came = _in_memory(value, image_shape, key)
+    check_levels(came.images, f"{key} images")
+    return came
+
+
+def _in_memory(value: Any, image_shape: tuple[int, int, int], key: str) -> _Came:
+    if isinstance(value, tuple | list) and len(value) == 3:
+        raise ValueError(f"expected as {key} arrays (images, labels), got three parts: {_OF_WEIGHTS}")
     if not isinstance(value, tuple | list) or len(value) != 2 or not all(hasattr(part, "__len__") for part in value):
-        raise ValueError(f"expected as {key} {_EXPECTED}, got {reprlib.repr(value)}")
-    images, labels = value
-    if len(images) != len(labels) or not len(images):
-        raise ValueError(f"expected as many {key} images as labels, and some, got {len(images)} and {len(labels)}")
-    return Split(image_folder.resized(images, image_shape, f"the {key} arrays"), _labels(np.asarray(labels), key))
+        raise ValueError(f"expected as {key} {_EXPECTED}, got {quoted(value)}")
+    images, given = value
+    if len(images) != len(given) or not len(images):
+        raise ValueError(f"expected as many {key} images as labels, and some, got {len(images)} and {len(given)}")
+    if hasattr(images, "shape"):
+        images = np.asarray(images)
+        check_channels(images.shape, f"{key} images")
+    with_channels = images if np.ndim(images[0]) == 3 else _with_channels(images)
+    array = resized(with_channels, image_shape, f"the {key} arrays", len(images))
+    return _Came(array, labels.read(given, f"{key} labels"))
 
 
-def _collected(data: Any, image_shape: tuple[int, int, int], key: str) -> Split:
+def _with_channels(images: Iterable[Any]) -> Iterator[np.ndarray]:
+    """Images that have channels, grey ones too."""
+    for image in map(np.asarray, images):
+        yield image[..., None] if image.ndim == 2 else image
+
+
+def _collected(data: Any, image_shape: tuple[int, int, int], key: str) -> _Came:
     """Everything that a `tf.data.Dataset` has."""
     if int(data.cardinality()) == -1:
         raise ValueError(f"the {key} tf.data.Dataset has no end: leave out its repeat(), or take() a part of it")
-    labels: list[np.ndarray] = []
+    given: list[np.ndarray] = []
 
     def images() -> Iterator[np.ndarray]:
         for element in data.as_numpy_iterator():
-            if not isinstance(element, tuple) or len(element) != 2:
-                parts = f" of {len(element)}" if isinstance(element, tuple | dict) else ""
-                raise ValueError(
-                    f"expected elements (image, label) in the {key} tf.data.Dataset, got a "
-                    f"{type(element).__name__}{parts}"
-                )
-            image, label = element
-            if np.ndim(image) not in (3, 4):
-                raise ValueError(
-                    f"expected images (height, width, channels), or batches of them, in the {key} tf.data.Dataset, got "
-                    f"an array of {np.shape(image)}"
-                )
-            if np.ndim(image) == 4:
-                labels.append(_labels(np.asarray(label), key))
-                yield from image
-            else:
-                labels.append(_labels(np.asarray(label)[None], key))
-                yield image
+            batch, of_batch = _batch(*_pair(element, key), key)
+            given.append(of_batch)
+            yield from batch
 
-    array = image_folder.resized(images(), image_shape, f"the {key} tf.data.Dataset")
-    return Split(array, np.concatenate(labels))
+    array = resized(_with_channels(images()), image_shape, f"the {key} tf.data.Dataset")
+    if len({part.shape[1:] for part in given}) > 1 or sum(map(len, given)) != len(array):
+        shapes = some(sorted({str(part.shape) for part in given}))
+        raise ValueError(f"expected one class an image as {key} labels, got labels of {shapes} for {len(array)} images")
+    return _Came(array, labels.read(np.concatenate(given), f"{key} labels"))
 
 
-def _labels(labels: np.ndarray, key: str) -> np.ndarray:
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min() < 0:
-        raise ValueError(
-            f"expected whole numbers from 0 as {key} labels, got {labels.dtype} of shape {labels.shape}; of one-hot "
-            f"labels take the argmax"
-        )
-    return labels.astype(np.int32)
+def _pair(element: Any, key: str) -> tuple[Any, Any]:
+    """The image and the label, or batches of them, of an element, which may be named as by TensorFlow Datasets."""
+    if isinstance(element, dict) and {"image", "label"} <= set(element):
+        return element["image"], element["label"]
+    if isinstance(element, tuple) and len(element) == 2 and not isinstance(element[0], dict | tuple):
+        return element
+    parts = f" of {len(element)}" if isinstance(element, tuple | dict) else ""
+    weights = f": {_OF_WEIGHTS}" if isinstance(element, tuple) and len(element) == 3 else ""
+    raise ValueError(
+        f"expected elements (image, label), or such dicts, in the {key} tf.data.Dataset, got a "
+        f"{type(element).__name__}{parts}{weights}"
+    )
 
 
-def _in_order(split: Split) -> Split:
+def _batch(image: Any, label: Any, key: str) -> tuple[Sequence[np.ndarray], np.ndarray]:
+    """The images and labels of an element, which may have one of each, or a batch, of images of different sizes too."""
+    label = np.asarray(label)
+    if isinstance(image, np.ndarray) and image.dtype == object:  # of a ragged batch
+        return [_row(row, key) for row in image], label
+    shape = np.shape(image)
+    greys = _are_greys(shape, label)
+    if len(shape) in (3, 4) and not greys:
+        check_channels(shape if len(shape) == 4 else (1, *shape), f"{key} images")
+    if len(shape) == 4 or greys:
+        return image, label
+    if len(shape) in (2, 3):
+        return [image], label[None]
+    raise ValueError(
+        f"expected images (height, width, channels), or batches of them, in the {key} tf.data.Dataset, got an array of "
+        f"{shape}"
+    )
+
+
+def _are_greys(shape: tuple[int, ...], label: np.ndarray) -> bool:
+    """Whether it is a batch of images without channels, with a label for each, and not a one-hot one of three."""
+    one_hot = label.shape == (3,) and label.dtype.kind == "f"
+    return len(shape) == 3 and shape[-1] not in (1, 3) and label.shape[:1] == shape[:1] and not one_hot
+
+
+def _row(image: np.ndarray, key: str) -> np.ndarray:
+    """An image of a ragged batch, whose rows may come one by one."""
+    try:
+        return np.stack(list(image)) if image.dtype == object else image
+    except (ValueError, AttributeError):
+        raise ValueError(f"expected images (height, width, channels) in the {key} tf.data.Dataset") from None
+
+
+def _in_order(came: _Came) -> _Came:
     """The same images in an order of their own, since a `tf.data.Dataset` is mostly shuffled anew each time."""
-    digests = [hashlib.sha256(image.tobytes()).digest() for image in split.images]
-    return split.take(sorted(range(len(split)), key=lambda index: (digests[index], split.labels[index])))
+    digests = [hashlib.sha256(image.tobytes()).digest() for image in came.images]
+    numbers = came.labels.numbers
+    order = sorted(range(len(numbers)), key=lambda index: (digests[index], numbers[index]))
+    return _Came(came.images[order], Labels(numbers[order], came.labels.classes, came.labels.names))
 
 
-def _brought(split: Split, image_shape: tuple[int, int, int]) -> Split:
-    return Split(image_folder.resized(split.images, image_shape, "the images given"), split.labels)
-
-
-def _class_names(found: Any, given: Any, labels: np.ndarray) -> tuple[str, ...]:
+def _class_names(found: Any, given: Any, of_train: Labels) -> tuple[str, ...]:
     """The class names by label: those given, in their order, or those found with the images, or the labels."""
-    count = int(labels.max()) + 1
-    if given is not None and (isinstance(given, str) or not isinstance(given, Iterable)):
-        raise ValueError(f"class_names must be a list of texts, got {given!r}")
-    if given is None and found is None and len(np.unique(labels)) < count:
-        missing = np.setdiff1d(np.arange(min(count, len(labels) + 1)), labels)
-        raise ValueError(f"there are no training images of {missing[0]}, and some of {count - 1}: labels count from 0")
-    names = tuple(given if given is not None else found if found is not None else map(str, range(count)))
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"class_names must be texts, got {names}")
+    count, numbers = of_train.classes, of_train.numbers
+    if given is None and found is None and len(np.unique(numbers)) < count:
+        missing = np.setdiff1d(np.arange(min(count, len(numbers) + 1)), numbers)
+        raise ValueError(
+            f"there are no training images of {missing[0]}, and some of {numbers.max()}: labels count from 0"
+        )
+    names = labels.class_names(given if given is not None else found if found is not None else range(count))
     if found is not None and sorted(names) != sorted(found):
         raise ValueError(
-            f"the images are of the classes {', '.join(found)}: class_names may have them in another order, got "
-            f"{', '.join(names)}"
+            f"the images are of the classes {some(found)}: class_names may have them in another order, got "
+            f"{some(names)}"
         )
-    if len(names) < count or len(set(names)) != len(names):
-        raise ValueError(f"class_names must be {count} or more different names, got {names}")
+    if len(names) < count:
+        raise ValueError(f"class_names must be {count} or more different names, got {some(names)}")
     if len(names) < 2:
-        raise ValueError(f"there is only one class ({names[0]}): at least two are needed")
+        raise ValueError(f"there is only one class ({some(names)}): at least two are needed")
     return names
-
-
-def _stratified(split: Split, fraction: float, names: tuple[str, ...]) -> tuple[Split, Split]:
-    """The same share of every class every time, at least one image, and what is left of the split."""
-    generator = np.random.default_rng(0)
-    taken = np.zeros(len(split), bool)
-    for label, name in enumerate(names):
-        of_class = np.flatnonzero(split.labels == label)
-        if len(of_class) < 2:
-            raise ValueError(f"there is one image of {name}: at least two are needed, one to validate by")
-        count = min(len(of_class) - 1, max(1, round(len(of_class) * fraction)))
-        taken[generator.permutation(of_class)[:count]] = True
-    return split.take(~taken), split.take(taken)

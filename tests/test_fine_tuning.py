@@ -145,15 +145,20 @@ def test_sources_of_images(tmp_path):
     with pytest.raises(ValueError, match=r"has no end: leave out its repeat\(\)"):
         gathered(data.repeat())
     for wrong, message in (
-        (data.map(lambda x, y: (x, y, 1.0)), "elements .image, label. in the train .* got a tuple of 3"),
-        (data.map(lambda x, y: {"image": x, "label": y}), "elements .image, label. in the train .* got a dict of 2"),
-        (data.map(lambda x, y: x), "elements .image, label. in the train .* got a ndarray"),
-        (data.map(lambda x, y: (x[..., 0, 0], y)), r"batches of them, in the train .* an array of \(16,\)"),
+        (data.map(lambda x, y: (x, y, 1.0)), "elements .image, label.* a tuple of 3: weights of .*: class_weights"),
+        (data.map(lambda x, y: {"image": x, "target": y}), "elements .image, label.* in the train .* got a dict of 2"),
+        (data.map(lambda x, y: ({"image": x}, y)), "elements .image, label.* in the train .* got a tuple of 2"),
+        (data.map(lambda x, y: x), "elements .image, label.* in the train .* got a ndarray"),
+        (data.map(lambda x, y: (x[:, 0, 0], y)), r"batches of them, in the train .* an array of \(16,\)"),
+        (data.map(lambda x, y: (tf.transpose(x, (2, 0, 1)), y)), r"channels last, got \(1, 3, 16, 16\)"),
+        (data.map(lambda x, y: (x // 200, y)), "train images of values from 0 to 255, got 0 and 1 alone"),
+        (data.batch(4).map(lambda x, y: (x, tf.one_hot(y, 2) * 0.9 + 0.05)), "rows of probabilities"),
+        (data.batch(4).map(lambda x, y: (x, tf.stack([y, y], 1))), "images have several labels or none"),
+        (data.map(lambda x, y: (x, tf.cast(y, tf.float32) + 0.5)), "regression. are not supported"),
+        (data.map(lambda x, y: (x, y - 1)), "-1 mostly marks an image that nobody labelled"),
     ):
         with pytest.raises(ValueError, match=message):
             gathered(wrong)
-    with pytest.raises(ValueError, match="of one-hot labels take the argmax"):
-        gathered(data.batch(5).map(lambda x, y: (x, tf.one_hot(y, 2))))
 
     write_folder(tmp_path / "split" / "train", 12)
     write_folder(tmp_path / "split" / "test", 8)
@@ -181,8 +186,61 @@ def test_sources_of_images(tmp_path):
             gathered(source, class_names=["rouge", "vert"])
     with pytest.raises(ValueError, match="and none for validation"):
         gathered(folder / "train", folder)
-    with pytest.raises(ValueError, match="there is a label 5, and the training images have 2 classes"):
+    with pytest.raises(ValueError, match="validation labels must be from 0 to 1, .* there is a label 5"):
         gathered((images, labels), (images, labels + 4))
+    reds_first = gathered(keras_data, keras_data, class_names=["red", "green"])
+    means = reds_first.validation.images[reds_first.validation.labels == 0].mean((0, 1, 2))
+    assert means[0] > means[1] + 50, "by the names that come with the images"
+
+
+def test_labels_and_images_as_tools_give_them():
+    import tensorflow as tf
+
+    images, labels = pictures(16)
+    names = np.array(["green", "red"])  # the other way round
+
+    def ragged(part):
+        sized = ((image[: 8 + index], label) for index, (image, label) in enumerate(zip(images, part, strict=True)))
+        shapes = tf.TensorSpec((None, 16, 3), tf.uint8), tf.TensorSpec((), tf.int32)
+        return tf.data.Dataset.from_generator(lambda: iter(list(sized)), output_signature=shapes).ragged_batch(5)
+
+    def data(*parts, batch=5):
+        found = tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0])
+        return found.batch(batch) if batch else found
+
+    def gathered(came, **changes):
+        return dataset_of(came, None, None, (16, 16, 3), **changes)
+
+    one_hot, plain = np.eye(2, dtype="float32")[labels], gathered((images, labels))
+    for batch in (None, 5):
+        in_order = gathered(data(images, labels, batch=batch))
+        for same in (
+            data(images, labels[:, None].astype("float32"), batch=batch),
+            data(images, one_hot, batch=batch),
+            data({"image": images, "label": labels, "id": labels}, batch=batch),
+        ):
+            assert gathered(same).digest == in_order.digest
+        by_name = gathered(data(images, names[1 - labels], batch=batch))
+        assert by_name.class_names == ("green", "red") and np.bincount(by_name.validation.labels).tolist() == [2, 2]
+        grey = gathered(data(images[..., 0], labels, batch=batch))
+        assert grey.digest == gathered(data(images[..., :1], labels, batch=batch)).digest
+        assert gathered(data(images[..., 0], one_hot, batch=batch)).digest == grey.digest
+    for same in ((images, one_hot), (images, labels.astype(bool)), (images.tolist(), labels.tolist())):
+        assert gathered(same).digest == plain.digest
+    assert gathered((images[..., 0], labels)).digest == gathered((list(images[..., :1]), labels)).digest
+    masks = gathered((images > 127, labels))
+    assert masks.digest == gathered((np.where(images > 127, 255, 0), labels)).digest, "True is white"
+    assert len(gathered(ragged(labels)).train) == 12, "images of different sizes"
+    texts = gathered((images, names[1 - labels]), class_names=["red", "green"])
+    assert texts.class_names == ("red", "green") and gathered((images, labels)).train.labels.tolist() == [
+        *texts.train.labels
+    ]
+    by_column = gathered((images, one_hot), class_names={"r": 0, "g": 1})
+    assert by_column.class_names == ("r", "g")
+    validation = dataset_of((images, names[labels]), (images[:2], ["red", "green"]), None, (16, 16, 3)).validation
+    assert validation.labels.tolist() == [1, 0]
+    with pytest.raises(ValueError, match="labels must be of the classes green, red; there are blue too"):
+        dataset_of((images, names[labels]), (images[:2], ["red", "blue"]), None, (16, 16, 3))
 
 
 def test_class_weights(trained, tmp_path):
@@ -301,17 +359,23 @@ def test_fine_tuning_refuses(trained, tmp_path):
         ("expected as train a folder of images", 3, {}),
         ("got fractions up to 1: times 255", (good[0] / 255.0 / (good[0] / 255.0).max(), good[1]), {}),
         ("values from 0 to 255, got values from -1.0", (good[0] / 127.5 - 1.0, good[1]), {}),
-        ("of one-hot labels take the argmax", (good[0], np.eye(2)[good[1]]), {}),
+        ("rows of probabilities", (good[0], np.eye(2)[good[1]] * 0.8 + 0.1), {}),
+        ("got 0 and 1 alone, all but black: times 255", (good[0] // 200, good[1]), {}),
+        ("channels last", (good[0].transpose(0, 3, 1, 2), good[1]), {}),
+        ("got three parts: weights of single images are not supported", (*good, good[1]), {}),
         ("as many train images as labels", (good[0], good[1][:3]), {}),
         ("there is only one class", (good[0], good[1] * 0), {}),
         ("there is one image of 1: at least two are needed", one_of_a_kind, {}),
         ("no training images of 1", (good[0], good[1] * 2), {}),
         ("class_names must be 2 or more different names", good, {"class_names": ["a"]}),
+        ("class_names must be different names, got more than once a", good, {"class_names": ["a", "a"]}),
+        ("class_names must be a list of texts, got {'", good, {"class_names": {"a", "b"}}),
         ("class_names must be a list of texts, got 'ab'", good, {"class_names": "ab"}),
         ("class_names must be a list of texts, got 5", good, {"class_names": 5}),
         ("expected as train a folder of images", (iter(good[0]), good[1]), {}),
         ("expected as train a folder of images", (good[0], None), {}),
         ("expected as train a folder of images.*got an empty path", "", {}),
+        ("expected as train a folder of images.*File name too long", "x" * 5000, {}),
         ("no training images of 0, and some of 20230001", (good[0], good[1] + 20_230_000), {}),
         (r"expected images of \(height, width, 3\), got one of \(16, 16, 2\)", (good[0][..., :2], good[1]), {}),
     ):

@@ -77,7 +77,8 @@ class TrainingConfig:
             checks.model_name(self.name)
 
     def check(self, dataset: Dataset) -> None:
-        """Raise a ValueError where the network cannot be built for these images, without building it."""
+        """Raise a ValueError where the network cannot be built for these images, or named, without building it."""
+        checks.model_name(self.model_name(dataset))
         genotype_cost(self.resolved, dataset.image_shape, **self.recipe.network, **self.network(dataset))
 
     def network(self, dataset: Dataset) -> dict[str, Any]:
@@ -103,6 +104,8 @@ class TrainingConfig:
             "dataset": self.dataset,
             "images": {"train": len(dataset.train), "validation": len(dataset.validation)},
             "image_shape": list(dataset.image_shape),
+            "split": dataset.split,
+            "digest": dataset.digest,
             "network": self.network(dataset),
             "recipe": self.recipe.to_json(),
             "initial_weights": self._initial_weights(),

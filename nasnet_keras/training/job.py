@@ -8,6 +8,7 @@ from typing import Any
 
 from nasnet_keras.card import Card
 from nasnet_keras.kinds import network_from_genotype
+from nasnet_keras.training import splits
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.recipes import Recipe
@@ -32,9 +33,10 @@ class TrainingResult:
 def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
     """Train a network and write its card and weights.
 
-    A run that was stopped at any moment goes on from its last checkpoint when it is started again. The folder holds
-    `training.json` (what is trained), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the
-    end, `NAME.json` and `NAME.weights.h5`.
+    A run that was stopped at any moment goes on from its last checkpoint when it is started again, with the same images
+    only; where splits were made of the training images, they are made as when it began. The folder holds
+    `training.json` (what is trained), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end, `NAME.json` and
+    `NAME.weights.h5`.
 
     Raises:
         ValueError: the network cannot be built of this configuration for these images, or the initial weights are of
@@ -53,6 +55,7 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         ...     train(config, datasets.load("digits")).card.name
         'nasnet_a_digits'
     """
+    dataset = dataset.split_by(splits.begun_by(config.workdir, "training.json") or dataset.split)
     config.check(dataset)  # before a folder is made
     load = None
     if config.initial_weights is not None:

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.training.datasets import Loaded, Split, check_memory, short_name, stacked
 
 __all__ = ["load"]
+
+_LONG = 300  # letters of an error
 
 
 def load(name: str, data_dir: str | Path | None, image_size: int | None = None) -> Loaded:
@@ -33,15 +36,20 @@ def load(name: str, data_dir: str | Path | None, image_size: int | None = None) 
         builder = tfds.builder(name, data_dir=data_dir)
     except Exception as error:  # whatever a builder's code raises
         raise ValueError(
-            f"no data set {name!r}: it is neither in the package, nor a file, nor a folder, and TensorFlow Datasets "
-            f"says: {_first_line(error)}"
+            f"no data set {quoted(name)}: it is neither in the package, nor a file, nor a folder, and TensorFlow "
+            f"Datasets says: {_first_line(error)}"
         ) from None
     features = builder.info.features
     keys = builder.info.supervised_keys
     image = features[keys[0]] if keys and keys[0] in features else None
     label = features[keys[1]] if keys and isinstance(keys[1], str) and keys[1] in features else None
     if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
-        raise ValueError(f"{name} of TensorFlow Datasets is not one of images with a class each; it has {features}")
+        raise ValueError(
+            f"{name} of TensorFlow Datasets is not one of images with one class each (several labels an image, and "
+            f"figures, are not supported); it has {quoted(features, 300)}"
+        )
+    if image.np_dtype != np.uint8:  # which would be cut off
+        raise ValueError(f"the images of {name} have values of {np.dtype(image.np_dtype)}: expected uint8, 0 to 255")
     try:
         builder.download_and_prepare()  # returns at once where it is done
     except Exception as error:  # network, disk, checksums, the builder's own code
@@ -100,4 +108,5 @@ def _resized(tf: Any, image: Any, image_size: int) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
+    first = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {first if len(first) <= _LONG else f'{first[:_LONG]}…'}"

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from nasnet_keras.card import Card
 from nasnet_keras.cost import genotype_cost
@@ -19,15 +20,17 @@ from nasnet_keras.search.backend import require_tensorflow
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.evaluators.mirrored import Mirrored, all_devices
-from nasnet_keras.training import datasets
+from nasnet_keras.training import datasets, splits
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.job import train
 from nasnet_keras.training.trainer import Trainer
+from nasnet_keras.workdir import recorded
 
 __all__ = ["ChildEvaluator"]
 
 _CHECKED_STEPS = 50  # after which a diverged child is noticed
+_FILE = "study.json"
 _LAST = 5  # epochs of the reward "best_of_last_five"
 
 
@@ -53,6 +56,7 @@ class ChildEvaluator(Evaluator):
             image_size=config.image_size,
             validation_fraction=config.validation_fraction,
         )
+        self._dataset = self._dataset.split_by(splits.begun_by(config.workdir, _FILE) or self._dataset.split)
         if not len(self._dataset.validation):
             raise ValueError(
                 f"{config.dataset} has no validation images to choose children by, with validation_fraction="
@@ -67,11 +71,22 @@ class ChildEvaluator(Evaluator):
 
     def facts(self) -> dict[str, Any]:
         images = {name: len(getattr(self._proxy, name)) for name in ("train", "validation")}
-        digest = 0
+        known = {"images_crc32": self._checksum()} if "images_crc32" in recorded(self._config.workdir, _FILE) else {}
+        return {
+            "images": images,
+            "image_shape": list(self._dataset.image_shape),
+            "split": self._dataset.split,
+            "digest": self._dataset.digest,
+            **known,
+        }
+
+    def _checksum(self) -> str:
+        """What studies of earlier versions know their images by."""
+        found = 0
         for split in (self._proxy.train, self._proxy.validation):
             for values in (split.images, split.labels):
-                digest = zlib.crc32(np.ascontiguousarray(values), digest)
-        return {"images": images, "image_shape": list(self._dataset.image_shape), "images_crc32": f"{digest:08x}"}
+                found = zlib.crc32(np.ascontiguousarray(values), found)
+        return f"{found:08x}"
 
     def exported(self, config: SearchConfig, folder: Path) -> SearchConfig:
         if config.dataset in datasets.names():
@@ -158,14 +173,18 @@ class ChildEvaluator(Evaluator):
 
 
 def _part(dataset: Dataset, train_images: int | None) -> Dataset:
-    """The data set with so many of its training images, the same random ones every time."""
-    count = len(dataset.train)
+    """The data set with so many of its training images, the same ones every time, of each class its share."""
+    count, classes = len(dataset.train), len(dataset.class_names)
     if train_images is None:
         return dataset
     if train_images > count:
         raise ValueError(f"train_images={train_images}: {dataset.source} has {count} training images")
-    chosen = np.sort(np.random.default_rng(0).permutation(count)[:train_images])
-    return dataclasses.replace(dataset, train=dataset.train.take(chosen))
+    chosen = splits.part(dataset.train.labels, classes, train_images, dataset.split)
+    part = dataset.train.take(chosen)
+    found, had = (len(np.unique(split.labels)) for split in (part, dataset.train))
+    if found < had:
+        logging.warning("train_images=%d: children see no image of %d of %d classes", train_images, had - found, had)
+    return dataclasses.replace(dataset, train=part)
 
 
 def _counts(reward: str, epochs_left: int) -> bool:
