@@ -61,6 +61,7 @@ setup(
         "h5py>=3.11",  # weights.py: reading weights strictly
         "importlib_resources>=6",  # for tensorflow-datasets, which imports it and does not require it
         "keras>=3.15,<4",  # layers, models, saving
+        "ml_dtypes>=0.4",  # weights.py: weights in bfloat16
         "numpy>=1.26",  # data sets, random choices
         "pillow>=11.1",  # training/images.py: reading images
         "psutil>=5.9",  # environment.py: cores; training/datasets.py: whether images fit into memory

@@ -46,5 +46,5 @@ def build_with_imagenet_weights(arguments: dict[str, Any], model: str) -> Any:
             f"include_top=False and add a classifier, or with weights=None"
         )
     built = NASNetFromGenotype(**{**arguments, "weights": None})
-    load_weights(built, PUBLISHED[model, include_top].download())
+    load_weights(built, PUBLISHED[model, include_top].download(), known=True)
     return built

@@ -5,6 +5,8 @@ from typing import Any
 
 import h5py
 
+from nasnet_keras.hdf5 import Objects, brief
+
 __all__ = ["found"]
 
 _SEPARABLE = re.compile(r"separable_conv_([12])_(normal|reduction)_(left|right)(\d)_(.+)")
@@ -12,17 +14,16 @@ _CURRENT = re.compile(r"(normal|reduction)_conv_1_(.+)")
 _PREVIOUS = re.compile(r"adjust_conv_(projection|1)_(.+)")
 
 
-def found(file: h5py.File) -> dict[str, list[h5py.Dataset]]:
+def found(objects: Objects, file: h5py.File) -> dict[str, list[h5py.Dataset]]:
     """The file's data sets by the names of our layers that play the same part, in our layers' order.
 
     A convolution takes the batch normalisation after it along. A layer that is none of NASNet's keeps its own name,
     so that a comparison with a model shows it.
 
     Raises:
-        ValueError: a data set lies outside the file.
+        WeightsError: a data set lies outside the file, or is missing.
     """
-    layers = [_text(name) for name in file.attrs["layer_names"]]
-    weights = {name: _datasets(file, name) for name in layers}
+    weights = {name: _datasets(objects, file, name) for name in objects.texts(file, "layer_names")}
     weights = {name: datasets for name, datasets in weights.items() if datasets}
     repeats = _first_stack(weights)
     owners: dict[str, list[h5py.Dataset]] = {}
@@ -71,16 +72,8 @@ def _first_stack(names: Any) -> int:
     return min(numbers, default=1)
 
 
-def _datasets(file: h5py.File, layer: str) -> list[h5py.Dataset]:
-    group = file[layer]
-    datasets = []
-    for weight in group.attrs["weight_names"]:
-        dataset = group[_text(weight)]
-        if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual or dataset.file != file:
-            raise ValueError(f"{file.filename} has weights outside the file at {layer}/{_text(weight)}: refused")
-        datasets.append(dataset)
-    return datasets
-
-
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+def _datasets(objects: Objects, file: h5py.File, layer: str) -> list[h5py.Dataset]:
+    group = objects.group(file, layer)
+    if group is None:
+        raise objects.refused(f"has no layer {brief(layer)}")
+    return [objects.dataset(group, weight) for weight in objects.texts(group, "weight_names")]

@@ -197,7 +197,9 @@ def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
         plan.recipe,
         seed=plan.seed,
         deterministic=plan.deterministic,
-        initialize=lambda network: load_weights(network, registry.weights_file(plan.model), classifier=False),
+        initialize=lambda network: load_weights(
+            network, registry.weights_file(plan.model), classifier=False, known=True
+        ),
         class_weights=plan.class_weights,
         frozen_statistics=plan.batch_norm == "frozen",
     )

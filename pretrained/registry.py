@@ -125,7 +125,7 @@ def load(
     if file is None:
         return built
     same_head = include_top and classes in (None, trained)
-    load_weights(built, file, classifier=same_head)
+    load_weights(built, file, classifier=same_head, known=True)
     if include_top and not same_head:
         logging.warning(
             "%s: its classifier of %d classes was dropped; the new one of %d classes is not trained",

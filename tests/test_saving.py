@@ -7,11 +7,16 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from helpers import difference, random_genotype, randomize
+import weight_files
+from helpers import SMALL_GENOTYPE, difference, random_genotype, randomize
 
-from nasnet_keras import NASNetFromGenotype
+from nasnet_keras import NASNetFromGenotype, weight_reader
 from nasnet_keras.genotypes import NASNET_A
 from nasnet_keras.layers import ConvBatchNorm
+from nasnet_keras.training import datasets
+from nasnet_keras.training.config import TrainingConfig
+from nasnet_keras.training.job import train
+from nasnet_keras.weights import load_weights
 
 SMALL = {"input_shape": (20, 20, 3), "num_repeats": 1, "filters": 4}
 
@@ -91,8 +96,6 @@ def test_weights_of_another_network_are_refused(trained, arguments, message, tmp
 
 
 def test_damaged_and_foreign_files_are_refused_and_change_nothing(trained, tmp_path):
-    from nasnet_keras.weights import load_weights
-
     path = tmp_path / "trained.weights.h5"
     trained.save_weights(path)
     before = trained.get_weights()
@@ -130,6 +133,49 @@ def test_damaged_and_foreign_files_are_refused_and_change_nothing(trained, tmp_p
         load_weights(trained, wrong)
     for old, new in zip(before, trained.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_a_file_that_does_not_fit_in_its_last_variable_changes_nothing(trained, tmp_path):
+    path = tmp_path / "trained.weights.h5"
+    trained.save_weights(path)
+    before = trained.get_weights()
+    for dtype in ("S3", "c8", "i4", bool):
+        with h5py.File(path, "a") as file:
+            del file["layers/dense/vars/1"]
+            file["layers/dense/vars/1"] = np.zeros(10, dtype)
+        with pytest.raises(ValueError, match=r"(?s)nothing was loaded.*logits: file \[\(\d+, 10\), \(10,\) of "):
+            load_weights(trained, path)
+    for old, new in zip(before, trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_weights_that_nobody_knows_are_read_in_time(tmp_path, monkeypatch):
+    """Wherever a file is given that no hash stands for."""
+    monkeypatch.setattr(weight_reader, "_SECONDS", 3.0)
+    path = tmp_path / "a.weights.h5"
+    path.write_bytes(weight_files.unending())
+    with pytest.raises(ValueError, match="did not end within 3 seconds"):
+        NASNetFromGenotype(NASNET_A, weights=path, **SMALL)
+    config = TrainingConfig(tmp_path / "run", SMALL_GENOTYPE, num_repeats=1, filters=4, initial_weights=path)
+    with pytest.raises(ValueError, match="did not end within 3 seconds"):
+        train(config, datasets.load("digits"))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.weights.h5"]
+
+
+def test_precision_of_the_weights_is_kept(tmp_path):
+    path = tmp_path / "a.weights.h5"
+    try:
+        for policy in ("bfloat16", "float64"):
+            keras.config.set_dtype_policy(policy)
+            model = NASNetFromGenotype(SMALL_GENOTYPE, **SMALL)
+            model.save_weights(path)
+            again = NASNetFromGenotype(SMALL_GENOTYPE, **SMALL)
+            load_weights(again, path, known=True)
+            for old, new in zip(model.weights, again.weights, strict=True):
+                assert old.dtype == new.dtype
+                np.testing.assert_array_equal(np.asarray(old, "float64"), np.asarray(new, "float64"))
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def test_keras_file_loads_after_a_bare_import(trained, images, tmp_path):

@@ -56,7 +56,7 @@ def save(
         variable.assign(trained[variable.path])
     path = folder / f"{name}.weights.h5"
     write_saved(path, model.save_weights)
-    load_weights(model, path)
+    load_weights(model, path, known=True)
     metrics, reference = _judged(model, dataset, reference_images)
     card = Card(
         name=name,
