@@ -187,6 +187,26 @@ def test_the_source_says_how_images_are_stored_where_the_description_does_not(tm
     assert datasets.load("jpeg_for_tests", tmp_path).source.endswith("stored as jpeg")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (lambda f: {"label": f.Sequence(f.ClassLabel(num_classes=2))}, "one class each .several labels an image, and"),
+        (lambda f: {"label": f.Scalar(np.float32)}, "one class each .* figures, are not supported.; it has"),
+        (lambda f: {"image": f.Image(shape=(8, 8, 1), dtype=np.uint16)}, "values of uint16: expected uint8, 0 to 255"),
+    ],
+    ids=["several", "figures", "deep"],
+)
+def test_tensorflow_datasets_of_other_kinds(changes, message, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    plain = {"image": tfds.features.Image(shape=(8, 8, 3)), "label": tfds.features.ClassLabel(num_classes=2)}
+    features = tfds.features.FeaturesDict({**plain, **changes(tfds.features)})
+    info = types.SimpleNamespace(features=features, supervised_keys=("image", "label"))
+    monkeypatch.setattr(tfds, "builder", lambda *_, **__: types.SimpleNamespace(info=info))
+    with pytest.raises(ValueError, match=message):
+        datasets.load("anything")
+
+
 def test_names_that_nobody_knows(tmp_path):
     with pytest.raises(ValueError, match="no data set 'cifar11'.*TensorFlow Datasets says"):
         datasets.load("cifar11", tmp_path)

@@ -9,6 +9,14 @@ from hypothesis.extra import numpy as arrays
 from nasnet_keras.training import labels
 from nasnet_keras.training.dataset import Dataset, Split
 
+
+class NoArray(list):
+    """As a tensor of an accelerator."""
+
+    def __array__(self, *arguments, **options):
+        raise TypeError("can't convert it")
+
+
 WANTED = [0, 1, 2, 1]
 WHOLE = np.array(WANTED)
 ONE_HOT = np.eye(3)[WHOLE]
@@ -85,12 +93,14 @@ MISTAKES = {
     "several labels or figures an image are not supported;": np.array([[1, 2], [3, 4]]),
     "several labels an image are not supported, nor a label for each pixel": np.zeros((3, 4, 4), int),
     "several labels an image are not supported$": np.array([[1], [1, 2]], object),
-    "they make no array": [[1], [1, 2]],
+    "several labels an image are not supported ?$": [[1], [1, 2]],
+    "they make no array": NoArray(),
     "texts and other things are mixed": [1, "a"],
     "labels are numbers or texts": np.array([1j, 0]),
     "labels are numbers or texts ?$": np.array(["2020-01-01"], "M8[D]"),
     "there must be one for each image": 5,
-    "can't decode byte": [b"\xff"],
+    "they are not in UTF-8": [b"\xff"],
+    "the name of a class has 1,000 letters at most": ["x" * 10**6, "y"],
 }
 
 

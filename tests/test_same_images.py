@@ -94,6 +94,24 @@ def test_a_digest_is_of_content_alone(images):
     assert data.digest != again.digest, "it is not of what was there once"
 
 
+def test_names_are_checked_before_the_first_step(images, tmp_path):
+    """Which the card would refuse at the end."""
+    data, config = datasets.load(images), TrainingConfig(tmp_path / "run", recipe=RECIPE, num_repeats=1, filters=4)
+    with pytest.raises(ValueError, match="name must be of letters, digits and underscores, got 'nasnet_a_my images'"):
+        job.train(config, dataclasses.replace(data, name="my images"))
+    with pytest.raises(ValueError, match="got more than once a"):
+        dataclasses.replace(data, class_names=("a", "a", "b"))
+    with np.load(images) as stored:
+        np.savez(images, **{**stored, "class_names": ["a", "a", "b"]})
+    for wrong in (
+        lambda: datasets.load(images),
+        lambda: ChildEvaluator(SearchConfig(tmp_path / "run", dataset=images)),
+    ):
+        with pytest.raises(ValueError, match="class_names must be different names, got more than once a"):
+            wrong()
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_training_does_not_go_on_with_others(images, tmp_path, begins):
     data, config = datasets.load(images), TrainingConfig(tmp_path / "run", recipe=RECIPE, num_repeats=1, filters=4)
     begins(lambda: job.train(config, data))

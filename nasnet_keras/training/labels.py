@@ -14,6 +14,7 @@ __all__ = ["Labels", "class_names", "numbered", "read", "some"]
 
 _SHOWN = 5
 _MOST = 2**31
+_LONGEST = 1000  # letters of a name: an array of texts has room for the longest at every place
 
 
 @dataclass(frozen=True)
@@ -137,42 +138,43 @@ def _array(values: Any, what: str) -> np.ndarray:
     """An array of numbers or of texts."""
     if np.ma.is_masked(values):
         _refuse(what, values, "some of them are masked: leave these images out")
+    if isinstance(values, list | tuple) and any(isinstance(value, str | bytes) for value in values):
+        return _of_objects(list(values), (len(values),), what)  # NumPy would make texts of the others, too
     try:
-        array = values if isinstance(values, list | tuple) and _of_kinds(values) else np.asarray(values)
-        kind = array.dtype.kind if isinstance(array, np.ndarray) else "O"
-        if kind == "S":
-            return np.char.decode(array, "utf-8")
-        return _of_objects(array.astype(object) if kind == "T" else array, what) if kind in "OT" else array
+        array = np.asarray(values)
     except (OverflowError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, _RefusedError):
-            raise
+        if isinstance(values, list | tuple) and any(isinstance(value, Sequence | np.ndarray) for value in values):
+            _refuse(what, values, "several labels an image are not supported")
         _refuse(what, values, f"they make no array ({quoted(str(error))[1:-1]})")
+    if array.dtype.kind in "OST":
+        return _of_objects(array.astype(object).ravel().tolist(), array.shape, what)
+    return array
 
 
-def _of_kinds(values: Sequence[Any]) -> bool:
-    """Whether there are texts among other things, of which NumPy would make texts."""
-    return len({isinstance(value, str | bytes) for value in values}) > 1
-
-
-def _of_objects(values: Any, what: str) -> np.ndarray:
-    """The array that an array of objects should have been."""
-    shape = np.shape(values) if isinstance(values, np.ndarray) else (len(values),)
-    plain = values.ravel().tolist() if isinstance(values, np.ndarray) else list(values)
-    if all(isinstance(value, str | bytes) for value in plain):
-        texts = [value.decode("utf-8") if isinstance(value, bytes) else value for value in plain]
-        return np.array(texts, dtype=str).reshape(shape)
-    if any(value is None for value in plain):
-        _refuse(what, values, "some of them are missing: leave these images out")
-    if any(isinstance(value, Sequence | Set | np.ndarray) and not isinstance(value, str | bytes) for value in plain):
-        _refuse(what, values, "several labels an image are not supported")
-    if any(isinstance(value, str | bytes) for value in plain):
-        _refuse(what, values, "texts and other things are mixed in them")
-    if any(isinstance(value, int) and abs(value) >= _MOST for value in plain):
-        _refuse(what, values, f"a label must be below {_MOST:,}")
-    array = np.array(plain)
-    if array.dtype.kind not in "biuf":
-        _refuse(what, values, "labels are numbers or texts")
-    return array.reshape(shape)
+def _of_objects(values: list[Any], shape: tuple[int, ...], what: str) -> np.ndarray:
+    """The array of a shape that some values should have been."""
+    texts = [isinstance(value, str | bytes) for value in values]
+    if any(value is None for value in values):
+        why = "some of them are missing: leave these images out"
+    elif all(texts) and max(map(len, values), default=0) > _LONGEST:
+        why = f"the name of a class has {_LONGEST:,} letters at most"
+    elif all(texts):
+        try:
+            named = [value.decode("utf-8") if isinstance(value, bytes) else value for value in values]
+            return np.array(named, dtype=str).reshape(shape)
+        except UnicodeDecodeError as error:
+            why = f"they are not in UTF-8 ({error})"
+    elif any(texts):
+        why = "texts and other things are mixed in them"
+    elif any(isinstance(value, Sequence | Set | np.ndarray) for value in values):
+        why = "several labels an image are not supported"
+    elif not all(isinstance(value, int | float | np.number | np.bool_) for value in values):
+        why = "labels are numbers or texts"
+    elif any(isinstance(value, int) and abs(value) >= _MOST for value in values):
+        why = f"a label must be below {_MOST:,}"
+    else:
+        return np.array(values).reshape(shape)
+    return _refuse(what, values, why)
 
 
 def _of_texts(texts: np.ndarray, what: str) -> Labels:
@@ -217,14 +219,10 @@ def _one_hot(rows: np.ndarray, what: str) -> Labels:
     return _refuse(what, rows, why)
 
 
-class _RefusedError(ValueError):
-    """Told already."""
-
-
 def _refuse(what: str, values: Any, why: str) -> NoReturn:
     kind, shape = getattr(values, "dtype", type(values).__name__), getattr(values, "shape", None)
     came = f"{kind} of shape {tuple(shape)}" if shape is not None else f"a {kind} of {len(values):,}"
-    raise _RefusedError(
+    raise ValueError(
         f"expected one class an image as {what} (whole numbers from 0, texts, or one-hot rows), got "
         f"{quoted(came)[1:-1]}: {why}"
     )
