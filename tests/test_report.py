@@ -360,6 +360,7 @@ def test_a_benchmark_s_table(tmp_path):
     assert "looked up in t.csv" in page.words and "94.25 %" in page.words and f"{max(rewards):.2f}" in page.words
     assert page.tags.count("img") == 0 and "nor_conv_3x3" in page.words and "Shares in the cell" in page.words
     assert "Parameters" not in page.words and "NASNetFromGenotype" not in page.words
+    assert "nk.NASBench201FromGenotype(" in page.words
 
 
 @pytest.mark.parametrize("algorithm", ["random", "evolution"])

@@ -3,13 +3,13 @@
 import base64
 import math
 from html import escape
-from typing import Any
 
+from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.plotting import genotype_svg
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import code, figure, section, short, table, text
 from nasnet_keras.search.statistics import operation_shares
-from nasnet_keras.search.trial import Trial, fingerprint, network_genotype
+from nasnet_keras.search.trial import Trial, fingerprint
 
 __all__ = ["best_cells", "operations"]
 
@@ -19,7 +19,7 @@ _BAR_EM = 5.5
 
 def best_cells(facts: Facts) -> str:
     """The three best architectures that differ from each other."""
-    drawn: dict[Any, Trial] = {}
+    drawn: dict[AnyGenotype | str, Trial] = {}
     for trial in sorted(facts.candidates, key=lambda trial: (-trial.reward, trial.trial)):
         drawn.setdefault(trial.genotype, trial)
         if len(drawn) == _DRAWN:
@@ -86,12 +86,11 @@ def _cell(place: int, kind: str, trial: Trial) -> str:
         f"<h3>{place}. {kind.capitalize()} {trial.trial}: reward {figure(trial.reward)}{size} "
         f"{code(fingerprint(trial.genotype))}</h3>"
     )
-    genotype = network_genotype(trial.genotype)
-    if genotype is None:
+    if not isinstance(trial.genotype, AnyGenotype):
         return f'<div class="cell">{heading}\n<pre class="wrap">{text(trial.genotype)}</pre></div>'
     # An image of its own, since the picture's style would otherwise hold for the whole page.
-    picture = base64.b64encode(genotype_svg(genotype).encode()).decode()
-    words = escape(genotype.describe())
+    picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()
+    words = escape(trial.genotype.describe())
     return (
         f'<div class="cell">{heading}\n<div class="picture" tabindex="0" role="group" aria-label="Picture of {kind} '
         f'{trial.trial}"><img alt="The genotype of {kind} {trial.trial}; it follows in words" '
