@@ -223,7 +223,7 @@ def from_enas_macro(arc: Any) -> MacroGenotype:
           layer_2 = conv_3x3(layer_1) + stem
     """
     rows = _rows(arc) if isinstance(arc, str) else _listed(arc, "rows of numbers as an ENAS macro arc", MAX_ENTRIES**2)
-    if rows and not isinstance(rows[0], (str, Sequence)) and not hasattr(rows[0], "tolist"):
+    if len(rows) > 1 and _whole(rows[0]) is not None and not isinstance(rows[0], str):
         rows = _triangle(rows)
     if len(rows) > MAX_ENTRIES:
         raise GenotypeError(f"an ENAS macro arc must have at most {MAX_ENTRIES:,} rows, got {len(rows):,}")
@@ -287,7 +287,7 @@ def _numbers(arc: Any, most: int = MAX_ENTRIES) -> list[int]:
     if isinstance(arc, str):
         items = re.sub(r"[\[\](),]", " ", arc[: MAX_BYTES + 1]).split()
     else:
-        items = _listed(arc, "whole numbers as an ENAS arc", most)
+        items = _listed(arc, "a list of whole numbers as an ENAS arc", most)
         if items and all(isinstance(item, Sequence) and not isinstance(item, str) for item in items):
             items = [number for item in items for number in item]
     numbers = [_whole(item) for item in items[: most + 1]]

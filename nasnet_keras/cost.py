@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.skeleton import auxiliary_map
 
 __all__ = ["Cost", "CostBuilder", "genotype_cost", "model_cost"]
@@ -196,7 +197,7 @@ def model_cost(model: Any, input_shape: tuple[int, int, int] | None = None) -> C
     from nasnet_keras.layers import CountedLayer
 
     if not isinstance(getattr(model, "inputs", None), list) or len(model.inputs) != 1:
-        raise ValueError(f"model_cost needs a built model with one input, got {model!r}")
+        raise ValueError(f"model_cost needs a built model with one input, got {quoted(model)}")
     kernels = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.SeparableConv2D)
     kernels += (keras.layers.DepthwiseConv2D, keras.layers.Dense)
     free = (keras.layers.BatchNormalization, keras.layers.LayerNormalization)
@@ -206,7 +207,7 @@ def model_cost(model: Any, input_shape: tuple[int, int, int] | None = None) -> C
             counted.append(layer)
         elif layer.weights and not isinstance(layer, free):
             raise ValueError(
-                f"model_cost cannot count layer {layer.name!r} of type {type(layer).__name__}; it counts "
+                f"model_cost cannot count layer {quoted(layer.name)} of type {type(layer).__name__}; it counts "
                 f"convolutions, dense layers and the layers of nasnet_keras"
             )
     multiply_adds = 0

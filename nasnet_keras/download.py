@@ -17,6 +17,7 @@ import requests
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.files import mismatch
 from nasnet_keras.locks import LockedFile, NoLocksError
 
@@ -107,7 +108,7 @@ def fetch(
     if not sha256 and not md5:
         raise ValueError(f"cannot check {name}: give its sha256, or its md5")
     if Path(name).name != name or name in ("", ".", ".."):
-        raise DownloadError(f"expected the bare name of a file in the cache, got {name!r}")
+        raise DownloadError(f"expected the bare name of a file in the cache, got {quoted(name)}")
     algorithm, expected = ("sha256", sha256) if sha256 else ("md5", md5)
     source, password = _source(url)
     wanted = _Wanted(source, (folder or cache()) / name, size, algorithm, expected.lower(), password)
@@ -160,7 +161,9 @@ def _source(url: str) -> tuple[str, tuple[bytes, bytes] | None]:
         legal = False
     if not legal:
         harmless = url.rpartition("@")[2].partition("?")[0]
-        raise DownloadError(f"expected an http or https URL, got {harmless!r}; a password has %2F for / and %40 for @")
+        raise DownloadError(
+            f"expected an http or https URL, got {quoted(harmless)}; a password has %2F for / and %40 for @"
+        )
     found = parts.username is not None
     password = tuple(unquote(part or "").encode() for part in (parts.username, parts.password)) if found else None
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), password
@@ -285,7 +288,7 @@ def _extent(answer: requests.Response) -> tuple[int, int | None]:
 def _not_weights(url: str, start: bytes) -> str:
     if start.lstrip().startswith(b"<"):
         return f"{url} sent an HTML page instead of weights (a proxy or login page?)"
-    return f"{url} sent no weights: an HDF5 file does not start with {start[:16]!r}"
+    return f"{url} sent no weights: an HDF5 file does not start with {quoted(start[:16])}"
 
 
 def _length(path: Path) -> int:

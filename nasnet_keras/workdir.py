@@ -9,6 +9,7 @@ from typing import Any
 
 from absl import logging
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.files import guard, unguard, write_text
 from nasnet_keras.locks import LockedError, LockedFile, NoLocksError
 
@@ -146,7 +147,9 @@ def read_description(
     if not isinstance(plain, dict) or plain.get("format") != kind or not isinstance(plain.get("config"), dict):
         raise error(f"{path / file} does not describe a {name}")
     if plain.get("version") != version:
-        raise error(f"{path} has format version {plain.get('version')!r}, this nasnet_keras reads version {version}")
+        raise error(
+            f"{path} has format version {quoted(plain.get('version'))}, this nasnet_keras reads version {version}"
+        )
     return plain["config"]
 
 
@@ -190,7 +193,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> 
             yield from _differences(before, now, f"{prefix}{key}.")
         elif before != now:
             meaning = f" ({_OF_IMAGES[key]})" if key in _OF_IMAGES else ""
-            yield f"{prefix}{key}{meaning} was {before!r} and is now {now!r}"
+            yield f"{prefix}{key}{meaning} was {quoted(before)} and is now {quoted(now)}"
 
 
 def _versions() -> dict[str, str]:

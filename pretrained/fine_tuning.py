@@ -13,6 +13,7 @@ import numpy as np
 
 from nasnet_keras import checks
 from nasnet_keras.card import Card
+from nasnet_keras.checks import quoted
 from nasnet_keras.files import write_saved, write_text
 from nasnet_keras.normalization import by_batch
 from nasnet_keras.pretrained import registry
@@ -175,7 +176,7 @@ def fine_tune(
             licence=licence,
         )
         if not checkpoint_minutes > 0:
-            raise ValueError(f"checkpoint_minutes must be positive, got {checkpoint_minutes!r}")
+            raise ValueError(f"checkpoint_minutes must be positive, got {quoted(checkpoint_minutes)}")
         if not (Path(workdir) / _RESULT).exists():
             registry.weights_file(path)  # before a folder is made; where all is done, nothing is downloaded again
         folder = Workdir(workdir, _FILE, "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=completed)

@@ -11,6 +11,7 @@ import numpy as np
 
 from nasnet_keras import checks
 from nasnet_keras.card import Card, CardError
+from nasnet_keras.checks import quoted
 from nasnet_keras.kinds import network_config
 from nasnet_keras.pretrained.recipe import BATCH_NORM
 from nasnet_keras.training.datasets import Dataset, Split
@@ -112,7 +113,7 @@ def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset
         if not legal or not all(isinstance(weight, Real) and 0 < weight < math.inf for weight in value.values()):
             raise ValueError(
                 f"class_weights must be 'balanced', None, or a positive number for each of {', '.join(names)}; "
-                f"got {value!r}"
+                f"got {quoted(value)}"
             )
         weights = np.array([float(value[name]) for name in names])
     return tuple(round(float(weight), 6) for weight in weights / np.average(weights, weights=counts))

@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.card import Card
-from nasnet_keras.checks import positive_integer
+from nasnet_keras.checks import positive_integer, quoted
 from nasnet_keras.files import write_bytes
 from nasnet_keras.pretrained import registry
 from nasnet_keras.training.fitting import resized
@@ -157,7 +157,7 @@ def _listed(images: Any, follow_links: bool) -> tuple[Sequence[Any], dict[Path, 
     elif not isinstance(images, Iterable):
         raise ValueError(
             f"expected paths of images, a folder with images, or an array of (count, height, width, channels), "
-            f"got {images!r}"
+            f"got {quoted(images)}"
         )
     images = images if hasattr(images, "shape") else list(images)
     if not len(images):

@@ -14,6 +14,7 @@ import keras
 from absl import logging
 
 from nasnet_keras.card import Card, CardError, WeightsFile
+from nasnet_keras.checks import quoted
 from nasnet_keras.files import write_saved
 from nasnet_keras.weights import load_weights
 
@@ -104,7 +105,7 @@ def load(
     shape = tuple(given) if isinstance(given, Iterable) else ()
     if len(shape) != 3 or shape[-1] != found.input_shape[-1]:
         raise ValueError(
-            f"input_shape must be (height, width, {found.input_shape[-1]}) for {found.name}, got {input_shape!r}"
+            f"input_shape must be (height, width, {found.input_shape[-1]}) for {found.name}, got {quoted(input_shape)}"
         )
     if isinstance(weights, str | Path):
         file = found.weights.verify(Path(weights))
@@ -152,7 +153,7 @@ def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
     known = _loaded.get(model)
     if known is None:
         raise CardError(
-            f"nothing is known of the model {model.name!r}: expected one that pretrained.load made, with its "
+            f"nothing is known of the model {quoted(model.name)}: expected one that pretrained.load made, with its "
             f"weights and no other arguments of the network, a name of list_models(), or the path of a card"
         )
     with tempfile.TemporaryDirectory() as folder:
@@ -199,11 +200,11 @@ def _card_path(model: str | Path) -> Path:
         return path
     if isinstance(model, Path) or text.endswith(".json") or "/" in text:
         if not Path(text).is_file():
-            raise CardError(f"no card {text!r}: expected the path of NAME.json, or a name of list_models()")
+            raise CardError(f"no card {quoted(text)}: expected the path of NAME.json, or a name of list_models()")
         return Path(text)
     names = list_models()
     if text not in names:
         near = difflib.get_close_matches(text, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}" if near else f"expected one of {', '.join(names)}"
-        raise CardError(f"no model {text!r}: {hint}, or the path of a card, NAME.json")
+        raise CardError(f"no model {quoted(text)}: {hint}, or the path of a card, NAME.json")
     return _CARDS / f"{text}.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras import checks
-from nasnet_keras.checks import choice, positive_integer
+from nasnet_keras.checks import choice, positive_integer, quoted
 from nasnet_keras.search import algorithms, evaluators, executors, spaces
 from nasnet_keras.search.space import Space
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
@@ -193,7 +193,7 @@ class SearchConfig:
             number = checks.integer(getattr(self, name))
             least = int(not name.endswith("_trials"))
             if number is None or number < least:
-                raise ValueError(f"{name} must be a whole number from {least}, got {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be a whole number from {least}, got {quoted(getattr(self, name))}")
             set_value(self, name, number)
         set_value(self, "seed", checks.seed(self.seed))
         for name in ("dataset", "data_dir", "table"):
@@ -205,7 +205,7 @@ class SearchConfig:
         for name, none in (_NOT_OF_CHAINS if self.space == "nas" else _OF_CHAINS).items():
             if getattr(self, name) != none:
                 whose = "for spaces other than 'nas', whose networks have none" if self.space == "nas" else "for 'nas'"
-                raise ValueError(f"{name}={getattr(self, name)!r} is {whose}; space is {self.space!r}")
+                raise ValueError(f"{name}={quoted(getattr(self, name))} is {whose}; space is {quoted(self.space)}")
         legal = {"algorithm": algorithms.names(), "evaluator": evaluators.names(), "reward": REWARDS}
         for name, values in legal.items():
             choice(name, getattr(self, name), values)
@@ -227,13 +227,13 @@ class SearchConfig:
         if self.children_per_update is not None and not in_batches:
             raise ValueError(
                 f"children_per_update is for {', '.join(algorithms.LEARN_IN_BATCHES)}, which have a controller, "
-                f"not for {self.algorithm!r}"
+                f"not for {quoted(self.algorithm)}"
             )
         evolves = self.algorithm == "evolution"
         if self.population_size is None and evolves:
             set_value(self, "population_size", _POPULATION if self.evaluator == "child" else _CHEAP_POPULATION)
         if self.population_size is not None and not evolves:
-            raise ValueError(f"population_size is for 'evolution', not for {self.algorithm!r}")
+            raise ValueError(f"population_size is for 'evolution', not for {quoted(self.algorithm)}")
 
     def search_space(self) -> Space:
         """The space that is searched."""

@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from nasnet_keras.checks import finite, integer
+from nasnet_keras.checks import finite, integer, quoted
 from nasnet_keras.genotype_json import AnyGenotype, GenotypeError
 from nasnet_keras.json_text import parse
 from nasnet_keras.kinds import genotype_from_json
@@ -43,15 +43,19 @@ class Trial:
 
     def __post_init__(self) -> None:
         if not isinstance(self.genotype, (AnyGenotype, str)):
-            raise ValueError(f"genotype must be a genotype or a string, got {self.genotype!r:.80}")
+            raise ValueError(f"genotype must be a genotype or a string, got {quoted(self.genotype, 80)}")
         if self.status not in STATUSES:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r:.80}")
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {quoted(self.status, 80)}")
         if not (finite(self.reward) if self.status == "ok" else self.reward is None):
-            raise ValueError(f"a trial whose status is {self.status!r} cannot have the reward {self.reward!r:.80}")
+            raise ValueError(
+                f"a trial whose status is {quoted(self.status)} cannot have the reward {quoted(self.reward, 80)}"
+            )
         if not isinstance(self.metrics, dict) or not finite(self.seconds):
-            raise ValueError(f"metrics and seconds cannot be {self.metrics!r:.80} and {self.seconds!r:.80}")
+            raise ValueError(f"metrics and seconds cannot be {quoted(self.metrics, 80)} and {quoted(self.seconds, 80)}")
         if integer(self.trial) is None or integer(self.seed) is None:
-            raise ValueError(f"trial and seed must be integers, got {self.trial!r:.80} and {self.seed!r:.80}")
+            raise ValueError(
+                f"trial and seed must be integers, got {quoted(self.trial, 80)} and {quoted(self.seed, 80)}"
+            )
 
     def to_line(self) -> str:
         """The line, with its newline. Raises ValueError where the metrics are no JSON."""
@@ -74,7 +78,7 @@ class Trial:
         plain["genotype"] = genotype_of(plain["genotype"])
         trial = cls(**{name: plain[name] for name in names})
         if plain["fingerprint"] != fingerprint(trial.genotype):
-            raise ValueError(f"its fingerprint is {plain['fingerprint']!r:.80}, and its genotype's is another")
+            raise ValueError(f"its fingerprint is {quoted(plain['fingerprint'], 80)}, and its genotype's is another")
         return trial
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasnet_keras.checks import integer, number
+from nasnet_keras.checks import integer, number, quoted
 
 __all__ = ["Augmentation"]
 
@@ -45,7 +45,7 @@ class Augmentation:
         for name in ("pad", "cutout"):
             pixels = integer(getattr(self, name))
             if pixels is None or pixels < 0:
-                raise ValueError(f"{name} must be a whole number of pixels from 0, got {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be a whole number of pixels from 0, got {quoted(getattr(self, name))}")
         number("cutmix", self.cutmix, "in [0, 1]", lambda share: 0.0 <= share <= 1.0)
 
     def __call__(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras import checks, genotypes
+from nasnet_keras.checks import quoted
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.files import digest
 from nasnet_keras.genotype import Genotype
@@ -65,11 +66,11 @@ class TrainingConfig:
                 object.__setattr__(self, name, usual)
             if given is not None and name not in taken:
                 raise ValueError(
-                    f"{name}={given!r} is not for a {type(self.resolved).__name__}, whose networks take "
+                    f"{name}={quoted(given)} is not for a {type(self.resolved).__name__}, whose networks take "
                     f"{', '.join(taken) or 'no such argument'}"
                 )
         if not self.checkpoint_minutes > 0:
-            raise ValueError(f"checkpoint_minutes must be positive, got {self.checkpoint_minutes!r}")
+            raise ValueError(f"checkpoint_minutes must be positive, got {quoted(self.checkpoint_minutes)}")
         if self.initial_weights is not None:
             checks.weights_file(self.initial_weights)
         checks.text("licence", self.licence)

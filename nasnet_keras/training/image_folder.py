@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.training.datasets import Loaded, Split, short_name
 from nasnet_keras.training.fitting import resized
 from nasnet_keras.training.image_tree import OWN_LINKS, Tree, is_of_system, leads_back, leads_out, some, walk
@@ -54,7 +55,7 @@ def load(
             memory.
     """
     if not folder.is_dir():
-        raise ValueError(f"no folder {str(folder)!r}: {_EXPECTED}")
+        raise ValueError(f"no folder {quoted(str(folder))}: {_EXPECTED}")
     try:
         roots = _roots(folder)
         files = {name: _files(root, folder, follow_links) for name, root in roots.items()}
@@ -156,7 +157,7 @@ def _files(root: Path, folder: Path, follow_links: bool) -> dict[str, list[Path]
             raise ValueError(f"{entry} has no images: {_EXPECTED}, of {_FILES}")
         name = _class_name(entry)
         if name in classes:
-            raise ValueError(f"{root} has two folders named {name!r}, in two ways to write it: make them one")
+            raise ValueError(f"{root} has two folders named {quoted(name)}, in two ways to write it: make them one")
         classes[name] = tree.images
     if not classes:
         raise ValueError(f"{root} has no images: {_EXPECTED}")
@@ -188,7 +189,7 @@ def _class_name(entry: Path) -> str:
     try:
         entry.name.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"the name of the folder {str(entry)!r} is not in UTF-8: rename it") from None
+        raise ValueError(f"the name of the folder {quoted(str(entry))} is not in UTF-8: rename it") from None
     return unicodedata.normalize("NFC", entry.name)  # é is one character or two, by the system
 
 

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nasnet_keras.checks import choice, number, positive_integer
+from nasnet_keras.checks import choice, number, positive_integer, quoted
 from nasnet_keras.training.augmentation import Augmentation
 
 __all__ = ["PRECISIONS", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
@@ -143,7 +143,7 @@ def _sizes(value: Any) -> tuple[tuple[float, float], ...]:
     if not legal or not all(0.0 < size <= 1.0 for _, size in sizes) or sizes[-1][1] != 1.0:
         raise ValueError(
             f"sizes must be pairs (progress, size), from progress 0 upwards, with sizes up to 1 and 1 the last, "
-            f"got {value!r}"
+            f"got {quoted(value)}"
         )
     return sizes
 

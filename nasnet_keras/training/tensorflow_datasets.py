@@ -55,7 +55,7 @@ def load(name: str, data_dir: str | Path | None, image_size: int | None = None) 
     except Exception as error:  # network, disk, checksums, the builder's own code
         raise ValueError(
             f"{name} is not in {builder.data_dir} and cannot be downloaded there: {_first_line(error)}. Get it where "
-            f"there is a network, with tfds.builder({name!r}).download_and_prepare(), and give its data_dir"
+            f"there is a network, with tfds.builder({quoted(name)}).download_and_prepare(), and give its data_dir"
         ) from None
     known = {key: builder.info.splits[key] for key in ("train", "validation", "test") if key in builder.info.splits}
     if "train" not in known:

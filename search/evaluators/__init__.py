@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.search.evaluators.base import Evaluator
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ def check(name: str, space: str, table: str | None) -> None:
     """
     _, legal = _EVALUATORS[name]
     if space not in legal:
-        raise ValueError(f"evaluator {name!r} judges genotypes of {', '.join(legal)} only, got {space!r}")
+        raise ValueError(f"evaluator {quoted(name)} judges genotypes of {', '.join(legal)} only, got {quoted(space)}")
     if (name == "tabular") != (table is not None):
-        raise ValueError(f"a table must be given with the evaluator 'tabular' and no other, got {name!r} and {table!r}")
+        raise ValueError(
+            f"a table must be given with the evaluator 'tabular' and no other, got {quoted(name)} and {quoted(table)}"
+        )
 
 
 def make(config: "SearchConfig") -> Evaluator:

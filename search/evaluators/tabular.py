@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 
@@ -63,7 +64,9 @@ def read_table(path: str | Path) -> dict[str, tuple[float, float]]:
             header = next(rows, [])
             missing = [name for name in (_CELL, _REWARD, _TEST) if name not in header]
             if missing:
-                raise ValueError(f"it has no column {', '.join(missing)}; its first line is {','.join(header)!r:.200}")
+                raise ValueError(
+                    f"it has no column {', '.join(missing)}; its first line is {quoted(','.join(header), 200)}"
+                )
             cell, reward, test = (header.index(name) for name in (_CELL, _REWARD, _TEST))
             table = {}
             for row in rows:

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from nasnet_keras import checks
+from nasnet_keras.checks import quoted
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.executors.gpus import visible_gpus
 
@@ -39,7 +40,9 @@ def check(config: "SearchConfig") -> None:
     if name == "inline" and config.child_memory_gib is not None:
         raise ValueError("executor 'inline' cannot limit memory: choose 'subprocess'")
     if name != "inline" and config.evaluator == "shared":
-        raise ValueError(f"children that share weights are judged where these are, by executor 'inline', got {name!r}")
+        raise ValueError(
+            f"children that share weights are judged where these are, by executor 'inline', got {quoted(name)}"
+        )
     if workers is not None and workers > config.window:
         raise ValueError(
             f"{workers} workers need a window of {workers} at least, got {config.window}: a wider window lets more "

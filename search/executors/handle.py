@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import ExecutorError, Outcome, Task
 from nasnet_keras.search.executors.worker import command, read_outcome, task_line
@@ -213,7 +214,7 @@ class Handle:
         except psutil.NoSuchProcess:
             parent = self._process.pid  # it is gone already
         except (TypeError, ValueError, OverflowError, psutil.Error) as error:
-            raise ValueError(f"no process {pid!r:.80}: {error}") from None
+            raise ValueError(f"no process {quoted(pid, 80)}: {error}") from None
         if parent != self._process.pid:
             raise ValueError(f"process {pid} is not the worker's")
         self._forget()
@@ -328,4 +329,4 @@ def _how(code: Any) -> str:
     try:
         return f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
     except (TypeError, ValueError):  # a signal without a name
-        return f"with {code!r:.40}"
+        return f"with {quoted(code, 40)}"

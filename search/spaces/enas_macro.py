@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nasnet_keras.checks import positive_integer
+from nasnet_keras.checks import positive_integer, quoted
 from nasnet_keras.genotype_json import MAX_ENTRIES
 from nasnet_keras.macro_genotype import MACRO_OPERATIONS, STEM, MacroGenotype, MacroLayer, layer_output
 from nasnet_keras.search.space import Choices, Decision, Space
@@ -64,7 +64,7 @@ class MacroSpace(Space):
 
     def encode(self, genotype: MacroGenotype) -> Choices:
         if not isinstance(genotype, MacroGenotype):
-            raise ValueError(f"expected a MacroGenotype, got {genotype!r:.80}")
+            raise ValueError(f"expected a MacroGenotype, got {quoted(genotype, 80)}")
         if len(genotype.layers) != self.num_layers:
             raise ValueError(f"a genotype must have {self.num_layers} layers, got {len(genotype.layers)}")
         names: list[str] = []

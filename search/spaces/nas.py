@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nasnet_keras.chain_genotype import CHAIN_FILTERS, CHAIN_KERNELS, CHAIN_STRIDES, ChainGenotype, ChainLayer
-from nasnet_keras.checks import integer, positive_integer
+from nasnet_keras.checks import integer, positive_integer, quoted
 from nasnet_keras.genotype_json import MAX_ENTRIES
 from nasnet_keras.macro_genotype import layer_output
 from nasnet_keras.search.space import Choices, Decision, Space
@@ -107,7 +107,7 @@ class ChainSpace(Space):
 
     def encode(self, genotype: ChainGenotype) -> Choices:
         if not isinstance(genotype, ChainGenotype):
-            raise ValueError(f"expected a ChainGenotype, got {genotype!r:.80}")
+            raise ValueError(f"expected a ChainGenotype, got {quoted(genotype, 80)}")
         layers = len(genotype.layers)
         if layers > self.num_layers or (self.deepen_every is None and layers != self.num_layers):
             at_most = "" if self.deepen_every is None else "at most "

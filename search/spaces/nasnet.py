@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nasnet_keras.checks import positive_integer
+from nasnet_keras.checks import positive_integer, quoted
 from nasnet_keras.genotype import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, block_state
 from nasnet_keras.genotype_json import MAX_ENTRIES
 from nasnet_keras.operations import NASNET_OPERATIONS, OPERATIONS
@@ -75,7 +75,7 @@ class CellSpace(Space):
 
     def encode(self, genotype: Genotype) -> Choices:
         if not isinstance(genotype, Genotype):
-            raise ValueError(f"expected a Genotype, got {genotype!r:.80}")
+            raise ValueError(f"expected a Genotype, got {quoted(genotype, 80)}")
         names: list[str] = []
         for role, cell in (("normal", genotype.normal), ("reduction", genotype.reduction)):
             if len(cell.blocks) != self.num_blocks:
