@@ -222,7 +222,11 @@ def from_enas_macro(arc: Any) -> MacroGenotype:
           layer_1 = sep_conv_5x5(layer_0)
           layer_2 = conv_3x3(layer_1) + stem
     """
-    rows = _rows(arc) if isinstance(arc, str) else _listed(arc, "rows of numbers as an ENAS macro arc", MAX_ENTRIES**2)
+    rows = (
+        _rows(arc)
+        if isinstance(arc, str)
+        else _listed(arc, "a text or rows of numbers as an ENAS macro arc", MAX_ENTRIES**2)
+    )
     if len(rows) > 1 and _whole(rows[0]) is not None and not isinstance(rows[0], str):
         rows = _triangle(rows)
     if len(rows) > MAX_ENTRIES:
