@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from absl import logging
 
 from nasnet_keras import checks
 from nasnet_keras.card import Card
@@ -25,6 +26,7 @@ from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import checkpoint, splits
 from nasnet_keras.training.dataset import Dataset, Split
 from nasnet_keras.training.errors import Stopped
+from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run, on_signals
 from nasnet_keras.training.step import PREPROCESSING, State
@@ -177,20 +179,39 @@ def fine_tune(
         )
         if not checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {quoted(checkpoint_minutes)}")
-        if not (Path(workdir) / _RESULT).exists():
+        if _gone(Path(workdir), plan.name):
             registry.weights_file(path)  # before a folder is made; where all is done, nothing is downloaded again
         folder = Workdir(workdir, _FILE, "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=completed)
         try:
-            if not (folder.path / _RESULT).exists():
-                _run(plan, folder.path, checkpoint_minutes)
+            _make(plan, folder.path, checkpoint_minutes)
             return _read(folder.path.resolve(), plan.name)
         finally:
             folder.close()
 
 
+def _gone(folder: Path, name: str) -> list[str]:
+    """What a finished run has and this one has not."""
+    names = (f"{name}.json", weights_name(name), f"{name}.keras", _RESULT)
+    return [each for each in names if not (folder / each).exists()]
+
+
+def _make(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
+    """Make what is not there; of a run that had been finished, with a warning."""
+    gone, saved = _gone(folder, plan.name), f"{plan.name}.keras"
+    if gone == [saved]:
+        logging.warning("%s lacks %s: it is made again", folder, saved)
+        write_saved(folder / saved, registry.load(folder / f"{plan.name}.json").save)
+    elif gone:
+        if len(gone) < 4 and not (folder / _START).exists():
+            logging.warning("%s lacks %s, and has no checkpoint: it is trained anew", folder, ", ".join(gone))
+        _run(plan, folder, checkpoint_minutes)
+
+
 def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
     """Train the head, then everything, and write what is left."""
     dataset = plan.dataset
+    card = plan.card(training=provenance(plan.recipe, plan.seed, 0.0, 0))
+    rehearse(folder, card, [f"{plan.name}.keras", _RESULT])
     trainer = Trainer(
         plan.source.genotype,
         plan.network,
@@ -304,7 +325,9 @@ def _read(folder: Path, name: str) -> FineTuneResult:
     values = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
     confusion = np.asarray(values["confusion"], np.int64)
     keras_file = folder / f"{name}.keras"
-    return FineTuneResult(Card.read(path), path, keras_file, values["history"], confusion, values["judged_on"])
+    card = Card.read(path)
+    card.weights.check(folder)
+    return FineTuneResult(card, path, keras_file, values["history"], confusion, values["judged_on"])
 
 
 def _confusion(model: keras.Model, split: Split, classes: int) -> np.ndarray:

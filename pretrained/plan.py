@@ -15,8 +15,8 @@ from nasnet_keras.checks import quoted
 from nasnet_keras.kinds import network_config
 from nasnet_keras.pretrained.recipe import BATCH_NORM
 from nasnet_keras.training.datasets import Dataset, Split
-from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import PREPROCESSING
+from nasnet_keras.training.recipes import PREPROCESSING, Recipe
+from nasnet_keras.training.rehearsal import card_of
 
 __all__ = ["Plan", "completed", "weights_of_classes"]
 
@@ -65,6 +65,18 @@ class Plan:
         checks.text("licence", self.licence)
         network = {**self.recipe.network, **self.network}
         network_config(self.source.genotype, self.dataset.image_shape, **network)  # before a folder is made
+        self.card()
+
+    def card(self, **known: Any) -> Card:
+        """The fine-tuned model's card; `known` are those arguments of `card_of` that training gives."""
+        return card_of(
+            self.dataset,
+            name=self.name,
+            genotype=self.source.genotype,
+            network=self.network,
+            licence=self.licence,
+            **known,
+        )
 
     @property
     def network(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from absl import logging
+
 from nasnet_keras import files
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
@@ -16,6 +18,7 @@ from nasnet_keras.search.statistics import kendall_tau
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.trial import Trial, fingerprint
 from nasnet_keras.showing import Progress
+from nasnet_keras.training.rehearsal import weights_name
 
 __all__ = ["finish", "is_finished"]
 
@@ -73,7 +76,26 @@ def is_finished(config: SearchConfig, study: Study) -> bool:
         if finalist["status"] not in ("ok", "diverged"):  # what was killed may end otherwise
             return False
         found[finalist["origin"]].append(finalist["fingerprint"])
-    return found["search"] == [fingerprint(trial.genotype) for trial in _best(study, config.finalists)]
+    if found["search"] != [fingerprint(trial.genotype) for trial in _best(study, config.finalists)]:
+        return False
+    if gone := _gone(config, study, result):
+        logging.warning("%s lacks %s: it is made again", study.path, ", ".join(gone))
+    return not gone
+
+
+def _gone(config: SearchConfig, study: Study, result: dict[str, Any]) -> list[str]:
+    """Files that `finish` left, and that are not there any more: the winner's, and those of each finalist."""
+    if not {"card", "model"} <= result.keys():  # an evaluator that trains nothing
+        return []
+    names = [result["card"], weights_name(Path(result["card"]).stem), result["model"]]
+    trained = [f"{one['origin']}_{one['fingerprint']}" for one in result["finalists"] if one["status"] == "ok"]
+    folders = [Path(), *(_folder(config) / name for name in trained)]
+    return [str(folder / name) for folder in folders for name in names if not (study.path / folder / name).exists()]
+
+
+def _folder(config: SearchConfig) -> Path:
+    """Where in a study's folder its finalists are trained."""
+    return Path("final", "_".join(f"{name}_{value}" for name, value in config.final_settings().items()))
 
 
 def _best(study: Study, count: int) -> list[Trial]:
@@ -106,9 +128,9 @@ def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) 
     """The best genotypes of the search, and as many random ones, whatever they are worth."""
     chosen = [("search", trial.trial, trial.genotype) for trial in _best(study, config.finalists)]
     chosen += [("random", number, genotype) for number, genotype in _distinct(drawn, config.finalists)]
-    settings = "_".join(f"{name}_{value}" for name, value in config.final_settings().items())
+    folder = study.path / _folder(config)
     return [
-        Task(group, number, genotype, config.seed, study.path / "final" / settings / f"{group}_{fingerprint(genotype)}")
+        Task(group, number, genotype, config.seed, folder / f"{group}_{fingerprint(genotype)}")
         for group, number, genotype in chosen
     ]
 

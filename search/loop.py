@@ -105,6 +105,8 @@ class _Search:
                 beside["random"] = (config.random_trials, self._draw)
             for group, (count, task) in beside.items():
                 numbers = [number for number in range(count) if study.get(number, group) is None]
+                if numbers:  # there is nothing to prepare, unless it was removed
+                    self.evaluator.prepare(config.trials - 1, self._drawn)
                 self._evaluate(group, count, numbers, task)
             if not is_finished(config, study):
                 finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
@@ -180,11 +182,15 @@ class _Search:
         genotype = space.decode(RandomSearch(space, self.config.seed + _RANDOM_SEEDS).ask(number))
         return Task("random", number, genotype, self._seed(number))
 
+    def _drawn(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Choices of the policy that the whole search led to."""
+        self._tell(self.config.trials)
+        return self.algorithm.draw(count, generator)
+
     def _derive(self, number: int) -> Task:
         """A genotype of the policy that the whole search led to."""
-        self._tell(self.config.trials)
         generator = np.random.default_rng((self.config.seed + _DERIVED_SEEDS, number))
-        genotype = self.algorithm.space.decode(self.algorithm.draw(1, generator)[0].tolist())
+        genotype = self.algorithm.space.decode(self._drawn(1, generator)[0].tolist())
         return Task("derived", number, genotype, self._seed(number))
 
     def _seed(self, number: int) -> int:

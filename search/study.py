@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from nasnet_keras.files import write_text
 from nasnet_keras.search.checkpoints import Checkpoints
@@ -26,6 +27,7 @@ from nasnet_keras.workdir import Workdir, WorkdirError, read_description
 __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
 
 _FILE = "study.json"
+_BEST = "best_genotype.json"
 _FORMAT = "nasnet_keras.study"
 _VERSION = 1
 _LOGS = {"search": "trials.jsonl", "random": "random_trials.jsonl", "derived": "derived_trials.jsonl"}
@@ -105,9 +107,11 @@ class Study:
         try:
             study = load_study(path)
             study.config |= config.to_json()  # with what is of this sitting only
+            if study.best is None and (path / _BEST).exists():
+                logging.warning("%s lacks its trials: it is searched anew", path)
             study._logs = {group: TrialLog(path / name) for group, name in _LOGS.items()}
             if study.best is not None:  # a kill may have come between the trial's line and this file
-                write_text(path / "best_genotype.json", genotype_text(study.best.genotype) + "\n")
+                write_text(path / _BEST, genotype_text(study.best.genotype) + "\n")
         except OSError as error:
             folder.close()
             raise StudyError(f"cannot write the study {path}: {error}") from None
@@ -158,7 +162,7 @@ class Study:
         self._add(trial, group)
         if self.best is trial:
             try:
-                write_text(self.path / "best_genotype.json", genotype_text(trial.genotype) + "\n")
+                write_text(self.path / _BEST, genotype_text(trial.genotype) + "\n")
             except OSError as error:
                 self.close()
                 raise StudyError(f"cannot write the study {self.path}: {error}") from None

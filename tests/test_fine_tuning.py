@@ -99,6 +99,36 @@ def test_the_head_alone_leaves_the_network_as_it_is(trained, tmp_path):
     assert result.accuracy > 0.9
 
 
+def test_what_is_gone_of_a_finished_run_is_told_and_made_again(trained, tmp_path, caplog):
+    def tuned():
+        return pretrained.fine_tune(card_of(trained), pictures(12), workdir=tmp_path, name="mine", epochs=0)
+
+    first = tuned()
+    weights, saved = tmp_path / "mine.weights.h5", tmp_path / "mine.keras"
+    saved.unlink()
+    assert tuned().history == first.history and "lacks mine.keras: it is made again" in caplog.text
+    assert keras.models.load_model(saved).output_shape == (None, 2)
+    for gone in (weights, tmp_path / "result.json"):
+        gone.unlink()
+    assert tuned().card.metrics == first.card.metrics
+    assert "lacks mine.weights.h5, result.json, and has no checkpoint: it is trained anew" in caplog.text
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1])
+    with pytest.raises(CardError, match="bytes, expected"):
+        tuned()
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    (tmp_path / "mine.keras").mkdir()
+    with pytest.raises(ValueError, match="is not empty"):
+        tuned()
+
+
+def test_class_names_given_twice_are_refused_before_a_folder_is_made(trained, tmp_path):
+    with pytest.raises(ValueError, match="class_names"):
+        pretrained.fine_tune(card_of(trained), pictures(12), workdir=tmp_path / "run", epochs=0, class_names=["a", "a"])
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_loaded_model_is_fine_tuned_from_its_present_weights(trained, tmp_path):
     model = pretrained.load(card_of(trained))
     for variable in model.trainable_variables:

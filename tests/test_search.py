@@ -273,6 +273,43 @@ def test_finalists_are_trained_again_where_it_matters(tmp_path, quick):
     assert run(config).result["finalists"][1]["status"] == "ok", "the same command tries again"
 
 
+def test_what_is_gone_of_a_finished_search_is_told_and_made_again(tmp_path, quick, monkeypatch, caplog):
+    made = ("a.json", "a.weights.h5", "a.keras")
+
+    def finish(self, genotype, seed, folder):
+        if not all((folder / name).exists() for name in made):
+            trained.append(folder)
+            for name in made:
+                (folder / name).touch()
+        return 0.5, {"test_accuracy": 0.5}
+
+    def publish(self, folder, path):
+        for name in made:
+            shutil.copy(folder / name, path)
+        return {"card": "a.json", "model": "a.keras"}
+
+    trained = []
+    monkeypatch.setattr(ChildEvaluator, "finish", finish)
+    monkeypatch.setattr(ChildEvaluator, "publish", publish)
+    config = SearchConfig(tmp_path, **{**TINY, "trials": 2, "finalists": 1})
+    run(config)
+    assert len(trained) == 2
+    for name in made:
+        (tmp_path / name).unlink()
+        caplog.clear()
+        run(config)
+        assert (tmp_path / name).exists() and len(trained) == 2 and f"lacks {name}: it is made again" in caplog.text
+    caplog.clear()
+    run(config)
+    assert caplog.text == ""
+    shutil.rmtree(trained[1])
+    run(config)
+    assert len(trained) == 3 and trained[1] == trained[2] and f"{trained[1].name}/a.json" in caplog.text
+    (tmp_path / "trials.jsonl").unlink()
+    run(config)
+    assert f"{tmp_path} lacks its trials: it is searched anew" in caplog.text
+
+
 def test_the_folder_is_let_go_after_all_processes_ended(tmp_path, quick, monkeypatch):
     closed = []
     for kind in (Inline, Study):

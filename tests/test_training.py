@@ -26,7 +26,7 @@ from nasnet_keras.training.events import EventFile
 from nasnet_keras.training.job import train
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.trainer import Trainer
-from nasnet_keras.workdir import WorkdirError
+from nasnet_keras.workdir import Workdir, WorkdirError
 
 TINY = {"num_repeats": 1, "filters": 4}
 RECIPE = Recipe(epochs=2, batch_size=64, learning_rate=0.1, flip=False, pad=1, average_decay=0.9)
@@ -306,6 +306,51 @@ def test_a_run_goes_on_from_the_weights_of_another(finished, few, tmp_path):
     with pytest.raises(ValueError, match="does not fit the model"):
         train(wider, few)
     assert not (tmp_path / "wider").exists()
+
+
+def test_what_is_gone_of_a_finished_run_is_told_and_made_again(finished, few, caplog):
+    config = TrainingConfig(finished, recipe=RECIPE, **TINY)
+    name, history = "nasnet_a_digits", finished / "history.json"
+    card, weights = finished / f"{name}.json", finished / f"{name}.weights.h5"
+    figures, content = Card.read(card).metrics, weights.read_bytes()
+    weights.write_bytes(content[:-1] + b"?")
+    with pytest.raises(CardError, match="damaged, or another file"):
+        train(config, few)
+    assert weights.read_bytes() == content[:-1] + b"?" and caplog.text == ""
+    weights.unlink()
+    assert train(config, few).card.metrics == figures and weights.is_file()
+    assert f"lacks {weights.name}, and has no checkpoint: it is trained anew" in caplog.text
+    caplog.clear()
+    card.unlink()
+    assert train(config, few).card.metrics == figures and f"lacks {card.name}, and has no" in caplog.text
+    caplog.clear()
+    for damage, said in ((history.unlink, "but history.json is gone: put it back"), (history.touch, "is damaged")):
+        damage()
+        with pytest.raises(WorkdirError, match=said):
+            train(config, few)
+    assert weights.is_file() and card.is_file() and caplog.text == ""
+
+
+def test_what_the_end_needs_is_checked_before_the_first_step(tmp_path, few, monkeypatch):
+    monkeypatch.setattr(Trainer, "advance", lambda self: pytest.fail("a step was made"))
+    twice = dataclasses.replace(few, class_names=("0",) * 10)
+    with pytest.raises(CardError, match="must have different texts as class_names"):
+        train(TrainingConfig(tmp_path / "run", recipe=RECIPE, **TINY), twice)
+    assert not (tmp_path / "run").exists()
+    config = TrainingConfig(tmp_path / "run", recipe=RECIPE, name="long" * 62, **TINY)
+    with pytest.raises(OSError, match="File name too long"):
+        train(config, few)
+    for taken in ("mine.json", "mine.weights.h5", "history.json"):
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        config = dataclasses.replace(config, name="mine")
+        Workdir(tmp_path / "run", "training.json", "nasnet_keras.training", 1, config.to_json(few)).close()
+        (tmp_path / "run" / taken).mkdir()
+        with pytest.raises((OSError, ValueError), match=f"directory.*{taken}"):
+            train(config, few)
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(Trainer, "__init__", lambda *_, **__: (_ for _ in ()).throw(ValueError("this far")))
+    with pytest.raises(ValueError, match="this far"):
+        train(TrainingConfig(tmp_path / "embedded", recipe=RECIPE, **TINY), few)
 
 
 def test_damaged_checkpoints(tmp_path):

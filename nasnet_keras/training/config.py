@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras import checks, genotypes
+from nasnet_keras.card import Card
 from nasnet_keras.checks import quoted
 from nasnet_keras.cost import genotype_cost
 from nasnet_keras.files import digest
@@ -13,6 +14,7 @@ from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import resolve_genotype, size_arguments
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.recipes import RECIPES, Recipe
+from nasnet_keras.training.rehearsal import card_of
 
 __all__ = ["TrainingConfig"]
 
@@ -78,9 +80,21 @@ class TrainingConfig:
             checks.model_name(self.name)
 
     def check(self, dataset: Dataset) -> None:
-        """Raise a ValueError where the network cannot be built for these images, or named, without building it."""
+        """Raise a ValueError where there is no such network for these images, or no card of it; nothing is built."""
         checks.model_name(self.model_name(dataset))
         genotype_cost(self.resolved, dataset.image_shape, **self.recipe.network, **self.network(dataset))
+        self.card(dataset)
+
+    def card(self, dataset: Dataset, **known: Any) -> Card:
+        """The network's card; `known` are those arguments of `card_of` that training gives."""
+        return card_of(
+            dataset,
+            name=self.model_name(dataset),
+            genotype=self.resolved,
+            network=self.network(dataset),
+            licence=self.licence,
+            **known,
+        )
 
     def network(self, dataset: Dataset) -> dict[str, Any]:
         """Arguments of `network_from_genotype` that describe the network for inference."""

@@ -6,19 +6,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from absl import logging
+
 from nasnet_keras.card import Card
 from nasnet_keras.kinds import network_from_genotype
 from nasnet_keras.training import splits
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
-from nasnet_keras.training.run import Run
+from nasnet_keras.training.run import CHECKPOINT, Run
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.weights import load_weights
-from nasnet_keras.workdir import Workdir
+from nasnet_keras.workdir import Workdir, WorkdirError
 
 __all__ = ["TrainingResult", "train"]
+
+_HISTORY = "history.json"
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         ValueError: the network cannot be built of this configuration for these images, or the initial weights are of
             another one.
         WorkdirError: the folder cannot be used.
+        CardError: its card, or the weights of a finished run, are damaged.
+        OSError: a file cannot be written.
         CheckpointError: its checkpoint is damaged.
         DivergedError: the loss is not finite any more.
         Stopped: an interrupt or a termination signal came.
@@ -71,9 +78,10 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
     try:
         name = config.model_name(dataset)
         card = folder.path / f"{name}.json"
-        if card.exists():
-            history = json.loads((folder.path / "history.json").read_text(encoding="utf-8"))
-            return TrainingResult(Card.read(card), card, history)
+        if (finished := _finished(card)) is not None:
+            return finished
+        training = provenance(config.recipe, config.seed, 0.0, config.recipe.epochs)
+        rehearse(folder.path, config.card(dataset, training=training), [_HISTORY])
         trainer = Trainer(
             config.resolved,
             config.network(dataset),
@@ -103,3 +111,30 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         return TrainingResult(saved, card, run.history)
     finally:
         folder.close()
+
+
+def _finished(card: Path) -> TrainingResult | None:
+    """The result of a run that came to its end; None when there is something to train, which a warning tells of.
+
+    Raises:
+        CardError: the card or the weights are damaged, or others.
+        WorkdirError: all that is gone, or damaged, is what only training could make again.
+    """
+    folder, history = card.parent, card.with_name(_HISTORY)
+    names = (card.name, weights_name(card.stem), _HISTORY)
+    gone = [name for name in names if not (folder / name).exists()]
+    if gone == [_HISTORY]:
+        raise WorkdirError(
+            f"the run in {folder} has ended, and its model is whole, but {_HISTORY} is gone: put it back, or remove "
+            f"{card.name} to train again"
+        )
+    if gone:
+        if len(gone) < len(names) and not (folder / CHECKPOINT).exists():
+            logging.warning("%s lacks %s, and has no checkpoint: it is trained anew", folder, ", ".join(gone))
+        return None
+    found = Card.read(card)
+    found.weights.check(folder)
+    try:
+        return TrainingResult(found, card, json.loads(history.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:
+        raise WorkdirError(f"{history} is damaged ({error}); remove {card.name} to train again") from None

@@ -8,10 +8,12 @@ from typing import Any
 from nasnet_keras.checks import choice, number, positive_integer, quoted
 from nasnet_keras.training.augmentation import Augmentation
 
-__all__ = ["PRECISIONS", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
+__all__ = ["PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
 
 SCHEDULES = ("cosine", "one_cycle")
 PRECISIONS = ("float32", "mixed_bfloat16")
+PREPROCESSING = {"scale": 1 / 127.5, "offset": -1.0}
+"""What networks read of images, for cards: `step.scaled` does it."""
 
 
 @dataclass(frozen=True)

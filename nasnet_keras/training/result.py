@@ -1,6 +1,5 @@
 """What a finished run leaves: weights, judged as they were saved, and their card."""
 
-import dataclasses
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +9,6 @@ import keras
 import numpy as np
 
 from nasnet_keras.card import Card, WeightsFile, encoded
-from nasnet_keras.cost import genotype_cost
 from nasnet_keras.environment import hardware
 from nasnet_keras.files import write_saved
 from nasnet_keras.genotype_json import AnyGenotype
@@ -18,7 +16,8 @@ from nasnet_keras.kinds import network_from_genotype
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.evaluation import accuracy
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import PREPROCESSING, Objective, State, Stepper
+from nasnet_keras.training.rehearsal import card_of, weights_name
+from nasnet_keras.training.step import Objective, State, Stepper
 from nasnet_keras.weights import load_weights
 
 __all__ = ["provenance", "save"]
@@ -54,27 +53,18 @@ def save(
     trained = {variable.path: variable for variable in stepper.model.weights}
     for variable in model.weights:
         variable.assign(trained[variable.path])
-    path = folder / f"{name}.weights.h5"
+    path = folder / weights_name(name)
     write_saved(path, model.save_weights)
     load_weights(model, path, known=True)
     metrics, reference = _judged(model, dataset, reference_images)
-    card = Card(
+    card = card_of(
+        dataset,
         name=name,
         genotype=genotype,
-        network={key: value for key, value in network.items() if key != "classes"},  # as many as there are names
-        input_shape=dataset.image_shape,
-        input_range=(0.0, 255.0),
-        preprocessing=PREPROCESSING,
-        class_names=dataset.class_names,
-        dataset={
-            "name": dataset.name,
-            "source": dataset.source,
-            "images": {key: len(getattr(dataset, key)) for key in ("train", "validation", "test")},
-        },
+        network=network,
+        licence=licence,
         training=training,
         metrics=metrics,
-        cost=dataclasses.asdict(genotype_cost(genotype, dataset.image_shape, **network)),
-        licence=licence,
         weights=WeightsFile.of(path),
         reference=reference,
     )
@@ -102,7 +92,7 @@ def provenance(recipe: Recipe, seed: int, seconds: float, epochs: int) -> dict[s
     return {
         "recipe": recipe.to_json(),
         "seed": seed,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([*(Path(program).name for program in sys.argv[:1]), *sys.argv[1:]]),
         "hardware": hardware(),
         "hours": round(seconds / 3600, 3),
         "epochs": epochs,

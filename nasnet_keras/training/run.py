@@ -18,9 +18,9 @@ from nasnet_keras.training import checkpoint
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.trainer import Trainer
 
-__all__ = ["Run", "on_signals"]
+__all__ = ["CHECKPOINT", "Run", "on_signals"]
 
-_CHECKPOINT = "checkpoint.npz"
+CHECKPOINT = "checkpoint.npz"
 _JUDGED = ("average_parameters", "average_statistics")
 
 
@@ -52,7 +52,7 @@ class Run:
         self._minutes, self._patience = checkpoint_minutes, patience
         self._stopping = False
         self._kept = self._judged() if patience is not None else {}
-        if (path / _CHECKPOINT).exists():
+        if (path / CHECKPOINT).exists():
             self._restore()
         elif patience is not None:
             self._record({"epoch": 0})
@@ -90,7 +90,7 @@ class Run:
 
     def remove_checkpoint(self) -> None:
         """Remove what only an unfinished run needs."""
-        (self.path / _CHECKPOINT).unlink(missing_ok=True)
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
 
     def _train(self, log: Any, bar: Any) -> None:
         trainer = self.trainer
@@ -153,10 +153,10 @@ class Run:
 
     def _write(self) -> None:
         position = {**self.trainer.position(), "seconds": self.seconds, "history": self.history}
-        checkpoint.write(self.path / _CHECKPOINT, self._arrays(), position)
+        checkpoint.write(self.path / CHECKPOINT, self._arrays(), position)
 
     def _restore(self) -> None:
-        arrays, position = checkpoint.read(self.path / _CHECKPOINT, self._arrays())
+        arrays, position = checkpoint.read(self.path / CHECKPOINT, self._arrays())
         self._kept = {name: arrays.pop(f"kept_{name}") for name in self._kept}
         self.trainer.restore(arrays, position)
         self.seconds, self.history = position["seconds"], position["history"]

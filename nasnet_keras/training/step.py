@@ -19,11 +19,9 @@ from nasnet_keras.drop_path import TrainingProgress
 from nasnet_keras.normalization import by_batch, frozen
 from nasnet_keras.training.devices import Devices, compiled
 from nasnet_keras.training.muon import Muon
+from nasnet_keras.training.recipes import PREPROCESSING
 
 __all__ = ["PREPROCESSING", "Objective", "State", "Stepper", "scaled"]
-
-PREPROCESSING = {"scale": 1 / 127.5, "offset": -1.0}
-"""What `scaled` does, for cards."""
 
 State = dict[str, Any]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from nasnet_keras import files
 from nasnet_keras.cost import genotype_cost
@@ -56,6 +57,8 @@ class SharedEvaluator(ChildEvaluator):
 
     def prepare(self, number: int, draw: Callable[[int, np.random.Generator], np.ndarray]) -> None:
         trainer, epochs = self._supernet(), self._config.recipe.epochs
+        if number and not trainer.step:
+            logging.warning("%s is gone: the shared weights are trained anew", self._path)
         due = min(epochs, 1 + number * epochs // self._config.trials)
         if trainer.step >= due * trainer.steps_per_epoch:
             return
