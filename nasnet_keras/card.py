@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.checks import finite, quoted
+from nasnet_keras.checks import FITS, finite, quoted
 from nasnet_keras.files import digest, mismatch, write_text
 from nasnet_keras.genotype_json import AnyGenotype, GenotypeError
 from nasnet_keras.json_text import parse, text_of
@@ -136,6 +136,7 @@ def _are_names(values: Any) -> bool:
 _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("genotype", "a genotype", lambda value: isinstance(value, AnyGenotype)),
     *((name, "an object of JSON values", _is_json) for name in _OBJECTS),
+    ("dataset", f"none or one of {', '.join(FITS)} as fit", lambda value: value.get("fit", FITS[0]) in FITS),
     ("licence", "a text", lambda value: isinstance(value, str)),
     ("weights", "a weight file", lambda value: isinstance(value, WeightsFile)),
     ("input_range", "two numbers", lambda v: isinstance(v, tuple | list) and len(v) == 2 and _are_numbers(v)),
@@ -160,7 +161,7 @@ class Card:
         input_range: of the images' values before preprocessing.
         preprocessing: `{"scale": …, "offset": …}`: the network reads `images * scale + offset`.
         class_names: by label.
-        dataset: name, source and encoding, numbers of images.
+        dataset: name, source and encoding, numbers of images, and how they were brought to their size; see `fit`.
         training: recipe, command, hardware, hours, epochs, seed, versions; the initial weights where there were some.
         metrics: figures by name, with the number of images and of runs.
         cost: parameters, trainable parameters, multiply-adds.
@@ -203,6 +204,11 @@ class Card:
             network_config(self.genotype, **network)
         except (TypeError, ValueError) as error:
             raise CardError(f"the card {self.name} describes no network that can be built: {error}") from None
+
+    @property
+    def fit(self) -> str:
+        """How images are brought to the model's size, one of `checks.FITS`; cards that do not say so were cropped."""
+        return self.dataset.get("fit", FITS[0])
 
     def to_json(self) -> str:
         """The card's text."""

@@ -6,13 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LARGEST", "SEEDS", "choice", "finite", "integer", "model_name", "number", "positive_integer", "quoted"]
+__all__ = [
+    "FITS",
+    "LARGEST",
+    "SEEDS",
+    "choice",
+    "finite",
+    "integer",
+    "model_name",
+    "number",
+    "positive_integer",
+    "quoted",
+]
 __all__ += ["seed", "text", "weights_file"]
 
 SEEDS = 2**31
 """A seed that every random generator takes is a whole number below this, from 0."""
 LARGEST = 2**63 - 1
 """The largest number of filters, classes, steps or the like."""
+
+FITS = ("crop", "pad", "squash")
+"""Ways to bring an image to a size: it is resized until it covers the size and its middle is cut out; or until it fits
+in, and what is left over is grey; or to the size, whatever becomes of its proportions."""
 
 _FILES = ("fine_tuning", "history", "result", "training")  # that jobs write beside their models
 

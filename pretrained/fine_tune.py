@@ -99,6 +99,8 @@ def _fine_tune(
         class_weights="balanced" if balanced else None,
         validation_fraction=data["validation_fraction"],
         image_size=data["image_size"],
+        fit=data["fit"],
+        follow_links=data["follow_links"],
         **values,
         **{**changes(), **({"epochs": 0} if head_only else {})},
     )

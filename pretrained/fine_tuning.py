@@ -96,6 +96,8 @@ def fine_tune(
     patience: int | None = None,
     validation_fraction: float = 0.2,
     image_size: int | None = None,
+    fit: str = "crop",
+    follow_links: bool = False,
     seed: int = 0,
     deterministic: bool = True,
     checkpoint_minutes: float = 5.0,
@@ -128,6 +130,9 @@ def fine_tune(
             look like is worse before it is better.
         validation_fraction: that share, in (0, 1).
         image_size: side to bring images to instead of the model's own.
+        fit: how they are, and new images will be: `"crop"`, the shorter side is resized and the middle cut out;
+            `"pad"`, the longer side is resized and the rest is grey; or `"squash"`, both sides are resized.
+        follow_links: whether links in folders may lead out of them.
         seed: of everything random.
         deterministic: whether the same seed gives the same bits, on one device; it holds for the whole process, and
             costs speed on GPUs.
@@ -161,7 +166,16 @@ def fine_tune(
             shape = (side, side, shape[-1])
         if isinstance(train, Dataset):  # divided as the run began
             train = train.split_by(splits.begun_by(workdir, _FILE) or train.split)
-        dataset = dataset_of(train, validation, test, shape, class_names, validation_fraction)
+        dataset = dataset_of(
+            train,
+            validation,
+            test,
+            shape,
+            class_names,
+            validation_fraction,
+            fit=fit,
+            follow_links=follow_links,
+        )
         how = recipe_for(len(dataset.train), recipe)
         plan = Plan(
             model=path,

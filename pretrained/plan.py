@@ -98,6 +98,7 @@ class Plan:
             "digest": self.dataset.digest,
             "class_names": list(self.dataset.class_names),
             "image_shape": list(self.dataset.image_shape),
+            "fit": self.dataset.fit,
             "recipe": self.recipe.to_json(),
             "class_weights": list(self.class_weights),
             **{
@@ -109,7 +110,7 @@ class Plan:
 
 def completed(before: dict[str, Any]) -> dict[str, Any]:
     """What a run was before its file said so."""
-    return {**before, "recipe": Recipe.completed(before["recipe"])}
+    return {"fit": "crop", **before, "recipe": Recipe.completed(before["recipe"])}
 
 
 def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:

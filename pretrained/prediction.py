@@ -105,7 +105,9 @@ class Classifier:
         batch_size = positive_integer("batch_size", batch_size)
         pixels = _readable(*_listed(images, follow_links), found.unreadable)
         for batch in _batches(pixels, batch_size):
-            arrays = resized([image for _, image in batch], self.card.input_shape, "the images given")
+            arrays = resized(
+                [image for _, image in batch], self.card.input_shape, "the images given", fit=self.card.fit
+            )
             probabilities = self.model.predict(arrays, batch_size=batch_size, verbose=0)
             for (path, _), row, best in zip(batch, probabilities, np.argmax(probabilities, -1).tolist(), strict=True):
                 of_classes = dict(zip(names, row.tolist(), strict=True))
@@ -121,7 +123,7 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64, follow_link
         model: a name of `list_models`, or the path of a card or weight file.
         images: the path of an image or of a folder of images (and folders of them), a sequence of paths or of arrays,
             or an array `(height, width, channels)` or `(count, height, width, channels)` of values from 0 to 255. Each
-            is brought to the model's size, its shorter side resized and the middle cut out.
+            is brought to the model's size as the images that it was trained on, which its card says: `card.fit`.
         batch_size: images at once.
         follow_links: whether links of a folder may lead out of it.
 

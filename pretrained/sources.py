@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras import checks
 from nasnet_keras.checks import quoted
 from nasnet_keras.training import image_folder, labels, splits
 from nasnet_keras.training.dataset import SPLITS, Dataset, Split, check_channels, check_levels, divided
+from nasnet_keras.training.datasets import Loaded
 from nasnet_keras.training.fitting import resized
 from nasnet_keras.training.labels import Labels, some
 
@@ -35,6 +37,21 @@ class _Came:
         return Split(self.images, np.asarray([names.index(name) for name in found], np.int32)[numbers])
 
 
+@dataclass(frozen=True)
+class _Form:
+    """What images are brought to, and how."""
+
+    shape: tuple[int, int, int]
+    fit: str
+    follow_links: bool
+
+    def folder(self, path: Path) -> Loaded:
+        return image_folder.load(path, image_shape=self.shape, fit=self.fit, follow_links=self.follow_links)
+
+    def array(self, images: Iterable[np.ndarray], source: str, count: int | None = None) -> np.ndarray:
+        return resized(images, self.shape, source, count, self.fit)
+
+
 def dataset_of(
     train: Any,
     validation: Any,
@@ -42,6 +59,9 @@ def dataset_of(
     image_shape: tuple[int, int, int],
     class_names: Sequence[str] | None = None,
     validation_fraction: float = 0.2,
+    *,
+    fit: str = "crop",
+    follow_links: bool = False,
 ) -> Dataset:
     """Gather what a network is fine-tuned on.
 
@@ -53,20 +73,24 @@ def dataset_of(
         image_shape: what every image is brought to.
         class_names: by label, where they do not come with the images; where they do, the order that is wanted.
         validation_fraction: that share, in (0, 1).
+        fit: how images are brought to it; see `checks.FITS`.
+        follow_links: whether links in folders may lead out of them.
 
     Raises:
         ValueError: something else was given, there are too few images or classes, or the splits have other classes.
     """
     if not isinstance(validation_fraction, int | float) or not 0.0 < validation_fraction < 1.0:
         raise ValueError(f"validation_fraction must be in (0, 1), got {quoted(validation_fraction)}")
-    came, found, name, source = _train(train, image_shape)
+    checks.choice("fit", fit, checks.FITS)
+    form = _Form(image_shape, fit, follow_links)
+    came, found, name, source = _train(train, form)
     if found is None:
         found = came["train"].labels.names
     names = _class_names(found, class_names, came["train"].labels)
     parts = {key: each.numbered(found, names, key) for key, each in came.items()}
     for key, value in (("validation", validation), ("test", test)):
         if value is not None:
-            parts[key] = _other(value, image_shape, names, key)
+            parts[key] = _other(value, form, names, key)
     counts = np.bincount(parts["train"].labels, minlength=len(names))
     if missing := [names[label] for label in np.flatnonzero(counts == 0)]:
         raise ValueError(f"there are no training images of {some(missing)}: every class needs some")
@@ -77,33 +101,33 @@ def dataset_of(
             raise ValueError(f"there is one image of {some(single)}: at least two are needed, one to validate by")
         made = divided(parts["train"], len(names), {"validation": validation_fraction}, splits.DEFAULT)
     parts.setdefault("test", parts["train"].take(slice(0, 0)))
-    return Dataset(name, **{**parts, **made}, class_names=names, source=source, split=rule)
+    return Dataset(name, **{**parts, **made}, class_names=names, source=source, split=rule, fit=fit)
 
 
-def _train(value: Any, image_shape: tuple[int, int, int]) -> tuple[dict[str, _Came], Any, str, str]:
+def _train(value: Any, form: _Form) -> tuple[dict[str, _Came], Any, str, str]:
     """Splits, class names (or None), a name and a source."""
     if isinstance(value, Dataset):
         came = {key: getattr(value, key) for key in SPLITS}
-        came = {key: _arrays(split, image_shape, key) for key, split in came.items() if len(split)}
+        came = {key: _arrays(split, form, key) for key, split in came.items() if len(split)}
         return came, value.class_names, value.name, value.source
     if isinstance(value, str | os.PathLike):
-        loaded = image_folder.load(_folder(value, "train"), image_shape=image_shape, follow_links=False)
-        came = {key: _arrays(split, image_shape, key) for key, split in loaded.splits.items()}
+        loaded = form.folder(_folder(value, "train"))
+        came = {key: _arrays(split, form, key) for key, split in loaded.splits.items()}
         return came, loaded.class_names, loaded.name, loaded.source
-    came = {"train": _arrays(value, image_shape, "train")}
+    came = {"train": _arrays(value, form, "train")}
     return came, _names_of(value), "images", f"{type(value).__name__} in memory"
 
 
-def _other(value: Any, image_shape: tuple[int, int, int], names: tuple[str, ...], key: str) -> Split:
+def _other(value: Any, form: _Form, names: tuple[str, ...], key: str) -> Split:
     """The validation or test split."""
     if not isinstance(value, str | os.PathLike):
-        came, found = _arrays(value, image_shape, key), _names_of(value)
+        came, found = _arrays(value, form, key), _names_of(value)
     else:
-        loaded = image_folder.load(_folder(value, key), image_shape=image_shape, follow_links=False)
+        loaded = form.folder(_folder(value, key))
         split = loaded.splits.get(key) if len(loaded.splits) > 1 else loaded.splits["train"]
         if split is None:
             raise ValueError(f"{value} has folders {', '.join(loaded.splits)} and none for {key}: name the one to use")
-        came, found = _arrays(split, image_shape, key), loaded.class_names
+        came, found = _arrays(split, form, key), loaded.class_names
     if unknown := sorted(set(found or ()) - set(names)):
         raise ValueError(f"{quoted(value)} has classes that the training images have not: {some(unknown)}")
     return came.numbered(found, names, key)
@@ -125,20 +149,20 @@ def _folder(value: str | os.PathLike, key: str) -> Path:
     return Path(value)
 
 
-def _arrays(value: Any, image_shape: tuple[int, int, int], key: str) -> _Came:
+def _arrays(value: Any, form: _Form, key: str) -> _Came:
     """A split from a `tf.data.Dataset`, batched or not, or from `(images, labels)`."""
     if isinstance(value, Split):
-        images = resized(value.images, image_shape, "the images given")
+        images = form.array(value.images, "the images given")
         return _Came(images, labels.read(value.labels, f"{key} labels"))
     if hasattr(value, "as_numpy_iterator"):
-        came = _in_order(_collected(value, image_shape, key))
+        came = _in_order(_collected(value, form, key))
     else:
-        came = _in_memory(value, image_shape, key)
+        came = _in_memory(value, form, key)
     check_levels(came.images, f"{key} images")
     return came
 
 
-def _in_memory(value: Any, image_shape: tuple[int, int, int], key: str) -> _Came:
+def _in_memory(value: Any, form: _Form, key: str) -> _Came:
     if isinstance(value, tuple | list) and len(value) == 3:
         raise ValueError(f"expected as {key} arrays (images, labels), got three parts: {_OF_WEIGHTS}")
     if not isinstance(value, tuple | list) or len(value) != 2 or not all(hasattr(part, "__len__") for part in value):
@@ -150,7 +174,7 @@ def _in_memory(value: Any, image_shape: tuple[int, int, int], key: str) -> _Came
         images = np.asarray(images)
         check_channels(images.shape, f"{key} images")
     with_channels = images if np.ndim(images[0]) == 3 else _with_channels(images)
-    array = resized(with_channels, image_shape, f"the {key} arrays", len(images))
+    array = form.array(with_channels, f"the {key} arrays", len(images))
     return _Came(array, labels.read(given, f"{key} labels"))
 
 
@@ -160,7 +184,7 @@ def _with_channels(images: Iterable[Any]) -> Iterator[np.ndarray]:
         yield image[..., None] if image.ndim == 2 else image
 
 
-def _collected(data: Any, image_shape: tuple[int, int, int], key: str) -> _Came:
+def _collected(data: Any, form: _Form, key: str) -> _Came:
     """Everything that a `tf.data.Dataset` has."""
     if int(data.cardinality()) == -1:
         raise ValueError(f"the {key} tf.data.Dataset has no end: leave out its repeat(), or take() a part of it")
@@ -172,7 +196,7 @@ def _collected(data: Any, image_shape: tuple[int, int, int], key: str) -> _Came:
             given.append(of_batch)
             yield from batch
 
-    array = resized(_with_channels(images()), image_shape, f"the {key} tf.data.Dataset")
+    array = form.array(_with_channels(images()), f"the {key} tf.data.Dataset")
     if len({part.shape[1:] for part in given}) > 1 or sum(map(len, given)) != len(array):
         shapes = some(sorted({str(part.shape) for part in given}))
         raise ValueError(f"expected one class an image as {key} labels, got labels of {shapes} for {len(array)} images")

@@ -35,10 +35,29 @@ _POSITIVE_OR_NONE += ("final_num_repeats", "final_filters")
 _OF_CHAINS: dict[str, Any] = {"predict_strides": False, "pool_after": (), "deepen_every": None}
 _NOT_OF_CHAINS: dict[str, Any] = {"num_repeats": 1, "filters": 8, "num_blocks": 5}  # as they are by default
 _NOT_OF_CHAINS |= {"operations": None, "final_num_repeats": None, "final_filters": None}
-OF_CHILDREN = ("dataset", "image_size", "validation_fraction", "train_images", "num_repeats", "filters", "recipe")
+OF_CHILDREN = (
+    "dataset",
+    "image_size",
+    "fit",
+    "validation_fraction",
+    "train_images",
+    "num_repeats",
+    "filters",
+    "recipe",
+)
 OF_CHILDREN += ("reward", "cubed_reward", "synchronized_batch_norm", "deterministic")
 """Fields that say nothing where no child is trained."""
-MAY_CHANGE = ("workdir", "trials", "random_trials", "finalists", "data_dir", "executor", "workers", "gpus_per_child")
+MAY_CHANGE = (
+    "workdir",
+    "trials",
+    "random_trials",
+    "finalists",
+    "data_dir",
+    "follow_links",
+    "executor",
+    "workers",
+    "gpus_per_child",
+)
 MAY_CHANGE += (
     "derived_trials",
     "child_timeout_minutes",
@@ -85,7 +104,7 @@ class SearchConfig:
 
     Attributes:
         workdir: the study's folder; made where it is missing, continued where it holds the same configuration.
-        dataset, data_dir, image_size, validation_fraction: see `training.datasets.load`.
+        dataset, data_dir, image_size, fit, follow_links, validation_fraction: see `training.datasets.load`.
         train_images: how many of the training images children see, the same ones for all; None for all of them. The
             finalists see all.
         trials: number of children; None for 24, and with shared weights for 10 in each of their epochs.
@@ -139,6 +158,8 @@ class SearchConfig:
     dataset: str | Path = "digits"
     data_dir: str | Path | None = None
     image_size: int | None = None
+    fit: str = "crop"
+    follow_links: bool = False
     validation_fraction: float = 0.1
     train_images: int | None = None
     trials: int | None = None
@@ -196,6 +217,7 @@ class SearchConfig:
                 raise ValueError(f"{name} must be a whole number from {least}, got {quoted(getattr(self, name))}")
             set_value(self, name, number)
         set_value(self, "seed", checks.seed(self.seed))
+        choice("fit", self.fit, checks.FITS)
         for name in ("dataset", "data_dir", "table"):
             if getattr(self, name) is not None:
                 set_value(self, name, str(getattr(self, name)))

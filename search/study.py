@@ -44,6 +44,8 @@ _ASSUMED = {  # what studies did before their files said so
     "evaluator": "child",
     "table": None,
     "image_size": None,
+    "fit": "crop",
+    "follow_links": False,
     "validation_fraction": 0.1,
     "train_images": None,
     "reward": "last",

@@ -70,6 +70,8 @@ def test_whoever_reads_a_folder_stays_in_it_unless_told(pets, tmp_path):
         datasets.load(pets)
     with pytest.raises(ValueError, match="refused; give --follow_links"):
         dataset_of(pets, None, None, (8, 8, 3))
+    assert datasets.load(pets, follow_links=True).class_names == ("bird", "cat", "dog")
+    assert dataset_of(pets, None, None, (8, 8, 3), follow_links=True).class_names == ("bird", "cat", "dog")
 
 
 def test_links_within_the_folder_are_followed_and_no_folder_of_a_class_is_read_twice(pets, caplog):

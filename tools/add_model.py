@@ -41,7 +41,7 @@ def main(argv: list[str]) -> None:
     if len(paths) != 1:
         raise ValueError(f"expected one card beside its weights in {run}, got {[path.name for path in paths]}")
     card = Card.read(paths[0])
-    test = datasets.load(card.dataset["name"], image_size=card.input_shape[0]).test
+    test = datasets.load(card.dataset["name"], image_size=card.input_shape[0], fit=card.fit).test
     names = _names(card.class_names) if _WORDNET.value else card.class_names
     dataset = {**card.dataset, **({"note": _NOTE.value} if _NOTE.value else {})}
     with tempfile.TemporaryDirectory() as folder:

@@ -119,6 +119,7 @@ class TrainingConfig:
             "dataset": self.dataset,
             "images": {"train": len(dataset.train), "validation": len(dataset.validation)},
             "image_shape": list(dataset.image_shape),
+            "fit": dataset.fit,
             "split": dataset.split,
             "digest": dataset.digest,
             "network": self.network(dataset),

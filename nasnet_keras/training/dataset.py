@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from nasnet_keras import checks
 from nasnet_keras.training import labels, splits
 
 __all__ = ["SPLITS", "Dataset", "Division", "Split", "check_channels", "check_levels", "divided", "pixels"]
@@ -72,6 +73,7 @@ class Dataset:
         source: where the images come from and how they were stored, for people.
         split: the rule by which a job makes the splits that are not given, one of `splits.RULES`.
         division: how splits were made by it; None where all were given.
+        fit: how images were brought to their size, and new ones will be; one of `checks.FITS`.
 
     Raises:
         ValueError: there are no training images or fewer than two classes, class names are given twice, splits have
@@ -92,8 +94,10 @@ class Dataset:
     source: str = ""
     split: str = splits.DEFAULT
     division: Division | None = field(default=None, repr=False)
+    fit: str = "crop"
 
     def __post_init__(self) -> None:
+        checks.choice("fit", self.fit, checks.FITS)
         set_value, source = object.__setattr__, self.source or self.name
         names = labels.class_names(self.class_names)
         if len(names) < 2:

@@ -44,6 +44,8 @@ def load(
     data_dir: str | Path | None = None,
     *,
     image_size: int | None = None,
+    fit: str = "crop",
+    follow_links: bool = False,
     validation_fraction: float = 0.1,
 ) -> Dataset:
     """Load a data set.
@@ -58,6 +60,9 @@ def load(
             - a name of TensorFlow Datasets, such as `"cifar10"`, which is downloaded where it is missing.
         data_dir: of TensorFlow Datasets; by default the environment variable `TFDS_DATA_DIR`, or their own default.
         image_size: side to bring all images to; needed where they differ in size.
+        fit: how they are: `"crop"`, the shorter side is resized and the middle cut out; `"pad"`, the longer side is
+            resized and the rest is grey; or `"squash"`, both sides are resized.
+        follow_links: whether links in a folder may lead out of it.
         validation_fraction: share of each class' training images that becomes the validation split, in [0, 1), where
             the data set has none of its own. As large a share, but at least a tenth, becomes the test split where it
             has none. They are the same images every time; see `splits.divided`. A warning tells of classes without an
@@ -74,13 +79,14 @@ def load(
         raise ValueError(f"validation_fraction must be in [0, 1), got {quoted(validation_fraction)}")
     if image_size is not None:
         image_size = checks.positive_integer("image_size", image_size)
+    checks.choice("fit", fit, checks.FITS)
     if not isinstance(dataset, str | os.PathLike) or not isinstance(os.fspath(dataset), str) or not os.fspath(dataset):
         raise ValueError(f"dataset must be a name, a folder or an .npz file, got {quoted(dataset)}")
     try:
-        loaded = _loaded(os.fspath(dataset), data_dir, image_size)
+        loaded = _loaded(os.fspath(dataset), data_dir, image_size, fit, follow_links)
     except OSError as error:  # a name that is too long, a folder that may not be read
         raise ValueError(f"cannot read the data set {quoted(str(dataset))}: {error.strerror or type(error)}") from None
-    found = _assembled(loaded, validation_fraction)
+    found = _assembled(dataclasses.replace(loaded, fit=fit), validation_fraction)
     side = found.image_shape[:2]
     if image_size is not None and side != (image_size, image_size):
         raise ValueError(f"image_size={image_size}: the images of {dataset} are {side[0]}x{side[1]} and stay so")
@@ -109,7 +115,7 @@ class Loaded:
     """What a source gives: at least a training split; what is missing is taken from it.
 
     Attributes:
-        name, class_names, source, split: as of `Dataset`.
+        name, class_names, source, split, fit: as of `Dataset`.
         splits: by name.
     """
 
@@ -118,9 +124,10 @@ class Loaded:
     class_names: tuple[str, ...]
     source: str
     split: str = DEFAULT
+    fit: str = "crop"
 
 
-def _loaded(dataset: str, data_dir: str | Path | None, image_size: int | None) -> Loaded:
+def _loaded(dataset: str, data_dir: str | Path | None, image_size: int | None, fit: str, follow_links: bool) -> Loaded:
     if dataset == "digits":
         return _digits()
     if dataset.endswith(".npz"):
@@ -130,10 +137,10 @@ def _loaded(dataset: str, data_dir: str | Path | None, image_size: int | None) -
     if is_folder(dataset):
         from nasnet_keras.training import image_folder
 
-        return image_folder.load(Path(dataset), image_size, follow_links=False)
+        return image_folder.load(Path(dataset), image_size, fit=fit, follow_links=follow_links)
     from nasnet_keras.training import tensorflow_datasets
 
-    return tensorflow_datasets.load(dataset, data_dir, image_size)
+    return tensorflow_datasets.load(dataset, data_dir, image_size, fit)
 
 
 def is_folder(dataset: str | Path) -> bool:
@@ -162,7 +169,9 @@ def _assembled(loaded: Loaded, validation_fraction: float) -> Dataset:
     shares = {"test": max(validation_fraction, 0.1), "validation": validation_fraction}
     shares = {name: share for name, share in shares.items() if name not in given}
     fields = {**given, **dict.fromkeys(shares, given["train"].take(slice(0)))}
-    whole = Dataset(loaded.name, **fields, class_names=loaded.class_names, source=source, split=loaded.split)
+    whole = Dataset(
+        loaded.name, **fields, class_names=loaded.class_names, source=source, split=loaded.split, fit=loaded.fit
+    )
     if shares:
         whole = dataclasses.replace(whole, **divided(whole.train, len(whole.class_names), shares, loaded.split))
     if not len(whole.test):

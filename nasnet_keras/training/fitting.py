@@ -7,13 +7,11 @@ from absl import logging
 from PIL import Image
 
 from nasnet_keras import checks
+from nasnet_keras.checks import FITS
 from nasnet_keras.training.datasets import check_memory, stacked
 
 __all__ = ["FITS", "GREY", "resized"]
 
-FITS = ("crop", "pad", "squash")
-"""Ways to bring an image to a size: it is resized until it covers the size and its middle is cut out; or until it fits
-in, and what is left over is grey; or to the size, whatever becomes of its proportions."""
 GREY = 128
 """Nothing, once images are scaled to [-1, 1]."""
 

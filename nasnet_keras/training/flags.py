@@ -5,6 +5,7 @@ from typing import Any
 
 from absl import flags
 
+from nasnet_keras.checks import FITS
 from nasnet_keras.training.recipes import PRECISIONS, RECIPES, SCHEDULES, Recipe, default_recipe
 
 __all__ = ["DATASET", "RECIPE", "changes", "recipe"]
@@ -17,6 +18,12 @@ DATASET = {
     ),
     "data_dir": flags.DEFINE_string("data_dir", None, "Of TensorFlow Datasets; by default $TFDS_DATA_DIR."),
     "image_size": flags.DEFINE_integer("image_size", None, "Side to bring all images to.", lower_bound=8),
+    "fit": flags.DEFINE_enum(
+        "fit", "crop", FITS, "How images are brought to that size: cut, padded with grey, or squashed."
+    ),
+    "follow_links": flags.DEFINE_bool(
+        "follow_links", False, "Read what links in a folder of images lead to outside of it: if they are your own."
+    ),
     "validation_fraction": flags.DEFINE_float(
         "validation_fraction", 0.1, "Share of the training images to validate by, where there is no such split."
     ),

@@ -72,7 +72,13 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
 
     def completed(before: dict[str, Any]) -> dict[str, Any]:
         """What a run was before its file said so."""
-        return {"name": this["name"], "initial_weights": None, **before, "recipe": Recipe.completed(before["recipe"])}
+        return {
+            "name": this["name"],
+            "fit": "crop",
+            "initial_weights": None,
+            **before,
+            "recipe": Recipe.completed(before["recipe"]),
+        }
 
     folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, complete=completed)
     try:

@@ -56,6 +56,7 @@ def card_of(
             "name": dataset.name,
             "source": dataset.source,
             "images": {key: len(getattr(dataset, key)) for key in ("train", "validation", "test")},
+            "fit": dataset.fit,
         },
         training=training or {},
         metrics=metrics or {},

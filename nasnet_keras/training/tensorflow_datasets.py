@@ -9,19 +9,21 @@ from PIL import Image
 
 from nasnet_keras.checks import quoted
 from nasnet_keras.training.datasets import Loaded, Split, check_memory, short_name, stacked
+from nasnet_keras.training.fitting import GREY
 
 __all__ = ["load"]
 
 _LONG = 300  # letters of an error
 
 
-def load(name: str, data_dir: str | Path | None, image_size: int | None = None) -> Loaded:
+def load(name: str, data_dir: str | Path | None, image_size: int | None = None, fit: str = "crop") -> Loaded:
     """Read a data set of images with one label each, downloaded and prepared where it is missing.
 
     Args:
         name: as `tfds.load` takes it: `"cifar10"`, `"cifar10:3.0.2"`, `"name/config"`.
         data_dir: where prepared data sets are and are put.
-        image_size: side that every image is brought to, its shorter side resized and the middle cut out.
+        image_size: side that every image is brought to.
+        fit: how, one of `checks.FITS`.
 
     Returns:
         Its splits `train`, `validation` and `test`; where `validation` is all there is to judge by, it is `test`.
@@ -66,7 +68,7 @@ def load(name: str, data_dir: str | Path | None, image_size: int | None = None) 
     for key in known:
         data = builder.as_dataset(split=key, as_supervised=True)
         if image_size is not None and image.shape[:2] != (image_size, image_size):
-            data = data.map(lambda x, y: (_resized(tf, x, image_size), y), num_parallel_calls=tf.data.AUTOTUNE)
+            data = data.map(lambda x, y: (_resized(tf, x, image_size, fit), y), num_parallel_calls=tf.data.AUTOTUNE)
         splits[key] = _read(data.prefetch(tf.data.AUTOTUNE), known[key].num_examples, f"{name} ({key})")
     if "test" not in splits and "validation" in splits:
         splits["test"] = splits.pop("validation")
@@ -99,11 +101,23 @@ def _read(data: Any, count: int, source: str) -> Split:
     return Split(stacked(unequal, source), labels)
 
 
-def _resized(tf: Any, image: Any, image_size: int) -> Any:
+def _resized(tf: Any, image: Any, image_size: int, fit: str) -> Any:
+    """An image brought to a square, as `fitting.resized` does it."""
     size = tf.cast(tf.shape(image)[:2], tf.float32)
-    scaled = tf.cast(tf.math.round(size * (image_size / tf.reduce_min(size))), tf.int32)
-    image = tf.image.resize(image, tf.maximum(scaled, image_size), antialias=True)
-    image = tf.image.resize_with_crop_or_pad(image, image_size, image_size)
+    wanted = tf.constant([image_size, image_size])
+    if fit == "crop":
+        scaled = tf.cast(tf.math.round(size * (image_size / tf.reduce_min(size))), tf.int32)
+        image = tf.image.resize(image, tf.maximum(scaled, image_size), antialias=True)
+        image = tf.image.resize_with_crop_or_pad(image, image_size, image_size)
+    elif fit == "pad":
+        scaled = tf.cast(tf.math.round(size * (image_size / tf.reduce_max(size))), tf.int32)
+        inner = tf.clip_by_value(scaled, 1, image_size)
+        image = tf.image.resize(image, inner, antialias=True)
+        before = (wanted - inner) // 2
+        borders = tf.concat([tf.stack([before, wanted - inner - before], axis=1), [[0, 0]]], axis=0)
+        image = tf.pad(image, borders, constant_values=GREY)
+    else:
+        image = tf.image.resize(image, wanted, antialias=True)
     return tf.cast(tf.clip_by_value(tf.math.round(image), 0.0, 255.0), tf.uint8)
 
 

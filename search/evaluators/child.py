@@ -54,6 +54,8 @@ class ChildEvaluator(Evaluator):
             config.dataset,
             config.data_dir,
             image_size=config.image_size,
+            fit=config.fit,
+            follow_links=config.follow_links,
             validation_fraction=config.validation_fraction,
         )
         self._dataset = self._dataset.split_by(splits.begun_by(config.workdir, _FILE) or self._dataset.split)
