@@ -14,6 +14,7 @@ import pytest
 from nasnet_keras import jobs
 from nasnet_keras.download import DownloadError
 from nasnet_keras.noise import is_noise, level_wanted
+from nasnet_keras.search.executors.handle import Handle
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError, Stopped
 from nasnet_keras.workdir import WorkdirError
@@ -163,6 +164,15 @@ def test_noise_is_left_out_and_last_words_are_kept():
     assert NOISE[1].decode() in err
     _, out, _ = run("import psutil; print(psutil.Process().children())")
     assert out == "[]\n"
+
+
+def test_the_last_words_of_a_process_are_no_noise(tmp_path):
+    with (tmp_path / "log").open("wb+") as log:
+        handle = Handle.__new__(Handle)
+        handle._log, handle._said = log, 5
+        log.write(b"old\n\n" + b"\n".join(NOISE) + b"\nKilled by hand\n" + NOISE[1])
+        log.flush()
+        assert handle._last_words() == "Killed by hand"
 
 
 # --- signals

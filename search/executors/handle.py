@@ -14,12 +14,14 @@ from typing import Any
 import psutil
 
 from nasnet_keras.checks import quoted
+from nasnet_keras.noise import is_noise, level_wanted
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import ExecutorError, Outcome, Task
 from nasnet_keras.search.executors.worker import command, read_outcome, task_line
 
 __all__ = ["Clock", "Handle"]
 
+_LAST_WORDS = 500  # bytes of what a process wrote before it ended
 _STARTS = 3  # of a worker, one after another, before the search is given up
 _READY_SECONDS = 600.0  # for a worker to import what it needs and to read the data set
 _BEGIN_SECONDS = 120.0  # for it to begin a task; it tries to fork for half a minute
@@ -307,8 +309,11 @@ class Handle:
 
     def _last_words(self) -> str:
         """The end of what the worker and its child wrote since the task began."""
-        start = max(self._said, os.fstat(self._log.fileno()).st_size - 500)
-        return os.pread(self._log.fileno(), 500, start).decode(errors="replace").strip()
+        size = os.fstat(self._log.fileno()).st_size
+        start = max(self._said, size - 10 * _LAST_WORDS)
+        lines = os.pread(self._log.fileno(), size - start, start).split(b"\n")
+        words = b"\n".join(line for line in lines if not is_noise(line, level_wanted()))
+        return words[-_LAST_WORDS:].decode(errors="replace").strip()
 
     def _release(self, patience_seconds: float) -> str:
         """End the worker, by force after a while, and what it has under way; says how the worker ended."""
