@@ -52,7 +52,7 @@ __getattr__, __dir__ = resolving(__name__, _EXPORTS, _MODULES)
 # for each: a hook that imported the modules would find that one half loaded whose import of Keras it follows.
 _LAYERS = {
     "AuxiliaryHead": "auxiliary",
-    "AveragePooling2D": "layers",
+    "AveragePooling2D": "pooling",
     "BandedDepthwiseConv2D": "fusion.layers",
     "BatchNorm": "batch_norm",
     "Channels": "fusion.layers",
@@ -64,7 +64,7 @@ _LAYERS = {
     "FixedDepthwiseConv2D": "fusion.layers",
     "FusedModel": "fusion.model",
     "PaddedConcatenate": "padded_concatenate",
-    "PaddedPooling2D": "layers",
+    "PaddedPooling2D": "pooling",
     "PlainReLU": "fusion.layers",
     "SeparableConvBatchNorm": "layers",
     "TrainingProgress": "drop_path",

@@ -11,10 +11,13 @@ from absl import logging
 
 from nasnet_keras.checks import quoted
 from nasnet_keras.files import guard, unguard, write_text
+from nasnet_keras.json_text import parse, text_of
 from nasnet_keras.locks import LockedError, LockedFile, NoLocksError
 
 __all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description", "recorded"]
 
+_LARGEST = 2**26  # bytes of a file that says what a folder is
+_SHOWN = 20  # differences
 _DESCRIPTIONS = ("fine_tuning.json", "study.json", "training.json")  # of the package's jobs
 _OF_IMAGES = {  # what images are known by, which files of earlier versions lack
     "split": "the rule by which images are put aside",
@@ -114,8 +117,8 @@ class Workdir:
 def recorded(path: str | Path, file: str) -> dict[str, Any]:
     """The configuration that the file of a job says it has; nothing without such a file, or of a damaged one."""
     try:
-        plain = json.loads(Path(path, file).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):  # which is an error for those who go on with it
+        plain = parse(text_of(Path(path, file), _LARGEST))
+    except (OSError, ValueError):  # which is an error for those who go on with it
         return {}
     config = plain.get("config") if isinstance(plain, dict) else None
     return config if isinstance(config, dict) else {}
@@ -141,8 +144,8 @@ def read_description(
     """
     name = kind.rpartition(".")[2]
     try:
-        plain = json.loads((path / file).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as problem:
+        plain = parse(text_of(path / file, _LARGEST))
+    except (OSError, ValueError) as problem:
         raise error(f"{path} holds no {name} that can be read: {problem}") from None
     if not isinstance(plain, dict) or plain.get("format") != kind or not isinstance(plain.get("config"), dict):
         raise error(f"{path / file} does not describe a {name}")
@@ -183,17 +186,18 @@ def _lock(path: Path, error: type[WorkdirError]) -> LockedFile:
 def _check_same(path: Path, old: dict[str, Any], new: dict[str, Any], error: type[WorkdirError]) -> None:
     differing = list(_differences(old, new))
     if differing:
-        raise error(f"{path} has another configuration: {'; '.join(differing)}. Name a new folder, or the old values")
+        shown = "; ".join([*differing[:_SHOWN], *(["and more"] if differing[_SHOWN:] else [])])
+        raise error(f"{path} has another configuration: {shown}. Name a new folder, or the old values")
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> Iterable[str]:
     for key in sorted({*old, *new}):
         before, now = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
-            yield from _differences(before, now, f"{prefix}{key}.")
+            yield from _differences(before, now, f"{prefix}{key[:100]}.")
         elif before != now:
             meaning = f" ({_OF_IMAGES[key]})" if key in _OF_IMAGES else ""
-            yield f"{prefix}{key}{meaning} was {quoted(before)} and is now {quoted(now)}"
+            yield f"{prefix}{key[:100]}{meaning} was {quoted(before)} and is now {quoted(now)}"
 
 
 def _versions() -> dict[str, str]:

@@ -23,12 +23,12 @@ from nasnet_keras.pretrained.plan import Plan, completed, weights_of_classes
 from nasnet_keras.pretrained.prediction import Classifier, Predictions
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
-from nasnet_keras.training import checkpoint, splits
+from nasnet_keras.training import checkpoint, records, splits
 from nasnet_keras.training.dataset import Dataset, Split
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
-from nasnet_keras.training.run import Run, on_signals
+from nasnet_keras.training.run import CHECKPOINT, Run, on_signals
 from nasnet_keras.training.step import PREPROCESSING, State
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.weights import load_weights
@@ -39,6 +39,7 @@ __all__ = ["FineTuneResult", "fine_tune"]
 _FILE = "fine_tuning.json"
 _START = "start.npz"
 _RESULT = "result.json"
+_JUDGED_ON = ("test", "validation")
 
 
 @dataclass(frozen=True)
@@ -276,16 +277,21 @@ def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
 def _start(trainer: Trainer, plan: Plan, path: Path) -> float:
     """Give a trainer the state to start from, with a trained head; it is kept at `path` for when the run goes on.
 
+    Where the run has gone on from it and it was lost, it is not made again: the run has a state of its own.
+
     Returns:
         The seconds that it took.
     """
     stepper = trainer.stepper
     if not path.exists():
+        if (path.parent / CHECKPOINT).exists():
+            return 0.0
         began = time.monotonic()
         with on_signals(_stop):
             state = _with_head(trainer, plan)
         checkpoint.write(path, stepper.to_arrays(state), {"seconds": time.monotonic() - began})
-    arrays, position = checkpoint.read(path, stepper.to_arrays(trainer.state))
+    expected = stepper.to_arrays(trainer.state)
+    arrays, position = checkpoint.read(path, expected, lambda position: records.seconds(position.get("seconds")))
     trainer.state = stepper.from_arrays(arrays)
     return position["seconds"]
 
@@ -336,12 +342,17 @@ def _assign_head(trainer: Trainer, plan: Plan) -> None:
 def _read(folder: Path, name: str) -> FineTuneResult:
     """The result of a finished run."""
     path = folder / f"{name}.json"
-    values = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
-    confusion = np.asarray(values["confusion"], np.int64)
-    keras_file = folder / f"{name}.keras"
     card = Card.read(path)
     card.weights.check(folder)
-    return FineTuneResult(card, path, keras_file, values["history"], confusion, values["judged_on"])
+
+    def result(values: Any) -> FineTuneResult:
+        if not isinstance(values, dict) or values.get("judged_on") not in _JUDGED_ON:
+            raise ValueError(f"expected a result, judged on {' or '.join(_JUDGED_ON)} images, got {quoted(values)}")
+        history = records.history(values.get("history"), first=0)
+        confusion = np.asarray(records.confusion(values.get("confusion"), len(card.class_names)), np.int64)
+        return FineTuneResult(card, path, folder / f"{name}.keras", history, confusion, values["judged_on"])
+
+    return records.read(folder / _RESULT, result, "remove it to train again")
 
 
 def _confusion(model: keras.Model, split: Split, classes: int) -> np.ndarray:

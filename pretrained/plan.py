@@ -110,7 +110,7 @@ class Plan:
 
 def completed(before: dict[str, Any]) -> dict[str, Any]:
     """What a run was before its file said so."""
-    return {"fit": "crop", **before, "recipe": Recipe.completed(before["recipe"])}
+    return {"fit": "crop", **before, "recipe": Recipe.completed(before.get("recipe"))}
 
 
 def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:

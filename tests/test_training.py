@@ -19,7 +19,7 @@ from helpers import SMALL_GENOTYPE
 
 from nasnet_keras import Block, Cell, Edge, Genotype, genotype_cost, showing
 from nasnet_keras.card import Card, CardError, decoded
-from nasnet_keras.training import checkpoint, datasets, run
+from nasnet_keras.training import datasets, run
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.events import EventFile
@@ -349,23 +349,6 @@ def test_what_the_end_needs_is_checked_before_the_first_step(tmp_path, few, monk
     monkeypatch.setattr(Trainer, "__init__", lambda *_, **__: (_ for _ in ()).throw(ValueError("this far")))
     with pytest.raises(ValueError, match="this far"):
         train(TrainingConfig(tmp_path / "embedded", recipe=RECIPE, **TINY), few)
-
-
-def test_damaged_checkpoints(tmp_path):
-    path = tmp_path / "checkpoint.npz"
-    arrays = {"parameters": np.arange(5, dtype=np.float32)}
-    checkpoint.write(path, arrays, {"step": 3})
-    found, position = checkpoint.read(path, arrays)
-    assert position == {"step": 3} and np.array_equal(found["parameters"], arrays["parameters"])
-    with pytest.raises(
-        checkpoint.CheckpointError, match=r"parameters is float32 of \(5,\), expected float32 of \(6,\)"
-    ):
-        checkpoint.read(path, {"parameters": np.zeros(6, np.float32)})
-    whole = path.read_bytes()
-    for damaged in (b"", whole[: len(whole) // 2], b"no"):
-        path.write_bytes(damaged)
-        with pytest.raises(checkpoint.CheckpointError, match="remove it to train from the beginning"):
-            checkpoint.read(path, arrays)
 
 
 def test_networks_that_do_not_fit_the_images_are_refused_before_a_folder_is_made(tmp_path, few):

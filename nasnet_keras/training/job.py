@@ -1,6 +1,5 @@
 """Train one genotype: from a data set and a recipe to a card and its weights, through any number of kills."""
 
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from absl import logging
 
 from nasnet_keras.card import Card
 from nasnet_keras.kinds import network_from_genotype
-from nasnet_keras.training import splits
+from nasnet_keras.training import records, splits
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
 from nasnet_keras.training.recipes import Recipe
@@ -77,14 +76,14 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
             "fit": "crop",
             "initial_weights": None,
             **before,
-            "recipe": Recipe.completed(before["recipe"]),
+            "recipe": Recipe.completed(before.get("recipe")),
         }
 
     folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, complete=completed)
     try:
         name = config.model_name(dataset)
         card = folder.path / f"{name}.json"
-        if (finished := _finished(card)) is not None:
+        if (finished := _finished(card, config.recipe.epochs)) is not None:
             return finished
         training = provenance(config.recipe, config.seed, 0.0, config.recipe.epochs)
         rehearse(folder.path, config.card(dataset, training=training), [_HISTORY])
@@ -119,7 +118,7 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         folder.close()
 
 
-def _finished(card: Path) -> TrainingResult | None:
+def _finished(card: Path, epochs: int) -> TrainingResult | None:
     """The result of a run that came to its end; None when there is something to train, which a warning tells of.
 
     Raises:
@@ -140,7 +139,5 @@ def _finished(card: Path) -> TrainingResult | None:
         return None
     found = Card.read(card)
     found.weights.check(folder)
-    try:
-        return TrainingResult(found, card, json.loads(history.read_text(encoding="utf-8")))
-    except (ValueError, RecursionError) as error:
-        raise WorkdirError(f"{history} is damaged ({error}); remove {card.name} to train again") from None
+    whole = partial(records.history, first=1, last=epochs)
+    return TrainingResult(found, card, records.read(history, whole, f"remove {card.name} to train again"))

@@ -95,8 +95,13 @@ class Recipe:
         self.augmentation  # noqa: B018 – it checks its own values
 
     @staticmethod
-    def completed(values: dict[str, Any]) -> dict[str, Any]:
-        """The fields of a recipe that an earlier version wrote, with what that version did where it had no choice."""
+    def completed(values: Any) -> Any:
+        """The fields of a recipe that an earlier version wrote, with what that version did where it had no choice.
+
+        What is no dict, in a damaged file, comes back as it is: it is another recipe than any.
+        """
+        if not isinstance(values, dict):
+            return values
         return {"precision": "float32", "muon_rate": 0.0, "sam_radius": 0.0, "cutmix": 0.0, **values}
 
     @property

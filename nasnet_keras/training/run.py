@@ -14,13 +14,14 @@ from typing import Any
 
 from nasnet_keras.files import write_text
 from nasnet_keras.showing import Progress, showing
-from nasnet_keras.training import checkpoint
+from nasnet_keras.training import checkpoint, records
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.trainer import Trainer
 
 __all__ = ["CHECKPOINT", "Run", "on_signals"]
 
 CHECKPOINT = "checkpoint.npz"
+"""The name of the file that a run goes on from."""
 _JUDGED = ("average_parameters", "average_statistics")
 
 
@@ -156,10 +157,17 @@ class Run:
         checkpoint.write(self.path / CHECKPOINT, self._arrays(), position)
 
     def _restore(self) -> None:
-        arrays, position = checkpoint.read(self.path / CHECKPOINT, self._arrays())
+        arrays, position = checkpoint.read(self.path / CHECKPOINT, self._arrays(), self._check)
         self._kept = {name: arrays.pop(f"kept_{name}") for name in self._kept}
         self.trainer.restore(arrays, position)
         self.seconds, self.history = position["seconds"], position["history"]
+
+    def _check(self, position: dict[str, Any]) -> None:
+        """Raise a ValueError where a run like this one never stood."""
+        self.trainer.check(position)
+        epoch = position["step"] // self.trainer.steps_per_epoch
+        records.history(position.get("history"), 1 if self._patience is None else 0, epoch)
+        records.seconds(position.get("seconds"))
 
     def _stop(self) -> None:
         self._stopping = True

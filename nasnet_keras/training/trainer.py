@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from nasnet_keras import checks
 from nasnet_keras.genotype_json import AnyGenotype
 from nasnet_keras.kinds import network_from_genotype
 from nasnet_keras.training.datasets import Dataset
@@ -177,8 +178,17 @@ class Trainer:
         self.figures()
         return {"step": self.step, "epoch_sums": self._sums.tolist()}
 
+    def check(self, position: dict[str, Any]) -> None:
+        """Raise a ValueError where a training like this one never stood: at a value that `position` did not return."""
+        step, sums = checks.integer(position.get("step")), position.get("epoch_sums")
+        if step is None or not 0 <= step <= self.total:
+            raise ValueError(f"expected a step from 0 to {self.total}, got {checks.quoted(position.get('step'))}")
+        legal = isinstance(sums, list) and len(sums) == len(self._sums) and all(map(checks.finite, sums))
+        if not legal or sums[-1] != step % self.steps_per_epoch:
+            raise ValueError(f"expected the sums of an epoch's figures, got {checks.quoted(sums)}")
+
     def restore(self, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
-        """Go on from where the state was `arrays` and `position` returned `position`."""
+        """Go on from where the state was `arrays` and `position` returned `position`, which `check` has seen."""
         self.state = self.stepper.from_arrays(arrays)
         self.step = position["step"]
         self._sums = np.asarray(position["epoch_sums"])

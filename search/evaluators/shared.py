@@ -126,7 +126,7 @@ class SharedEvaluator(ChildEvaluator):
                 devices=Mirrored(all_devices()),
             )
             if self._path.exists():
-                self._trainer.restore(*checkpoint.read(self._path, self._trainer.arrays()))
+                self._trainer.restore(*checkpoint.read(self._path, self._trainer.arrays(), self._trainer.check))
         return self._trainer
 
     def _write(self) -> None:

@@ -1,0 +1,81 @@
+"""What the JSON of a run's folder says, checked before anything is made of it.
+
+Each check gives the value that it was given, or raises a ValueError that says what was expected and what came.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras.checks import finite, integer, quoted
+from nasnet_keras.json_text import parse, text_of
+from nasnet_keras.workdir import WorkdirError
+
+__all__ = ["confusion", "history", "read", "seconds"]
+
+_LARGEST_FILE = 2**26  # bytes
+
+
+def read(path: Path, check: Callable[[Any], Any], advice: str) -> Any:
+    """What `check` gives of the JSON values of a file.
+
+    Raises:
+        WorkdirError: the file is missing or damaged; the error ends with the advice.
+    """
+    try:
+        return check(parse(text_of(path, _LARGEST_FILE)))
+    except (OSError, ValueError) as error:
+        raise WorkdirError(f"{path} is damaged ({str(error)[:300]}); {advice}") from None
+
+
+def seconds(value: Any) -> float:
+    """A time of training.
+
+    Example:
+        >>> seconds(12.5)
+        12.5
+    """
+    if not finite(value) or value < 0:
+        raise ValueError(f"expected seconds from 0, got {quoted(value)}")
+    return value
+
+
+def history(value: Any, first: int, last: int | None = None) -> list[dict[str, float]]:
+    """The figures of a run, one dict an epoch.
+
+    Args:
+        value: the history.
+        first, last: the epochs that it must have; None for any last one.
+
+    Example:
+        >>> history([{"epoch": 1, "loss": 0.5}], first=1)
+        [{'epoch': 1, 'loss': 0.5}]
+    """
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ValueError(f"expected a list of an epoch's figures each as the history, got {quoted(value)}")
+    for number, entry in enumerate(value, start=first):
+        if integer(entry.get("epoch")) != number:
+            raise ValueError(f"expected epoch {number} in the history, got {quoted(entry.get('epoch'))}")
+        for name, figure in entry.items():
+            share = name.endswith("accuracy")
+            if not finite(figure) or (share and not 0 <= figure <= 1):
+                legal = "a share from 0 to 1" if share else "a finite number"
+                raise ValueError(f"expected {legal} as {quoted(name)} of epoch {number}, got {quoted(figure)}")
+    if last is not None and first + len(value) - 1 != last:
+        raise ValueError(f"expected epochs {first} to {last} in the history, got {len(value):,} entries")
+    return value
+
+
+def confusion(value: Any, classes: int) -> list[list[int]]:
+    """Images by true class (rows) and predicted class (columns).
+
+    Example:
+        >>> confusion([[3, 1], [0, 4]], classes=2)
+        [[3, 1], [0, 4]]
+    """
+    rows = value if isinstance(value, list) and len(value) == classes else []
+    legal = rows and all(isinstance(row, list) and len(row) == classes for row in rows)
+    counts = [integer(count) for row in rows for count in row] if legal else []
+    if None in counts or not all(0 <= count < 2**31 for count in counts) or not any(counts):
+        raise ValueError(f"expected {classes} rows of {classes} counts as the confusion, got {quoted(value)}")
+    return value
