@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from nasnet_keras import Block, Cell, Edge, Genotype
 from nasnet_keras.auxiliary import AuxiliaryHead
+from nasnet_keras.batch_norm import BatchNorm
 from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, SeparableConvBatchNorm
 from nasnet_keras.search import spaces
 from nasnet_keras.search.evaluators.mirrored import Mirrored
@@ -76,7 +77,9 @@ def shared_weights(digits):
 def every_layer_with_statistics():
     keras.utils.set_random_seed(0)
     layers = [ConvBatchNorm(4, (3, 3)), SeparableConvBatchNorm(4, 3), FactorizedReduction(20), AuxiliaryHead(10)]
-    return keras.Sequential([keras.Input((8, 8, 1)), *layers[:2], keras.layers.UpSampling2D(), *layers[2:]])
+    return keras.Sequential(
+        [keras.Input((8, 8, 1)), *layers[:2], BatchNorm(4), keras.layers.UpSampling2D(), *layers[2:]]
+    )
 
 
 def averaged_statistics(digits):

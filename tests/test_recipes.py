@@ -1,10 +1,12 @@
 """Recipes as values, and what they do to images."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
 import pytest
+from fuzz import VALUES, rounds
 
 from nasnet_keras.training.augmentation import Augmentation
 from nasnet_keras.training.recipes import RECIPES, Recipe
@@ -32,6 +34,28 @@ def test_the_papers_recipe_is_the_papers():
     assert (paper.drop_path_rate, paper.cutout) == (0.4, 16)
 
 
+@rounds(300, 30_000)
+def test_a_recipe_of_anything(seeds):
+    """What a file says is a recipe of JSON values, or a ValueError that quotes little."""
+    generator, names = np.random.default_rng(seeds[0]), [field.name for field in dataclasses.fields(Recipe)]
+    strange = (np.int64(3), np.float32(0.5), np.bool_(True), b"x", object(), [[0, 10**400]], [[0.0, float("nan")]])
+    values = (*VALUES, *strange, [[0, 0.5], [0.5, 1]], {"a": 1})
+    made = 0
+    for _ in seeds:
+        changes = {str(name): values[generator.integers(len(values))] for name in generator.choice(names, 2)}
+        try:
+            recipe = dataclasses.replace(RECIPES["short"], **changes)
+        except ValueError as error:
+            assert len(str(error)) < 500
+        else:
+            made += 1
+            plain = json.loads(json.dumps(recipe.to_json()))
+            assert Recipe(**Recipe.completed(plain)) == recipe and recipe.rate(0.5) >= 0 < recipe.size(0.5)
+    assert 0 < made < len(seeds)
+    for plain in VALUES:
+        assert isinstance(plain, dict) or Recipe.completed(plain) is plain
+
+
 def test_sizes_of_a_recipe():
     recipe = dataclasses.replace(RECIPE, sizes=((0.0, 0.5), (0.5, 1.0)))
     assert [recipe.size(p) for p in (0.0, 0.49, 0.5, 0.99)] == [0.5, 0.5, 1.0, 1.0]
@@ -50,7 +74,7 @@ def test_sizes_of_a_recipe():
         ({"warmup": 1.0}, "warmup must be in"),
         ({"schedule": "step"}, "schedule must be one of cosine, one_cycle, got 'step'"),
         ({"schedule": "one_cycle"}, "give a warmup above 0"),
-        ({"cutout": -1}, "cutout must be a whole number of pixels from 0, got -1"),
+        ({"cutout": -1}, "cutout must be a whole number of pixels from 0 to 65535, got -1"),
         ({"cutmix": 1.5}, r"cutmix must be in \[0, 1\], got 1.5"),
         ({"cutmix": math.nan}, "cutmix must be in"),
         ({"cutmix": True}, "cutmix must be in"),

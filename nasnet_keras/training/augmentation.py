@@ -8,6 +8,7 @@ from nasnet_keras.checks import integer, number, quoted
 
 __all__ = ["Augmentation"]
 
+_MOST = 2**16 - 1  # pixels
 _GREY = 128  # nothing, once images are scaled to [-1, 1]
 
 
@@ -44,8 +45,12 @@ class Augmentation:
     def __post_init__(self) -> None:
         for name in ("pad", "cutout"):
             pixels = integer(getattr(self, name))
-            if pixels is None or pixels < 0:
-                raise ValueError(f"{name} must be a whole number of pixels from 0, got {quoted(getattr(self, name))}")
+            if pixels is None or not 0 <= pixels <= _MOST:
+                raise ValueError(
+                    f"{name} must be a whole number of pixels from 0 to {_MOST}, got {quoted(getattr(self, name))}"
+                )
+        if self.flip not in (True, False):
+            raise ValueError(f"flip must be True or False, got {quoted(self.flip)}")
         number("cutmix", self.cutmix, "in [0, 1]", lambda share: 0.0 <= share <= 1.0)
 
     def __call__(

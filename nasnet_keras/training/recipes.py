@@ -93,6 +93,8 @@ class Recipe:
                 f"head reads maps of one size"
             )
         self.augmentation  # noqa: B018 – it checks its own values
+        for name, kind in (("pad", int), ("cutout", int), ("flip", bool)):  # NumPy's are no JSON values
+            object.__setattr__(self, name, kind(getattr(self, name)))
 
     @staticmethod
     def completed(values: Any) -> Any:
@@ -143,7 +145,7 @@ class Recipe:
 def _sizes(value: Any) -> tuple[tuple[float, float], ...]:
     try:
         sizes = tuple((float(start), float(size)) for start, size in value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         sizes = ()
     starts = [start for start, _ in sizes]
     legal = starts and starts[0] == 0.0 and starts == sorted(set(starts)) and starts[-1] < 1.0
