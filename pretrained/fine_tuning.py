@@ -168,14 +168,7 @@ def fine_tune(
         if isinstance(train, Dataset):  # divided as the run began
             train = train.split_by(splits.begun_by(workdir, _FILE) or train.split)
         dataset = dataset_of(
-            train,
-            validation,
-            test,
-            shape,
-            class_names,
-            validation_fraction,
-            fit=fit,
-            follow_links=follow_links,
+            *(train, validation, test, shape, class_names, validation_fraction), fit=fit, follow_links=follow_links
         )
         how = recipe_for(len(dataset.train), recipe)
         plan = Plan(
