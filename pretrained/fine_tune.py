@@ -75,6 +75,7 @@ def _fine_tune(
 ) -> None:
     from absl import flags
 
+    from nasnet_keras.showing import showing
     from nasnet_keras.training import datasets
     from nasnet_keras.training.flags import DATASET, changes
 
@@ -104,7 +105,8 @@ def _fine_tune(
         **values,
         **{**changes(), **({"epochs": 0} if head_only else {})},
     )
-    _report(result)
+    with showing("the figures of the run"):
+        _report(result)
 
 
 def _report(result: Any) -> None:

@@ -105,6 +105,7 @@ def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
     from nasnet_keras.search.config import SearchConfig, default_epochs
     from nasnet_keras.search.summary import summary
+    from nasnet_keras.showing import showing
     from nasnet_keras.training.flags import DATASET, recipe
 
     values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
@@ -112,7 +113,9 @@ def main(values: dict[str, Any]) -> None:
     config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=default_epochs(values["evaluator"])))
     from nasnet_keras.search.loop import run  # settings come before what it imports
 
-    print(f"\n{summary(run(config))}")
+    study = run(config)
+    with showing("what the search found"):
+        print(f"\n{summary(study)}")
 
 
 def console() -> None:

@@ -1,6 +1,7 @@
 """The state of a search algorithm, kept in a study's folder."""
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from nasnet_keras.files import check, write_npz
 __all__ = ["Checkpoints"]
 
 _KEPT = 2  # the second is for the day that the first is damaged
+_NAME = re.compile(r"\d{8,18}\.npz", re.ASCII)
 
 
 class Checkpoints:
@@ -44,11 +46,20 @@ class Checkpoints:
                 path.unlink()
                 continue
             try:
-                with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                    state = {name: file[name] for name in file.files}
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                state = _read(path.read_bytes())
+            except Exception:  # zipfile, zlib, struct, a kind of compression: there is no common base
                 continue
             yield int(path.stem), state
 
     def _paths(self) -> list[Path]:
-        return sorted(path for path in self._folder.glob("*.npz") if path.stem.isdigit())
+        return sorted(path for path in self._folder.glob("*.npz") if _NAME.fullmatch(path.name) and path.is_file())
+
+
+def _read(data: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a file that `save` wrote. Raises whatever is wrong with it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        # What is compressed is none of ours, and may be of any size.
+        if sum(member.file_size for member in file.infolist()) > len(data):
+            raise ValueError("it is compressed")
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}

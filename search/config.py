@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras import checks
-from nasnet_keras.checks import choice, positive_integer, quoted
+from nasnet_keras.checks import FITS, choice, quoted
 from nasnet_keras.search import algorithms, evaluators, executors, spaces
+from nasnet_keras.search.settings import checked
 from nasnet_keras.search.space import Space
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
 
@@ -20,18 +20,6 @@ _EPOCHS, _SHARED_EPOCHS = 5, 150
 _TRIALS_PER_EPOCH = 10  # of shared weights
 _CHILDREN_PER_UPDATE, _SHARED_CHILDREN_PER_UPDATE = 4, 10  # five updates within two dozen children
 _POPULATION, _CHEAP_POPULATION = 10, 50  # of children that are trained, of children that cost next to nothing
-_POSITIVE = ("num_blocks", "window", "num_repeats", "filters", "final_epochs")
-_POSITIVE_OR_NONE = (
-    "trials",
-    "num_layers",
-    "deepen_every",
-    "children_per_update",
-    "population_size",
-    "workers",
-    "train_images",
-    "image_size",
-)
-_POSITIVE_OR_NONE += ("final_num_repeats", "final_filters")
 _OF_CHAINS: dict[str, Any] = {"predict_strides": False, "pool_after": (), "deepen_every": None}
 _NOT_OF_CHAINS: dict[str, Any] = {"num_repeats": 1, "filters": 8, "num_blocks": 5}  # as they are by default
 _NOT_OF_CHAINS |= {"operations": None, "final_num_repeats": None, "final_filters": None}
@@ -200,35 +188,21 @@ class SearchConfig:
     def __post_init__(self) -> None:
         set_value = object.__setattr__
         shared = self.evaluator == "shared"
-        for name in _POSITIVE:
-            set_value(self, name, positive_integer(name, getattr(self, name)))
-        for name in _POSITIVE_OR_NONE:
-            if getattr(self, name) is not None:
-                set_value(self, name, positive_integer(name, getattr(self, name)))
+        for name in ("dataset", "evaluator", "space"):  # which say what the defaults of others are
+            checked(name, getattr(self, name))
         if self.recipe is None:
             set_value(self, "recipe", child_recipe(self.dataset, self.evaluator))
+        checked("recipe", self.recipe)
         for name, value in defaults(self.evaluator, self.space, self.recipe.epochs).items():
             if getattr(self, name) is None:
                 set_value(self, name, value)
-        for name in ("derived_trials", "random_trials", "finalists", "gpus_per_child"):
-            number = checks.integer(getattr(self, name))
-            least = int(not name.endswith("_trials"))
-            if number is None or number < least:
-                raise ValueError(f"{name} must be a whole number from {least}, got {quoted(getattr(self, name))}")
-            set_value(self, name, number)
-        set_value(self, "seed", checks.seed(self.seed))
-        choice("fit", self.fit, checks.FITS)
-        for name in ("dataset", "data_dir", "table"):
-            if getattr(self, name) is not None:
-                set_value(self, name, str(getattr(self, name)))
-        for name in ("operations", "pool_after"):
-            if getattr(self, name) is not None:
-                set_value(self, name, tuple(getattr(self, name)))
+        for item in dataclasses.fields(self):
+            set_value(self, item.name, checked(item.name, getattr(self, item.name)))
         for name, none in (_NOT_OF_CHAINS if self.space == "nas" else _OF_CHAINS).items():
             if getattr(self, name) != none:
                 whose = "for spaces other than 'nas', whose networks have none" if self.space == "nas" else "for 'nas'"
                 raise ValueError(f"{name}={quoted(getattr(self, name))} is {whose}; space is {quoted(self.space)}")
-        legal = {"algorithm": algorithms.names(), "evaluator": evaluators.names(), "reward": REWARDS}
+        legal = {"fit": FITS, "algorithm": algorithms.names(), "evaluator": evaluators.names(), "reward": REWARDS}
         for name, values in legal.items():
             choice(name, getattr(self, name), values)
         evaluators.check(self.evaluator, self.space, self.table)

@@ -72,7 +72,7 @@ def is_finished(config: SearchConfig, study: Study) -> bool:
     if result is None or result.get("settings") != config.final_settings():
         return False
     found = {"search": [], "random": []}
-    for finalist in result["finalists"]:
+    for finalist in result.get("finalists", ()):
         if finalist["status"] not in ("ok", "diverged"):  # what was killed may end otherwise
             return False
         found[finalist["origin"]].append(finalist["fingerprint"])

@@ -166,12 +166,14 @@ class _Search:
 
     def _restored(self, must: int) -> int:
         """Go on from the latest checkpoint that can be used; gives the number of trials that it was told."""
+        new = self.algorithm.state()
         for told, state in self.study.checkpoints.load(len(self.study.trials)):
             if told > must:
                 continue
             try:
                 self.algorithm.restore(state)
-            except ValueError:  # of another version
+            except Exception:  # of another version, or damaged, in whatever way
+                self.algorithm.restore(new)  # a part of it may have been taken over
                 continue
             return told
         return 0

@@ -23,6 +23,9 @@ def report(study: Study) -> str:
 
     Args:
         study: from `load_study`, or while it is written to.
+
+    Raises:
+        StudyError: its configuration is damaged.
     """
     facts = gather(study)
     return page(title(facts), "\n".join(part for section in _SECTIONS if (part := section(facts))))
@@ -33,6 +36,7 @@ def write_report(study: Study) -> Path:
 
     Raises:
         OSError: it cannot be written.
+        StudyError: the study's configuration is damaged.
     """
     path = study.path / "report.html"
     write_text(path, report(study))

@@ -9,7 +9,6 @@
 - `report.html`, `tensorboard/`: for people
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ from absl import logging
 from nasnet_keras.files import write_text
 from nasnet_keras.search.checkpoints import Checkpoints
 from nasnet_keras.search.config import SearchConfig, may_change
+from nasnet_keras.search.result import read_result
+from nasnet_keras.search.settings import checked_json
 from nasnet_keras.search.trial import STATUSES, Trial, fingerprint, genotype_text
 from nasnet_keras.search.trial_log import TrialLog, read_trials
 from nasnet_keras.training.recipes import Recipe
@@ -64,7 +65,7 @@ class Study:
 
     Attributes:
         path: its folder.
-        config: the configuration as `study.json` has it.
+        config: the configuration as `study.json` has it; a `StudyError` where it is damaged.
         trials: in the order of their numbers; those still under way are missing.
         random_trials: of random search in the same space, judged alike and told to no algorithm.
         derived_trials: of a search with shared weights: drawn from the policy when it had ended, and judged as the
@@ -76,7 +77,11 @@ class Study:
 
     def __init__(self, path: Path, config: dict[str, Any], **trials: list[Trial]) -> None:
         self.path = path
-        self.config = config
+        self._config, self._damage = config, None
+        try:
+            checked_json(config)
+        except ValueError as error:  # the trials can be read all the same
+            self._damage = f"the configuration in {path / _FILE} is damaged: {error}"
         self.checkpoints = Checkpoints(path / "checkpoints")
         self._trials: dict[str, dict[int, Trial]] = {group: {} for group in _LOGS}
         self._best: dict[str, Trial] = {}
@@ -101,14 +106,19 @@ class Study:
         facts = facts or {}
         identity = {**config.identity(), **facts}
 
-        def completed(before: dict[str, Any]) -> dict[str, Any]:
-            return {**facts, **_completed(before)}
+        found: list[Study] = []
 
-        folder = Workdir(config.workdir, _FILE, _FORMAT, _VERSION, identity, StudyError, completed)
-        path = folder.path
+        def completed(before: dict[str, Any]) -> dict[str, Any]:
+            """What the folder is, once all that it has is read, before anything in it is changed."""
+            found.append(_read(path, _completed(before)))
+            found[0].result  # noqa: B018 – a damaged one is told of now and not after all trials
+            return {**facts, **found[0].config}
+
+        path = Path(config.workdir)
+        folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, completed)
         try:
-            study = load_study(path)
-            study.config |= config.to_json()  # with what is of this sitting only
+            (study,) = found
+            study.config.update(config.to_json())  # with what is of this sitting only
             if study.best is None and (path / _BEST).exists():
                 logging.warning("%s lacks its trials: it is searched anew", path)
             study._logs = {group: TrialLog(path / name) for group, name in _LOGS.items()}
@@ -122,6 +132,12 @@ class Study:
             raise
         study._folder = folder
         return study
+
+    @property
+    def config(self) -> dict[str, Any]:
+        if self._damage is not None:
+            raise StudyError(self._damage)
+        return self._config
 
     @property
     def trials(self) -> list[Trial]:
@@ -184,15 +200,19 @@ class Study:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What the search led to in the end; None while the best genotype was not trained to the end."""
+        """What the search led to in the end; None while the best genotype was not trained to the end.
+
+        Raises:
+            StudyError: `result.json` is damaged.
+        """
         path = self.path / "result.json"
         if self.best is None or not path.is_file():
             return None
         try:
-            result = json.loads(path.read_text(encoding="utf-8"))
-            return result if result["fingerprint"] == fingerprint(self.best.genotype) else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            result = read_result(path)
+        except (OSError, ValueError) as error:
             raise StudyError(f"{path} is damaged ({error}); remove it to judge the best genotype again") from None
+        return result if result["fingerprint"] == fingerprint(self.best.genotype) else None
 
     def close(self) -> None:
         """Let other processes write to the folder."""
@@ -212,7 +232,7 @@ class Study:
         self._folder.check()
         try:
             line = trial.to_line().encode()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise StudyError(f"the metrics of trial {trial.trial} are no JSON: {error}") from None
         try:
             self._logs[group].append(line)
@@ -234,7 +254,10 @@ def load_study(workdir: str | Path) -> Study:
         StudyError: the folder holds no study, one of a later version, or a damaged one.
     """
     path = Path(workdir)
-    config = _completed(read_description(path, _FILE, _FORMAT, _VERSION, StudyError))
+    return _read(path, _completed(read_description(path, _FILE, _FORMAT, _VERSION, StudyError)))
+
+
+def _read(path: Path, config: dict[str, Any]) -> Study:
     try:
         return Study(path, config, **{group: read_trials(path / name) for group, name in _LOGS.items()})
     except OSError as error:

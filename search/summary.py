@@ -57,7 +57,7 @@ def _files(study: Study, result: dict[str, Any]) -> list[str]:
     names = {"Best child": "best_genotype.json", "Card": result.get("card"), "Model": result.get("model")}
     names |= {"Trials": "trials.jsonl", "Report": "report.html"}
     lines = [f"{f'{title}:':12s}{study.path / name}" for title, name in names.items() if name]
-    if "test_images" in result:
+    if {"test_images", "test_accuracy", "epochs", "parameters"} <= result.keys():
         lines.insert(
             0,
             f"Winner: test accuracy {result['test_accuracy']:.4f} on {result['test_images']:,} images after "

@@ -13,6 +13,7 @@ from nasnet_keras.nasbench201_genotype import NASBench201Genotype
 
 __all__ = ["STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text", "network_genotype"]
 
+_MOST = 2**31  # trials
 STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory")
 
 
@@ -43,18 +44,17 @@ class Trial:
 
     def __post_init__(self) -> None:
         if not isinstance(self.genotype, (AnyGenotype, str)):
-            raise ValueError(f"genotype must be a genotype or a string, got {quoted(self.genotype, 80)}")
+            raise ValueError(f"genotype must be a genotype or a string, got {quoted(self.genotype)}")
         if self.status not in STATUSES:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {quoted(self.status, 80)}")
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {quoted(self.status)}")
         if not (finite(self.reward) if self.status == "ok" else self.reward is None):
-            raise ValueError(
-                f"a trial whose status is {quoted(self.status)} cannot have the reward {quoted(self.reward, 80)}"
-            )
+            raise ValueError(f"a trial whose status is {self.status!r} cannot have the reward {quoted(self.reward)}")
         if not isinstance(self.metrics, dict) or not finite(self.seconds):
-            raise ValueError(f"metrics and seconds cannot be {quoted(self.metrics, 80)} and {quoted(self.seconds, 80)}")
-        if integer(self.trial) is None or integer(self.seed) is None:
+            raise ValueError(f"metrics and seconds cannot be {quoted(self.metrics)} and {quoted(self.seconds)}")
+        number = integer(self.trial)
+        if number is None or not 0 <= number < _MOST or integer(self.seed) is None:
             raise ValueError(
-                f"trial and seed must be integers, got {quoted(self.trial, 80)} and {quoted(self.seed, 80)}"
+                f"trial and seed must be integers, the first from 0, got {quoted(self.trial)} and {quoted(self.seed)}"
             )
 
     def to_line(self) -> str:
@@ -78,7 +78,7 @@ class Trial:
         plain["genotype"] = genotype_of(plain["genotype"])
         trial = cls(**{name: plain[name] for name in names})
         if plain["fingerprint"] != fingerprint(trial.genotype):
-            raise ValueError(f"its fingerprint is {quoted(plain['fingerprint'], 80)}, and its genotype's is another")
+            raise ValueError(f"its fingerprint is {quoted(plain['fingerprint'])}, and its genotype's is another")
         return trial
 
 

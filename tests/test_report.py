@@ -42,6 +42,7 @@ from nasnet_keras.search.trial import Trial, fingerprint, genotype_text
 
 FROZEN = Path(__file__).parent / "frozen" / "study"
 NASTY = "<script>alert('&\"')</script>"
+NAME = NASTY.replace("/", "")  # as a file's may be
 BASE = {"dataset": "digits", "space": "nasnet", "algorithm": "ppo", "evaluator": "child"}
 VOID = {"br", "img", "meta"}
 
@@ -264,15 +265,16 @@ def test_every_text_is_escaped(tmp_path):
         trial(1, status="timeout", error=NASTY),
         trial(2, 0.4, space=NastySpace()),
     ]
-    result = {"test_accuracy": NASTY, "card": NASTY, "model": NASTY}
-    result["finalists"] = [finalist(NASTY, trials[0], 0.5, fingerprint=NASTY, status=NASTY, trial=NASTY), NASTY]
-    names = ("dataset", "space", "algorithm", "evaluator", "num_repeats", "table", "recipe", NASTY)
-    study = study_of(path, trials, result=result, **dict.fromkeys(names, NASTY))
-    study.config["trials"] = NASTY
+    result = {"test_accuracy": 0.5, "card": NAME, "model": NAME}
+    result["finalists"] = [finalist("search", trials[0], 0.5, fingerprint=NAME, status=NASTY)]
+    texts = dict.fromkeys(("dataset", "space", "algorithm", "evaluator", "table", NASTY), NASTY)
+    study = study_of(path, trials, result=result, **texts)
     assert "script" not in checked(study).tags
     assert "alert" in report(study) and "<script" not in report(study) and "<b>&study" not in report(study)
     study.config["evaluator"] = "tabular"
     assert "<script" not in report(study)
+    (path / "result.json").write_text(json.dumps({**json.loads((path / "result.json").read_text()), "card": [NASTY]}))
+    assert "is damaged (card cannot be" in " ".join(checked(study).text) and "<script" not in report(study)
 
 
 class NastySpace:

@@ -160,6 +160,11 @@ def test_a_damaged_checkpoint_is_one_clear_error(unbroken, tmp_path, monkeypatch
         patch.setattr(SharedEvaluator, "evaluate", killing)
         search(tmp_path / "study")
     checkpoint = tmp_path / "study" / "supernet" / "checkpoint.npz"
+    with np.load(checkpoint) as file:
+        arrays = dict(file)
+    np.savez(checkpoint, **{**arrays, "architectures": arrays["architectures"] + 100})
+    with pytest.raises(StudyError, match="has architectures that are none; remove it"):
+        search(tmp_path / "study")
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
     with pytest.raises(StudyError, match="checkpoint.npz cannot be read"):
         search(tmp_path / "study")

@@ -44,6 +44,7 @@ def _define_flags() -> "tuple[flags.FlagHolder, ...]":
 
 def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
+    from nasnet_keras.showing import showing
     from nasnet_keras.training import datasets
     from nasnet_keras.training.config import TrainingConfig
     from nasnet_keras.training.flags import DATASET, recipe
@@ -55,7 +56,9 @@ def main(values: dict[str, Any]) -> None:
     config.check(dataset)
     from nasnet_keras.training.job import train  # imports Keras
 
-    _report(train(config, dataset))
+    result = train(config, dataset)
+    with showing("the figures of the run"):
+        _report(result)
 
 
 def _report(result: Any) -> None:

@@ -3,8 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from nasnet_keras import checks
-from nasnet_keras.checks import quoted
+from nasnet_keras.checks import choice, quoted
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.executors.gpus import visible_gpus
 
@@ -31,10 +30,7 @@ def check(config: "SearchConfig") -> None:
         ValueError: it cannot; the message says what would do.
     """
     name, workers = config.executor, config.workers
-    checks.choice("executor", name, names())
-    for limit in ("child_timeout_minutes", "finalist_stall_minutes", "child_memory_gib"):
-        if limit != "child_memory_gib" or config.child_memory_gib is not None:
-            checks.number(limit, getattr(config, limit), "positive", lambda value: value > 0)
+    choice("executor", name, names())
     if name == "inline" and (workers or 1) > 1:
         raise ValueError(f"executor 'inline' has one worker, got {workers}: choose 'subprocess'")
     if name == "inline" and config.child_memory_gib is not None:
@@ -57,7 +53,7 @@ def make(config: "SearchConfig") -> Executor:
         ValueError: there are too few GPUs, or a batch does not divide by those of a child.
         ExecutorError: no process can be started.
     """
-    if config.evaluator == "child" and (gpus := visible_gpus()):
+    if config.evaluator != "tabular" and (gpus := visible_gpus()):
         devices = config.gpus_per_child if config.executor == "subprocess" else len(gpus)
         batch_size = min(config.recipe.batch_size, config.train_images or config.recipe.batch_size)
         if batch_size % devices:

@@ -1,9 +1,9 @@
 """What the sections of a study's page speak of, gathered once."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from nasnet_keras.json_text import parse
 from nasnet_keras.search.pages.markup import number
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.trial import Trial
@@ -19,7 +19,7 @@ class Facts:
         study: itself; its files are not read again.
         config: as `study.json` has it.
         trials: what the search proposed.
-        successful: those of them that have a reward.
+        successful: those of them that have a reward, of a size that can be drawn.
         derived: with shared weights, what the policy led to, judged as the random children are; else none.
         random: the random children that it is compared with; the search's own where it is random search.
         failed_random: how many random children failed, of those beside the search's own.
@@ -43,7 +43,7 @@ class Facts:
 
     @property
     def algorithm(self) -> str:
-        return str(self.config.get("algorithm", "random"))
+        return self.config["algorithm"]
 
     @property
     def is_random(self) -> bool:
@@ -78,9 +78,9 @@ def gather(study: Study) -> Facts:
     except StudyError as error:
         problem = str(error)
     beside = study.random_trials
-    successful = [trial for trial in study.trials if trial.reward is not None]
-    derived = [trial for trial in study.derived_trials if trial.reward is not None]
-    is_random = str(study.config.get("algorithm", "random")) == "random" and not derived
+    successful = [trial for trial in study.trials if number(trial.reward) is not None]
+    derived = [trial for trial in study.derived_trials if number(trial.reward) is not None]
+    is_random = study.config["algorithm"] == "random" and not derived
     found = result.get("finalists") if result else None
     return Facts(
         study=study,
@@ -88,7 +88,7 @@ def gather(study: Study) -> Facts:
         trials=study.trials,
         successful=successful,
         derived=derived,
-        random=successful if is_random else [trial for trial in beside if trial.reward is not None],
+        random=successful if is_random else [trial for trial in beside if number(trial.reward) is not None],
         failed_random=0 if is_random else sum(trial.reward is None for trial in beside),
         result=result,
         finalists=[one for one in found if isinstance(one, dict)] if isinstance(found, list) else [],
@@ -111,7 +111,8 @@ def accuracy(metrics: Any, name: str) -> float | None:
 
 def _versions(study: Study) -> dict[str, Any]:
     try:
-        versions = json.loads((study.path / "study.json").read_text(encoding="utf-8")).get("versions")
-    except (OSError, ValueError, AttributeError, RecursionError):
+        plain = parse((study.path / "study.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
+    versions = plain.get("versions") if isinstance(plain, dict) else None
     return versions if isinstance(versions, dict) else {}

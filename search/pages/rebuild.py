@@ -17,9 +17,11 @@ from nasnet_keras.search.config import SearchConfig, child_recipe, defaults
 from nasnet_keras.search.pages.facts import Facts
 from nasnet_keras.search.pages.markup import section, text
 from nasnet_keras.search.trial import network_genotype
+from nasnet_keras.training.recipes import Recipe
 
 __all__ = ["command", "rebuild"]
 
+_RECIPE = [field.name for field in dataclasses.fields(Recipe)]
 _FUNCTIONS = {
     Genotype: "nk.NASNetFromGenotype",
     MacroGenotype: "nk.applications.ENASMacro",
@@ -51,7 +53,7 @@ def command(facts: Facts) -> str:
     usual |= {"trials": None, "recipe": None, "pool_after": []}
     values = {name: config.get(name) for name in usual}
     if isinstance(config.get("recipe"), dict):
-        values |= config["recipe"]
+        values |= {name: config["recipe"].get(name) for name in _RECIPE}
         evaluator = str(config.get("evaluator", "child"))
         usual |= child_recipe(str(config.get("dataset")), evaluator).to_json()
         usual |= {**defaults(evaluator, str(config.get("space")), 0), "trials": None}

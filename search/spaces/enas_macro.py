@@ -43,7 +43,9 @@ class MacroSpace(Space):
     def __post_init__(self) -> None:
         values = tuple(self.operations)
         if not values or set(values) - set(MACRO_OPERATIONS) or len(set(values)) != len(values):
-            raise ValueError(f"operations must be some of {', '.join(MACRO_OPERATIONS)}, each once, got {values}")
+            raise ValueError(
+                f"operations must be some of {', '.join(MACRO_OPERATIONS)}, each once, got {quoted(values)}"
+            )
         object.__setattr__(self, "operations", values)
         object.__setattr__(self, "num_layers", positive_integer("num_layers", self.num_layers, MAX_ENTRIES))
         decisions = []

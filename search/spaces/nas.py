@@ -60,9 +60,8 @@ class ChainSpace(Space):
         set_value(self, "predict_strides", bool(self.predict_strides))
         pools = [integer(number) for number in self.pool_after]
         if any(number is None or not 0 <= number < self.num_layers for number in pools):
-            raise ValueError(
-                f"pool_after must be numbers of layers from 0 to {self.num_layers - 1}, got {list(self.pool_after)}"
-            )
+            given = quoted(list(self.pool_after))
+            raise ValueError(f"pool_after must be numbers of layers from 0 to {self.num_layers - 1}, got {given}")
         set_value(self, "pool_after", tuple(sorted(set(pools))))
         set_value(self, "first_layers", positive_integer("first_layers", self.first_layers))
         if self.deepen_every is not None:

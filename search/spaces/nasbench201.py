@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from nasnet_keras.checks import quoted
 from nasnet_keras.nasbench201_genotype import NASBENCH201_EDGES, NASBENCH201_OPERATIONS, NASBench201Genotype
 from nasnet_keras.search.space import Choices, Decision, Space
 
@@ -42,7 +43,7 @@ class NASBench201Space(Space):
     def __post_init__(self) -> None:
         values = tuple(self.operations)
         if not values or set(values) - set(OPERATIONS) or len(set(values)) != len(values):
-            raise ValueError(f"operations must be some of {', '.join(OPERATIONS)}, each once, got {values}")
+            raise ValueError(f"operations must be some of {', '.join(OPERATIONS)}, each once, got {quoted(values)}")
         object.__setattr__(self, "operations", values)
         decisions = tuple(Decision(f"node_{node}_from_{source}", values) for node, source in NASBENCH201_EDGES)
         object.__setattr__(self, "decisions", decisions)

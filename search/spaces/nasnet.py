@@ -56,7 +56,7 @@ class CellSpace(Space):
             values = tuple(getattr(self, name))
             unknown = [value for value in values if value not in legal]
             if not values or unknown or len(set(values)) != len(values):
-                raise ValueError(f"{name} must be some of {', '.join(legal)}, each once, got {values}")
+                raise ValueError(f"{name} must be some of {', '.join(legal)}, each once, got {quoted(values)}")
             object.__setattr__(self, name, values)
         object.__setattr__(self, "num_blocks", positive_integer("num_blocks", self.num_blocks, MAX_ENTRIES))
         decisions = []

@@ -10,6 +10,7 @@ import numpy as np
 
 from nasnet_keras.search.space import Space
 from nasnet_keras.search.supernet import supernet
+from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.datasets import Dataset, Split
 from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.recipes import Recipe
@@ -59,6 +60,7 @@ class SupernetTrainer(Trainer):
         deterministic: bool = True,
         devices: Devices | None = None,
     ) -> None:
+        self._space = space
         super().__init__(
             space,
             network,
@@ -97,5 +99,9 @@ class SupernetTrainer(Trainer):
         return {**self.stepper.to_arrays(self.state), "architectures": self.architectures}
 
     def restore(self, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
-        self.architectures = arrays.pop("architectures")
+        architectures = arrays.pop("architectures")
+        choices = [len(decision.choices) for decision in self._space.decisions]
+        if (architectures < 0).any() or (architectures >= choices).any():
+            raise CheckpointError("the checkpoint of the shared weights has architectures that are none; remove it")
+        self.architectures = architectures
         super().restore(arrays, position)
