@@ -60,6 +60,27 @@ def test_a_child_depends_on_its_genotype_and_seed_alone():
     assert ChildEvaluator(config(train_images=320)).evaluate(SMALL, seed=1) == first
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"final_num_repeats": 2000}, "a finalist of this search cannot be trained: num_repeats must be at most 1,000"),
+        ({"final_filters": 2**31 - 1}, "a finalist of this search .* parameters are more than this machine's memory"),
+        ({"recipe": dataclasses.replace(RECIPE, auxiliary_weight=0.4)}, "a child of this search cannot be trained"),
+        ({"space": "enas_macro", "num_layers": 700, "algorithm": "random"}, "letters is too large to be a genotype"),
+    ],
+)
+def test_what_no_genotype_can_be_trained_by_is_told_before_the_first(changes, message):
+    with pytest.raises(ValueError, match=message):
+        ChildEvaluator(config(**changes))
+
+
+def test_a_name_that_no_card_can_have_is_told_before_the_first_child(monkeypatch):
+    named = dataclasses.replace(datasets.load("digits"), name="x" * 300)
+    monkeypatch.setattr(child.datasets, "load", lambda *_, **__: named)
+    with pytest.raises(ValueError, match="a child of this search cannot be trained: .*must be a bare name"):
+        ChildEvaluator(config())
+
+
 def test_rewards(monkeypatch):
     accuracies = [0.5, 0.9, 0.1, 0.2, 0.3, 0.6, 0.4]
 

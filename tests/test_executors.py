@@ -18,7 +18,7 @@ from nasnet_keras.search import SearchConfig, load_study
 from nasnet_keras.search import executors as executors_by_name
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.evaluators.child import ChildEvaluator
-from nasnet_keras.search.executors import subprocesses, worker
+from nasnet_keras.search.executors import gpus, subprocesses, worker
 from nasnet_keras.search.executors.base import ExecutorError, Task, perform
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.inline import Inline
@@ -272,10 +272,12 @@ def test_gpus_are_found_without_a_framework(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert visible_gpus() == ()
     program = tmp_path / "nvidia-smi"
-    for text, expected in (("echo 0; echo 1; echo 2", ("0", "1", "2")), ("exit 9", ())):
+    monkeypatch.setattr(gpus, "_SECONDS", 1.0)
+    for text, expected in (("echo 0; echo 1; echo 2", ("0", "1", "2")), ("exit 9", ()), ("exec /bin/sleep 60", ())):
         program.write_text(f"#!/bin/sh\n{text}\n")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        assert visible_gpus() == expected
+        began = time.monotonic()
+        assert visible_gpus() == expected and time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Children trained from scratch, under `MirroredStrategy`."""
 
 import dataclasses
+import json
 import shutil
 import zlib
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import psutil
 import tensorflow as tf
 from absl import logging
 
@@ -20,6 +22,8 @@ from nasnet_keras.search.backend import require_tensorflow
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.evaluators.mirrored import Mirrored, all_devices
+from nasnet_keras.search.space import Space
+from nasnet_keras.search.trial import genotype_of, genotype_text
 from nasnet_keras.training import datasets, splits
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import Dataset
@@ -29,6 +33,7 @@ from nasnet_keras.workdir import recorded
 
 __all__ = ["ChildEvaluator"]
 
+_BYTES = 12  # of a parameter: the weight, its momentum and its average, which are written from memory
 _CHECKED_STEPS = 50  # after which a diverged child is noticed
 _FILE = "study.json"
 _LAST = 5  # epochs of the reward "best_of_last_five"
@@ -66,10 +71,29 @@ class ChildEvaluator(Evaluator):
             )
         self._proxy = _part(self._dataset, config.train_images)
         self._children = 0
-        space = config.search_space()
-        any_genotype = space.decode([0] * len(space.decisions))
-        for folder in (None, Path()):  # as a child and to the end
-            self._training(any_genotype, folder=folder).check(self._dataset)
+        self._check_all(config.search_space())
+
+    def _check_all(self, space: Space) -> None:
+        """Raise a ValueError if a genotype of the space could not be trained, as a child or to the end, or read again.
+
+        What networks and cards may be depends on their sizes alone, so that the first and the last choices, which are
+        the smallest and the largest genotype of a space, stand for all.
+        """
+        for choices in ([0] * len(space.decisions), [len(decision.choices) - 1 for decision in space.decisions]):
+            genotype = space.decode(choices)
+            genotype_of(json.loads(genotype_text(genotype)))
+            for what, folder in (("child", None), ("finalist", Path())):
+                try:
+                    self._check(self._training(genotype, folder=folder))
+                except ValueError as error:
+                    raise ValueError(f"a {what} of this search cannot be trained: {error}") from None
+
+    def _check(self, training: TrainingConfig) -> None:
+        training.check(self._dataset)
+        network = training.network(self._dataset)
+        parameters = genotype_cost(training.resolved, self._dataset.image_shape, **network).parameters
+        if _BYTES * parameters > psutil.virtual_memory().total:
+            raise ValueError(f"{parameters:,} parameters are more than this machine's memory holds: make it smaller")
 
     def facts(self) -> dict[str, Any]:
         images = {name: len(getattr(self._proxy, name)) for name in ("train", "validation")}

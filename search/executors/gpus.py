@@ -4,7 +4,11 @@ import os
 import shutil
 import subprocess
 
+from absl import logging
+
 __all__ = ["visible_gpus"]
+
+_SECONDS = 30.0  # for an answer
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -17,8 +21,14 @@ def visible_gpus() -> tuple[str, ...]:
     if program is None:
         return ()
     command = [program, "--query-gpu=index", "--format=csv,noheader"]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
-        listed = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
+        process = subprocess.Popen(command, **streams, text=True, errors="replace")
+        listed, _ = process.communicate(timeout=_SECONDS)
+    except OSError:
         return ()
-    return tuple(listed.split())
+    except subprocess.TimeoutExpired:
+        process.kill()  # and no wait: one that hangs in its driver cannot even be killed
+        logging.warning("%s did not answer in %g seconds: it is as if there were no GPU", program, _SECONDS)
+        return ()
+    return tuple(listed.split()) if process.returncode == 0 else ()
