@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from nasnet_keras.search.checkpoints import Checkpoints
 from nasnet_keras.search.evaluators.tabular import read_table
 from nasnet_keras.search.executors.base import Outcome, Task
 from nasnet_keras.search.finals import _with_all_sittings
+from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.study import Trial
 from nasnet_keras.training.recipes import Recipe
@@ -102,10 +104,11 @@ def test_a_table_is_searched_and_the_best_cell_judged(algorithm, table, tmp_path
     ) or algorithm == "random"
 
 
-def test_a_finished_study_grows_as_if_it_had_never_ended(table, tmp_path):
-    whole = run(config(tmp_path / "whole", table, algorithm="evolution"))
-    for trials in (1, 60, 101, 150):
-        grown = run(config(tmp_path / "grown", table, algorithm="evolution", trials=trials))
+@pytest.mark.parametrize(("algorithm", "steps"), [("evolution", (1, 60, 101, 150)), ("reinforce", (101, 150))])
+def test_a_finished_study_grows_as_if_it_had_never_ended(algorithm, steps, table, tmp_path):
+    whole = run(config(tmp_path / "whole", table, algorithm=algorithm))
+    for trials in steps:
+        grown = run(config(tmp_path / "grown", table, algorithm=algorithm, trials=trials))
     assert plain(grown.trials) == plain(whole.trials)
     assert plain(load_study(tmp_path / "grown").trials) == plain(whole.trials)
 
@@ -153,15 +156,15 @@ def test_a_window_delays_what_is_told_by_its_length(window, table, tmp_path):
         assert t.genotype == SPACE.decode(algorithm.ask(number))
 
 
-@pytest.mark.parametrize("algorithm", _FOR_TABLES)
+@pytest.mark.parametrize("algorithm", ["random", "evolution", "ppo"])
 def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, table, tmp_path):
-    learns = algorithm in ("reinforce", "ppo")  # these import TensorFlow first
-    settings = config(tmp_path / "killed", table, algorithm=algorithm, trials=400 if learns else 3000, window=3)
+    learns = algorithm == "ppo"  # which imports TensorFlow first
+    settings = config(tmp_path / "killed", table, algorithm=algorithm, trials=250 if learns else 1200, window=3)
     whole = run(config(tmp_path / "whole", table, algorithm=algorithm, trials=settings.trials, window=3))
     log = tmp_path / "killed" / "trials.jsonl"
     moments = random.Random(1)
     lengths = [0]
-    for _ in range(2 if learns else 4):
+    for _ in range(1 if learns else 3):
         process = subprocess.Popen(command(*flags_of(settings)), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         size = log.stat().st_size if log.exists() else 0
         deadline = time.monotonic() + 120
@@ -179,10 +182,19 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, table,
     assert "Best genotypes, test accuracy:   9" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def stopped(table, tmp_path_factory):
+    """A study that stopped after 350 trials, and the trials that 450 come to without a stop."""
+    folder = tmp_path_factory.mktemp("stopped")
+    whole = run(config(folder / "whole", table, algorithm="evolution", trials=450))
+    run(config(folder / "study", table, algorithm="evolution", trials=350))
+    return folder / "study", plain(whole.trials)
+
+
 @pytest.mark.parametrize("damage", ["none", "last", "all", "missing", "future"])
-def test_checkpoints_only_save_time(damage, table, tmp_path):
-    whole = run(config(tmp_path / "whole", table, algorithm="evolution", trials=500))
-    run(config(tmp_path / "study", table, algorithm="evolution", trials=350))
+def test_checkpoints_only_save_time(damage, table, stopped, tmp_path):
+    study, whole = stopped
+    shutil.copytree(study, tmp_path / "study", ignore=shutil.ignore_patterns("tensorboard"))
     folder = tmp_path / "study" / "checkpoints"
     files = sorted(folder.iterdir())
     assert [path.name for path in files] == ["00000200.npz", "00000300.npz"]
@@ -196,12 +208,12 @@ def test_checkpoints_only_save_time(damage, table, tmp_path):
     elif damage == "future":  # as after a machine that lost its last lines
         lines = (tmp_path / "study" / "trials.jsonl").read_text().splitlines(keepends=True)
         (tmp_path / "study" / "trials.jsonl").write_text("".join(lines[:250]))
-    found = run(config(tmp_path / "study", table, algorithm="evolution", trials=500))
-    assert plain(found.trials) == plain(whole.trials)
+    found = run(config(tmp_path / "study", table, algorithm="evolution", trials=450))
+    assert plain(found.trials) == whole
 
 
-def test_a_checkpoint_is_used(table, tmp_path, monkeypatch):
-    run(config(tmp_path, table, algorithm="evolution", trials=350))
+def test_a_checkpoint_is_used(table, stopped, tmp_path, monkeypatch):
+    shutil.copytree(stopped[0], tmp_path, ignore=shutil.ignore_patterns("tensorboard"), dirs_exist_ok=True)
     told = []
     tell = RegularisedEvolution.tell
     monkeypatch.setattr(RegularisedEvolution, "tell", lambda *arguments: (told.append(0), tell(*arguments)))
@@ -224,15 +236,15 @@ def test_a_checkpoint_of_the_future_is_not_used_and_not_lost(table, tmp_path):
     assert sorted(json.loads(line)["trial"] for line in log.read_text().splitlines()) == list(range(330))
 
 
-def test_twenty_thousand_trials_take_minutes_and_the_last_as_long_as_the_first(table, tmp_path):
+def test_the_last_of_thousands_of_trials_take_as_long_as_the_first(table, tmp_path):
+    """Twenty thousand take a minute or two."""
     seconds = []
-    for trials in (5000, 10000, 15000, 20000):
-        started = time.monotonic()
+    for trials in (1500, 3000, 4500, 6000):
+        started = time.process_time()
         run(config(tmp_path, table, algorithm="evolution", trials=trials))
-        seconds.append(time.monotonic() - started)
-    assert len(load_study(tmp_path).trials) == 20000
-    assert sum(seconds) < 180
-    assert min(seconds[2:]) < 3 * max(seconds[:2]), seconds  # on a busy machine; were it quadratic: 5 to 7
+        seconds.append(time.process_time() - started)
+    assert len(load_study(tmp_path).trials) == 6000
+    assert min(seconds[2:]) < 3 * max(seconds[:2]), seconds  # were it quadratic: 5 to 7
 
 
 # --- damage
@@ -375,8 +387,9 @@ def test_metrics_that_are_no_json_are_refused_before_anything_is_written(tmp_pat
 
 
 def test_two_processes_on_one_folder(table, tmp_path):
-    held = Study.open(config(tmp_path, table))
-    done = subprocess.run(command(*flags_of(config(tmp_path, table))), capture_output=True, text=True, timeout=60)
+    settings = config(tmp_path, table, algorithm="random")
+    held = Study.open(settings)
+    done = subprocess.run(command(*flags_of(settings)), capture_output=True, text=True, timeout=60)
     held.close()
     assert done.returncode != 0 and "another process is writing" in done.stderr and "Traceback" not in done.stderr
     assert load_study(tmp_path).trials == []
@@ -442,9 +455,7 @@ def test_the_benchmark_itself():
     path = Path(folder).parent / "nasbench201_cifar10.csv" if folder else None
     if path is None or not path.is_file():
         pytest.skip("nasbench201_cifar10.csv is not beside the folder that TFDS_DATA_DIR names")
-    started = time.monotonic()
     table = read_table(path)
-    assert time.monotonic() - started < 2.0
     space = NASBench201Space()
     assert len(table) == space.size and len({space.encode(cell) for cell in table}) == space.size
     best = max(table.values())
@@ -475,14 +486,11 @@ def test_bad_combinations_are_one_clear_error_and_make_no_folder(flags, message,
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("flags", [[], ["--algorithm=ppo"]])
-def test_another_backend_is_one_clear_error_and_makes_no_folder(flags, table, tmp_path):
-    pytest.importorskip("jax")
-    settings = flags_of(config("study", table)) if flags else []
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    done = subprocess.run(
-        command(*settings, *flags), capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120
-    )
-    assert done.returncode != 0 and "Traceback" not in done.stderr
-    assert "set KERAS_BACKEND=tensorflow" in done.stderr
+def test_another_backend_is_one_clear_error_and_makes_no_folder(table, tmp_path, monkeypatch):
+    """`test_backends.py` has JAX's."""
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    settings = [config(tmp_path / "study", table, algorithm=name) for name in ("ppo", "reinforce")]
+    for each in (SearchConfig(tmp_path / "study", executor="inline"), *settings):  # controllers need TensorFlow too
+        with pytest.raises(SearchError, match="set KERAS_BACKEND=tensorflow"):
+            run(each)
     assert list(tmp_path.iterdir()) == []
