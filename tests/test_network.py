@@ -29,30 +29,28 @@ def shapes(model, names):
 
 
 def test_endpoints_cifar():
-    model = applications.NASNetCIFAR10()
+    model = applications.NASNetCIFAR10(num_repeats=2)
     assert model.get_layer("stem_conv").output.shape[1:] == (32, 32, 96)
-    expected = {f"cell_{i:02d}": (32 // 2 ** (i // 6),) * 2 + (192 * 2 ** (i // 6),) for i in range(18)}
+    expected = {f"cell_{i:02d}": (32 // 2 ** (i // 2),) * 2 + (192 * 2 ** (i // 2),) for i in range(6)}
     expected |= {"reduction_0": (16, 16, 256), "reduction_1": (8, 8, 512)}
     assert shapes(model, expected) == expected
 
 
 def test_endpoints_mobile():
-    model = applications.NASNetMobile(weights=None)
+    model = applications.NASNetMobile(weights=None, num_repeats=1)
     assert model.get_layer("stem_conv").output.shape[1:] == (111, 111, 32)
-    expected = {f"cell_{i:02d}": (28 // 2 ** (i // 4),) * 2 + (264 * 2 ** (i // 4),) for i in range(12)}
+    expected = {f"cell_{i:02d}": (28 // 2**i,) * 2 + (264 * 2**i,) for i in range(3)}
     expected |= {"stem_0": (56, 56, 44), "stem_1": (28, 28, 88)}
     expected |= {"reduction_0": (14, 14, 352), "reduction_1": (7, 7, 704)}
     assert shapes(model, expected) == expected
 
 
-@pytest.mark.slow
 def test_endpoints_large():
-    model = applications.NASNetLarge(weights=None)
+    model = applications.NASNetLarge(weights=None, num_repeats=1)
     sides = (42, 21, 11)
-    expected = {f"cell_{i:02d}": (sides[i // 6],) * 2 + (1008 * 2 ** (i // 6),) for i in range(18)}
+    expected = {f"cell_{i:02d}": (sides[i],) * 2 + (1008 * 2**i,) for i in range(3)}
     expected |= {"stem_1": (42, 42, 336), "reduction_0": (21, 21, 1344), "reduction_1": (11, 11, 2688)}
     assert shapes(model, expected) == expected
-    assert model.count_params() == 88_949_818
 
 
 def test_plan_wiring():

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import ModuleType
 
@@ -79,8 +78,13 @@ assert not loaded, loaded
 
 
 def test_import_is_instant():
-    code = "import time; start = time.perf_counter(); import nasnet_keras; print(time.perf_counter() - start)"
-    assert min(float(run_python(code)) for _ in range(3)) < 0.5
+    code = """
+import sys
+before = set(sys.modules)
+import nasnet_keras
+print(*{name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)
+"""
+    assert set(run_python(code).split()) <= {"nasnet_keras", "wrapt"}, "what takes time to import comes when it is used"
 
 
 def test_imports_point_one_way():
@@ -151,5 +155,4 @@ def test_version_is_one():
     from importlib import metadata
 
     assert metadata.version("nasnet_keras") == nk.__version__
-    start = time.monotonic()
-    assert nk.__version__ in (ROOT / "CHANGELOG.md").read_text() and time.monotonic() - start < 5
+    assert nk.__version__ in (ROOT / "CHANGELOG.md").read_text()

@@ -51,15 +51,11 @@ def called(model, x, choices):
 
 
 def test_counts_are_those_of_the_released_code():
-    space, network = spaces.make("enas_micro"), {"num_repeats": 2, "filters": 20, "classes": 10}
-    count, with_head = (
-        sum(
-            int(np.prod(v.shape))
-            for v in cell_supernet(space, (32, 32, 3), seed=0, **network, **head).trainable_weights
-        )
-        for head in ({}, {"auxiliary_head": True})
-    )
-    assert count == 5_373_140 and with_head - count == 412_928
+    network = {"num_repeats": 2, "filters": 20, "classes": 10, "auxiliary_head": True}
+    model = cell_supernet(spaces.make("enas_micro"), (32, 32, 3), seed=0, **network)
+    sizes = {variable.path: int(np.prod(variable.shape)) for variable in model.trainable_weights}
+    head = sum(size for path, size in sizes.items() if path.startswith("auxiliary"))
+    assert (sum(sizes.values()) - head, head) == (5_373_140, 412_928)
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -153,13 +149,13 @@ def test_readers_add_their_gradients(generator):
             np.testing.assert_array_equal(gradient, np.full((2, 3), value))
 
 
-def test_a_thousand_architectures_are_one_trace(generator):
+def test_hundreds_of_architectures_are_one_trace(generator):
     space = spaces.make("enas_micro", num_blocks=1)
     model = cell_supernet(space, (8, 8, 1), seed=0, num_repeats=1, filters=2, classes=10)
     stepper = Stepper(model, Objective(clip_norm=5.0, batch_statistics=True))
     state = stepper.initial()
     pixels = generator.integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
-    for number in range(1000):
+    for number in range(300):
         choices = np.array(space.sample(generator), np.int32)
         state, figures = stepper.step(state, pixels, np.arange(4, dtype=np.int32), learning_rate=0.01, choices=choices)
         if number % 10 == 0:
