@@ -149,13 +149,13 @@ def test_readers_add_their_gradients(generator):
             np.testing.assert_array_equal(gradient, np.full((2, 3), value))
 
 
-def test_hundreds_of_architectures_are_one_trace(generator):
+def test_a_hundred_architectures_are_one_trace(generator):
     space = spaces.make("enas_micro", num_blocks=1)
     model = cell_supernet(space, (8, 8, 1), seed=0, num_repeats=1, filters=2, classes=10)
     stepper = Stepper(model, Objective(clip_norm=5.0, batch_statistics=True))
     state = stepper.initial()
     pixels = generator.integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
-    for number in range(300):
+    for number in range(100):
         choices = np.array(space.sample(generator), np.int32)
         state, figures = stepper.step(state, pixels, np.arange(4, dtype=np.int32), learning_rate=0.01, choices=choices)
         if number % 10 == 0:
