@@ -162,7 +162,10 @@ def weights_file(value: str | Path) -> Path:
     Raises:
         ValueError: there is none.
     """
-    path = Path(value)
-    if not path.is_file():
-        raise ValueError(f"no weights file {quoted(str(path))}: expected the path of a .weights.h5 file")
-    return path
+    try:
+        found = Path(value).is_file()
+    except (OSError, TypeError):  # a name that is too long, or no path at all
+        found = False
+    if not found:
+        raise ValueError(f"no weights file {quoted(str(value))}: expected the path of a .weights.h5 file")
+    return Path(value)

@@ -22,6 +22,8 @@ __all__ = ["DARTS_FIELDS", "ENAS_OPERATIONS", "from_darts", "from_enas", "from_e
 
 _INPUTS = (PREVIOUS, CURRENT)
 _LONGEST_PRINTED = 1 << 16
+_CALL = "Genotype("
+_NUMPY_SCALAR = re.compile(r"u?int\d+|float\d+|str_")
 
 # DARTS' name: ours. Its dilated convolutions are separable ones.
 _DARTS = {
@@ -93,11 +95,12 @@ def _darts_fields(value: Any) -> tuple[Any, ...]:
 def _printed(text: str) -> dict[str, Any]:
     """The fields in a text such as `Genotype(normal=[('skip_connect', 0), …], normal_concat=range(2, 6), …)`."""
     advice = "expected DARTS' genotype as it is printed, Genotype(normal=[…], normal_concat=…, …)"
-    start, end = text.find("Genotype("), text.rfind(")")  # a line of a log may begin and end with other words
-    if not 0 <= start < end or len(text) > _LONGEST_PRINTED:
+    if len(text) > _LONGEST_PRINTED or (count := text.count(_CALL)) == 0:
         raise GenotypeError(f"{advice}, got {short(text)}")
+    if count > 1:
+        raise GenotypeError(f"{advice}, got {count} of them: {short(text)}")
     try:
-        call = ast.parse(text[start : end + 1], mode="eval").body
+        call = ast.parse(_call(text[text.index(_CALL) :]), mode="eval").body
         if not isinstance(call, ast.Call) or any(keyword.arg is None for keyword in call.keywords):
             raise ValueError("it is no call")
         named = {keyword.arg: _literal(keyword.value) for keyword in call.keywords}
@@ -106,11 +109,29 @@ def _printed(text: str) -> dict[str, Any]:
         raise GenotypeError(f"{advice}, with nothing but lists, texts and numbers in it, got {short(text)}") from None
 
 
+def _call(text: str) -> str:
+    """A text that begins with a call, without what follows: a line of a log may end with other words."""
+    depth = 0
+    for end, letter in enumerate(text, start=1):
+        depth += (letter == "(") - (letter == ")")
+        if letter == ")" and depth == 0:
+            return text[:end]
+    raise ValueError("its brackets are not closed")
+
+
 def _literal(node: ast.expr) -> Any:
-    """A value as it is printed, in which `range(…)` may stand too."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("range", "list"):
+    """A value as Python or NumPy prints it, in which `range(…)`, `array(…)` and `np.int64(…)` may stand too."""
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         arguments = [_literal(argument) for argument in node.args]
-        return range(*arguments) if node.func.id == "range" else _listed(*arguments, "a list")
+        if name == "range":
+            return range(*arguments)
+        if name in ("list", "array"):
+            return _listed(*arguments, "a list")
+        if _NUMPY_SCALAR.fullmatch(name) and len(arguments) == 1:
+            return arguments[0]
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_literal(item) for item in node.elts]
     return ast.literal_eval(node)
 
 

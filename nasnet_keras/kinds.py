@@ -3,6 +3,7 @@
 This is the one place that knows all kinds; whoever takes a genotype of any kind calls these functions.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _SIZES: dict[type[AnyGenotype], tuple[str, ...]] = {
     ChainGenotype: (),
     NASBench201Genotype: ("num_repeats", "filters"),
 }
+_PRINTED = re.compile(r"\s*(\w+\s*=\s*)?Genotype\(")  # by DARTS' code, or in it
 # Arguments of networks of cells that say nothing of others, and the values by which a caller asks for none of them.
 _OF_CELLS: dict[str, Any] = {"auxiliary_head": False, "drop_path_rate": 0.0}
 
@@ -48,7 +50,7 @@ def resolve_genotype(genotype: AnyGenotype | str | Path, kind: type[AnyGenotype]
     """A genotype from itself, a name of the catalogue, a JSON text or a path.
 
     Args:
-        genotype: one of these; or a text that DARTS' code printed, `Genotype(normal=[…], …)`.
+        genotype: one of these; or a text that DARTS' code printed or has, `NAME = Genotype(normal=[…], …)`.
         kind: the class that it must be of, where only one will do.
 
     Raises:
@@ -154,7 +156,7 @@ def _found(genotype: Any) -> AnyGenotype:
     if isinstance(genotype, str):
         if genotype in genotypes.names(AnyGenotype) or _is_unknown_name(genotype):
             return genotypes.get(genotype)
-        if genotype.lstrip().startswith("Genotype("):
+        if _PRINTED.match(genotype):
             return from_darts(genotype)
     elif not isinstance(genotype, Path):
         raise GenotypeError(

@@ -45,14 +45,18 @@ def read_apart(path: Path, expected: weight_file.Expected, *, classifier: bool =
     request = {"path": str(path.absolute()), "shown": str(path), "expected": expected, "classifier": classifier}
     # The same modules as here, and none of the current folder.
     modules = [*(entry for entry in sys.path if os.path.isabs(entry)), str(Path(__file__).parent.parent)]  # noqa: PTH117
-    with subprocess.Popen(
-        [sys.executable, "-I", "-c", _PROGRAM, str(seconds), *modules],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        start_new_session=True,  # an interrupt at the terminal is this process's to handle
-    ) as process:
+    try:
+        started = subprocess.Popen(
+            [sys.executable, "-I", "-c", _PROGRAM, str(seconds), *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # an interrupt at the terminal is this process's to handle
+        )
+    except OSError as error:  # there are too many processes, or Python is not where it says that it is
+        raise WeightsError(f"{path} cannot be read: no process can be started to read it in ({error})") from None
+    with started as process:
         try:
             with contextlib.suppress(BrokenPipeError):  # it has ended: see below
                 process.stdin.write(json.dumps(request).encode())

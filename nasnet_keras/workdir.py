@@ -149,7 +149,7 @@ def read_description(
         raise error(f"{path} holds no {name} that can be read: {problem}") from None
     if not isinstance(plain, dict) or plain.get("format") != kind or not isinstance(plain.get("config"), dict):
         raise error(f"{path / file} does not describe a {name}")
-    if plain.get("version") != version:
+    if type(plain.get("version")) is not int or plain["version"] != version:
         raise error(
             f"{path} has format version {quoted(plain.get('version'))}, this nasnet_keras reads version {version}"
         )

@@ -16,7 +16,7 @@ from nasnet_keras.card import Card
 from nasnet_keras.checks import positive_integer, quoted
 from nasnet_keras.files import write_bytes
 from nasnet_keras.pretrained import registry
-from nasnet_keras.training.fitting import resized
+from nasnet_keras.training.fitting import array_of, resized
 from nasnet_keras.training.image_folder import tree_of
 from nasnet_keras.training.image_tree import OWN_LINKS
 from nasnet_keras.training.images import read_image
@@ -121,9 +121,10 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64, follow_link
 
     Args:
         model: a name of `list_models`, or the path of a card or weight file.
-        images: the path of an image or of a folder of images (and folders of them), a sequence of paths or of arrays,
-            or an array `(height, width, channels)` or `(count, height, width, channels)` of values from 0 to 255. Each
-            is brought to the model's size as the images that it was trained on, which its card says: `card.fit`.
+        images: the path of an image or of a folder of images (and folders of them), a sequence of paths or of arrays
+            (of which grey ones may lack the channel), or an array `(height, width, channels)` or `(count, height,
+            width, channels)` of values from 0 to 255. Each is brought to the model's size as the images that it was
+            trained on, which its card says: `card.fit`.
         batch_size: images at once.
         follow_links: whether links of a folder may lead out of it.
 
@@ -147,12 +148,14 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64, follow_link
 def _listed(images: Any, follow_links: bool) -> tuple[Sequence[Any], dict[Path, str]]:
     """The images one by one, as paths or arrays, and what is refused of a folder."""
     if isinstance(images, str | Path):
+        if images == "":
+            raise ValueError("expected the path of an image, or of a folder with images, got an empty one")
         path = Path(images)
-        if not path.is_dir():
+        if not _is_folder(path):
             return [path], {}
         tree = tree_of(path, follow_links)
         return tree.images, dict.fromkeys(tree.refused, f"it leads out of {images}: refused; {OWN_LINKS}")
-    if hasattr(images, "shape"):
+    if hasattr(images, "shape") and len(images.shape) != 1:  # those of one axis are of paths
         images = images[None] if len(images.shape) == 3 else images
         if len(images.shape) != 4:
             raise ValueError(f"expected an array of (count, height, width, channels), got one of {images.shape}")
@@ -161,10 +164,17 @@ def _listed(images: Any, follow_links: bool) -> tuple[Sequence[Any], dict[Path, 
             f"expected paths of images, a folder with images, or an array of (count, height, width, channels), "
             f"got {quoted(images)}"
         )
-    images = images if hasattr(images, "shape") else list(images)
+    images = images if len(getattr(images, "shape", ())) > 1 else list(images)
     if not len(images):
         raise ValueError("there are no images to classify")
     return images, {}
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _readable(
@@ -173,9 +183,13 @@ def _readable(
     """The pixels of each image that can be read, and its path if it has one; why the others cannot, by their path."""
     unreadable |= refused
     for image in images:
-        path = Path(image) if isinstance(image, str | Path) else None
+        if not isinstance(image, str | Path):
+            pixels = array_of(image)
+            yield None, pixels[..., None] if pixels.ndim == 2 else pixels
+            continue
+        path = Path(image)
         try:
-            pixels = image if path is None else read_image(path)
+            pixels = read_image(path)
         except ValueError as error:
             unreadable[path] = str(error).removeprefix(f"cannot read the image {path}: ")
         else:

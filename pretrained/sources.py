@@ -14,7 +14,7 @@ from nasnet_keras.checks import quoted
 from nasnet_keras.training import image_folder, labels, splits
 from nasnet_keras.training.dataset import SPLITS, Dataset, Split, check_channels, check_levels, divided
 from nasnet_keras.training.datasets import Loaded
-from nasnet_keras.training.fitting import resized
+from nasnet_keras.training.fitting import array_of, resized
 from nasnet_keras.training.labels import Labels, some
 
 __all__ = ["dataset_of"]
@@ -180,7 +180,7 @@ def _in_memory(value: Any, form: _Form, key: str) -> _Came:
 
 def _with_channels(images: Iterable[Any]) -> Iterator[np.ndarray]:
     """Images that have channels, grey ones too."""
-    for image in map(np.asarray, images):
+    for image in map(array_of, images):
         yield image[..., None] if image.ndim == 2 else image
 
 

@@ -136,6 +136,10 @@ def test_darts_genotypes_as_python_has_them(fields):
         str(Six(PAIRS, [2, 3], PAIRS, R, None, None)),
         f"03/01 12:00:00 AM genotype = {Four(CELL, R, CELL, R)}\n",
         f"Genotype({CELL}, list(range(2, 4)), {CELL}, range(2, 4))",
+        f"genotype = {Four(CELL, R, CELL, R)} (epoch 3)",
+        f"OURS = {Four([(name, np.int64(state)) for name, state in CELL], R, CELL, R)}",
+        f"{Four([(np.str_(name), state) for name, state in CELL], list(np.arange(2, 4)), CELL, R)}",
+        f"{Four(np.array(CELL, object), np.arange(2, 4), [(*pair, np.float32(0.13)) for pair in CELL], R)}",
     ],
 )
 def test_darts_genotypes_as_they_are_printed(text):
@@ -147,7 +151,7 @@ def test_darts_fields_as_json_and_as_text_are_genotypes_everywhere(tmp_path):
     path = tmp_path / "genotype.json"
     path.write_text(json.dumps(plain))
     printed = str(Four(CELL, R, CELL, R))
-    for given in (path, str(path), json.dumps(plain), printed):
+    for given in (path, str(path), json.dumps(plain), printed, f"OURS = {printed}"):
         found = resolve_genotype(given)
         assert found == from_darts(CELL, R, CELL, R) and found.skeleton == "darts"
     with pytest.raises(GenotypeError, match="nasnet_keras.conventions makes genotypes"):
@@ -211,6 +215,7 @@ def test_enas_macro_arcs_as_they_are_printed_and_kept(arc):
         (lambda: from_darts(range(10**12), [2], CELL, R), "at most 2,000"),
         (lambda: from_darts("Genotype(normal=__import__('os').getcwd())"), "as it is printed"),
         (lambda: from_darts("Genotype(" + "(" * 60000), "as it is printed"),
+        (lambda: from_darts(f"{Four(CELL, R, CELL, R)} {Four(CELL, R, CELL, R)}"), "got 2 of them"),
         (lambda: from_darts("Genotype(" * 10**6), "as it is printed"),
         (lambda: from_enas(None, "0 2 0 0"), "whole numbers"),
         (lambda: from_enas([0, 2, 0, 0.5], "0 2 0 0"), "whole numbers"),

@@ -153,6 +153,7 @@ def test_values_that_are_no_pixels():
         (r"expected images of \(height, width, 3\), got one of \(2, 2, 2\)", whole[..., :2]),
         (r"got one of \(2, 2\)", whole[..., 0]),
         (r"got one of \(0, 2, 3\)", whole[:0]),
+        ("greys or colours, got one of a palette, mode P: convert it", Image.new("P", (2, 2))),
     ):
         with pytest.raises(ValueError, match=message):
             resized([image], (2, 2, 3), "here")
@@ -236,6 +237,11 @@ def test_what_is_not_read_is_told(tmp_path, caplog):
     assert np.bincount(loaded.splits["train"].labels).tolist() == [2, 1], "in folders of a class too"
     assert "4 files are not read (3 .heic, 1 .jpg)" in caplog.text
     assert len(image_files(tmp_path / "rose")) == 2
+    caplog.clear()
+    for path in (".lily/1.png", ".beside.png", ".lily/._2.png"):
+        save(tmp_path / path, colour())
+    assert image_folder.load(tmp_path).class_names == ("rose", "tulip")
+    assert "3 hidden images are not read" in caplog.text, "hidden classes, too"
     caplog.clear()
     image_folder.load(save(tmp_path / "clean" / "a" / "1.png", colour()).parent.parent)
     assert not caplog.text

@@ -18,6 +18,8 @@ from nasnet_keras.training import images
 from nasnet_keras.training.images import read_image
 
 TOPS = {8: 255, 12: 4095, 16: 65535}
+GREYS = np.tile(np.array([100, 255], np.uint8), (4, 4, 1))
+GREY = {"photometric": 1, "tags": {338: [2]}}
 
 
 @pytest.fixture(autouse=True)
@@ -188,6 +190,11 @@ def test_what_cannot_be_read_right_says_what_to_do(tmp_path):
     for message, data in (
         ("its colours are LAB: save it as RGB", saved(Image.frombytes("LAB", (4, 4), bytes(48)), "TIFF")),
         ("its values are fractions: save it with 8 or 16 bits", saved(Image.new("F", (4, 4)), "TIFF")),
+        (
+            "its greys and transparencies lie one after the other",
+            tiff(GREYS, planes=True, deflated=True, **GREY),
+        ),
+        ("its greys and transparencies lie one after the other", tiff(GREYS, planes=True, **GREY)),
     ):
         with pytest.raises(ValueError, match=message):
             read(tmp_path, data)

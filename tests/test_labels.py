@@ -75,6 +75,15 @@ def test_texts_are_classes_in_their_order(came):
         labels.numbered(came, ("dog", "cow"), "labels")
 
 
+class NAType:
+    """What a column of pandas has where there is nothing."""
+
+    def __ne__(self, other):
+        raise TypeError("it is neither equal nor another")
+
+    __eq__, __hash__ = __ne__, object.__hash__
+
+
 MISTAKES = {
     "the least is -1; -1 mostly marks an image that nobody labelled": WHOLE - 1,
     "the least is -5; they count from 0": WHOLE - 5,
@@ -85,6 +94,8 @@ MISTAKES = {
     "fractions are no classes, and networks that give figures .regression. are not": WHOLE + 0.5,
     "1 of them are missing or infinite": np.array([0, np.nan]),
     "some of them are missing": ["a", None],
+    "some of them are missing: leave": np.array(["a", np.nan], object),
+    "some of them are missing: leave these": [0, NAType()],
     "some of them are empty": ["a", ""],
     "some of them are masked": np.ma.array(WHOLE, mask=[0, 0, 0, 1]),
     r"probabilities, such as smoothed one-hot ones.*np.argmax\(labels, -1\)": ONE_HOT * 0.9 + 0.1 / 3,

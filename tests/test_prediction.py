@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from colours import card_of, write_folder
+from PIL import Image
 
 from nasnet_keras import pretrained
 from nasnet_keras.pretrained.prediction import Prediction, Predictions
@@ -51,6 +52,21 @@ def test_where_nothing_can_be_read_is_an_error(classify, folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no images in .*: expected files of .bmp"):
         classify(tmp_path / "empty")
+
+
+def test_images_in_other_forms(classify, folder):
+    good = [folder / f"{index}.png" for index in (0, 2)]
+    column = np.array([str(path) for path in good], object)
+    assert classify(column) == classify(good), "a column of a table"
+    greys = np.full((2, 9, 7), 100, np.uint8)
+    assert classify(list(greys)) == classify([Image.fromarray(grey) for grey in greys]) == classify(greys[..., None])
+    for wrong, message in (
+        ("", "got an empty one"),
+        ("a" * 5000, "cannot read the image .*: File name too long"),
+        ([Image.new("P", (9, 7))], "got one of a palette, mode P"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            classify(wrong)
 
 
 def test_links_out_of_a_folder_are_followed_if_the_user_says_so(classify, folder, tmp_path, caplog):

@@ -1,11 +1,14 @@
 """The rule by which images are put aside: every class is trained on, and the same images every time."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasnet_keras.training import splits
+from nasnet_keras.training.dataset import Dataset, Split
 
 SIZES = st.lists(st.integers(1, 30), min_size=2, max_size=12)
 SHARES = st.floats(0.01, 0.9)
@@ -104,3 +107,11 @@ def test_the_rule_of_a_folder(tmp_path):
     ):
         file.write_text(text)
         assert splits.begun_by(tmp_path, "training.json") == rule, text[:40]
+
+
+def test_a_data_set_has_a_rule_that_there_is():
+    split = Split(np.zeros((4, 2, 2, 1), np.uint8), np.arange(4) % 2)
+    data = Dataset("own", split, split, split, ("a", "b"))
+    for wrong in (lambda: data.split_by("even"), lambda: dataclasses.replace(data, split=["random"])):
+        with pytest.raises(ValueError, match="split must be one of stratified, random, got"):
+            wrong()

@@ -14,7 +14,7 @@ import weight_files
 from fuzz import rounds
 from weight_files import EXPECTED, SHAPES, made, values
 
-from nasnet_keras import weight_file, weight_reader
+from nasnet_keras import checks, weight_file, weight_reader
 from nasnet_keras.hdf5 import WeightsError
 
 STEM = "layers/stem_layer/vars"
@@ -307,6 +307,18 @@ def test_a_file_whose_reading_does_not_end_is_given_up(path, monkeypatch):
 def test_a_crash_is_an_error_of_the_file(program, message, path, monkeypatch):
     monkeypatch.setattr(weight_reader, "_PROGRAM", program)
     with pytest.raises(WeightsError, match=message):
+        weight_reader.read_apart(path, EXPECTED)
+
+
+@pytest.mark.parametrize("wrong", ["a" * 5000, None, 5, b"a.weights.h5", "a\0b", ".", ""])
+def test_what_is_no_path_of_a_file_is_one_error(wrong):
+    with pytest.raises(ValueError, match="no weights file .*: expected the path of a .weights.h5 file"):
+        checks.weights_file(wrong)
+
+
+def test_a_process_that_cannot_be_started_is_an_error_of_the_file(path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(path.with_name("python")))
+    with pytest.raises(WeightsError, match="no process can be started to read it in .*No such file"):
         weight_reader.read_apart(path, EXPECTED)
 
 

@@ -200,3 +200,12 @@ def test_cores_are_those_that_this_process_may_use():
     done = subprocess.run([sys.executable, "-c", f"{code}; print(e.processor())"], capture_output=True, text=True)
     assert done.stdout.startswith("1 cores of "), done.stderr
     assert environment.cores() >= 1
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", None, [1], 2])
+def test_a_version_is_a_whole_number(tmp_path, version):
+    plain = {"format": "nasnet_keras.job", "version": version, "config": {}}
+    (tmp_path / "job.json").write_text(json.dumps(plain))
+    with pytest.raises(WorkdirError, match="has format version .*, this nasnet_keras reads version 1"):
+        opened(tmp_path)
+    assert json.loads((tmp_path / "job.json").read_text()) == plain

@@ -98,6 +98,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         checks.choice("fit", self.fit, checks.FITS)
+        checks.choice("split", self.split, splits.RULES)
         set_value, source = object.__setattr__, self.source or self.name
         names = labels.class_names(self.class_names)
         if len(names) < 2:

@@ -1,6 +1,7 @@
 """Images of any size as one array: each cut, padded or squashed to the size that is wanted."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -10,7 +11,7 @@ from nasnet_keras import checks
 from nasnet_keras.checks import FITS
 from nasnet_keras.training.datasets import check_memory, stacked
 
-__all__ = ["FITS", "GREY", "resized"]
+__all__ = ["FITS", "GREY", "array_of", "resized"]
 
 GREY = 128
 """Nothing, once images are scaled to [-1, 1]."""
@@ -53,7 +54,7 @@ def resized(
         check_memory(count or _FIRST, shape, source)
         array = np.empty((count or _FIRST, *shape), np.uint8)
     seen, largest, fractions = 0, 0.0, False
-    for image in map(np.asarray, images):
+    for image in map(array_of, images):
         if image.dtype == bool:
             image = image * np.uint8(255)
         if image.dtype != np.uint8:
@@ -76,6 +77,17 @@ def resized(
     if not seen:
         raise ValueError(f"no images in {source}")
     return stacked(rows, source) if array is None else array[:seen]
+
+
+def array_of(image: Any) -> np.ndarray:
+    """One image as an array.
+
+    Raises:
+        ValueError: it is one of Pillow's, of a kind whose values are no greys and no colours, but numbers of a palette.
+    """
+    if getattr(image, "mode", None) in ("P", "PA"):
+        raise ValueError(f"expected images of greys or colours, got one of a palette, mode {image.mode}: convert it")
+    return np.asarray(image)
 
 
 def _grown(array: np.ndarray, source: str) -> np.ndarray:

@@ -19,7 +19,7 @@ DATASET = {
     "data_dir": flags.DEFINE_string("data_dir", None, "Of TensorFlow Datasets; by default $TFDS_DATA_DIR."),
     "image_size": flags.DEFINE_integer("image_size", None, "Side to bring all images to.", lower_bound=8),
     "fit": flags.DEFINE_enum(
-        "fit", "crop", FITS, "How images are brought to that size: cut, padded with grey, or squashed."
+        "fit", "crop", FITS, "How images are brought to the side of --image_size: cut, padded with grey, or squashed."
     ),
     "follow_links": flags.DEFINE_bool(
         "follow_links", False, "Read what links in a folder of images lead to outside of it: if they are your own."

@@ -9,7 +9,16 @@ import numpy as np
 from nasnet_keras.checks import quoted
 from nasnet_keras.training.datasets import Loaded, Split, short_name
 from nasnet_keras.training.fitting import resized
-from nasnet_keras.training.image_tree import OWN_LINKS, Tree, is_of_system, leads_back, leads_out, some, walk
+from nasnet_keras.training.image_tree import (
+    OWN_LINKS,
+    Tree,
+    hidden_images,
+    is_of_system,
+    leads_back,
+    leads_out,
+    some,
+    walk,
+)
 from nasnet_keras.training.images import SUFFIXES, is_image, read_image
 from nasnet_keras.workdir import is_workdir
 
@@ -177,7 +186,10 @@ def _beside(root: Path) -> Tree:
     """What lies beside the folders of splits or classes."""
     beside = Tree()
     for path in root.iterdir():
-        if path.is_dir() or is_of_system(path.name):
+        if is_of_system(path.name):
+            beside.hidden += hidden_images(path)
+            continue
+        if path.is_dir():
             continue
         if path.is_symlink() and not is_image(path) and not path.exists():
             raise ValueError(f"{path} is a link that leads nowhere: {_EXPECTED}")

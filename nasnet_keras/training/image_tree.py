@@ -10,7 +10,7 @@ from absl import logging
 
 from nasnet_keras.training.images import SUFFIXES, is_image
 
-__all__ = ["OWN_LINKS", "Tree", "is_of_system", "leads_back", "leads_out", "some", "walk"]
+__all__ = ["OWN_LINKS", "Tree", "hidden_images", "is_of_system", "leads_back", "leads_out", "some", "walk"]
 
 OWN_LINKS = "give --follow_links (follow_links=True) if its links are your own"
 _OF_SYSTEMS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
@@ -115,7 +115,7 @@ def walk(folder: Path, top: Path, *, follow_links: bool) -> Tree:
         with os.scandir(current) as entries:
             for entry in entries:
                 if is_of_system(entry.name):
-                    tree.hidden += _hidden_images(entry)
+                    tree.hidden += hidden_images(entry)
                 elif os.path.isdir(entry):  # noqa: PTH112 – `is_dir` raises of some links that lead nowhere
                     (links if entry.is_symlink() else real).append(Path(entry.path))
                 else:
@@ -136,10 +136,11 @@ def _add_file(tree: Tree, entry: os.DirEntry, top: Path, follow_links: bool) -> 
         tree.images.append(path)
 
 
-def _hidden_images(entry: os.DirEntry) -> int:
-    """How many images are hidden, without those that systems make for themselves."""
+def hidden_images(entry: os.DirEntry | Path) -> int:
+    """How many images are hidden by the name of an entry, without those that systems make for themselves."""
     if not entry.name.startswith(".") or entry.name.startswith("._") or entry.is_symlink():
         return 0
     if not entry.is_dir():
         return int(Path(entry.name).suffix.lower() in SUFFIXES)
-    return sum(is_image(Path(name)) for _, _, names in os.walk(entry.path) for name in names)
+    names = [name for _, _, files in os.walk(entry) for name in files]
+    return sum(is_image(Path(name)) and not name.startswith("._") for name in names)

@@ -154,7 +154,7 @@ def _array(values: Any, what: str) -> np.ndarray:
 def _of_objects(values: list[Any], shape: tuple[int, ...], what: str) -> np.ndarray:
     """The array of a shape that some values should have been."""
     texts = [isinstance(value, str | bytes) for value in values]
-    if any(value is None for value in values):
+    if any(map(_is_missing, values)):
         why = "some of them are missing: leave these images out"
     elif all(texts) and max(map(len, values), default=0) > _LONGEST:
         why = f"the name of a class has {_LONGEST:,} letters at most"
@@ -175,6 +175,12 @@ def _of_objects(values: list[Any], shape: tuple[int, ...], what: str) -> np.ndar
     else:
         return np.array(values).reshape(shape)
     return _refuse(what, values, why)
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is what stands in a table where there is nothing."""
+    nothing = value is None or type(value).__name__ in ("NAType", "NaTType")  # of pandas
+    return nothing or (isinstance(value, float | np.floating) and np.isnan(value))
 
 
 def _of_texts(texts: np.ndarray, what: str) -> Labels:

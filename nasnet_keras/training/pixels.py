@@ -15,6 +15,7 @@ _TURNED = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}  
 _BITS, _PHOTOMETRIC, _PLANES, _COLOUR_MAP, _SAMPLE_FORMAT = 258, 262, 284, 320, 339  # tags of TIFF
 
 _IN_PLANES = "its colours of 16 bits lie one after the other: save it with those of a pixel side by side"
+_GREY_IN_PLANES = "its greys and transparencies lie one after the other: save it with those of a pixel side by side"
 
 
 def rgb(file: Image.Image, reopened: Callable[[], Image.Image]) -> np.ndarray:
@@ -33,6 +34,8 @@ def rgb(file: Image.Image, reopened: Callable[[], Image.Image]) -> np.ndarray:
         raise ValueError("its values are fractions: save it with 8 or 16 bits")
     if file.mode == "LAB":
         raise ValueError("its colours are LAB: save it as RGB")
+    if file.mode in ("LA", "La") and tags.get(_PLANES) == 2:  # of which Pillow makes white
+        raise ValueError(_GREY_IN_PLANES)
     if file.mode == "L" and max(tags.get(_SAMPLE_FORMAT, (1,))) == 2:
         raise ValueError("its values are signed: save it with 8 or 16 bits, from 0")
     if file.mode.startswith("I"):
