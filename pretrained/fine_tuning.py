@@ -132,7 +132,8 @@ def fine_tune(
         validation_fraction: that share, in (0, 1).
         image_size: side to bring images to instead of the model's own.
         fit: how they are, and new images will be: `"crop"`, the shorter side is resized and the middle cut out;
-            `"pad"`, the longer side is resized and the rest is grey; or `"squash"`, both sides are resized.
+            `"pad"`, the longer side is resized and the rest is grey; or `"squash"`, both sides are resized. With
+            `"crop"`, as those of a `Dataset` were.
         follow_links: whether links in folders may lead out of them.
         seed: of everything random.
         deterministic: whether the same seed gives the same bits, on one device; it holds for the whole process, and

@@ -12,7 +12,7 @@ import numpy as np
 from nasnet_keras import checks
 from nasnet_keras.checks import quoted
 from nasnet_keras.training import image_folder, labels, splits
-from nasnet_keras.training.dataset import SPLITS, Dataset, Split, check_channels, check_levels, divided
+from nasnet_keras.training.dataset import SPLITS, Dataset, Split, check_channels, check_levels, chosen, divided
 from nasnet_keras.training.datasets import Loaded
 from nasnet_keras.training.fitting import array_of, resized
 from nasnet_keras.training.labels import Labels, some
@@ -73,7 +73,7 @@ def dataset_of(
         image_shape: what every image is brought to.
         class_names: by label, where they do not come with the images; where they do, the order that is wanted.
         validation_fraction: that share, in (0, 1).
-        fit: how images are brought to it; see `checks.FITS`.
+        fit: how images are brought to it, one of `checks.FITS`; with `"crop"`, as those of a `Dataset` were.
         follow_links: whether links in folders may lead out of them.
 
     Raises:
@@ -82,6 +82,8 @@ def dataset_of(
     if not isinstance(validation_fraction, int | float) or not 0.0 < validation_fraction < 1.0:
         raise ValueError(f"validation_fraction must be in (0, 1), got {quoted(validation_fraction)}")
     checks.choice("fit", fit, checks.FITS)
+    if isinstance(train, Dataset):
+        fit = chosen(fit, train.fit)
     form = _Form(image_shape, fit, follow_links)
     came, found, name, source = _train(train, form)
     if found is None:

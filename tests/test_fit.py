@@ -94,6 +94,19 @@ def test_sizes_that_cannot_be(folder, value):
             load(folder, image_size=value)
 
 
+def test_images_that_are_kept_say_how_they_came_to_their_size(folder, tmp_path):
+    for fit in FITS:
+        datasets.save(datasets.load(folder, image_size=16, fit=fit), tmp_path / "kept.npz")
+        kept = datasets.load(tmp_path / "kept.npz")
+        assert kept.fit == fit == dataset_of(kept, None, None, (16, 16, 3)).fit
+        assert dataset_of(kept, None, None, (16, 16, 3), fit="squash").fit == "squash"
+    arrays = {"train_images": np.zeros((9, 8, 8, 3), np.uint8), "train_labels": np.arange(9) % 2}
+    for value, fit in (({}, "crop"), ({"fit": "stretch"}, "crop"), ({"fit": [1, 2]}, "crop"), ({"fit": "pad"}, "pad")):
+        np.savez(tmp_path / "own.npz", **arrays, **value)
+        assert datasets.load(tmp_path / "own.npz").fit == fit
+    assert datasets.load(tmp_path / "own.npz", fit="squash").fit == "squash"
+
+
 def test_tensorflow_datasets_are_brought_to_a_size_alike():
     import tensorflow as tf
 

@@ -13,7 +13,8 @@ from absl import logging
 from nasnet_keras import checks
 from nasnet_keras.training import labels, splits
 
-__all__ = ["SPLITS", "Dataset", "Division", "Split", "check_channels", "check_levels", "divided", "pixels"]
+__all__ = ["SPLITS", "Dataset", "Division", "Split", "check_channels", "check_levels", "chosen", "divided"]
+__all__ += ["pixels"]
 
 SPLITS = ("train", "validation", "test")
 _BLOCK = 1024  # images, of which a copy may be made at a time
@@ -145,6 +146,16 @@ class Dataset:
             return dataclasses.replace(self, split=rule, division=None)
         whole = Split(*(_joined(parts, division.places, name) for name in ("images", "labels")))
         return dataclasses.replace(self, split=rule, **divided(whole, len(self.class_names), division.shares, rule))
+
+
+def chosen(fit: str, of_images: str) -> str:
+    """How new images are brought to their size: as a caller says, or as the images that there are, if they say more.
+
+    Args:
+        fit: that the caller gave, or the default, which is the first of `checks.FITS`.
+        of_images: how the images were, as far as their source knows.
+    """
+    return of_images if fit == checks.FITS[0] else fit
 
 
 def divided(whole: Split, classes: int, shares: Mapping[str, float], rule: str) -> dict[str, Any]:

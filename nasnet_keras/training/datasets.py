@@ -16,7 +16,7 @@ from nasnet_keras import checks
 from nasnet_keras.checks import quoted
 from nasnet_keras.files import write_npz
 from nasnet_keras.training import labels
-from nasnet_keras.training.dataset import SPLITS, Dataset, Split, divided
+from nasnet_keras.training.dataset import SPLITS, Dataset, Split, chosen, divided
 from nasnet_keras.training.splits import DEFAULT
 from nasnet_keras.workdir import is_workdir
 
@@ -61,7 +61,8 @@ def load(
         data_dir: of TensorFlow Datasets; by default the environment variable `TFDS_DATA_DIR`, or their own default.
         image_size: side to bring all images to; needed where they differ in size.
         fit: how they are: `"crop"`, the shorter side is resized and the middle cut out; `"pad"`, the longer side is
-            resized and the rest is grey; or `"squash"`, both sides are resized.
+            resized and the rest is grey; or `"squash"`, both sides are resized. With `"crop"`, an `.npz` file may say
+            that its images were brought to their size otherwise.
         follow_links: whether links in a folder may lead out of it.
         validation_fraction: share of each class' training images that becomes the validation split, in [0, 1), where
             the data set has none of its own. As large a share, but at least a tenth, becomes the test split where it
@@ -86,7 +87,7 @@ def load(
         loaded = _loaded(os.fspath(dataset), data_dir, image_size, fit, follow_links)
     except OSError as error:  # a name that is too long, a folder that may not be read
         raise ValueError(f"cannot read the data set {quoted(str(dataset))}: {error.strerror or type(error)}") from None
-    found = _assembled(dataclasses.replace(loaded, fit=fit), validation_fraction)
+    found = _assembled(dataclasses.replace(loaded, fit=chosen(fit, loaded.fit)), validation_fraction)
     side = found.image_shape[:2]
     if image_size is not None and side != (image_size, image_size):
         raise ValueError(f"image_size={image_size}: the images of {dataset} are {side[0]}x{side[1]} and stay so")
@@ -103,7 +104,7 @@ def save(dataset: Dataset, path: Path) -> None:
         ...     load(f"{folder}/again.npz").source
         'UCI handwritten digits, 17 levels of grey'
     """
-    arrays = {name: np.asarray(getattr(dataset, name)) for name in ("class_names", "source", "split")}
+    arrays = {name: np.asarray(getattr(dataset, name)) for name in ("class_names", "source", "split", "fit")}
     for name in SPLITS:
         split = getattr(dataset, name)
         arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels}

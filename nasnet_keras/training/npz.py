@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from nasnet_keras.checks import quoted
+from nasnet_keras.checks import FITS, quoted
 from nasnet_keras.training import labels
 from nasnet_keras.training.dataset import SPLITS, Split, check_levels, pixels
 from nasnet_keras.training.datasets import Loaded, short_name
@@ -14,7 +14,7 @@ from nasnet_keras.training.splits import DEFAULT, RULES
 
 __all__ = ["load"]
 
-_FACTS = ("class_names", "source", "split")
+_FACTS = ("class_names", "source", "split", "fit")
 
 
 def load(path: Path) -> Loaded:
@@ -37,9 +37,10 @@ def load(path: Path) -> Loaded:
         images = pixels(stored[f"{name}_images"], f"{name} images of {path}")
         check_levels(images, f"{name} images of {path}")
         splits[name] = Split(images, labels.numbered(stored[f"{name}_labels"], names, f"{name} labels of {path}"))
-    rule = str(stored.get("split"))
+    rule, fit = (str(stored.get(name)) for name in ("split", "fit"))
     source = str(stored.get("source", path))
-    return Loaded(short_name(path.stem), splits, names, source, rule if rule in RULES else DEFAULT)
+    rule, fit = rule if rule in RULES else DEFAULT, fit if fit in FITS else FITS[0]
+    return Loaded(short_name(path.stem), splits, names, source, rule, fit)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
