@@ -24,6 +24,7 @@ _INPUTS = (PREVIOUS, CURRENT)
 _LONGEST_PRINTED = 1 << 16
 _CALL = "Genotype("
 _NUMPY_SCALAR = re.compile(r"u?int\d+|float\d+|str_")
+_NUMPY_WORDS = re.compile(r"\b(?:np\.|numpy\.)?(?:array|u?int\d+)(?=\()|,\s*dtype=\w+")
 
 # DARTS' name: ours. Its dilated convolutions are separable ones.
 _DARTS = {
@@ -142,11 +143,8 @@ def _darts_cell(edges: Any, concat: Any) -> Cell:
         nested = bool(pair) and isinstance(pair[0], Sequence) and not isinstance(pair[0], str) and len(pair[0]) > 1
         if nested and len(pair) != 2:
             raise GenotypeError(f"a block of a DARTS cell has two pairs of operation and state, got {short(item)}")
-        flat += (
-            [_darts_edge(_listed(edge, "a pair of operation and state")) for edge in pair]
-            if nested
-            else [_darts_edge(pair)]
-        )
+        both = pair if nested else [pair]
+        flat += [_darts_edge(_listed(edge, "a pair of operation and state")) for edge in both]
     if len(flat) % 2:
         raise GenotypeError(f"a DARTS cell has two edges a block, got {len(flat)} edges")
     blocks = [Block(left, right) for left, right in zip(flat[::2], flat[1::2], strict=True)]
@@ -259,9 +257,10 @@ def _rows(text: str) -> list[Any]:
     """The rows of a text: what its brackets hold, or its lines, or where it has one only, one number, two and so on."""
     if len(text) > MAX_BYTES:
         raise GenotypeError(f"an ENAS macro arc of {len(text):,} letters is too large")
+    text = _NUMPY_WORDS.sub("", text)
     bracketed = re.findall(r"\[([^\[\]]*)\]", text)
     outside = re.sub(r"\[[^\[\]]*\]", "", text)
-    if bracketed and outside.strip("[], \t\r\n"):
+    if bracketed and outside.strip("[](), \t\r\n"):
         raise GenotypeError(f"an ENAS macro arc has all its rows in brackets or none, got {short(text)}")
     rows = bracketed or [line for line in text.splitlines() if line.strip()]
     return rows if len(rows) != 1 else _triangle(_numbers(rows[0], MAX_ENTRIES**2))
@@ -310,7 +309,7 @@ def _enas_cell(arc: Any) -> Cell:
 def _numbers(arc: Any, most: int = MAX_ENTRIES) -> list[int]:
     """The whole numbers of an arc: of a text, of a sequence, or of rows."""
     if isinstance(arc, str):
-        items = re.sub(r"[\[\](),]", " ", arc[: MAX_BYTES + 1]).split()
+        items = re.sub(r"[\[\](),]", " ", _NUMPY_WORDS.sub("", arc[: MAX_BYTES + 1])).split()
     else:
         items = _listed(arc, "a list of whole numbers as an ENAS arc", most)
         if items and all(isinstance(item, Sequence) and not isinstance(item, str) for item in items):
