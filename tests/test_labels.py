@@ -151,9 +151,11 @@ def test_class_names_in_their_forms():
         {"b": 1, "a": 0},
         {1: "b", 0: "a"},
         {np.int64(1): "b", np.int64(0): "a"},
+        {"1": "b", "0": "a"},
     ):
         assert labels.class_names(came) == ("a", "b")
     assert labels.class_names(np.arange(3)) == ("0", "1", "2")
+    assert labels.class_names({"0": 2, "1": 0, "2": 1}) == ("1", "2", "0"), "classes that are named by numbers"
 
 
 @pytest.mark.parametrize(

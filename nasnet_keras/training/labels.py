@@ -96,7 +96,7 @@ def class_names(value: Any) -> tuple[str, ...]:
 
     Args:
         value: a list of texts, or of numbers, which are taken as texts; or a mapping of names and the numbers from 0,
-            either way round, as Keras' generators and Hugging Face's configurations have it.
+            either way round, as Keras' generators and Hugging Face's configurations have it, in JSON too.
 
     Raises:
         ValueError: it is something else, such as one text or a set, which has no order; or a name is given twice.
@@ -236,13 +236,19 @@ def _refuse(what: str, values: Any, why: str) -> NoReturn:
 
 def _in_order(names: Mapping[Any, Any]) -> list[Any]:
     """The names of a mapping from or to the numbers from 0, by number."""
-    for pairs in (names.items(), [(number, name) for name, number in names.items()]):
+    written = {int(key) if _is_written(key) else key: name for key, name in names.items()}
+    for pairs in (names.items(), [(number, name) for name, number in names.items()], written.items()):
         by_number = {checks.integer(number): name for number, name in pairs}
         if None not in by_number and sorted(by_number) == list(range(len(names))):
             return [by_number[number] for number in range(len(names))]
     raise ValueError(
         f"class_names must be a list of texts, or a mapping of them and the numbers from 0, got {quoted(names)}"
     )
+
+
+def _is_written(key: Any) -> bool:
+    """Whether it is a number as JSON writes it before a name: as a text."""
+    return isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 10
 
 
 def _text(name: Any) -> str | None:
