@@ -69,7 +69,7 @@ setup(
         "tensorboard>=2.20",  # training/events.py, search/tensorboard.py: curves
         "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search
         "tensorflow-datasets>=4.9.10",  # training/tensorflow_datasets.py: data sets by name
-        "tqdm>=4.66",  # showing.py, download.py: progress bars
+        "tqdm>=4.66",  # showing.py: progress bars
         "wrapt>=2",  # __init__.py: layers are registered when Keras is imported, and imported when they are used
     ],
     extras_require={

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,12 +13,12 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
-from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from nasnet_keras.checks import quoted
 from nasnet_keras.files import mismatch
 from nasnet_keras.locks import LockedFile, NoLocksError
+from nasnet_keras.showing import Progress
 
 __all__ = ["DownloadError", "cache", "fetch"]
 
@@ -192,8 +191,7 @@ def cache() -> Path:
 def _download(wanted: _Wanted) -> None:
     """Ask until the `.part` is the whole file. It is started over once, as bytes of earlier answers may be wrong."""
     furthest, failures, again = _length(wanted.part), 0, True
-    often = 0.5 if sys.stderr.isatty() else 30.0  # a log is read later
-    with tqdm(desc=wanted.path.name, initial=furthest, unit="B", unit_scale=True, mininterval=often) as bar:
+    with Progress(desc=wanted.path.name, initial=furthest, unit="B", unit_scale=True) as bar:
         while True:
             had = _length(wanted.part)
             try:
@@ -216,7 +214,7 @@ def _download(wanted: _Wanted) -> None:
                 time.sleep(_PAUSE * 2**failures)
 
 
-def _ask(wanted: _Wanted, had: int, bar: tqdm) -> None:
+def _ask(wanted: _Wanted, had: int, bar: Progress) -> None:
     """Put one answer of the server behind the first `had` bytes, or in their place if it starts at zero."""
     headers = {"Accept-Encoding": "identity"}  # a range counts bytes as they are sent
     if had:
@@ -233,7 +231,7 @@ def _ask(wanted: _Wanted, had: int, bar: tqdm) -> None:
         chunk = next(chunks, b"")
         if reached == 0 and chunk[: len(_SIGNATURE)] != _SIGNATURE[: len(chunk)]:
             raise _WrongContentError(_not_weights(_shown(answer.url), chunk))
-        bar.total = end = total if wanted.size is None else wanted.size
+        end = total if wanted.size is None else wanted.size
         most = _LARGEST if wanted.size is None else wanted.size
         if (total or 0) > most or (wanted.size is not None and total not in (None, end)):
             raise _WrongContentError(f"{_shown(answer.url)} has {total:,} bytes, expected {_expected(wanted)}")
@@ -244,7 +242,7 @@ def _ask(wanted: _Wanted, had: int, bar: tqdm) -> None:
                 if reached > most:
                     raise _WrongContentError(f"{_shown(answer.url)} sent more than the expected {_expected(wanted)}")
                 file.write(chunk)
-                bar.update(reached - bar.n)
+                bar.reach(reached, end)
                 chunk = next(chunks, b"")
             file.flush()
             os.fsync(file.fileno())

@@ -45,6 +45,7 @@ class Progress:
     Example:
         >>> with Progress(total=2, desc="search", unit="child", disable=True) as bar:
         ...     bar.update()
+        ...     bar.reach(2)
         ...     bar.beat(best="0.9")
     """
 
@@ -59,6 +60,13 @@ class Progress:
         with showing("the progress"):
             if self._bar is not None:
                 self._bar.update(steps)
+
+    def reach(self, done: float, total: float | None = None) -> None:
+        """So many steps are done, of a total that may be known by now."""
+        with showing("the progress"):
+            if self._bar is not None:
+                self._bar.total = self._bar.total if total is None else total
+                self._bar.update(done - self._bar.n)
 
     def beat(self, **shown: str) -> None:
         """Show the bar if that is due, with some figures."""

@@ -150,7 +150,7 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
     """The outcomes of all, in their order."""
     outcomes: dict[Task, Outcome] = {}
     attempts: Counter[Task] = Counter()
-    waiting, shown = list(tasks), 0
+    waiting = list(tasks)
     for task in tasks:
         files.check(task.folder)
         task.folder.mkdir(parents=True, exist_ok=True)
@@ -163,8 +163,7 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
                 else:
                     outcomes[outcome.task] = outcome
             done = sum(epochs if task in outcomes else _epochs(task.folder) for task in tasks)
-            bar.update(done - shown)
-            shown = done
+            bar.reach(done)
             bar.beat()
     return [outcomes[task] for task in tasks]
 
