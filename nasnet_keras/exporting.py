@@ -93,8 +93,8 @@ def export(
         How the exported model compares with `model` on these images.
 
     Raises:
-        ExportError: the format or the path is wrong, a package is missing, or the outputs differ by more. Nothing is
-            written then.
+        ExportError: the format, the path or the images are wrong, a package is missing, or the outputs differ by
+            more. Nothing is written then.
         ValueError: the model cannot be fused; the error names the layer.
         OSError: it cannot be written, to a full disk for example. What was there stays.
 
@@ -109,7 +109,7 @@ def export(
     path = Path(path)
     kind = _checked(format, path)
     fast = fused(model, kind.engine)
-    images = _images(fast) if images is None else np.asarray(images).astype(fast.inputs[0].dtype)
+    images = _images(fast) if images is None else _given(images, fast)
     fast(images[:1])  # Keras exports models that have been called
     expected = _logits(model(images, training=False))
     if kind.suffix:
@@ -185,6 +185,21 @@ def _images(model: keras.Model) -> np.ndarray:
     values = np.random.default_rng(0).random(shape)
     scaled = any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers)
     return (values * 255 if scaled else values * 2 - 1).astype(image.dtype)
+
+
+def _given(images: Any, model: keras.Model) -> np.ndarray:
+    """The images that a user gave, as a model reads them."""
+    (image,) = model.inputs
+    given = np.asarray(images)
+    same = len(given.shape) == len(image.shape) and all(
+        size in (None, found) for size, found in zip(image.shape, given.shape, strict=True)
+    )
+    if not same or not given.size or given.dtype.kind not in "biuf":
+        expected = ", ".join(str(size or "any") for size in image.shape[1:])
+        raise ExportError(
+            f"expected images to check with of (count, {expected}), and some, got {given.dtype} of {given.shape}"
+        )
+    return given.astype(image.dtype)
 
 
 def _logits(outputs: Any) -> np.ndarray:

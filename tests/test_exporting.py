@@ -171,6 +171,9 @@ def test_bad_requests(model, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="'odd_one' of type LayerNormalization cannot be fused"):
         image = keras.Input((16, 16, 3))
         export(keras.Model(image, keras.layers.LayerNormalization(name="odd_one")(image)), tmp_path / "a.onnx", "onnx")
+    for images in (np.zeros((0, 16, 16, 3)), np.zeros((2, 16, 16)), np.zeros((2, 16, 16, 1)), ["a"], 5):
+        with pytest.raises(ExportError, match=r"expected images to check with of \(count, any, any, 3\), and some"):
+            export(model, tmp_path / "a.onnx", "onnx", images=images)
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
     with pytest.raises(ExportError, match=r'needs onnxruntime: pip install "nasnet_keras\[export\]"'):

@@ -126,6 +126,9 @@ def test_predict_takes_what_keras_takes(generator, capsys):
         faster.predict(x[:, :16], verbose=0)
     with pytest.raises(ValueError, match="batch_size"):
         faster.predict(x, batch_size=0, verbose=0)
+    for wrong in (x[:0], x[..., 0], x[..., :1]):
+        with pytest.raises(ValueError, match=r"expected images of shape .*, and some, got \("):
+            faster.predict(wrong, verbose=0)
 
 
 def test_compiled_functions_hold_the_weights(generator):

@@ -33,15 +33,16 @@ class FusedModel(keras.Model):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> np.ndarray:
-        """As `keras.Model.predict`."""
-        plain = isinstance(x, np.ndarray) and len(x) and steps is None and not callbacks
+        """As `keras.Model.predict`; no images at all, which Keras fails on, are a ValueError."""
+        plain = isinstance(x, np.ndarray) and steps is None and not callbacks
         if not plain or keras.backend.backend() != "tensorflow":
             return super().predict(x, batch_size, verbose, steps, callbacks)
         import tensorflow as tf
 
         (image,) = self.inputs
-        if x.ndim != 4 or any(b not in (None, a) for a, b in zip(x.shape, image.shape, strict=True)):
-            raise ValueError(f"expected images of shape {image.shape}, got {x.shape}")
+        legal = x.ndim == 4 and all(b in (None, a) for a, b in zip(x.shape, image.shape, strict=True))
+        if not legal or not x.size:
+            raise ValueError(f"expected images of shape {image.shape}, and some, got {x.shape}")
         if self._compiled is None:
             signature = [tf.TensorSpec(image.shape, image.dtype)]
             self._compiled = tf.function(lambda x: self(x, training=False), input_signature=signature, autograph=False)
