@@ -25,6 +25,12 @@ def generator():
     return np.random.default_rng(0)
 
 
+@pytest.fixture
+def without_finals(monkeypatch):
+    """Searches end before their best genotypes are trained, which takes longer than the children of these."""
+    monkeypatch.setattr("nasnet_keras.search.loop.is_finished", lambda *_: True)
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """The folder of a trained model, see `colours.py`."""

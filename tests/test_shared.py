@@ -115,7 +115,7 @@ def test_its_spaces_are_for_children_that_are_trained_too(space, tmp_path):
     assert study.best.metrics["parameters"] > 0 and study.result["winner"] == study.best.genotype.fingerprint
 
 
-def test_other_algorithms_share_weights_too(tmp_path):
+def test_other_algorithms_share_weights_too(tmp_path, without_finals):
     for algorithm in ("random", "evolution"):
         study = search(tmp_path / algorithm, algorithm=algorithm, children_per_update=None)
         assert len(study.derived_trials) == len(study.random_trials) == 3
