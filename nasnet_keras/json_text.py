@@ -45,12 +45,12 @@ def parse(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None
     return values
 
 
-def text_of(path: Path, largest: int) -> str:
+def text_of(path: Path, largest: int = 2**26) -> str:
     """The text of a file, of UTF-8.
 
     Args:
         path: of a file that is one: a pipe or a device, which may never end, is refused unread.
-        largest: how many bytes it may have.
+        largest: how many bytes it may have; by default 64 MiB, which no file of a job reaches.
 
     Raises:
         ValueError: it is no file, is larger, or is not UTF-8.

@@ -16,7 +16,6 @@ from nasnet_keras.locks import LockedError, LockedFile, NoLocksError
 
 __all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description", "recorded"]
 
-_LARGEST = 2**26  # bytes of a file that says what a folder is
 _SHOWN = 20  # differences
 _DESCRIPTIONS = ("fine_tuning.json", "study.json", "training.json")  # of the package's jobs
 _OF_IMAGES = {  # what images are known by, which files of earlier versions lack
@@ -117,7 +116,7 @@ class Workdir:
 def recorded(path: str | Path, file: str) -> dict[str, Any]:
     """The configuration that the file of a job says it has; nothing without such a file, or of a damaged one."""
     try:
-        plain = parse(text_of(Path(path, file), _LARGEST))
+        plain = parse(text_of(Path(path, file)))
     except (OSError, ValueError):  # which is an error for those who go on with it
         return {}
     config = plain.get("config") if isinstance(plain, dict) else None
@@ -144,7 +143,7 @@ def read_description(
     """
     name = kind.rpartition(".")[2]
     try:
-        plain = parse(text_of(path / file, _LARGEST))
+        plain = parse(text_of(path / file))
     except (OSError, ValueError) as problem:
         raise error(f"{path} holds no {name} that can be read: {problem}") from None
     if not isinstance(plain, dict) or plain.get("format") != kind or not isinstance(plain.get("config"), dict):

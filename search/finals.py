@@ -11,6 +11,7 @@ from typing import Any
 from absl import logging
 
 from nasnet_keras import files
+from nasnet_keras.json_text import parse, text_of
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, completed
@@ -176,7 +177,7 @@ def _with_all_sittings(outcome: Outcome) -> Outcome:
 def _epochs(folder: Path) -> int:
     """How many epochs a training has done."""
     try:
-        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        history = parse(text_of(folder / "history.json"))
+    except (OSError, ValueError):
         return 0
     return len(history) if isinstance(history, list) else 0

@@ -9,7 +9,6 @@ from nasnet_keras.json_text import parse, text_of
 
 __all__ = ["read_result"]
 
-_LARGEST = 2**26  # bytes
 _LONGEST = 200  # letters of a name
 
 
@@ -65,7 +64,7 @@ def read_result(path: Path) -> dict[str, Any]:
         OSError: it cannot be read.
         ValueError: it is damaged.
     """
-    plain = parse(text_of(path, _LARGEST))
+    plain = parse(text_of(path))
     if not isinstance(plain, dict) or "fingerprint" not in plain:
         raise ValueError("it is no object with a fingerprint")
     _check(plain, _FIELDS)

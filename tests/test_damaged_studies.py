@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -110,6 +111,15 @@ def test_a_study_of_another_version_is_one_clear_error(version, tmp_path):
     (tmp_path / "study.json").write_text(json.dumps(described))
     with pytest.raises(StudyError, match=r"format version .*, this nasnet_keras reads version 1"):
         load_study(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["study.json", "trials.jsonl", "random_trials.jsonl"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name, tmp_path):
+    folder = shutil.copytree(STUDIES[0], tmp_path / "study")
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(StudyError, match="is no file"):
+        load_study(folder)
 
 
 @pytest.mark.parametrize("reward", [1e308, -1e308, 5e-324, 1e18, 2**63, -0.0])

@@ -13,8 +13,6 @@ from nasnet_keras.workdir import WorkdirError
 
 __all__ = ["confusion", "history", "read", "seconds"]
 
-_LARGEST_FILE = 2**26  # bytes
-
 
 def read(path: Path, check: Callable[[Any], Any], advice: str) -> Any:
     """What `check` gives of the JSON values of a file.
@@ -23,7 +21,7 @@ def read(path: Path, check: Callable[[Any], Any], advice: str) -> Any:
         WorkdirError: the file is missing or damaged; the error ends with the advice.
     """
     try:
-        return check(parse(text_of(path, _LARGEST_FILE)))
+        return check(parse(text_of(path)))
     except (OSError, ValueError) as error:
         raise WorkdirError(f"{path} is damaged ({str(error)[:300]}); {advice}") from None
 

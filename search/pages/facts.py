@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nasnet_keras.json_text import parse
+from nasnet_keras.json_text import parse, text_of
 from nasnet_keras.search.pages.markup import number
 from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.trial import Trial
@@ -111,7 +111,7 @@ def accuracy(metrics: Any, name: str) -> float | None:
 
 def _versions(study: Study) -> dict[str, Any]:
     try:
-        plain = parse((study.path / "study.json").read_text(encoding="utf-8"))
+        plain = parse(text_of(study.path / "study.json"))
     except (OSError, ValueError):
         return {}
     versions = plain.get("versions") if isinstance(plain, dict) else None
