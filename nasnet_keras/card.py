@@ -122,10 +122,6 @@ def _is_json(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _are_numbers(values: Any) -> bool:
-    return all(finite(value) for value in values)
-
-
 def _are_names(values: Any) -> bool:
     if not isinstance(values, tuple | list) or not all(isinstance(value, str) for value in values):
         return False
@@ -139,12 +135,8 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("dataset", f"none or one of {', '.join(FITS)} as fit", lambda value: value.get("fit", FITS[0]) in FITS),
     ("licence", "a text", lambda value: isinstance(value, str)),
     ("weights", "a weight file", lambda value: isinstance(value, WeightsFile)),
-    ("input_range", "two numbers", lambda v: isinstance(v, tuple | list) and len(v) == 2 and _are_numbers(v)),
-    (
-        "preprocessing",
-        "numbers scale and offset",
-        lambda v: isinstance(v, dict) and set(v) == {"scale", "offset"} and _are_numbers(v.values()),
-    ),
+    ("input_range", "two numbers", lambda value: isinstance(value, tuple | list) and len(value) == 2),
+    ("preprocessing", "numbers scale and offset", lambda v: isinstance(v, dict) and set(v) == {"scale", "offset"}),
     ("class_names", "different texts", _are_names),
 )
 
@@ -195,6 +187,11 @@ class Card:
             value = getattr(self, name)
             if not legal(value):
                 raise CardError(f"the card {self.name} must have {expected} as {name}, got {quoted(value)}")
+        numbers = (*self.input_range, *self.preprocessing.values())
+        if not all(map(finite, numbers)):
+            raise CardError(
+                f"the card {self.name} must have numbers as input_range and preprocessing, got {quoted(numbers)}"
+            )
         network = {"input_shape": self.input_shape, "classes": len(self.class_names), **self.network}
         try:
             if given := sorted(_ELSEWHERE & set(self.network)):

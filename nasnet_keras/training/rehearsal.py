@@ -55,7 +55,7 @@ def card_of(
         dataset={
             "name": dataset.name,
             "source": dataset.source,
-            "images": {key: len(getattr(dataset, key)) for key in ("train", "validation", "test")},
+            "images": {key: len(getattr(dataset, key) or ()) for key in ("train", "validation", "test")},
             "fit": dataset.fit,
         },
         training=training or {},
