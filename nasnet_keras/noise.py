@@ -20,6 +20,7 @@ _ABOUT_LOGGING = (
 _HARMLESS = (  # though they call themselves errors
     b"failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)",  # there is no driver
     b"when one has already been registered",  # cuFFT, cuDNN and cuBLAS, by each of two libraries
+    b"Falling back to the default Eigen-based implementation",  # what oneDNN does not know on this processor
 )
 _HELD = (signal.SIGINT, signal.SIGTERM)
 
