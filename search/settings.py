@@ -13,9 +13,9 @@ __all__ = ["checked", "checked_json"]
 
 _MOST = 2**31 - 1
 _FROM_ONE = ("num_blocks", "num_layers", "num_repeats", "filters", "window", "trials", "deepen_every", "workers")
-_FROM_ONE += ("children_per_update", "population_size", "train_images", "image_size", "finalists", "gpus_per_child")
-_FROM_ONE += ("final_epochs", "final_num_repeats", "final_filters")
-_FROM_ZERO = ("random_trials", "derived_trials")
+_FROM_ONE += ("children_per_update", "population_size", "train_images", "image_size", "final_epochs")
+_FROM_ONE += ("final_num_repeats", "final_filters")
+_LEAST = {"random_trials": 0, "derived_trials": 0, "finalists": 1, "gpus_per_child": 1}
 _OPTIONAL = ("data_dir", "image_size", "train_images", "operations", "deepen_every", "children_per_update")
 _OPTIONAL += ("population_size", "table", "executor", "workers", "child_memory_gib", "final_num_repeats")
 _OPTIONAL += ("final_filters",)
@@ -36,8 +36,8 @@ def checked(name: str, value: Any) -> Any:
         return None
     if name in _FROM_ONE:
         return checks.positive_integer(name, value, _MOST)
-    if name in _FROM_ZERO:
-        return _from_zero(name, value)
+    if name in _LEAST:
+        return _whole(name, value)
     if name == "seed":
         return checks.seed(value)
     if name in _LIMITS:
@@ -82,10 +82,11 @@ def _checked_recipe(plain: Any) -> None:
     Recipe(**{"epochs": 1, "batch_size": 1, "learning_rate": 0.1, **given})
 
 
-def _from_zero(name: str, value: Any) -> int:
+def _whole(name: str, value: Any) -> int:
     number = checks.integer(value)
-    if number is None or not 0 <= number <= _MOST:
-        raise ValueError(f"{name} must be a whole number from 0 to {_MOST:,}, got {checks.quoted(value)}")
+    if number is None or not _LEAST[name] <= number <= _MOST:
+        most = f" to {_MOST:,}" if number is not None and number > _MOST else ""
+        raise ValueError(f"{name} must be a whole number from {_LEAST[name]}{most}, got {checks.quoted(value)}")
     return number
 
 

@@ -291,7 +291,7 @@ def test_gpus_are_found_without_a_framework(monkeypatch, tmp_path):
         ({"child_timeout_minutes": 0.0}, "child_timeout_minutes must be positive"),
         ({"child_timeout_minutes": float("nan")}, "child_timeout_minutes must be positive"),
         ({"child_memory_gib": -1.0}, "child_memory_gib must be positive"),
-        ({"gpus_per_child": 0}, "gpus_per_child must be a positive integer, got 0"),
+        ({"gpus_per_child": 0}, "gpus_per_child must be a whole number from 1, got 0"),
     ],
 )
 def test_bad_settings(changes, message):

@@ -46,8 +46,9 @@ class Augmentation:
         for name in ("pad", "cutout"):
             pixels = integer(getattr(self, name))
             if pixels is None or not 0 <= pixels <= _MOST:
+                most = f" to {_MOST}" if pixels is not None and pixels > _MOST else ""
                 raise ValueError(
-                    f"{name} must be a whole number of pixels from 0 to {_MOST}, got {quoted(getattr(self, name))}"
+                    f"{name} must be a whole number of pixels from 0{most}, got {quoted(getattr(self, name))}"
                 )
         if self.flip not in (True, False):
             raise ValueError(f"flip must be True or False, got {quoted(self.flip)}")
