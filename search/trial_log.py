@@ -50,12 +50,12 @@ def read_trials(path: Path) -> list[Trial]:
     """The trials of a file, in the order of their numbers; numbers whose trial did not finish are missing.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: a line is damaged, a trial stands twice, or it is no file.
+        OSError: the file cannot be read, or is no file, such as a pipe, which may never end.
+        ValueError: a line is damaged, or a trial stands twice.
     """
     trials: dict[int, Trial] = {}
-    if path.exists() and not path.is_file():  # such as a pipe, which may never end
-        raise ValueError(f"{path} is no file")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no file")
     lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
     for number, line in enumerate(lines[:-1]):  # what follows the last newline is a torn line, or nothing
         try:
