@@ -1,29 +1,16 @@
-"""Three folders, one import package: `search/` is `nasnet_keras.search`, so nothing called `search` is installed, and
-`pretrained/` is `nasnet_keras.pretrained`."""
+"""Three folders, one import package: `search/` and `pretrained/` are linked into `nasnet_keras/`, so that nothing named
+`search` is installed, and a checkout imports as it is."""
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-MAPPED = {
-    "nasnet_keras": "nasnet_keras",
-    "nasnet_keras.search": "search",
-    "nasnet_keras.pretrained": "pretrained",
-}
-
 EXPORT = [
-    "ai-edge-litert>=2",  # exporting.py: running LiteRT files, to check them
-    "onnxruntime>=1.20",  # exporting.py: running ONNX files, to check them
+    "ai-edge-litert>=2",  # inference/exporting.py: running LiteRT files, to check them
+    "onnxruntime>=1.20",  # inference/exporting.py: running ONNX files, to check them
     "tf2onnx>=1.16",  # Keras' exporter to ONNX
 ]
-
-
-def packages() -> list[str]:
-    found = []
-    for package, folder in MAPPED.items():
-        found += [package, *(f"{package}.{name}" for name in find_packages(folder))]
-    return found
 
 
 def version() -> str:
@@ -49,27 +36,26 @@ setup(
     ],
     keywords="nasnet neural-architecture-search keras tensorflow",
     python_requires=">=3.11",
-    packages=packages(),
-    package_dir=MAPPED,
+    packages=find_packages(include=["nasnet_keras", "nasnet_keras.*"]),
     package_data={
-        "nasnet_keras.training": ["digits.npz"],
+        "nasnet_keras.training.datasets": ["digits.npz"],
         "nasnet_keras.pretrained": ["cards/*.json", "weights/*.weights.h5"],
     },
     install_requires=[
         "absl-py>=2.1",  # search/__main__.py: flags of the jobs
-        "filelock>=3.30",  # locks.py: one writer of a folder, one download of a file
-        "h5py>=3.11",  # weights.py: reading weights strictly
+        "filelock>=3.30",  # utils/locks.py: one writer of a folder, one download of a file
+        "h5py>=3.11",  # weights/hdf5.py: reading weights strictly
         "importlib_resources>=6",  # for tensorflow-datasets, which imports it and does not require it
         "keras>=3.15,<4",  # layers, models, saving
-        "ml_dtypes>=0.4",  # weights.py: weights in bfloat16
+        "ml_dtypes>=0.4",  # weights/loading.py: weights in bfloat16
         "numpy>=1.26",  # data sets, random choices
-        "pillow>=11.1",  # training/images.py: reading images
-        "psutil>=5.9",  # environment.py: cores; training/datasets.py: whether images fit into memory
-        "requests>=2.31",  # download.py: weights from the network
-        "tensorboard>=2.20",  # training/events.py, search/tensorboard.py: curves
+        "pillow>=11.1",  # training/datasets/images.py: reading images
+        "psutil>=5.9",  # utils/environment.py: cores; training/datasets/fitting.py: whether images fit into memory
+        "requests>=2.31",  # weights/download.py: weights from the network
+        "tensorboard>=2.20",  # training/events.py, search/report/tensorboard.py: curves
         "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search
-        "tensorflow-datasets>=4.9.10",  # training/tensorflow_datasets.py: data sets by name
-        "tqdm>=4.66",  # showing.py: progress bars
+        "tensorflow-datasets>=4.9.10",  # training/datasets/tensorflow_datasets.py: data sets by name
+        "tqdm>=4.66",  # utils/progress.py: progress bars
         "wrapt>=2",  # __init__.py: layers are registered when Keras is imported, and imported when they are used
     ],
     extras_require={
@@ -85,7 +71,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "nasnet-finetune = nasnet_keras.pretrained.fine_tune:console",
+            "nasnet-finetune = nasnet_keras.pretrained.__main__:console",
             "nasnet-search = nasnet_keras.search.__main__:console",
             "nasnet-train = nasnet_keras.training.__main__:console",
         ]

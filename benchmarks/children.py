@@ -92,7 +92,7 @@ def plain(arguments):
 
 def measured(arguments):
     if arguments.side == "ours":
-        from nasnet_keras import environment
+        from nasnet_keras.utils import environment
 
         environment.prepare()
     import tensorflow as tf

@@ -46,7 +46,7 @@ def fine_tuned(model, train, test, seed):
 def from_scratch(model, train, test, seed, seconds):
     """Accuracy after so many seconds."""
     from nasnet_keras import pretrained
-    from nasnet_keras.training.datasets import Dataset
+    from nasnet_keras.training.datasets.base import Dataset
     from nasnet_keras.training.evaluation import accuracy
     from nasnet_keras.training.recipes import Recipe
     from nasnet_keras.training.trainer import Trainer
@@ -89,8 +89,8 @@ def from_scratch(model, train, test, seed, seconds):
 def measure(arguments, results):
     from nasnet_keras import pretrained
     from nasnet_keras.training import datasets
-    from nasnet_keras.training.datasets import Split
-    from nasnet_keras.training.image_folder import resized
+    from nasnet_keras.training.datasets.base import Split
+    from nasnet_keras.training.datasets.image_folder import resized
 
     shape = pretrained.card(arguments.model).input_shape
     data = datasets.load(arguments.dataset)
@@ -141,7 +141,7 @@ def report(arguments, results):
 
 
 def main():
-    from nasnet_keras import environment
+    from nasnet_keras.utils import environment
 
     environment.prepare()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 environment.prepare()
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 __all__ = ["kernels", "paired", "processor", "report", "restart", "settings"]
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import keras
 
-from nasnet_keras.network import NetworkConfig
+from nasnet_keras.networks.cells import NetworkConfig
 
 __all__ = ["copy_weights", "plain_model"]
 
 
 class PlainBuilder:
-    """The primitives of `nasnet_keras.builder.LayerBuilder` from `keras.layers` alone."""
+    """The primitives of `nasnet_keras.networks.builder.LayerBuilder` from `keras.layers` alone."""
 
     def __init__(self, momentum: float, epsilon: float) -> None:
         self._normalization = {"momentum": momentum, "epsilon": epsilon}

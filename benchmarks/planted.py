@@ -6,7 +6,7 @@ A network of the space is hidden. The reward of a trial is the cube of the share
 the hidden one, those on numbers of filters and on what is read; nothing is trained. A run ends when all agree.
 """
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 environment.prepare()
 
@@ -20,7 +20,7 @@ from measure import processor, restart
 from nasnet_keras.search import algorithms
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.nas import NAS
-from nasnet_keras.search.space import Choices
+from nasnet_keras.search.spaces.base import Choices
 from nasnet_keras.search.spaces.nas import ChainSpace
 
 _SEEDS = flags.DEFINE_integer("seeds", 20, "Hidden networks, and runs, with the seeds from 0.", lower_bound=1)

@@ -13,7 +13,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 environment.prepare()
 

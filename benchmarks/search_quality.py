@@ -6,7 +6,7 @@ A run looks at validation accuracies after 12 epochs; its figure is the test acc
 was best by them.
 """
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 environment.prepare()
 

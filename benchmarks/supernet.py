@@ -12,18 +12,18 @@ import json
 import time
 from functools import partial
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 environment.prepare()
 
 import numpy as np
 import tensorflow as tf
 
+from nasnet_keras.layers.traces import forget
 from nasnet_keras.search import spaces
 from nasnet_keras.search.supernet import mixed
 from nasnet_keras.search.supernet.macro import layer_network, layer_supernet
 from nasnet_keras.search.supernet.micro import cell_network, cell_supernet
-from nasnet_keras.traces import forget
 from nasnet_keras.training.step import Objective, Stepper
 
 OBJECTIVE = Objective(weight_decay=1e-4, clip_norm=5.0, batch_statistics=True)

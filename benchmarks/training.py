@@ -60,7 +60,7 @@ def plain(images, labels):
 
 def measured(side):
     if side == "ours":
-        from nasnet_keras import environment
+        from nasnet_keras.utils import environment
 
         environment.prepare()
     import numpy as np

@@ -11,36 +11,40 @@ from typing import Any
 
 import wrapt
 
-from nasnet_keras.lazy import resolving
+from nasnet_keras.inference import LAYERS as INFERENCE_LAYERS
+from nasnet_keras.layers import LAYERS
+from nasnet_keras.utils import moved
+from nasnet_keras.utils.lazy import resolving
 
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "Block": "genotype",
-    "Cell": "genotype",
-    "Edge": "genotype",
-    "Genotype": "genotype",
-    "GenotypeError": "genotype",
-    "ChainFromGenotype": "chain",
-    "ChainGenotype": "chain_genotype",
-    "ChainLayer": "chain_genotype",
-    "MacroGenotype": "macro_genotype",
-    "MacroLayer": "macro_genotype",
-    "NASBench201FromGenotype": "nasbench201",
-    "NASBench201Genotype": "nasbench201_genotype",
-    "Skeleton": "skeleton",
-    "NASNetFromGenotype": "network",
-    "Cost": "cost",
-    "genotype_cost": "cost",
-    "model_cost": "cost",
-    "DropPathSchedule": "drop_path",
-    "ExportError": "exporting",
-    "ExportReport": "exporting",
-    "export": "exporting",
-    "fuse_for_inference": "fusion",
-    "plot_genotype": "plotting",
+    "Block": "genotypes.cells",
+    "Card": "card",
+    "Cell": "genotypes.cells",
+    "ChainFromGenotype": "networks.chain",
+    "ChainGenotype": "genotypes.chain",
+    "ChainLayer": "genotypes.chain",
+    "Cost": "networks.cost",
+    "DropPathSchedule": "layers.drop_path",
+    "Edge": "genotypes.cells",
+    "ExportError": "inference.exporting",
+    "ExportReport": "inference.exporting",
+    "Genotype": "genotypes.cells",
+    "GenotypeError": "genotypes.base",
+    "MacroGenotype": "genotypes.macro",
+    "MacroLayer": "genotypes.macro",
+    "NASBench201FromGenotype": "networks.nasbench201",
+    "NASBench201Genotype": "genotypes.nasbench201",
+    "NASNetFromGenotype": "networks.cells",
+    "Skeleton": "genotypes.skeleton",
+    "export": "inference.exporting",
+    "fuse_for_inference": "inference.fusing",
+    "genotype_cost": "networks.cost",
+    "model_cost": "networks.cost",
+    "plot_genotype": "plotting.cells",
 }
-_MODULES = ("applications", "conventions", "genotypes")
+_MODULES = {"applications": "applications", "conventions": "genotypes.conventions", "genotypes": "genotypes"}
 
 __all__ = sorted([*_EXPORTS, *_MODULES])
 
@@ -48,34 +52,18 @@ __all__ = sorted([*_EXPORTS, *_MODULES])
 __getattr__, __dir__ = resolving(__name__, _EXPORTS, _MODULES)
 
 
-# Keras makes a saved model of the layers that are registered. Until its module is imported, a stand-in is registered
-# for each: a hook that imported the modules would find that one half loaded whose import of Keras it follows.
-_LAYERS = {
-    "AuxiliaryHead": "auxiliary",
-    "AveragePooling2D": "pooling",
-    "BandedDepthwiseConv2D": "fusion.layers",
-    "BatchNorm": "batch_norm",
-    "Channels": "fusion.layers",
-    "ConvBatchNorm": "layers",
-    "DropPathCombine": "drop_path",
-    "EveryOtherPixel": "fusion.layers",
-    "FactorizedReduction": "layers",
-    "FixedConv2D": "fusion.layers",
-    "FixedDepthwiseConv2D": "fusion.layers",
-    "FusedModel": "fusion.model",
-    "PaddedConcatenate": "padded_concatenate",
-    "PaddedPooling2D": "pooling",
-    "PlainReLU": "fusion.layers",
-    "SeparableConvBatchNorm": "layers",
-    "TrainingProgress": "drop_path",
-}
-
-
 def _register_layers(saving: Any) -> None:
+    """Tell Keras the layers that a saved model may hold.
+
+    Until its module is imported, a stand-in is registered for each: a hook that imported the modules would find that
+    one half loaded whose import of Keras it follows.
+    """
     registered = saving.get_custom_objects()
-    for name, module in _LAYERS.items():
-        layer = wrapt.lazy_import(f"{__name__}.{module}", name, interface=type)
-        registered.setdefault(f"{__name__}>{name}", layer)
+    for folder, layers in (("layers", LAYERS), ("inference", INFERENCE_LAYERS)):
+        for name, module in layers.items():
+            layer = wrapt.lazy_import(f"{__name__}.{folder}.{module}", name, interface=type)
+            registered.setdefault(f"{__name__}>{name}", layer)
 
 
 wrapt.register_post_import_hook(_register_layers, "keras.saving")
+moved.install(__name__)

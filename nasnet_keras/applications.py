@@ -1,8 +1,8 @@
 """The named models, with the signature of `keras.applications`.
 
 Every function takes `keras.applications`' arguments, in its order, and any other of `NASNetFromGenotype` by name;
-`ENASMacro`, whose network is not of cells, has its own, and stands in `nasnet_keras.chain`. Images of the ImageNet
-models are scaled to [-1, 1] by `preprocess_input`.
+`ENASMacro`, whose network is not of cells, has its own, and stands in `nasnet_keras.networks.macro`. Images of the
+ImageNet models are scaled to [-1, 1] by `preprocess_input`.
 
 `genotype=` puts other cells into a named model. They are stacked as the family that they name or were published with
 stacks them, and any others as the model's own.
@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from nasnet_keras import genotypes
-from nasnet_keras.chain import ENASMacro
-from nasnet_keras.genotype import Genotype
-from nasnet_keras.kinds import resolve_genotype
-from nasnet_keras.network import NASNetFromGenotype
+from nasnet_keras.genotypes.cells import Genotype
+from nasnet_keras.genotypes.reading import resolve_genotype
+from nasnet_keras.networks.cells import NASNetFromGenotype
+from nasnet_keras.networks.macro import ENASMacro
 
 __all__ = [
     "DARTSCIFAR10",
@@ -75,7 +75,7 @@ def _named(
             cells = arguments["genotype"] = resolve_genotype(given["genotype"], Genotype)
             arguments["skeleton"] = genotypes.skeleton_of(cells, genotypes.skeleton_of(genotypes.get(genotype)))
         if weights == "imagenet" and published is not None:
-            from nasnet_keras.imagenet import build_with_imagenet_weights
+            from nasnet_keras.applications import build_with_imagenet_weights
 
             return build_with_imagenet_weights(arguments, published)
         return NASNetFromGenotype(**arguments)
@@ -264,3 +264,28 @@ def decode_predictions(predictions: Any, top: int = 5) -> list[list[tuple[str, s
     import keras
 
     return keras.applications.nasnet.decode_predictions(predictions, top=top)
+
+
+def _build_with_imagenet_weights(arguments: dict[str, Any], model: str) -> Any:
+    """Build NASNet-A mobile or large with the published weights.
+
+    Args:
+        arguments: of `NASNetFromGenotype`.
+        model: `"mobile"` or `"large"`.
+
+    Raises:
+        ValueError: there are no such weights for these classes or this size of network.
+        DownloadError: the file cannot be had; the error says which one to put where.
+    """
+    include_top = bool(arguments["include_top"])
+    if include_top and arguments["classes"] != 1000:
+        raise ValueError(
+            f"weights='imagenet' with include_top=True needs classes=1000, got {arguments['classes']}; build with "
+            f"include_top=False and add a classifier, or with weights=None"
+        )
+    from nasnet_keras.weights.loading import load_weights  # which imports h5py
+    from nasnet_keras.weights.published import PUBLISHED
+
+    built = NASNetFromGenotype(**{**arguments, "weights": None})
+    load_weights(built, PUBLISHED[model, include_top].download(), known=True)
+    return built

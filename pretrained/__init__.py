@@ -6,11 +6,7 @@
 Names resolve when they are first used, so that flags and settings come before TensorFlow.
 """
 
-import sys
-from types import ModuleType
-from typing import Any
-
-from nasnet_keras.lazy import resolving
+from nasnet_keras.utils.lazy import resolving
 
 _EXPORTS = {
     "Classifier": "prediction",
@@ -28,14 +24,3 @@ __all__ = sorted(_EXPORTS)
 
 
 __getattr__, __dir__ = resolving(__name__, _EXPORTS)
-
-
-class _Package(ModuleType):
-    """Keeps the module of the job `fine_tune` from hiding the function, when something imports it."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _EXPORTS and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -12,27 +12,28 @@ import keras
 import numpy as np
 from absl import logging
 
-from nasnet_keras import checks
 from nasnet_keras.card import Card
-from nasnet_keras.checks import quoted
-from nasnet_keras.files import write_saved, write_text
-from nasnet_keras.normalization import by_batch
+from nasnet_keras.layers.normalization import by_batch
 from nasnet_keras.pretrained import registry
 from nasnet_keras.pretrained.head import train_head
 from nasnet_keras.pretrained.plan import Plan, completed, weights_of_classes
 from nasnet_keras.pretrained.prediction import Classifier, Predictions
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
-from nasnet_keras.training import checkpoint, records, splits
-from nasnet_keras.training.dataset import Dataset, Split
+from nasnet_keras.training import checkpoint, records
+from nasnet_keras.training.datasets import splits
+from nasnet_keras.training.datasets.base import Dataset, Split
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import CHECKPOINT, Run, on_signals
 from nasnet_keras.training.step import PREPROCESSING, State
 from nasnet_keras.training.trainer import Trainer
-from nasnet_keras.weights import load_weights
-from nasnet_keras.workdir import Workdir
+from nasnet_keras.utils import checks
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.files import write_saved, write_text
+from nasnet_keras.utils.workdir import Workdir
+from nasnet_keras.weights.loading import load_weights
 
 __all__ = ["FineTuneResult", "fine_tune"]
 

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from nasnet_keras.normalization import is_by_batch
-from nasnet_keras.training.datasets import Split
+from nasnet_keras.layers.normalization import is_by_batch
+from nasnet_keras.training.datasets.base import Split
 
 __all__ = ["train_head"]
 

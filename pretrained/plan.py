@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras import checks
-from nasnet_keras.card import Card, CardError
-from nasnet_keras.checks import quoted
-from nasnet_keras.kinds import network_config
+from nasnet_keras.card import Card
+from nasnet_keras.networks.any import network_config
 from nasnet_keras.pretrained.recipe import BATCH_NORM
-from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.datasets.base import Dataset, Split
 from nasnet_keras.training.recipes import PREPROCESSING, Recipe
 from nasnet_keras.training.rehearsal import card_of
+from nasnet_keras.utils import checks
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.weights.file import CardError
 
 __all__ = ["Plan", "completed", "weights_of_classes"]
 

@@ -13,13 +13,13 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.card import Card
-from nasnet_keras.checks import positive_integer, quoted
-from nasnet_keras.files import write_bytes
 from nasnet_keras.pretrained import registry
-from nasnet_keras.training.fitting import array_of, resized
-from nasnet_keras.training.image_folder import tree_of
-from nasnet_keras.training.image_tree import OWN_LINKS
-from nasnet_keras.training.images import read_image
+from nasnet_keras.training.datasets.fitting import array_of, resized
+from nasnet_keras.training.datasets.image_folder import tree_of
+from nasnet_keras.training.datasets.image_tree import OWN_LINKS
+from nasnet_keras.training.datasets.images import read_image
+from nasnet_keras.utils.checks import positive_integer, quoted
+from nasnet_keras.utils.files import write_bytes
 
 __all__ = ["Classifier", "Prediction", "Predictions", "predict"]
 

@@ -13,10 +13,11 @@ from typing import Any
 import keras
 from absl import logging
 
-from nasnet_keras.card import Card, CardError, WeightsFile
-from nasnet_keras.checks import quoted
-from nasnet_keras.files import write_saved
-from nasnet_keras.weights import load_weights
+from nasnet_keras.card import Card
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.files import write_saved
+from nasnet_keras.weights.file import CardError, WeightsFile
+from nasnet_keras.weights.loading import load_weights
 
 __all__ = ["card", "list_models", "load", "saved", "weights_file"]
 
@@ -73,7 +74,7 @@ def load(
 
     Args:
         model: a name of `list_models`, or the path of a card or of the weight file beside it. What is not in the
-            package is downloaded into Keras' cache directory (see `nasnet_keras.download`).
+            package is downloaded into Keras' cache directory (see `nasnet_keras.weights.download`).
         include_top: whether to end in the classifier. Without, the output is the last map.
         classes: other than the card's, they drop the trained classifier for a new one, and nothing else.
         input_shape: `(height, width, channels)`, by default the card's; height and width may be None.

@@ -9,13 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras import checks
-from nasnet_keras.checks import quoted
-from nasnet_keras.training import image_folder, labels, splits
-from nasnet_keras.training.dataset import SPLITS, Dataset, Split, check_channels, check_levels, chosen, divided
-from nasnet_keras.training.datasets import Loaded
-from nasnet_keras.training.fitting import array_of, resized
-from nasnet_keras.training.labels import Labels, some
+from nasnet_keras.training.datasets import image_folder, labels, splits
+from nasnet_keras.training.datasets.base import (
+    SPLITS,
+    Dataset,
+    Loaded,
+    Split,
+    check_channels,
+    check_levels,
+    chosen,
+    divided,
+)
+from nasnet_keras.training.datasets.fitting import array_of, resized
+from nasnet_keras.training.datasets.labels import Labels, some
+from nasnet_keras.utils import checks
+from nasnet_keras.utils.checks import quoted
 
 __all__ = ["dataset_of"]
 

@@ -6,7 +6,7 @@
 Names resolve when they are first used, so that flags and settings come before TensorFlow.
 """
 
-from nasnet_keras.lazy import resolving
+from nasnet_keras.utils.lazy import resolving
 
 _EXPORTS = {
     "SearchConfig": "config",

@@ -6,7 +6,7 @@ was stopped goes on when the same command is given again. Follow it in WORKDIR/r
 
 from typing import TYPE_CHECKING, Any
 
-from nasnet_keras.jobs import run_job  # nothing else here: see there
+from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
 
 if TYPE_CHECKING:
     from absl import flags
@@ -104,9 +104,9 @@ def _define_flags() -> "tuple[flags.FlagHolder, ...]":
 def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
     from nasnet_keras.search.config import SearchConfig, default_epochs
-    from nasnet_keras.search.summary import summary
-    from nasnet_keras.showing import showing
+    from nasnet_keras.search.report.terminal import summary
     from nasnet_keras.training.flags import DATASET, recipe
+    from nasnet_keras.utils.progress import showing
 
     values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
     values["pool_after"] = [int(number) if number.isdecimal() else number for number in values["pool_after"]]

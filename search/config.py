@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.checks import FITS, choice, quoted
 from nasnet_keras.search import algorithms, evaluators, executors, spaces
 from nasnet_keras.search.settings import checked
-from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
+from nasnet_keras.utils.checks import FITS, choice, quoted
 
 __all__ = ["MAY_CHANGE", "OF_CHILDREN", "REWARDS", "SearchConfig", "child_recipe", "default_epochs"]
 __all__ += ["defaults", "may_change"]

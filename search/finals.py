@@ -10,16 +10,16 @@ from typing import Any
 
 from absl import logging
 
-from nasnet_keras import files
-from nasnet_keras.json_text import parse, text_of
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, completed
-from nasnet_keras.search.statistics import kendall_tau
-from nasnet_keras.search.study import Study, StudyError
-from nasnet_keras.search.trial import Trial, fingerprint
-from nasnet_keras.showing import Progress
+from nasnet_keras.search.report.statistics import kendall_tau
+from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.trial import Trial, fingerprint
 from nasnet_keras.training.rehearsal import weights_name
+from nasnet_keras.utils import files
+from nasnet_keras.utils.json_text import parse, text_of
+from nasnet_keras.utils.progress import Progress
 
 __all__ = ["finish", "is_finished"]
 

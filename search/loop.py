@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.checks import SEEDS
 from nasnet_keras.search import algorithms, evaluators, executors
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
@@ -15,12 +14,13 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, completed
 from nasnet_keras.search.finals import finish, is_finished
-from nasnet_keras.search.report import write_report
-from nasnet_keras.search.study import Study, StudyError
-from nasnet_keras.search.trial import Trial
-from nasnet_keras.showing import Progress, showing
+from nasnet_keras.search.report.page import write_report
+from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError
+from nasnet_keras.utils.checks import SEEDS
+from nasnet_keras.utils.progress import Progress, showing
 
 __all__ = ["SearchError", "run"]
 
@@ -86,7 +86,7 @@ class _Search:
         self.evaluator, self.executor = evaluator, executor
         self.log: Any = None
         with showing(_CURVES):
-            from nasnet_keras.search.tensorboard import SearchLog  # which may not even be imported
+            from nasnet_keras.search.report.tensorboard import SearchLog  # which may not even be imported
 
             self.log = SearchLog(study.path, study.trials, getattr(algorithm.space, "operations", ()))
         self._reported = time.monotonic()

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nasnet_keras import checks
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.utils import checks
 
 __all__ = ["checked", "checked_json"]
 

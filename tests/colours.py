@@ -5,7 +5,7 @@ from helpers import SMALL_GENOTYPE
 from PIL import Image
 
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.datasets.base import Dataset, Split
 from nasnet_keras.training.job import train
 from nasnet_keras.training.recipes import Recipe
 

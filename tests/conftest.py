@@ -1,6 +1,6 @@
 import resource
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 environment.prepare()
 

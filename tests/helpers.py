@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from nasnet_keras.chain_genotype import CHAIN_FILTERS, CHAIN_KERNELS, CHAIN_STRIDES, ChainGenotype, ChainLayer
-from nasnet_keras.genotype import COMBINES, Block, Cell, Edge, Genotype, block_state
-from nasnet_keras.macro_genotype import MACRO_OPERATIONS, MacroGenotype, MacroLayer, layer_output
-from nasnet_keras.operations import OPERATIONS
+from nasnet_keras.genotypes.cells import COMBINES, Block, Cell, Edge, Genotype, block_state
+from nasnet_keras.genotypes.chain import CHAIN_FILTERS, CHAIN_KERNELS, CHAIN_STRIDES, ChainGenotype, ChainLayer
+from nasnet_keras.genotypes.macro import MacroGenotype, MacroLayer, layer_output
+from nasnet_keras.genotypes.operations import MACRO_OPERATIONS, OPERATIONS
 
 _CELL = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
 SMALL_GENOTYPE = Genotype(_CELL, _CELL)

@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras import Block, Cell, Edge, Genotype
-from nasnet_keras.auxiliary import AuxiliaryHead
-from nasnet_keras.batch_norm import BatchNorm
-from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, SeparableConvBatchNorm
+from nasnet_keras.layers.auxiliary import AuxiliaryHead
+from nasnet_keras.layers.batch_norm import BatchNorm
+from nasnet_keras.layers.convolution import ConvBatchNorm, FactorizedReduction, SeparableConvBatchNorm
 from nasnet_keras.search import spaces
-from nasnet_keras.search.evaluators.mirrored import Mirrored
 from nasnet_keras.search.supernet.micro import cell_supernet
 from nasnet_keras.training import datasets
 from nasnet_keras.training.devices import Devices
+from nasnet_keras.training.mirrored import Mirrored
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.step import Objective, Stepper, scaled
 from nasnet_keras.training.trainer import Trainer

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from nasnet_keras.search import spaces
 from nasnet_keras.search.algorithms.enas import ENAS
-from nasnet_keras.search.attention import CellPolicy, LayerPolicy, policy_for
-from nasnet_keras.search.chain_policy import ChainPolicy
+from nasnet_keras.search.controllers.enas import CellPolicy, LayerPolicy, policy_for
+from nasnet_keras.search.controllers.nas import ChainPolicy
 
 CELLS = spaces.make("enas_micro", num_blocks=1)
 CHAINS = spaces.make("nas", num_layers=2)

@@ -56,7 +56,8 @@ def run(tmp_path_factory):
 
 
 def cases():
-    from nasnet_keras import Block, Cell, ChainGenotype, ChainLayer, Edge, Genotype, conventions, genotypes
+    from nasnet_keras import Block, Cell, ChainGenotype, ChainLayer, Edge, Genotype, genotypes
+    from nasnet_keras.genotypes import conventions
 
     yield from ((name, genotypes.get(name)) for name in genotypes.names())
     pairs = list(zip(REST[::2], REST[1::2], strict=True))
@@ -72,7 +73,7 @@ def cases():
 
 def build(genotype, padding, **arguments):
     from nasnet_keras import Genotype
-    from nasnet_keras.kinds import network_from_genotype, size_arguments
+    from nasnet_keras.networks.any import network_from_genotype, size_arguments
 
     sizes = {"num_repeats": 1, "filters": 4, "stem": "cifar"}
     arguments |= {name: sizes[name] for name in size_arguments(genotype)}
@@ -237,9 +238,9 @@ def strides_of_narrow_images(folder):
     del folder
     import keras
 
-    from nasnet_keras import environment
-    from nasnet_keras.layers import ConvBatchNorm
+    from nasnet_keras.layers.convolution import ConvBatchNorm
     from nasnet_keras.training.step import Objective, Stepper
+    from nasnet_keras.utils import environment
 
     environment.prepare()
     steppers = []

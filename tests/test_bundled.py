@@ -17,10 +17,10 @@ import pytest
 
 from nasnet_keras import fuse_for_inference, pretrained
 from nasnet_keras.card import decoded
-from nasnet_keras.cost import genotype_cost
-from nasnet_keras.imagenet import PUBLISHED
+from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.pretrained import registry
 from nasnet_keras.training import datasets
+from nasnet_keras.weights.published import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 NAMES = pretrained.list_models()

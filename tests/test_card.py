@@ -10,7 +10,8 @@ import pytest
 from fuzz import VALUES, damaged_json, rounds
 
 from nasnet_keras import genotypes, pretrained
-from nasnet_keras.card import Card, CardError, WeightsFile, decoded, encoded
+from nasnet_keras.card import Card, decoded, encoded
+from nasnet_keras.weights.file import CardError, WeightsFile
 
 CARDS = Path(pretrained.__file__).parent / "cards"
 PLAIN = json.loads((CARDS / "searched_cifar10.json").read_text())

@@ -9,9 +9,9 @@ import pytest
 from helpers import difference, random_cell, randomize
 
 from nasnet_keras import Genotype, GenotypeError, NASNetFromGenotype, Skeleton, applications, genotype_cost, genotypes
-from nasnet_keras.conventions import from_darts, from_enas, to_darts
-from nasnet_keras.operations import OPERATIONS
-from nasnet_keras.skeleton import DARTS, ENAS, PNASNET
+from nasnet_keras.genotypes.conventions import from_darts, from_enas, to_darts
+from nasnet_keras.genotypes.operations import OPERATIONS
+from nasnet_keras.genotypes.skeleton import DARTS, ENAS, PNASNET
 
 FINGERPRINTS = {
     "nasnet_a": "67d8ab12431859eb",
@@ -193,7 +193,7 @@ def test_mixed_precision(generator):
 
 def test_operations_that_share_a_name_across_papers_have_names_of_their_own(generator):
     """Counts, at 8 filters and 8 channels, of each meaning of two names."""
-    from nasnet_keras.cost import CostBuilder
+    from nasnet_keras.networks.cost import CostBuilder
 
     def parameters(operation):
         builder = CostBuilder()

@@ -27,11 +27,12 @@ from nasnet_keras import (
     pretrained,
 )
 from nasnet_keras.card import Card, decoded
-from nasnet_keras.chain import ENASMacro, reduction_places
-from nasnet_keras.conventions import from_enas_macro
-from nasnet_keras.genotypes import ENAS_MACRO, NASNET_A
-from nasnet_keras.kinds import genotype_from_json, network_config, network_from_genotype, resolve_genotype
-from nasnet_keras.macro_genotype import MACRO_OPERATIONS
+from nasnet_keras.genotypes.catalogue import ENAS_MACRO, NASNET_A
+from nasnet_keras.genotypes.conventions import from_enas_macro
+from nasnet_keras.genotypes.operations import MACRO_OPERATIONS
+from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
+from nasnet_keras.networks.any import network_config, network_from_genotype
+from nasnet_keras.networks.macro import ENASMacro, reduction_places
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.job import train
@@ -118,7 +119,10 @@ def test_describe_says_every_layer():
         (lambda: NASNetFromGenotype(MIXED), "expected a Genotype, got a MacroGenotype"),
         (lambda: ENASMacro(genotype="enas_micro"), "expected a MacroGenotype, got a Genotype"),
         (lambda: Genotype.from_json(MIXED.to_json()), "format must be 'nasnet_keras.genotype', got"),
-        (lambda: genotype_from_json("{}"), "format must be one of nasnet_keras.genotype, nasnet_keras.macro_genotype"),
+        (
+            lambda: genotype_from_json("{}"),
+            "format must be one of nasnet_keras.genotype, nasnet_keras.macro_genotype",
+        ),
         (lambda: genotype_from_json('{"format": []}'), "format must be one of"),
         (lambda: from_enas_macro("0\n3 0 1"), "row 1 of an ENAS macro arc has 2 numbers, got 3"),
         (lambda: from_enas_macro("0  3 0  0"), "row 2 of an ENAS macro arc has 3 numbers, got 1"),

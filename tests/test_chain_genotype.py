@@ -27,10 +27,11 @@ from nasnet_keras import (
     pretrained,
 )
 from nasnet_keras.card import Card, decoded
-from nasnet_keras.genotypes import ENAS_MACRO
-from nasnet_keras.kinds import genotype_from_json, network_from_genotype, resolve_genotype
-from nasnet_keras.padded_concatenate import PaddedConcatenate
-from nasnet_keras.plotting import genotype_svg
+from nasnet_keras.genotypes.catalogue import ENAS_MACRO
+from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
+from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
+from nasnet_keras.networks.any import network_from_genotype
+from nasnet_keras.plotting.cells import genotype_svg
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.job import train

@@ -7,8 +7,8 @@ import tensorflow as tf
 from nasnet_keras.search import CellSpace
 from nasnet_keras.search.algorithms.ppo import PPO
 from nasnet_keras.search.algorithms.reinforce import Reinforce
-from nasnet_keras.search.controller import Controller
-from nasnet_keras.search.space import Decision
+from nasnet_keras.search.controllers.base import Controller
+from nasnet_keras.search.spaces.base import Decision
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 
 DECISIONS = (Decision("a", ("x", "y", "z")), Decision("b", ("x", "y")), Decision("c", ("x", "y", "z", "u")))

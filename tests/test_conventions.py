@@ -10,9 +10,9 @@ import pytest
 from fuzz import damaged_bytes, damaged_json, rounds
 
 from nasnet_keras import Genotype, GenotypeError, genotype_cost, genotypes
-from nasnet_keras.conventions import from_darts, from_enas, from_enas_macro, to_darts
-from nasnet_keras.kinds import genotype_from_json, resolve_genotype
-from nasnet_keras.skeleton import DARTS, NASNET, SKELETONS
+from nasnet_keras.genotypes.conventions import from_darts, from_enas, from_enas_macro, to_darts
+from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
+from nasnet_keras.genotypes.skeleton import DARTS, NASNET, SKELETONS
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 

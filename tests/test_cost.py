@@ -7,8 +7,8 @@ from counter import count
 from helpers import random_genotype
 
 from nasnet_keras import Cost, NASNetFromGenotype, applications, genotype_cost, genotypes, model_cost
-from nasnet_keras.genotypes import NASNET_A
-from nasnet_keras.operations import NASNET_OPERATIONS
+from nasnet_keras.genotypes.catalogue import NASNET_A
+from nasnet_keras.genotypes.operations import NASNET_OPERATIONS
 
 MOBILE = {"stem": "imagenet", "num_repeats": 4, "filters": 44, "classes": 1000}
 LARGE = {"stem": "imagenet", "num_repeats": 6, "filters": 168, "stem_filters": 96, "classes": 1000}

@@ -13,12 +13,12 @@ from fuzz import VALUES, damaged_bytes, damaged_json, rounds
 
 from nasnet_keras.search import SearchConfig, Study, StudyError, load_study, run
 from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
-from nasnet_keras.search.checkpoints import Checkpoints
 from nasnet_keras.search.finals import is_finished
-from nasnet_keras.search.report import report
+from nasnet_keras.search.report.page import report
+from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
-from nasnet_keras.search.summary import summary
-from nasnet_keras.search.trial import Trial
+from nasnet_keras.search.study.checkpoints import Checkpoints
+from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.recipes import Recipe
 
 FROZEN = Path(__file__).parent / "frozen"

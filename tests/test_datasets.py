@@ -14,7 +14,8 @@ from fuzz import damaged_bytes, rounds
 from helpers import small_batch
 from PIL import Image
 
-from nasnet_keras.training import datasets, npz
+from nasnet_keras.training import datasets
+from nasnet_keras.training.datasets import npz
 
 
 def write_images(folder, classes=("cat", "dog"), count=12, size=(10, 8), generator=None):

@@ -14,8 +14,9 @@ import pytest
 import requests
 from locked import no_locks
 
-from nasnet_keras import download, locks
-from nasnet_keras.download import DownloadError, fetch
+from nasnet_keras.utils import locks
+from nasnet_keras.weights import download
+from nasnet_keras.weights.download import DownloadError, fetch
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 WEIGHTS = SIGNATURE + np.random.default_rng(0).bytes(200_000)
@@ -569,7 +570,9 @@ def test_two_at_once_ask_once(server, cache):
 
 
 def test_a_killed_process_is_taken_up(server, cache):
-    code = f"from nasnet_keras.download import fetch; fetch({server.url!r}, {NAME!r}, sha256={sha256(WEIGHTS)!r})"
+    code = (
+        f"from nasnet_keras.weights.download import fetch; fetch({server.url!r}, {NAME!r}, sha256={sha256(WEIGHTS)!r})"
+    )
     server.script = [serve(cut=HALF, stall=True)]
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     part = cache / f"{NAME}.part"
@@ -585,5 +588,5 @@ def test_a_killed_process_is_taken_up(server, cache):
 
 
 def test_no_keras_is_needed():
-    code = "import sys, nasnet_keras.download; sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow')))"
+    code = "import sys, nasnet_keras.weights.download; sys.exit(bool({'keras', 'tensorflow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

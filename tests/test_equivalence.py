@@ -8,8 +8,8 @@ from helpers import difference, random_genotype, randomize
 from peers import copy_weights, plain_model
 
 from nasnet_keras import Block, Cell, Edge, Genotype, NASNetFromGenotype, genotypes
-from nasnet_keras.depthwise import depthwise_conv
-from nasnet_keras.operations import OPERATIONS
+from nasnet_keras.genotypes.operations import OPERATIONS
+from nasnet_keras.layers.depthwise import depthwise_conv
 
 TOLERANCE = 1e-4
 

@@ -26,10 +26,10 @@ from nasnet_keras import (
     NASNetFromGenotype,
     applications,
     export,
-    exporting,
     fuse_for_inference,
 )
-from nasnet_keras.auxiliary import AuxiliaryHead
+from nasnet_keras.inference import exporting
+from nasnet_keras.layers.auxiliary import AuxiliaryHead
 
 PATHS = {"saved_model": "folder", "litert": "model.tflite", "onnx": "model.onnx"}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasnet_keras import files
+from nasnet_keras.utils import files
 
 WRITER = """
 import sys, time

@@ -13,13 +13,13 @@ from colours import card_of, pictures, weights_of, write_folder
 from PIL import Image
 
 from nasnet_keras import pretrained
-from nasnet_keras.card import CardError
-from nasnet_keras.normalization import by_batch
+from nasnet_keras.layers.normalization import by_batch
 from nasnet_keras.pretrained import head
 from nasnet_keras.pretrained.plan import weights_of_classes
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import datasets
+from nasnet_keras.weights.file import CardError
 
 
 def quick(folder, train_on, **changes):

@@ -9,14 +9,15 @@ from colours import card_of
 from PIL import Image
 
 from nasnet_keras import pretrained
-from nasnet_keras.card import Card, CardError
-from nasnet_keras.checks import FITS
+from nasnet_keras.card import Card
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.dataset import Dataset, Split
-from nasnet_keras.training.fitting import resized
+from nasnet_keras.training.datasets.base import Dataset, Split
+from nasnet_keras.training.datasets.fitting import resized
+from nasnet_keras.utils.checks import FITS
+from nasnet_keras.weights.file import CardError
 
 
 def stripes(height, width):
@@ -110,7 +111,7 @@ def test_images_that_are_kept_say_how_they_came_to_their_size(folder, tmp_path):
 def test_tensorflow_datasets_are_brought_to_a_size_alike():
     import tensorflow as tf
 
-    from nasnet_keras.training.tensorflow_datasets import _resized
+    from nasnet_keras.training.datasets.tensorflow_datasets import _resized
 
     for shape in ((40, 120), (120, 40), (124, 28), (48, 48), (4, 160), (5, 7)):
         rows, columns = np.meshgrid(*(np.linspace(0, 255, side) for side in shape), indexing="ij")

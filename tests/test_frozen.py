@@ -19,7 +19,7 @@ from nasnet_keras.card import Card, decoded
 from nasnet_keras.pretrained import fine_tuning
 from nasnet_keras.search import SearchConfig, load_study, run
 from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
-from nasnet_keras.search.trial import fingerprint
+from nasnet_keras.search.study.trial import fingerprint
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.job import train

@@ -9,8 +9,8 @@ from test_bundled import BUNDLED
 
 from nasnet_keras import NASNetFromGenotype, fuse_for_inference, genotypes, pretrained
 from nasnet_keras.card import decoded
-from nasnet_keras.fusion import fused
-from nasnet_keras.fusion.engines import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Engine
+from nasnet_keras.inference.engines import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Engine
+from nasnet_keras.inference.fusing import fused
 
 TOLERANCE = 1e-4
 ENGINES = (TENSORFLOW, ONNX_RUNTIME, XNNPACK, Engine(multiple=5, most_taps=9))

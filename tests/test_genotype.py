@@ -11,12 +11,13 @@ from helpers import random_cell, random_genotype
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasnet_keras import Block, Cell, Edge, Genotype, GenotypeError, checks, genotypes
-from nasnet_keras.checks import quoted
-from nasnet_keras.genotypes import NASNET_A
-from nasnet_keras.kinds import genotype_from_json, resolve_genotype
-from nasnet_keras.operations import OPERATIONS
-from nasnet_keras.plotting import genotype_svg
+from nasnet_keras import Block, Cell, Edge, Genotype, GenotypeError, genotypes
+from nasnet_keras.genotypes.catalogue import NASNET_A
+from nasnet_keras.genotypes.operations import OPERATIONS
+from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
+from nasnet_keras.plotting.cells import genotype_svg
+from nasnet_keras.utils import checks
+from nasnet_keras.utils.checks import quoted
 
 
 def block(left="current", right="previous", operation="identity", combine="add"):

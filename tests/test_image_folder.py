@@ -11,8 +11,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from nasnet_keras.training import fitting, image_folder
-from nasnet_keras.training.image_folder import image_files, read_image, resized
+from nasnet_keras.training.datasets import fitting, image_folder
+from nasnet_keras.training.datasets.image_folder import image_files, read_image, resized
 
 
 @pytest.fixture(autouse=True)

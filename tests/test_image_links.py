@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from nasnet_keras.pretrained.sources import dataset_of
-from nasnet_keras.training import datasets, image_folder
+from nasnet_keras.training import datasets
+from nasnet_keras.training.datasets import image_folder
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ import pytest
 from helpers import difference, randomize
 from keras.src.legacy.saving import legacy_h5_format
 
-from nasnet_keras import NASNetFromGenotype, applications, imagenet
+from nasnet_keras import NASNetFromGenotype, applications
+from nasnet_keras.weights import published
 
 TOLERANCE = 1e-5
 
@@ -106,8 +107,8 @@ def test_published_weights_come_from_the_cache_with_the_right_hash(top, name, tm
         applications.NASNetMobile(include_top=top)
     if top:
         digest = hashlib.md5(cached.read_bytes()).hexdigest()
-        published = dataclasses.replace(imagenet.PUBLISHED["mobile", True], md5=digest, size=None)
-        monkeypatch.setitem(imagenet.PUBLISHED, ("mobile", True), published)
+        known = dataclasses.replace(published.PUBLISHED["mobile", True], md5=digest, size=None)
+        monkeypatch.setitem(published.PUBLISHED, ("mobile", True), known)
         assert applications.NASNetMobile().count_params() == 5_326_716
 
 

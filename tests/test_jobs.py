@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasnet_keras import jobs
-from nasnet_keras.download import DownloadError
-from nasnet_keras.noise import is_noise, level_wanted
 from nasnet_keras.search.executors.handle import Handle
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError, Stopped
-from nasnet_keras.workdir import WorkdirError
+from nasnet_keras.utils import jobs
+from nasnet_keras.utils.noise import is_noise, level_wanted
+from nasnet_keras.utils.workdir import WorkdirError
+from nasnet_keras.weights.download import DownloadError
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +193,7 @@ def test_a_signal_before_the_run_has_the_exit_code_of_the_signal(number, tmp_pat
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_once_there_is_a_folder_stops_by_an_exception(number, tmp_path):
-    body = f"""from nasnet_keras.workdir import Workdir
+    body = f"""from nasnet_keras.utils.workdir import Workdir
     folder = Workdir({str(tmp_path / "run")!r}, "job.json", "nasnet_keras.job", 1, {{}})
     try:
         print("up", flush=True)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from nasnet_keras.training import labels
-from nasnet_keras.training.dataset import Dataset, Split
+from nasnet_keras.training.datasets import labels
+from nasnet_keras.training.datasets.base import Dataset, Split
 
 
 class NoArray(list):

@@ -13,7 +13,7 @@ from nasnet_keras import ChainFromGenotype, ChainGenotype, ChainLayer, genotypes
 from nasnet_keras.search import SearchConfig, StudyError, load_study, run
 from nasnet_keras.search.algorithms.nas import NAS
 from nasnet_keras.search.algorithms.random import RandomSearch
-from nasnet_keras.search.chain_policy import ChainPolicy
+from nasnet_keras.search.controllers.nas import ChainPolicy
 from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.spaces.nas import ChainSpace
 from nasnet_keras.training.recipes import Recipe

@@ -9,11 +9,12 @@ import pytest
 from helpers import difference, randomize
 
 import nasnet_keras as nk
-from nasnet_keras.kinds import genotype_from_json, network_from_genotype, resolve_genotype
-from nasnet_keras.nasbench201_genotype import NASBENCH201_OPERATIONS
-from nasnet_keras.plotting import genotype_svg
+from nasnet_keras.genotypes.nasbench201 import NASBENCH201_OPERATIONS
+from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
+from nasnet_keras.networks.any import network_from_genotype
+from nasnet_keras.plotting.cells import genotype_svg
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
-from nasnet_keras.search.trial import fingerprint, network_genotype
+from nasnet_keras.search.study.trial import fingerprint, network_genotype
 
 BEST = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
 NOTHING = nk.NASBench201Genotype(["none"] * 6)

@@ -17,9 +17,9 @@ from nasnet_keras import (
     genotype_cost,
     model_cost,
 )
-from nasnet_keras.drop_path import TrainingProgress
-from nasnet_keras.genotypes import NASNET_A
-from nasnet_keras.skeleton import NASNET, StemConv
+from nasnet_keras.genotypes.catalogue import NASNET_A
+from nasnet_keras.genotypes.skeleton import NASNET, StemConv
+from nasnet_keras.layers.drop_path import TrainingProgress
 
 SMALL = {"num_repeats": 1, "filters": 4}
 

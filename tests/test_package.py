@@ -59,7 +59,7 @@ def test_what_is_installed_has_every_file(tmp_path):
         assert not missing and len(here) > 10, missing
 
 
-@pytest.mark.parametrize("job", ["search.__main__", "training.__main__", "pretrained.fine_tune"])
+@pytest.mark.parametrize("job", ["search.__main__", "training.__main__", "pretrained.__main__"])
 def test_values_catalogue_costs_cards_and_flags_need_no_keras(job):
     run_python(f"""
 import sys

@@ -5,7 +5,7 @@ import pytest
 from helpers import random_genotype, random_macro_genotype
 
 from nasnet_keras import MacroGenotype, genotypes, plot_genotype
-from nasnet_keras.plotting import genotype_svg
+from nasnet_keras.plotting.cells import genotype_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -15,7 +15,8 @@ import pytest
 from colours import card_of, pictures, weights_of
 
 from nasnet_keras import pretrained
-from nasnet_keras.card import Card, CardError, WeightsFile, decoded
+from nasnet_keras.card import Card, decoded
+from nasnet_keras.weights.file import CardError, WeightsFile
 
 
 @pytest.fixture

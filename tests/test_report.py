@@ -18,16 +18,14 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from nasnet_keras.genotype import Genotype
-from nasnet_keras.search.charts import Band, Chart, Dots, Line, ticks
+from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.search.config import child_recipe
-from nasnet_keras.search.pages.facts import gather
-from nasnet_keras.search.pages.markup import duration, figure, integer, percent, short
-from nasnet_keras.search.pages.rebuild import command
-from nasnet_keras.search.report import report, write_report
-from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
-from nasnet_keras.search.spaces.nasnet import CellSpace
-from nasnet_keras.search.statistics import (
+from nasnet_keras.search.report.charts import Band, Chart, Dots, Line, ticks
+from nasnet_keras.search.report.facts import gather
+from nasnet_keras.search.report.markup import duration, figure, integer, percent, short
+from nasnet_keras.search.report.page import report, write_report
+from nasnet_keras.search.report.rebuild import command
+from nasnet_keras.search.report.statistics import (
     expected_best,
     improvements,
     operation_counts,
@@ -36,9 +34,11 @@ from nasnet_keras.search.statistics import (
     running_mean,
     thinned,
 )
-from nasnet_keras.search.study import Study, load_study
-from nasnet_keras.search.tensorboard import SearchLog
-from nasnet_keras.search.trial import Trial, fingerprint, genotype_text
+from nasnet_keras.search.report.tensorboard import SearchLog
+from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+from nasnet_keras.search.spaces.nasnet import CellSpace
+from nasnet_keras.search.study.folder import Study, load_study
+from nasnet_keras.search.study.trial import Trial, fingerprint, genotype_text
 
 FROZEN = Path(__file__).parent / "frozen" / "study"
 NASTY = "<script>alert('&\"')</script>"
@@ -432,7 +432,8 @@ def test_the_command_names_what_differs_from_the_defaults(tmp_path):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys, pathlib, tempfile; import nasnet_keras.search.tensorboard as t, nasnet_keras.search.report as r\n"
+        "import sys, pathlib, tempfile\n"
+        "import nasnet_keras.search.report.page as r, nasnet_keras.search.report.tensorboard as t\n"
         "from nasnet_keras.search.study import load_study\n"
         f"r.report(load_study({str(FROZEN)!r}))\n"
         "log = t.SearchLog(tempfile.mkdtemp())\n"

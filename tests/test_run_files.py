@@ -14,7 +14,6 @@ from fuzz import damaged_bytes, damaged_json, rounds
 from helpers import SMALL_GENOTYPE
 
 from nasnet_keras import pretrained
-from nasnet_keras.files import write_npz
 from nasnet_keras.training import checkpoint, datasets, records
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.config import TrainingConfig
@@ -22,7 +21,8 @@ from nasnet_keras.training.job import train
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.run import Run
 from nasnet_keras.training.trainer import Trainer
-from nasnet_keras.workdir import WorkdirError
+from nasnet_keras.utils.files import write_npz
+from nasnet_keras.utils.workdir import WorkdirError
 
 FROZEN = Path(__file__).parent / "frozen"
 ARRAYS = {"parameters": np.arange(6, dtype=np.float32), "generator_0": np.array([1, 2], np.uint32)}

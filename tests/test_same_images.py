@@ -13,12 +13,12 @@ from nasnet_keras import pretrained
 from nasnet_keras.pretrained import fine_tuning
 from nasnet_keras.search import SearchConfig
 from nasnet_keras.search.evaluators.child import ChildEvaluator
-from nasnet_keras.search.study import Study, StudyError
+from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.training import datasets, job
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.dataset import Dataset, Split
+from nasnet_keras.training.datasets.base import Dataset, Split
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.workdir import WorkdirError, recorded
+from nasnet_keras.utils.workdir import WorkdirError, recorded
 
 RECIPE = Recipe(epochs=1, batch_size=8, learning_rate=0.1)
 

@@ -10,13 +10,14 @@ import pytest
 import weight_files
 from helpers import SMALL_GENOTYPE, difference, random_genotype, randomize
 
-from nasnet_keras import NASNetFromGenotype, weight_reader
-from nasnet_keras.genotypes import NASNET_A
-from nasnet_keras.layers import ConvBatchNorm
+from nasnet_keras import NASNetFromGenotype
+from nasnet_keras.genotypes.catalogue import NASNET_A
+from nasnet_keras.layers.convolution import ConvBatchNorm
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.job import train
-from nasnet_keras.weights import load_weights
+from nasnet_keras.weights import isolated
+from nasnet_keras.weights.loading import load_weights
 
 SMALL = {"input_shape": (20, 20, 3), "num_repeats": 1, "filters": 4}
 
@@ -151,7 +152,7 @@ def test_a_file_that_does_not_fit_in_its_last_variable_changes_nothing(trained, 
 
 def test_weights_that_nobody_knows_are_read_in_time(tmp_path, monkeypatch):
     """Wherever a file is given that no hash stands for."""
-    monkeypatch.setattr(weight_reader, "_SECONDS", 3.0)
+    monkeypatch.setattr(isolated, "_SECONDS", 3.0)
     path = tmp_path / "a.weights.h5"
     path.write_bytes(weight_files.unending())
     with pytest.raises(ValueError, match="did not end within 3 seconds"):

@@ -16,17 +16,18 @@ import psutil
 import pytest
 from PIL import Image
 
-from nasnet_keras import Genotype, showing
+from nasnet_keras import Genotype
 from nasnet_keras.card import Card
-from nasnet_keras.genotypes import NASNET_A
+from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.search import CellSpace, SearchConfig, Study, StudyError, load_study, loop, run
 from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.executors.inline import Inline
-from nasnet_keras.search.study import Trial
-from nasnet_keras.search.tensorboard import SearchLog
+from nasnet_keras.search.report.tensorboard import SearchLog
+from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training import datasets
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.utils import progress
 
 RECIPE = Recipe(epochs=1, batch_size=64, learning_rate=0.1, pad=1, flip=False)
 TINY = {"trials": 2, "random_trials": 1, "num_blocks": 1, "filters": 2, "recipe": RECIPE, "final_epochs": 2}
@@ -324,17 +325,17 @@ def test_what_only_shows_the_search_does_not_end_it(error, tmp_path, quick, monk
     def fail(*_, **__):
         raise error
 
-    for owner, name in ((loop, "write_report"), (SearchLog, "trial"), (SearchLog, "close"), (showing, "tqdm")):
+    for owner, name in ((loop, "write_report"), (SearchLog, "trial"), (SearchLog, "close"), (progress, "tqdm")):
         monkeypatch.setattr(owner, name, fail)
     monkeypatch.setattr(loop, "_REPORT_SECONDS", -1.0)
-    monkeypatch.setattr(showing, "_told", set())
+    monkeypatch.setattr(progress, "_told", set())
     said = []
-    monkeypatch.setattr(showing.logging, "warning", lambda text, *values: said.append(text % values))
+    monkeypatch.setattr(progress.logging, "warning", lambda text, *values: said.append(text % values))
     assert len(run(SearchConfig(tmp_path / "one", **TINY)).trials) == 2
     assert len(said) == 3 and all(type(error).__name__ in line for line in said), "each is told of once"
     monkeypatch.setattr(SearchLog, "__init__", fail)
     assert len(run(SearchConfig(tmp_path / "two", **TINY)).trials) == 2
-    monkeypatch.setitem(sys.modules, "nasnet_keras.search.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "nasnet_keras.search.report.tensorboard", None)
     assert len(run(SearchConfig(tmp_path / "three", **TINY)).trials) == 2
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from nasnet_keras import MacroGenotype
 from nasnet_keras.search import SearchConfig, StudyError, load_study, run
-from nasnet_keras.search.evaluators.shared import SharedEvaluator
-from nasnet_keras.search.statistics import kendall_tau
+from nasnet_keras.search.evaluators.supernet import SharedEvaluator
+from nasnet_keras.search.report.statistics import kendall_tau
 from nasnet_keras.search.supernet.trainer import SupernetTrainer
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.recipes import Recipe

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nasnet_keras import Block, Cell, Edge, Genotype
-from nasnet_keras.genotypes import NASNET_A
+from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.search import CellSpace
 from nasnet_keras.search.spaces import SPACES, make
 from nasnet_keras.search.spaces.nas import ChainSpace

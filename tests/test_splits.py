@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasnet_keras.training import splits
-from nasnet_keras.training.dataset import Dataset, Split
+from nasnet_keras.training.datasets import splits
+from nasnet_keras.training.datasets.base import Dataset, Split
 
 SIZES = st.lists(st.integers(1, 30), min_size=2, max_size=12)
 SHARES = st.floats(0.01, 0.9)

@@ -16,16 +16,17 @@ import keras
 import numpy as np
 import pytest
 
-from nasnet_keras.genotypes import NASNET_A
-from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, load_study, run, trial_log
+from nasnet_keras.genotypes.catalogue import NASNET_A
+from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, load_study, run
 from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
-from nasnet_keras.search.checkpoints import Checkpoints
 from nasnet_keras.search.evaluators.tabular import read_table
 from nasnet_keras.search.executors.base import Outcome, Task
 from nasnet_keras.search.finals import _with_all_sittings
 from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
-from nasnet_keras.search.study import Trial
+from nasnet_keras.search.study import trial_log
+from nasnet_keras.search.study.checkpoints import Checkpoints
+from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.recipes import Recipe
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")

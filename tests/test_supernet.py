@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from helpers import difference
 
-from nasnet_keras.genotypes import DARTS_V2
-from nasnet_keras.operations import OPERATIONS
+from nasnet_keras.genotypes.catalogue import DARTS_V2
+from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.search import spaces
 from nasnet_keras.search.spaces.nasnet import BLOCK
 from nasnet_keras.search.supernet.macro import layer_network, layer_supernet

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from helpers import SMALL_GENOTYPE
 
-from nasnet_keras import Block, Cell, Edge, Genotype, genotype_cost, showing
-from nasnet_keras.card import Card, CardError, decoded
+from nasnet_keras import Block, Cell, Edge, Genotype, genotype_cost
+from nasnet_keras.card import Card, decoded
 from nasnet_keras.training import datasets, run
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.errors import DivergedError
@@ -26,7 +26,9 @@ from nasnet_keras.training.events import EventFile
 from nasnet_keras.training.job import train
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.trainer import Trainer
-from nasnet_keras.workdir import Workdir, WorkdirError
+from nasnet_keras.utils import progress
+from nasnet_keras.utils.workdir import Workdir, WorkdirError
+from nasnet_keras.weights.file import CardError
 
 TINY = {"num_repeats": 1, "filters": 4}
 RECIPE = Recipe(epochs=2, batch_size=64, learning_rate=0.1, flip=False, pad=1, average_decay=0.9)
@@ -241,7 +243,7 @@ def test_what_only_shows_a_run_does_not_end_it(what, tmp_path, monkeypatch):
         raise UnicodeEncodeError("utf-8", "", 0, 1, "surrogates not allowed")
 
     if what == "tqdm":
-        monkeypatch.setattr(showing.tqdm, "update", fail)
+        monkeypatch.setattr(progress.tqdm, "update", fail)
     elif what == "import":
         monkeypatch.setitem(sys.modules, "nasnet_keras.training.events", None)
     else:

@@ -14,8 +14,9 @@ import weight_files
 from fuzz import rounds
 from weight_files import EXPECTED, SHAPES, made, values
 
-from nasnet_keras import checks, weight_file, weight_reader
-from nasnet_keras.hdf5 import WeightsError
+from nasnet_keras.utils import checks
+from nasnet_keras.weights import isolated, reading
+from nasnet_keras.weights.hdf5 import WeightsError
 
 STEM = "layers/stem_layer/vars"
 
@@ -53,8 +54,8 @@ def check(found):
 def test_both_ways_of_reading_give_the_same(style, tmp_path):
     path = tmp_path / "ünïcode \udcff.h5"
     path.write_bytes(made(style))
-    check(weight_file.read(path, EXPECTED))
-    check(weight_reader.read_apart(path, EXPECTED))
+    check(reading.read(path, EXPECTED))
+    check(isolated.read_apart(path, EXPECTED))
 
 
 LINKS = {
@@ -84,7 +85,7 @@ def test_links_to_elsewhere_are_refused_and_never_opened(place, path, secret, tm
         with h5py.File(path, "a") as file:
             LINKS[place](file, link)
         with pytest.raises(WeightsError, match=r"a\.weights\.h5 has a link to elsewhere at /layers"):
-            weight_file.read(path, EXPECTED)
+            reading.read(path, EXPECTED)
 
 
 def outside(file, secret):
@@ -106,7 +107,7 @@ def test_values_outside_the_file_are_refused(number, style, path, secret):
         del file[parent][name]
         make(file[parent], name)
     with pytest.raises(WeightsError, match="has weights outside the file"):
-        weight_file.read(path, EXPECTED)
+        reading.read(path, EXPECTED)
 
 
 @pytest.mark.parametrize("name", ["stem", "stem/stem", "stem/stem/1:0"])
@@ -116,7 +117,7 @@ def test_links_of_the_legacy_format_are_refused(name, path, secret):
         with h5py.File(path, "a") as file:
             replace(file, name, link)
         with pytest.raises(WeightsError, match="has a link to elsewhere at /stem"):
-            weight_file.read(path, EXPECTED)
+            reading.read(path, EXPECTED)
 
 
 OTHER_KINDS = {
@@ -136,7 +137,7 @@ def test_other_kinds_than_floating_point_are_refused(kind, path):
     with h5py.File(path, "a") as file:
         replace(file, f"{STEM}/1", OTHER_KINDS[kind])
     with pytest.raises(WeightsError, match=r"(?s)does not fit the model; nothing was loaded.*stem: file \[.* of "):
-        weight_file.read(path, EXPECTED)
+        reading.read(path, EXPECTED)
 
 
 def of_references(file):
@@ -229,7 +230,7 @@ def test_what_is_no_file_of_weights_is_refused_at_once(damage, path):
         damage(file)
     start = time.monotonic()
     with pytest.raises(WeightsError) as caught:
-        weight_file.read(path, EXPECTED)
+        reading.read(path, EXPECTED)
     assert time.monotonic() - start < 5 and len(str(caught.value)) < 2000
 
 
@@ -237,7 +238,7 @@ def test_numbers_of_any_precision_and_byte_order(path):
     for dtype in ("f2", ">f4", "f8", ">f8", np.longdouble):
         with h5py.File(path, "a") as file:
             replace(file, f"{STEM}/1", np.asarray([0.5, -2.0, np.nan, np.inf, 0, 1, 2, 3], dtype))
-        for read in (weight_file.read, weight_reader.read_apart):
+        for read in (reading.read, isolated.read_apart):
             found = read(path, EXPECTED)["stem"][1]
             np.testing.assert_array_equal(found, [0.5, -2.0, np.nan, np.inf, 0, 1, 2, 3])
             assert found.dtype.isnative and found.dtype.itemsize <= 8
@@ -256,23 +257,23 @@ def test_hard_links_are_followed_once(path):
         group["ring"] = file["layers"]
         group.create_group("vars")
     start = time.monotonic()
-    found = weight_file.read(path, EXPECTED)
+    found = reading.read(path, EXPECTED)
     assert time.monotonic() - start < 5
     np.testing.assert_array_equal(found["stem"][2], values("stem", 1))
 
 
 def test_there_are_only_so_many_objects(path, monkeypatch):
-    monkeypatch.setattr("nasnet_keras.hdf5._MOST", 1000)
+    monkeypatch.setattr("nasnet_keras.weights.hdf5._MOST", 1000)
     with h5py.File(path, "a") as file:
         for index in range(1000):
             file[f"layers/more_{index}"] = file["layers/stem_layer"]
     with pytest.raises(WeightsError, match="more than 1,000 objects"):
-        weight_file.read(path, EXPECTED)
+        reading.read(path, EXPECTED)
     path.write_bytes(made("legacy"))
     with h5py.File(path, "a") as file:
         file["stem"].attrs["weight_names"] = np.array([b"stem/1:0"] * 600)
     with pytest.raises(WeightsError, match="more than 1,000 objects"):
-        weight_file.read(path, EXPECTED)
+        reading.read(path, EXPECTED)
 
 
 def test_a_deep_file_is_refused(path):
@@ -282,16 +283,16 @@ def test_a_deep_file_is_refused(path):
             group = group.create_group("x")
             group.create_group("vars")
     with pytest.raises(WeightsError, match="cannot be read"):
-        weight_file.read(path, EXPECTED)
+        reading.read(path, EXPECTED)
 
 
 def test_a_file_whose_reading_does_not_end_is_given_up(path, monkeypatch):
     path.write_bytes(weight_files.unending())
     assert weight_files.outcome(path) == "SIGALRM"
-    monkeypatch.setattr(weight_reader, "_SECONDS", 3.0)
+    monkeypatch.setattr(isolated, "_SECONDS", 3.0)
     start = time.monotonic()
     with pytest.raises(WeightsError, match=r"a\.weights\.h5 cannot be read: .* did not end within 3 seconds"):
-        weight_reader.read_apart(path, EXPECTED)
+        isolated.read_apart(path, EXPECTED)
     assert time.monotonic() - start < 20
 
 
@@ -305,9 +306,9 @@ def test_a_file_whose_reading_does_not_end_is_given_up(path, monkeypatch):
     ],
 )
 def test_a_crash_is_an_error_of_the_file(program, message, path, monkeypatch):
-    monkeypatch.setattr(weight_reader, "_PROGRAM", program)
+    monkeypatch.setattr(isolated, "_PROGRAM", program)
     with pytest.raises(WeightsError, match=message):
-        weight_reader.read_apart(path, EXPECTED)
+        isolated.read_apart(path, EXPECTED)
 
 
 @pytest.mark.parametrize("wrong", ["a" * 5000, None, 5, b"a.weights.h5", "a\0b", ".", ""])
@@ -319,17 +320,17 @@ def test_what_is_no_path_of_a_file_is_one_error(wrong):
 def test_a_process_that_cannot_be_started_is_an_error_of_the_file(path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(path.with_name("python")))
     with pytest.raises(WeightsError, match="no process can be started to read it in .*No such file"):
-        weight_reader.read_apart(path, EXPECTED)
+        isolated.read_apart(path, EXPECTED)
 
 
 def test_memory_is_limited(path, monkeypatch):
     monkeypatch.setattr(
-        weight_reader,
+        isolated,
         "_PROGRAM",
-        "from nasnet_keras import weight_reader\nweight_reader._limit_memory(0)\nbytes(3 << 30)",
+        "from nasnet_keras.weights import isolated\nisolated._limit_memory(0)\nbytes(3 << 30)",
     )
     with pytest.raises(WeightsError, match="MemoryError"):
-        weight_reader.read_apart(path, EXPECTED)
+        isolated.read_apart(path, EXPECTED)
 
 
 def test_the_reader_imports_nothing_of_the_current_folder_and_no_keras(path, tmp_path, monkeypatch):
@@ -337,8 +338,10 @@ def test_the_reader_imports_nothing_of_the_current_folder_and_no_keras(path, tmp
         (tmp_path / f"{name}.py").write_text("raise SystemExit('of the current folder')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", ".", *sys.path])
-    check(weight_reader.read_apart(Path("a.weights.h5"), EXPECTED))
-    code = "import sys, nasnet_keras.weight_reader; print({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
+    check(isolated.read_apart(Path("a.weights.h5"), EXPECTED))
+    code = (
+        "import sys, nasnet_keras.weights.isolated; print({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path.parent)
     assert done.stdout == "set()\n"
 
@@ -348,7 +351,7 @@ def test_names_that_cannot_be_printed_are_shown_all_the_same(path):
         file.copy("layers/stem_layer", "layers/more")
         file["layers/more/vars"].attrs["name"] = np.bytes_(b"st\xff")
     with pytest.raises(WeightsError, match="does not fit") as caught:
-        weight_file.read(path, EXPECTED)
+        reading.read(path, EXPECTED)
     str(caught.value).encode()
 
 

@@ -10,13 +10,14 @@ import sys
 import pytest
 from locked import no_locks
 
-from nasnet_keras import environment, files, locks
-from nasnet_keras.files import write_text
 from nasnet_keras.search import SearchConfig
-from nasnet_keras.search.study import Study, StudyError, Trial
+from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training import checkpoint
 from nasnet_keras.training.events import EventFile
-from nasnet_keras.workdir import Workdir, WorkdirError
+from nasnet_keras.utils import environment, files, locks
+from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.workdir import Workdir, WorkdirError
 
 CELL = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
@@ -36,7 +37,8 @@ def study(path):
 
 def begin_again(path):
     """In another process."""
-    code = f"from nasnet_keras.workdir import Workdir; Workdir({str(path)!r}, 'job.json', 'nasnet_keras.job', 1, {{}})"
+    code = "from nasnet_keras.utils.workdir import Workdir; "
+    code += f"Workdir({str(path)!r}, 'job.json', 'nasnet_keras.job', 1, {{}})"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
@@ -196,7 +198,9 @@ folder.close()
 
 
 def test_cores_are_those_that_this_process_may_use():
-    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); import nasnet_keras.environment as e"
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); import nasnet_keras.utils.environment as e"
+    )
     done = subprocess.run([sys.executable, "-c", f"{code}; print(e.processor())"], capture_output=True, text=True)
     assert done.stdout.startswith("1 cores of "), done.stderr
     assert environment.cores() >= 1

@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 from fuzz import damaged_bytes
 
-from nasnet_keras import weight_file
+from nasnet_keras.weights import reading
 
 SHAPES = {"stem": [(3, 3, 3, 8), (8,), (8,)], "cell/inner": [(8,)], "logits": [(8, 10), (10,)]}
-EXPECTED = {owner: [(shape, weight_file.FLOATS) for shape in shapes] for owner, shapes in SHAPES.items()}
+EXPECTED = {owner: [(shape, reading.FLOATS) for shape in shapes] for owner, shapes in SHAPES.items()}
 STYLES = ("plain", "latest", "packed", "legacy")
 _SECONDS = 5
 
@@ -60,10 +60,10 @@ def outcome(path):
     if pid == 0:
         signal.alarm(_SECONDS)
         try:
-            found = weight_file.read(path, EXPECTED)
+            found = reading.read(path, EXPECTED)
             right = {owner: [array.shape for array in arrays] for owner, arrays in found.items()} == SHAPES
             said = "read" if right else "read wrong shapes"
-        except weight_file.WeightsError as error:
+        except reading.WeightsError as error:
             said = "refused" if len(str(error).encode()) < 4000 else "a long error"
         except BaseException as error:
             said = repr(error)

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from absl import app, flags
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 _RUN = flags.DEFINE_string("run", None, "What nasnet-train or nasnet-finetune wrote.", required=True)
 _LICENCE = flags.DEFINE_string("licence", None, "Of the weights.", required=True)
@@ -32,9 +32,10 @@ _REFERENCES = 4
 def main(argv: list[str]) -> None:
     del argv
     environment.prepare()
-    from nasnet_keras.card import Card, WeightsFile
-    from nasnet_keras.files import write_bytes, write_saved
+    from nasnet_keras.card import Card
     from nasnet_keras.training import datasets
+    from nasnet_keras.utils.files import write_bytes, write_saved
+    from nasnet_keras.weights.file import WeightsFile
 
     run = Path(_RUN.value)
     paths = [path for path in run.glob("*.json") if path.with_suffix(".weights.h5").exists()]

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from nasnet_keras.files import write_saved
+from nasnet_keras.utils.files import write_saved
 
-TARGET = Path(__file__).parent.parent / "nasnet_keras" / "training" / "digits.npz"
+TARGET = Path(__file__).parent.parent / "nasnet_keras" / "training" / "datasets" / "digits.npz"
 
 
 def main() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from absl import app, flags
 
 from nasnet_keras.card import Card
-from nasnet_keras.cost import genotype_cost
-from nasnet_keras.genotypes import NASNET_A
-from nasnet_keras.imagenet import PUBLISHED
+from nasnet_keras.genotypes.catalogue import NASNET_A
+from nasnet_keras.networks.cost import genotype_cost
+from nasnet_keras.weights.published import PUBLISHED
 
 _NAMES = flags.DEFINE_string("names", None, "The classes' names.", required=True)
 _CARDS = Path(__file__).resolve().parent.parent / "pretrained/cards"

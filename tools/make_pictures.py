@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import nasnet_keras as nk
-from nasnet_keras.files import write_text
+from nasnet_keras.utils.files import write_text
 
 FOLDER = Path(__file__).parent.parent / "docs" / "genotypes"
 

@@ -10,7 +10,7 @@ from absl import app, flags
 
 from nasnet_keras import genotypes
 from nasnet_keras.card import Card
-from nasnet_keras.files import write_text
+from nasnet_keras.utils.files import write_text
 
 _PRINT = flags.DEFINE_bool("print", False, "Print the table and leave README.md as it is.")
 _ROOT = Path(__file__).resolve().parent.parent

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from absl import app, flags
 
-from nasnet_keras import environment
+from nasnet_keras.utils import environment
 
 
 def main(argv: list[str]) -> None:
     del argv
     environment.prepare()
     from nasnet_keras import pretrained
-    from nasnet_keras.files import write_saved
-    from nasnet_keras.kinds import network_from_genotype
+    from nasnet_keras.networks.any import network_from_genotype
+    from nasnet_keras.utils.files import write_saved
 
     values = flags.FLAGS
     if not values.output.endswith(".weights.h5"):

@@ -6,7 +6,7 @@ however, goes on from its last checkpoint when the same command is given again.
 
 from typing import TYPE_CHECKING, Any
 
-from nasnet_keras.jobs import run_job  # nothing else here: see there
+from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
 
 if TYPE_CHECKING:
     from absl import flags
@@ -44,10 +44,10 @@ def _define_flags() -> "tuple[flags.FlagHolder, ...]":
 
 def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
-    from nasnet_keras.showing import showing
     from nasnet_keras.training import datasets
     from nasnet_keras.training.config import TrainingConfig
     from nasnet_keras.training.flags import DATASET, recipe
+    from nasnet_keras.utils.progress import showing
 
     data = {name: flag.value for name, flag in DATASET.items()}
     name = data.pop("dataset")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasnet_keras.checks import integer, number, quoted
+from nasnet_keras.utils.checks import integer, number, quoted
 
 __all__ = ["Augmentation"]
 

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nasnet_keras.checks import quoted
-from nasnet_keras.files import write_npz
-from nasnet_keras.json_text import parse
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.files import write_npz
+from nasnet_keras.utils.json_text import parse
 
 __all__ = ["CheckpointError", "read", "write"]
 

@@ -4,17 +4,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras import checks, genotypes
+from nasnet_keras import genotypes
 from nasnet_keras.card import Card
-from nasnet_keras.checks import quoted
-from nasnet_keras.cost import genotype_cost
-from nasnet_keras.files import digest
-from nasnet_keras.genotype import Genotype
-from nasnet_keras.genotype_json import AnyGenotype
-from nasnet_keras.kinds import resolve_genotype, size_arguments
-from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.cells import Genotype
+from nasnet_keras.genotypes.reading import resolve_genotype
+from nasnet_keras.networks.any import size_arguments
+from nasnet_keras.networks.cost import genotype_cost
+from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.recipes import RECIPES, Recipe
 from nasnet_keras.training.rehearsal import card_of
+from nasnet_keras.utils import checks
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.files import digest
 
 __all__ = ["TrainingConfig"]
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from nasnet_keras.environment import has_gpu
+from nasnet_keras.utils.environment import has_gpu
 
 __all__ = ["Devices", "compiled", "xla_serves"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nasnet_keras.training.datasets import Split
+from nasnet_keras.training.datasets.base import Split
 from nasnet_keras.training.step import State, Stepper
 
 __all__ = ["accuracy", "predictions"]

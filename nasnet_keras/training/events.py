@@ -12,7 +12,7 @@ from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_SCALAR, Summary, Sum
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from nasnet_keras.files import check
+from nasnet_keras.utils.files import check
 
 __all__ = ["EventFile"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from absl import flags
 
-from nasnet_keras.checks import FITS
 from nasnet_keras.training.recipes import PRECISIONS, RECIPES, SCHEDULES, Recipe, default_recipe
+from nasnet_keras.utils.checks import FITS
 
 __all__ = ["DATASET", "RECIPE", "changes", "recipe"]
 

@@ -8,17 +8,18 @@ from typing import Any
 from absl import logging
 
 from nasnet_keras.card import Card
-from nasnet_keras.kinds import network_from_genotype
-from nasnet_keras.training import records, splits
+from nasnet_keras.networks.any import network_from_genotype
+from nasnet_keras.training import records
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.training.datasets import splits
+from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import CHECKPOINT, Run
 from nasnet_keras.training.trainer import Trainer
-from nasnet_keras.weights import load_weights
-from nasnet_keras.workdir import Workdir, WorkdirError
+from nasnet_keras.utils.workdir import Workdir, WorkdirError
+from nasnet_keras.weights.loading import load_weights
 
 __all__ = ["TrainingResult", "train"]
 

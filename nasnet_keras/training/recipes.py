@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nasnet_keras.checks import choice, number, positive_integer, quoted
 from nasnet_keras.training.augmentation import Augmentation
+from nasnet_keras.utils.checks import choice, number, positive_integer, quoted
 
 __all__ = ["PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
 

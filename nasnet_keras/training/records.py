@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.checks import finite, integer, quoted
-from nasnet_keras.json_text import parse, text_of
-from nasnet_keras.workdir import WorkdirError
+from nasnet_keras.utils.checks import finite, integer, quoted
+from nasnet_keras.utils.json_text import parse, text_of
+from nasnet_keras.utils.workdir import WorkdirError
 
 __all__ = ["confusion", "history", "read", "seconds"]
 

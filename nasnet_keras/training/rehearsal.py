@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.card import Card, WeightsFile
-from nasnet_keras.cost import genotype_cost
-from nasnet_keras.files import scratch
-from nasnet_keras.genotype_json import AnyGenotype
-from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.card import Card
+from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.networks.cost import genotype_cost
+from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.recipes import PREPROCESSING
+from nasnet_keras.utils.files import scratch
+from nasnet_keras.weights.file import WeightsFile
 
 __all__ = ["card_of", "rehearse", "weights_name"]
 

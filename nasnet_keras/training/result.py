@@ -8,17 +8,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.card import Card, WeightsFile, encoded
-from nasnet_keras.environment import hardware
-from nasnet_keras.files import write_saved
-from nasnet_keras.genotype_json import AnyGenotype
-from nasnet_keras.kinds import network_from_genotype
-from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.card import Card, encoded
+from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.networks.any import network_from_genotype
+from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.evaluation import accuracy
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import card_of, weights_name
 from nasnet_keras.training.step import Objective, State, Stepper
-from nasnet_keras.weights import load_weights
+from nasnet_keras.utils.environment import hardware
+from nasnet_keras.utils.files import write_saved
+from nasnet_keras.weights.file import WeightsFile
+from nasnet_keras.weights.loading import load_weights
 
 __all__ = ["provenance", "save"]
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.files import write_text
-from nasnet_keras.showing import Progress, showing
 from nasnet_keras.training import checkpoint, records
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.trainer import Trainer
+from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.progress import Progress, showing
 
 __all__ = ["CHECKPOINT", "Run", "on_signals"]
 

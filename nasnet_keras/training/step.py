@@ -15,8 +15,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from nasnet_keras.drop_path import TrainingProgress
-from nasnet_keras.normalization import by_batch, frozen
+from nasnet_keras.layers.drop_path import TrainingProgress
+from nasnet_keras.layers.normalization import by_batch, frozen
 from nasnet_keras.training.devices import Devices, compiled
 from nasnet_keras.training.muon import Muon
 from nasnet_keras.training.recipes import PREPROCESSING

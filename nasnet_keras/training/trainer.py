@@ -8,15 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras import checks
-from nasnet_keras.genotype_json import AnyGenotype
-from nasnet_keras.kinds import network_from_genotype
-from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.networks.any import network_from_genotype
+from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.evaluation import predictions
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.step import Objective, State, Stepper
+from nasnet_keras.utils import checks
 
 __all__ = ["Trainer"]
 

@@ -2,11 +2,11 @@
 
 import importlib
 
-from nasnet_keras.checks import choice
 from nasnet_keras.search.algorithms.base import Algorithm
-from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.spaces.nas import ChainSpace
+from nasnet_keras.utils.checks import choice
 
 __all__ = ["LEARN_IN_BATCHES", "check", "make", "names"]
 

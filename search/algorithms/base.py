@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from nasnet_keras.search.space import Choices, Space
+from nasnet_keras.search.spaces.base import Choices, Space
 
 __all__ = ["Algorithm", "Seen", "lists", "neighbours", "rows"]
 

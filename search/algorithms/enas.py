@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.search.algorithms.policy import PolicyGradient, scaled
-from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["ENAS"]
 
@@ -41,7 +41,7 @@ class ENAS(PolicyGradient):
         learning_rate: float = 0.0035,
         entropy_weight: float = 0.0001,
     ) -> None:
-        from nasnet_keras.search import attention  # it needs the operations' weights
+        from nasnet_keras.search.controllers import enas as attention  # it needs the operations' weights
 
         with tf.device("/CPU:0"):
             optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.0, epsilon=1e-3)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nasnet_keras.checks import positive_integer
 from nasnet_keras.search.algorithms.base import Algorithm, Seen, lists, neighbours, rows
-from nasnet_keras.search.space import Choices, Space
+from nasnet_keras.search.spaces.base import Choices, Space
+from nasnet_keras.utils.checks import positive_integer
 
 __all__ = ["RegularisedEvolution"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nasnet_keras.search.algorithms.policy import PolicyGradient, scaled
-from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["NAS"]
 
@@ -38,7 +38,7 @@ class NAS(PolicyGradient):
         entropy_weight: float = 0.2,
         baseline_decay: float = 0.95,
     ) -> None:
-        from nasnet_keras.search.chain_policy import ChainPolicy
+        from nasnet_keras.search.controllers.nas import ChainPolicy
 
         controller = ChainPolicy(space, seed)
         super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight, baseline_decay, controller)

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nasnet_keras.checks import positive_integer
 from nasnet_keras.search.algorithms.base import Algorithm, Seen, lists, neighbours, rows
-from nasnet_keras.search.controller import Controller, Policy
-from nasnet_keras.search.space import Choices, Space
+from nasnet_keras.search.controllers.base import Controller, Policy
+from nasnet_keras.search.spaces.base import Choices, Space
+from nasnet_keras.utils.checks import positive_integer
 
 __all__ = ["PolicyGradient", "scaled"]
 

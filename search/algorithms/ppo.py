@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from nasnet_keras.search.algorithms.policy import PolicyGradient
-from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["PPO"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nasnet_keras.search.algorithms.base import Algorithm
-from nasnet_keras.search.space import Choices
+from nasnet_keras.search.spaces.base import Choices
 
 __all__ = ["RandomSearch"]
 

@@ -1,7 +1,7 @@
 """REINFORCE."""
 
 from nasnet_keras.search.algorithms.policy import PolicyGradient
-from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["Reinforce"]
 

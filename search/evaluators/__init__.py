@@ -3,8 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from nasnet_keras.checks import quoted
 from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.utils.checks import quoted
 
 if TYPE_CHECKING:
     from nasnet_keras.search.config import SearchConfig

@@ -14,22 +14,24 @@ import tensorflow as tf
 from absl import logging
 
 from nasnet_keras.card import Card
-from nasnet_keras.cost import genotype_cost
-from nasnet_keras.files import replacing, write_saved
-from nasnet_keras.genotype import Genotype
-from nasnet_keras.kinds import resolve_genotype, size_arguments
-from nasnet_keras.search.backend import require_tensorflow
+from nasnet_keras.genotypes.cells import Genotype
+from nasnet_keras.genotypes.reading import resolve_genotype
+from nasnet_keras.networks.any import size_arguments
+from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.evaluators.mirrored import Mirrored, all_devices
-from nasnet_keras.search.space import Space
-from nasnet_keras.search.trial import genotype_of, genotype_text
-from nasnet_keras.training import datasets, splits
+from nasnet_keras.search.spaces.base import Space
+from nasnet_keras.search.study.trial import genotype_of, genotype_text
+from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.datasets import Dataset
+from nasnet_keras.training.datasets import splits
+from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.job import train
+from nasnet_keras.training.mirrored import Mirrored, all_devices
 from nasnet_keras.training.trainer import Trainer
-from nasnet_keras.workdir import recorded
+from nasnet_keras.utils.environment import require_tensorflow
+from nasnet_keras.utils.files import replacing, write_saved
+from nasnet_keras.utils.workdir import recorded
 
 __all__ = ["ChildEvaluator"]
 

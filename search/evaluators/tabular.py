@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.checks import quoted
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.utils.checks import quoted
 
 __all__ = ["TabularEvaluator", "read_table"]
 

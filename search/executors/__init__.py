@@ -3,9 +3,9 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from nasnet_keras.checks import choice, quoted
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.executors.gpus import visible_gpus
+from nasnet_keras.utils.checks import choice, quoted
 
 if TYPE_CHECKING:
     from nasnet_keras.search.config import SearchConfig

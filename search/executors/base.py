@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.trial import Trial
+from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.errors import DivergedError, Stopped
 
 __all__ = ["Executor", "ExecutorError", "Outcome", "Task", "completed", "perform"]

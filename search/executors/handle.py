@@ -13,11 +13,11 @@ from typing import Any
 
 import psutil
 
-from nasnet_keras.checks import quoted
-from nasnet_keras.noise import is_noise, level_wanted
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import ExecutorError, Outcome, Task
 from nasnet_keras.search.executors.worker import command, read_outcome, task_line
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.noise import is_noise, level_wanted
 
 __all__ = ["Clock", "Handle"]
 

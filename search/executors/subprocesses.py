@@ -11,14 +11,14 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras import files
-from nasnet_keras.environment import cores
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.handle import Clock, Handle
-from nasnet_keras.workdir import WorkdirError
+from nasnet_keras.utils import files
+from nasnet_keras.utils.environment import cores
+from nasnet_keras.utils.workdir import WorkdirError
 
 __all__ = ["Subprocesses"]
 

@@ -21,11 +21,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras import environment
 from nasnet_keras.search import evaluators
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import Outcome, Task, perform
-from nasnet_keras.search.trial import genotype_of, genotype_text
+from nasnet_keras.search.study.trial import genotype_of, genotype_text
+from nasnet_keras.utils import environment
 
 __all__ = ["command", "main", "read_outcome", "task_line"]
 

@@ -4,13 +4,13 @@ import dataclasses
 from types import MappingProxyType
 from typing import Any
 
-from nasnet_keras.checks import choice
-from nasnet_keras.conventions import ENAS_OPERATIONS
-from nasnet_keras.search.space import Space
+from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.spaces.nas import ChainSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasnet import CellSpace
+from nasnet_keras.utils.checks import choice
 
 __all__ = ["SPACES", "make"]
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nasnet_keras.checks import positive_integer, quoted
-from nasnet_keras.genotype_json import MAX_ENTRIES
-from nasnet_keras.macro_genotype import MACRO_OPERATIONS, STEM, MacroGenotype, MacroLayer, layer_output
-from nasnet_keras.search.space import Choices, Decision, Space
+from nasnet_keras.genotypes.base import MAX_ENTRIES
+from nasnet_keras.genotypes.macro import STEM, MacroGenotype, MacroLayer, layer_output
+from nasnet_keras.genotypes.operations import MACRO_OPERATIONS
+from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.utils.checks import positive_integer, quoted
 
 __all__ = ["MacroSpace"]
 

@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nasnet_keras.chain_genotype import CHAIN_FILTERS, CHAIN_KERNELS, CHAIN_STRIDES, ChainGenotype, ChainLayer
-from nasnet_keras.checks import integer, positive_integer, quoted
-from nasnet_keras.genotype_json import MAX_ENTRIES
-from nasnet_keras.macro_genotype import layer_output
-from nasnet_keras.search.space import Choices, Decision, Space
+from nasnet_keras.genotypes.base import MAX_ENTRIES
+from nasnet_keras.genotypes.chain import CHAIN_FILTERS, CHAIN_KERNELS, CHAIN_STRIDES, ChainGenotype, ChainLayer
+from nasnet_keras.genotypes.macro import layer_output
+from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.utils.checks import integer, positive_integer, quoted
 
 __all__ = ["READS", "ChainSpace"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nasnet_keras.checks import quoted
-from nasnet_keras.nasbench201_genotype import NASBENCH201_EDGES, NASBENCH201_OPERATIONS, NASBench201Genotype
-from nasnet_keras.search.space import Choices, Decision, Space
+from nasnet_keras.genotypes.nasbench201 import NASBENCH201_EDGES, NASBENCH201_OPERATIONS, NASBench201Genotype
+from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.utils.checks import quoted
 
 __all__ = ["OPERATIONS", "NASBench201Space"]
 

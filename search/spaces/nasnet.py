@@ -4,11 +4,11 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nasnet_keras.checks import positive_integer, quoted
-from nasnet_keras.genotype import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, block_state
-from nasnet_keras.genotype_json import MAX_ENTRIES
-from nasnet_keras.operations import NASNET_OPERATIONS, OPERATIONS
-from nasnet_keras.search.space import Choices, Decision, Space
+from nasnet_keras.genotypes.base import MAX_ENTRIES
+from nasnet_keras.genotypes.cells import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, block_state
+from nasnet_keras.genotypes.operations import NASNET_OPERATIONS, OPERATIONS
+from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.utils.checks import positive_integer, quoted
 
 __all__ = ["BLOCK", "CellSpace"]
 

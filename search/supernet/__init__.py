@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.supernet.macro import layer_supernet
 from nasnet_keras.search.supernet.micro import cell_supernet

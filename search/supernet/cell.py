@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nasnet_keras.genotype import Cell
-from nasnet_keras.normalization import batch_normalize
+from nasnet_keras.genotypes.cells import Cell
+from nasnet_keras.layers.normalization import batch_normalize
+from nasnet_keras.layers.traces import kept
 from nasnet_keras.search.spaces.nasnet import BLOCK, CellSpace
 from nasnet_keras.search.supernet.mixed import (
     accumulate,
@@ -18,7 +19,6 @@ from nasnet_keras.search.supernet.mixed import (
     operation_values,
     read,
 )
-from nasnet_keras.traces import kept
 
 __all__ = ["SharedCell"]
 

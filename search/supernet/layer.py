@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nasnet_keras.chain import APPLY
-from nasnet_keras.macro_genotype import MacroLayer
-from nasnet_keras.normalization import batch_normalize
+from nasnet_keras.genotypes.macro import MacroLayer
+from nasnet_keras.genotypes.operations import MACRO_APPLY
+from nasnet_keras.layers.normalization import batch_normalize
+from nasnet_keras.layers.traces import kept
 from nasnet_keras.search.supernet.mixed import add_chosen, initial_weights, mixed_operation, operation_values
-from nasnet_keras.traces import kept
 
 __all__ = ["SharedLayer", "layer_operation"]
 
@@ -23,7 +23,7 @@ def layer_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any
     """
     filters = x.shape[-1]
     x = builder.conv(x, filters, name=f"{name}_project", relu=False)
-    x = APPLY[operation](builder, x, filters, name)
+    x = MACRO_APPLY[operation](builder, x, filters, name)
     return builder.relu(x, name=f"{name}_output_relu")
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 
-from nasnet_keras.builder import LayerBuilder
-from nasnet_keras.chain import reduction_places
-from nasnet_keras.macro_genotype import MacroLayer, layer_output
+from nasnet_keras.genotypes.macro import MacroLayer, layer_output
+from nasnet_keras.networks.builder import LayerBuilder
+from nasnet_keras.networks.macro import reduction_places
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.supernet.layer import SharedLayer, layer_operation
 
@@ -56,7 +56,7 @@ def layer_supernet(space: MacroSpace, image_shape: tuple[int, int, int], *, seed
 def layer_network(supernet: keras.Model, space: MacroSpace, choices: Sequence[int], **network: Any) -> keras.Model:
     """The network that a supernet is for one architecture, of ordinary layers, with its weights.
 
-    The network that a genotype is trained as in the end is another one: `nasnet_keras.chain.ENASMacro`.
+    The network that a genotype is trained as in the end is another one: `nasnet_keras.networks.chain.ENASMacro`.
 
     Args:
         supernet: as `layer_supernet` made it.

@@ -5,12 +5,12 @@ from typing import Any
 
 import keras
 
-from nasnet_keras.builder import LayerBuilder
-from nasnet_keras.cell import Feature, build_cell
-from nasnet_keras.genotype import CURRENT, PREVIOUS, Cell
+from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Cell
+from nasnet_keras.genotypes.skeleton import ENAS, CellPlan
+from nasnet_keras.networks.builder import LayerBuilder
+from nasnet_keras.networks.cell import Feature, build_cell
 from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.supernet.cell import SharedCell
-from nasnet_keras.skeleton import ENAS, CellPlan
 
 __all__ = ["cell_network", "cell_supernet"]
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nasnet_keras.layers import ConvBatchNorm, SeparableConvBatchNorm, normalized_convolution
-from nasnet_keras.operations import OPERATIONS
-from nasnet_keras.traces import kept
+from nasnet_keras.genotypes.operations import OPERATIONS
+from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm, normalized_convolution
+from nasnet_keras.layers.traces import kept
 
 __all__ = ["Apply", "Weight", "accumulate", "add_chosen", "cell_operation", "he_normal"]
 __all__ += ["initial_weights", "mixed_operation", "operation_values", "operation_weights", "read"]

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.search.space import Space
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.supernet import supernet
 from nasnet_keras.training.checkpoint import CheckpointError
-from nasnet_keras.training.datasets import Dataset, Split
+from nasnet_keras.training.datasets.base import Dataset, Split
 from nasnet_keras.training.devices import Devices
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.trainer import Trainer

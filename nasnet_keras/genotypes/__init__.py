@@ -1,0 +1,8 @@
+"""Architectures as values, and the published ones by name. Only the standard library is used in this folder.
+
+from nasnet_keras import genotypes
+genotypes.NASNET_A, genotypes.get("amoebanet_d"), genotypes.names()
+"""
+
+from nasnet_keras.genotypes.catalogue import *  # noqa: F403
+from nasnet_keras.genotypes.catalogue import __all__  # noqa: F401

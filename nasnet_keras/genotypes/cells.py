@@ -1,0 +1,270 @@
+"""Genotypes: an architecture as a value.
+
+A *cell* is a list of *blocks*; a block applies an operation to each of two states and combines the results into
+a new state. States have names: a cell reads `"current"` (the output of the cell below it) and `"previous"` (the
+output of the one below that), and block number `i` makes the state `"block_i"`. What a cell outputs is an
+explicit list of states, since the released networks cannot be expressed by "concatenate what nobody reads".
+
+Only the standard library is used here, so genotypes can be made, read and compared where no Keras is installed.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+from nasnet_keras.genotypes.base import (
+    AnyGenotype,
+    GenotypeError,
+    checked,
+    fields,
+    items,
+    require,
+    suggestion,
+    tuple_of,
+)
+from nasnet_keras.genotypes.operations import OPERATIONS
+from nasnet_keras.genotypes.skeleton import SKELETONS
+from nasnet_keras.utils.checks import quoted
+
+__all__ = [
+    "COMBINES",
+    "CURRENT",
+    "PREVIOUS",
+    "Block",
+    "Cell",
+    "Edge",
+    "Genotype",
+    "GenotypeError",
+    "block_state",
+    "suggestion",
+]
+
+CURRENT = "current"
+PREVIOUS = "previous"
+COMBINES = ("add", "concat")
+
+
+def block_state(index: int) -> str:
+    """Name of the state that block number `index` makes: `block_state(2) == "block_2"`."""
+    return f"block_{index}"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One operation applied to one state.
+
+    Attributes:
+        operation: a name from `nasnet_keras.genotypes.operations.OPERATIONS`.
+        input: the state that it reads: `"current"`, `"previous"` or `"block_i"`.
+
+    Raises:
+        GenotypeError: the operation is unknown, or an attribute is not a string.
+
+    Example:
+        >>> Edge("sep_conv_5x5", "current")
+        Edge(operation='sep_conv_5x5', input='current')
+    """
+
+    operation: str
+    input: str
+
+    def __post_init__(self) -> None:
+        require(self.operation, str, "an edge's operation")
+        require(self.input, str, "an edge's input")
+        if self.operation not in OPERATIONS:
+            raise GenotypeError(f"unknown operation {quoted(self.operation)}: {suggestion(self.operation, OPERATIONS)}")
+
+    def __str__(self) -> str:
+        return f"{self.operation}({self.input})"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Two edges and how their results become one state.
+
+    Attributes:
+        left, right: the edges.
+        combine: `"add"` (a state of F filters) or `"concat"` (2F filters).
+
+    Raises:
+        GenotypeError: an edge is not an `Edge`, or `combine` is neither of the two.
+
+    Example:
+        >>> str(Block(Edge("identity", "current"), Edge("avg_pool_3x3", "previous")))
+        'identity(current) + avg_pool_3x3(previous)'
+    """
+
+    left: Edge
+    right: Edge
+    combine: str = "add"
+
+    def __post_init__(self) -> None:
+        require(self.left, Edge, "a block's left edge")
+        require(self.right, Edge, "a block's right edge")
+        require(self.combine, str, "a block's combine")
+        if self.combine not in COMBINES:
+            raise GenotypeError(f"unknown combine {quoted(self.combine)}: {suggestion(self.combine, COMBINES)}")
+
+    @property
+    def edges(self) -> tuple[Edge, Edge]:
+        """Left and right."""
+        return self.left, self.right
+
+    def __str__(self) -> str:
+        if self.combine == "add":
+            return f"{self.left} + {self.right}"
+        return f"concat({self.left}, {self.right})"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Blocks in order, and the states that the cell concatenates as its output.
+
+    A block that no output depends on is legal and is not built.
+
+    Attributes:
+        blocks: from 1 to 1,000; block `i` may read the two inputs and the blocks before it.
+        outputs: at least one state, none twice, concatenated in this order.
+
+    Raises:
+        GenotypeError: an input or output does not exist, comes from a later block, or is listed twice; or there are
+            more blocks, or none.
+
+    Example:
+        >>> cell = Cell([Block(Edge("identity", "current"), Edge("sep_conv_3x3", "previous"))], ["block_0"])
+        >>> cell.states
+        ('current', 'previous', 'block_0')
+    """
+
+    blocks: tuple[Block, ...]
+    outputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blocks", tuple_of(self.blocks, Block, "a cell's blocks"))
+        object.__setattr__(self, "outputs", tuple_of(self.outputs, str, "a cell's outputs"))
+        known = {CURRENT: None, PREVIOUS: None}
+        for index, block in enumerate(self.blocks):
+            for edge in block.edges:
+                if edge.input not in known:
+                    raise GenotypeError(
+                        f"{block_state(index)} reads {quoted(edge.input)}, which is not an input of the cell or an "
+                        f"earlier block: {suggestion(edge.input, known)}"
+                    )
+            known[block_state(index)] = None
+        for output in self.outputs:
+            if output not in known:
+                raise GenotypeError(f"unknown output {quoted(output)}: {suggestion(output, known)}")
+        if len(set(self.outputs)) != len(self.outputs):
+            raise GenotypeError(f"a cell's outputs must differ from each other, got {quoted(self.outputs)}")
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """All states: the two inputs, then one a block."""
+        return (CURRENT, PREVIOUS, *(block_state(index) for index in range(len(self.blocks))))
+
+    @cached_property
+    def live_states(self) -> frozenset[str]:
+        """The states that the outputs depend on."""
+        live = set(self.outputs)
+        for index in reversed(range(len(self.blocks))):
+            if block_state(index) in live:
+                live.update(edge.input for edge in self.blocks[index].edges)
+        return frozenset(live)
+
+    @property
+    def width(self) -> int:
+        """Width of the output, in units of F: 2 for a block that concatenates, else 1."""
+        wide = {block_state(index) for index, block in enumerate(self.blocks) if block.combine == "concat"}
+        return sum(2 if output in wide else 1 for output in self.outputs)
+
+    def describe(self) -> str:
+        """One line a block, then the output."""
+        lines = []
+        for index, block in enumerate(self.blocks):
+            unused = "" if block_state(index) in self.live_states else "   (unused)"
+            lines.append(f"{block_state(index)} = {block}{unused}")
+        joined = ", ".join(self.outputs)
+        lines.append(f"output  = {f'concat({joined})' if len(self.outputs) > 1 else joined}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Genotype(AnyGenotype):
+    """A whole architecture of cells: the normal cell, which keeps the size, and the reduction cell, which halves it.
+
+    Attributes:
+        normal: applied at stride 1.
+        reduction: applied at stride 2 (its edges that read the cell's inputs are).
+        skeleton: the family that the cells come from, a name of `nasnet_keras.genotypes.skeleton.SKELETONS`, where it
+            is known: networks are made on its skeleton, unless they are told another. None for the skeleton that the
+            catalogue pairs with these cells, else NASNet's. It takes no part in equality and in the fingerprint, which
+            are the cells'.
+
+    Raises:
+        GenotypeError: a cell is not a `Cell`, or no skeleton has that name.
+
+    Example:
+        >>> cell = Cell([Block(Edge("identity", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
+        >>> genotype = Genotype(normal=cell, reduction=cell)
+        >>> Genotype.from_json(genotype.to_json()) == genotype
+        True
+    """
+
+    FORMAT: ClassVar[str] = "nasnet_keras.genotype"
+    VERSION: ClassVar[int] = 2  # with a skeleton; 1 without
+
+    normal: Cell
+    reduction: Cell
+    skeleton: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        require(self.normal, Cell, "a genotype's normal cell")
+        require(self.reduction, Cell, "a genotype's reduction cell")
+        if self.skeleton is not None:
+            require(self.skeleton, str, "a genotype's skeleton")
+            if self.skeleton not in SKELETONS:
+                raise GenotypeError(f"unknown skeleton {quoted(self.skeleton)}: {suggestion(self.skeleton, SKELETONS)}")
+
+    def describe(self) -> str:
+        """The genotype in words."""
+        cells = {"normal cell": self.normal, "reduction cell": self.reduction}
+        parts = []
+        for title, cell in cells.items():
+            body = "\n".join(f"  {line}" for line in cell.describe().splitlines())
+            parts.append(f"{title}: {len(cell.blocks)} blocks, {len(cell.outputs)} states in the output\n{body}")
+        return "\n".join([*parts, *([f"skeleton: {self.skeleton}"] if self.skeleton else [])])
+
+    def to_plain(self) -> dict[str, Any]:
+        plain = self._identity()
+        return plain if self.skeleton is None else {**plain, "version": self.VERSION, "skeleton": self.skeleton}
+
+    def _identity(self) -> dict[str, Any]:
+        cells = {"normal": _cell_to_plain(self.normal), "reduction": _cell_to_plain(self.reduction)}
+        return {"format": self.FORMAT, "version": 1, **cells}
+
+    @classmethod
+    def from_plain(cls, plain: object) -> "Genotype":
+        names = ("normal", "reduction")
+        newest = isinstance(plain, dict) and plain.get("version") == cls.VERSION
+        top = checked(plain, cls, (*names, "skeleton") if newest else names, "a genotype")
+        return cls(_cell_from_plain(top["normal"]), _cell_from_plain(top["reduction"]), top.get("skeleton"))
+
+
+def _cell_to_plain(cell: Cell) -> dict[str, Any]:
+    def edge(value: Edge) -> dict[str, str]:
+        return {"operation": value.operation, "input": value.input}
+
+    blocks = [{"left": edge(b.left), "right": edge(b.right), "combine": b.combine} for b in cell.blocks]
+    return {"blocks": blocks, "outputs": list(cell.outputs)}
+
+
+def _cell_from_plain(plain: object) -> Cell:
+    def edge(value: object) -> Edge:
+        return Edge(**fields(value, ("operation", "input"), "an edge"))
+
+    def block(value: object) -> Block:
+        given = fields(value, ("left", "right", "combine"), "a block")
+        return Block(edge(given["left"]), edge(given["right"]), given["combine"])
+
+    given = fields(plain, ("blocks", "outputs"), "a cell")
+    return Cell([block(item) for item in items(given["blocks"], "a cell's blocks")], given["outputs"])

@@ -1,0 +1,94 @@
+"""Genotypes of NAS-Bench-201: its cells as values, written as the benchmark writes them.
+
+A cell has four nodes. Node 0 is its input; an edge applies an operation to an earlier node, and a node is the sum of
+the edges that lead to it. The last node is the output.
+
+Only the standard library is used here, as for the other genotypes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nasnet_keras.genotypes.base import AnyGenotype, GenotypeError, short, tuple_of
+from nasnet_keras.utils.checks import quoted
+
+__all__ = ["NASBENCH201_EDGES", "NASBENCH201_OPERATIONS", "NASBench201Genotype"]
+
+NASBENCH201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+"""The operations of an edge, in the benchmark's order."""
+NASBENCH201_EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
+"""The edges, in the order in which the benchmark writes them: the node, and the earlier node that it reads."""
+
+_PATTERN = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|")
+_LONGEST = 1000  # letters of a cell's text
+
+
+@dataclass(frozen=True)
+class NASBench201Genotype(AnyGenotype):
+    """A cell of NAS-Bench-201.
+
+    Its text is the benchmark's own, and its JSON form is that text. Its fingerprint is that of the text, which trials
+    of a search on the benchmark have.
+
+    Attributes:
+        operations: six of `NASBENCH201_OPERATIONS`, by the edges of `NASBENCH201_EDGES`.
+
+    Raises:
+        GenotypeError: there are more or fewer, or one is unknown.
+
+    Source: Dong and Yang 2020 (arXiv 2001.00326), section 2.1.
+
+    Example:
+        >>> genotype = NASBench201Genotype(["nor_conv_3x3"] * 3 + ["skip_connect"] + ["nor_conv_3x3"] * 2)
+        >>> str(genotype)
+        '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|'
+        >>> all(NASBench201Genotype.from_json(text) == genotype for text in (str(genotype), genotype.to_json()))
+        True
+    """
+
+    FORMAT: ClassVar[str] = "nasnet_keras.nasbench201_genotype"
+
+    operations: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        operations = tuple_of(self.operations, str, "a cell's operations")
+        if len(operations) != len(NASBENCH201_EDGES):
+            raise GenotypeError(f"a cell of NAS-Bench-201 has six operations, got {len(operations)}")
+        for operation in operations:
+            if operation not in NASBENCH201_OPERATIONS:
+                legal = ", ".join(NASBENCH201_OPERATIONS)
+                raise GenotypeError(f"an operation of NAS-Bench-201 must be one of {legal}, got {quoted(operation)}")
+        object.__setattr__(self, "operations", operations)
+
+    def __str__(self) -> str:
+        nodes = ("".join(f"{operation}~{source}|" for source, operation in node) for node in self.nodes)
+        return "+".join(f"|{node}" for node in nodes)
+
+    @property
+    def nodes(self) -> tuple[tuple[tuple[int, str], ...], ...]:
+        """For each node from 1, the earlier nodes that it reads and the operations by which it reads them."""
+        edges = list(zip(NASBENCH201_EDGES, self.operations, strict=True))
+        return tuple(tuple((source, name) for (to, source), name in edges if to == node) for node in (1, 2, 3))
+
+    def describe(self) -> str:
+        """The genotype in words."""
+        return "\n".join(["cell of NAS-Bench-201: 4 nodes, 6 edges", *self._described()])
+
+    def _described(self) -> Iterator[str]:
+        for number, node in enumerate(self.nodes, start=1):
+            title = "output" if number == len(self.nodes) else f"node_{number}"
+            terms = [f"{operation}(node_{source})" for source, operation in node if operation != "none"]
+            yield f"  {title} = {' + '.join(terms) or 'zeros'}"
+
+    def to_plain(self) -> str:
+        return str(self)
+
+    @classmethod
+    def from_plain(cls, plain: object) -> "NASBench201Genotype":
+        match = _PATTERN.fullmatch(plain.strip()) if isinstance(plain, str) and len(plain) <= _LONGEST else None
+        if match is None:
+            example = cls(("skip_connect",) * len(NASBENCH201_EDGES))
+            raise GenotypeError(f"expected a cell such as {example}, of NAS-Bench-201, got {short(plain)}")
+        return cls(match.groups())

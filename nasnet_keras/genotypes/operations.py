@@ -1,0 +1,179 @@
+"""The operation vocabulary: one entry an operation.
+
+An operation is written once, over the primitives of a *builder*, and two builders run it: `builder.LayerBuilder`
+makes Keras layers of it, `cost.CostBuilder` counts parameters and multiply-adds. What an operation costs
+therefore stands beside how it is built and cannot drift from it.
+
+Every operation takes a state of any width to `filters` channels, at stride 1 or 2. The order is ReLU,
+convolution, batch normalisation; convolutions have no bias. Source: NASNet (Zoph et al. 2018, section 3.1 and
+appendix), in the form of the released code (TF-Slim).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["NASNET_OPERATIONS", "OPERATIONS", "Operation"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the vocabulary.
+
+    Attributes:
+        name: as genotypes write it.
+        apply: `(builder, x, filters, stride, name) -> y`; layer names start with `name`.
+        drop_path: when scheduled drop-path may drop its result: `"always"`, `"never"` or `"strided"`.
+    """
+
+    name: str
+    apply: Callable[[Any, Any, int, int, str], Any]
+    drop_path: str = "always"
+
+    def dropped(self, stride: int) -> bool:
+        """Whether drop-path may drop its result at that stride."""
+        return self.drop_path == "always" or (self.drop_path == "strided" and stride > 1)
+
+
+def _identity(builder, x, filters, stride, name):
+    if stride == 1 and x.shape[-1] == filters:
+        return x
+    return builder.conv(x, filters, name=f"{name}_project", stride=stride)
+
+
+def _factorized_identity(relu: bool):
+    def apply(builder, x, filters, stride, name):
+        if stride == 1:
+            return _identity(builder, x, filters, stride, name)
+        return builder.factorized_reduction(x, filters, name=f"{name}_reduce", relu=relu)
+
+    return apply
+
+
+def _pool(kind: str, size: int):
+    def apply(builder, x, filters, stride, name):
+        x = builder.pool(x, kind, size, stride, name=f"{name}_pool")
+        if x.shape[-1] != filters:
+            x = builder.conv(x, filters, name=f"{name}_project", relu=False)
+        return x
+
+    return apply
+
+
+def _separable(size: int):
+    def apply(builder, x, filters, stride, name):
+        x = builder.separable_conv(x, filters, size, name=f"{name}_separable_1", stride=stride)
+        return builder.separable_conv(x, filters, size, name=f"{name}_separable_2")
+
+    return apply
+
+
+def _conv(size: int, dilation: int = 1):
+    def apply(builder, x, filters, stride, name):
+        return builder.conv(x, filters, (size, size), name=f"{name}_conv", stride=stride, dilation=dilation)
+
+    return apply
+
+
+def _dilated_separable(size: int):
+    def apply(builder, x, filters, stride, name):
+        return builder.separable_conv(x, filters, size, name=f"{name}_separable", stride=stride, dilation=2)
+
+    return apply
+
+
+def _bottleneck(core):
+    """1×1 to a quarter of the filters, the core on those, 1×1 back; the core alone where a quarter is nothing."""
+
+    def apply(builder, x, filters, stride, name):
+        narrow = filters // 4
+        if not narrow:
+            return core(builder, x, filters, stride, name)
+        x = builder.conv(x, narrow, name=f"{name}_narrow")
+        x = core(builder, x, narrow, stride, name)
+        return builder.conv(x, filters, name=f"{name}_widen")
+
+    return apply
+
+
+def _factorised_conv(size: int):
+    def apply(builder, x, filters, stride, name):
+        x = builder.conv(x, filters, (1, size), name=f"{name}_conv_1x{size}", stride=(1, stride))
+        return builder.conv(x, filters, (size, 1), name=f"{name}_conv_{size}x1", stride=(stride, 1))
+
+    return apply
+
+
+# The 13 operations of the NASNet search space, in the paper's order.
+_NASNET = (
+    Operation("identity", _identity, drop_path="never"),
+    Operation("conv_1x3_3x1", _factorised_conv(3)),
+    Operation("conv_1x7_7x1", _factorised_conv(7)),
+    Operation("dil_conv_3x3", _conv(3, dilation=2)),
+    Operation("avg_pool_3x3", _pool("avg", 3)),
+    Operation("max_pool_3x3", _pool("max", 3)),
+    Operation("max_pool_5x5", _pool("max", 5)),
+    Operation("max_pool_7x7", _pool("max", 7)),
+    Operation("conv_1x1", _conv(1)),
+    Operation("conv_3x3", _conv(3)),
+    Operation("sep_conv_3x3", _separable(3)),
+    Operation("sep_conv_5x5", _separable(5)),
+    Operation("sep_conv_7x7", _separable(7)),
+)
+
+NASNET_OPERATIONS: tuple[str, ...] = tuple(operation.name for operation in _NASNET)
+
+# What other papers use, under names of their own where theirs means something else.
+_OTHERS = (
+    # AmoebaNet, released code: 3×3 and 1×7-7×1 convolutions inside a bottleneck, and a small pool.
+    Operation("bottleneck_conv_3x3", _bottleneck(_conv(3))),
+    Operation("bottleneck_conv_1x7_7x1", _bottleneck(_factorised_conv(7))),
+    Operation("bottleneck_dil_conv_3x3", _bottleneck(_conv(3, dilation=2))),
+    Operation("max_pool_2x2", _pool("max", 2)),
+    # DARTS: a separable convolution with dilation 2, applied once; an identity that is factorised at stride 2.
+    Operation("dil_sep_conv_3x3", _dilated_separable(3)),
+    Operation("dil_sep_conv_5x5", _dilated_separable(5)),
+    Operation("skip_connect", _factorized_identity(relu=True), drop_path="strided"),
+    # ENAS: the same without its ReLU.
+    Operation("factorized_identity", _factorized_identity(relu=False), drop_path="never"),
+)
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {operation.name: operation for operation in (*_NASNET, *_OTHERS)}
+)
+
+
+_Apply = Callable[[Any, Any, int, str], Any]  # (builder, x, filters, name of the layer)
+
+
+def _macro_conv(size: int) -> _Apply:
+    return lambda builder, x, filters, name: builder.conv(x, filters, (size, size), name=f"{name}_conv")
+
+
+def _macro_separable(size: int) -> _Apply:
+    return lambda builder, x, filters, name: builder.separable_conv(x, filters, size, name=f"{name}_separable")
+
+
+def _macro_pool(kind: str) -> _Apply:
+    # The ReLU comes first, as before a convolution: ENAS' search pools what its 1×1 convolution's ReLU leaves.
+    return lambda builder, x, filters, name: builder.pool(
+        builder.relu(x, name=f"{name}_relu"), kind, 3, 1, name=f"{name}_pool"
+    )
+
+
+# The operations of ENAS' macro space, by ENAS' numbers. Each is applied once, a separable convolution too.
+MACRO_APPLY: Mapping[str, _Apply] = MappingProxyType(
+    {
+        "conv_3x3": _macro_conv(3),
+        "sep_conv_3x3": _macro_separable(3),
+        "conv_5x5": _macro_conv(5),
+        "sep_conv_5x5": _macro_separable(5),
+        "avg_pool_3x3": _macro_pool("avg"),
+        "max_pool_3x3": _macro_pool("max"),
+    }
+)
+"""What applies each operation of ENAS' macro space: `(builder, x, filters, name) -> y`."""
+
+MACRO_OPERATIONS: tuple[str, ...] = tuple(MACRO_APPLY)
+"""The operations of ENAS' macro space, by ENAS' numbers."""

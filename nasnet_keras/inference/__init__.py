@@ -1,0 +1,25 @@
+"""A trained model, faster and elsewhere: fused into fewer operations, and exported to other runtimes."""
+
+from nasnet_keras.utils.lazy import resolving
+
+LAYERS = {
+    "BandedDepthwiseConv2D": "layers",
+    "Channels": "layers",
+    "EveryOtherPixel": "layers",
+    "FixedConv2D": "layers",
+    "FixedDepthwiseConv2D": "layers",
+    "FusedModel": "model",
+    "PlainReLU": "layers",
+}
+"""The module of each layer that a saved fused model may hold."""
+_EXPORTS = {
+    "ExportError": "exporting",
+    "ExportReport": "exporting",
+    "export": "exporting",
+    "fuse_for_inference": "fusing",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+__getattr__, __dir__ = resolving(__name__, {**_EXPORTS, **LAYERS})

@@ -1,0 +1,159 @@
+"""The Keras layers of a fused network that Keras lacks."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nasnet_keras.layers.windows import bordered, every_other_pixel
+
+__all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D"]
+__all__ += ["PlainReLU"]
+
+_register = keras.saving.register_keras_serializable("nasnet_keras")
+_LAST = "channels_last"
+
+
+@_register
+class FixedConv2D(keras.layers.Conv2D):
+    """Keras' own, whose weights are constants of the functions that TensorFlow compiles.
+
+    oneDNN brings the kernel into an order of its own before it computes: of a constant once, of a variable every time,
+    which takes a quarter of a small network's time. A compiled function therefore keeps the weights that it was
+    compiled with.
+
+    Example:
+        >>> FixedConv2D(8, 3, padding="same")(np.ones((1, 4, 4, 3), "float32")).shape
+        TensorShape([1, 4, 4, 8])
+    """
+
+    def call(self, x):
+        y = ops.conv(x, _constant(self.kernel), self.strides, self.padding, _LAST, self.dilation_rate)
+        return self.activation(ops.add(y, _constant(self.bias)))
+
+
+@_register
+class FixedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """Keras' own with "same" padding and without bias, whose weights are constants as those of `FixedConv2D`.
+
+    Example:
+        >>> FixedDepthwiseConv2D(3)(np.ones((1, 4, 4, 8), "float32")).shape
+        TensorShape([1, 4, 4, 8])
+    """
+
+    def __init__(self, kernel_size, strides=1, **kwargs):
+        super().__init__(kernel_size, strides, **{"padding": "same", "use_bias": False, **kwargs})
+
+    def call(self, x):
+        return self._convolve(x, _constant(self.kernel))
+
+    def _convolve(self, x, kernel):
+        return ops.depthwise_conv(x, kernel, self.strides, "same", _LAST, self.dilation_rate)
+
+
+@_register
+class BandedDepthwiseConv2D(FixedDepthwiseConv2D):
+    """The same, for kernels too large for XNNPACK, the engine of LiteRT: as a sum of kernels of a few rows each.
+
+    XNNPACK has fast kernels for up to 25 weights a channel. 49 take it 30 times as long as 25.
+
+    Args:
+        rows: how many rows of the kernel to apply at once.
+
+    Example:
+        >>> BandedDepthwiseConv2D(7, 2, rows=3)(np.ones((1, 16, 15, 8), "float32")).shape
+        TensorShape([1, 8, 8, 8])
+    """
+
+    def __init__(self, kernel_size, strides=1, *, rows, **kwargs):
+        super().__init__(kernel_size, strides, **kwargs)
+        self.rows = rows
+
+    def _convolve(self, x, kernel):
+        size = kernel.shape[0]
+        x = bordered(x, size // 2, self.strides[0])
+        parts = []
+        for first in range(0, size, self.rows):
+            last = min(first + self.rows, size)
+            seen = x[:, first : last - size or None]
+            parts.append(ops.depthwise_conv(seen, kernel[first:last], self.strides, "valid", _LAST))
+        return sum(parts[1:], parts[0])
+
+    def get_config(self):
+        return {**super().get_config(), "rows": self.rows}
+
+
+@_register
+class Channels(keras.layers.Layer):
+    """Some channels.
+
+    Args:
+        start, stop: the first one, and the first one no more.
+
+    Example:
+        >>> Channels(2, 6)(np.ones((1, 4, 4, 8))).shape
+        TensorShape([1, 4, 4, 4])
+    """
+
+    def __init__(self, start, stop, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+        self.stop = stop
+
+    def call(self, x):
+        return x[..., self.start : self.stop]
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.stop - self.start)
+
+    def get_config(self):
+        return {**super().get_config(), "start": self.start, "stop": self.stop}
+
+
+@_register
+class EveryOtherPixel(keras.layers.Layer):
+    """The pixels that a convolution with an even dilation reads at stride 2: odd ones of even sizes, else even ones.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / 2), ceil(width / 2), channels)`.
+
+    Example:
+        >>> EveryOtherPixel()(np.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].numpy().tolist()
+        [[5.0, 7.0], [13.0, 15.0]]
+    """
+
+    def call(self, x):
+        return every_other_pixel(x)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *(size and -(-size // 2) for size in input_shape[1:3]), input_shape[-1])
+
+
+@_register
+class PlainReLU(keras.layers.Layer):
+    """ReLU as a maximum, which no optimiser joins with what comes before it.
+
+    Example:
+        >>> PlainReLU()(np.array([-1.0, 2.0], "float32")).numpy().tolist()
+        [0.0, 2.0]
+    """
+
+    def call(self, x):
+        return ops.maximum(x, 0.0)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def _constant(variable: Any) -> Any:
+    """The value of a variable: on TensorFlow, within a function that is being compiled, as a constant of it."""
+    value = variable.value
+    if keras.backend.backend() != "tensorflow":
+        return value
+    import tensorflow as tf
+
+    # Where Keras calls a layer statelessly, the value is a tensor that was given to it.
+    if tf.executing_eagerly() or not isinstance(value, tf.Variable):
+        return value
+    with tf.init_scope():
+        array = value.numpy()
+    return tf.constant(array)

@@ -1,0 +1,43 @@
+"""What is computed twice is computed once, and ReLUs cost nothing where a convolution can apply them."""
+
+from collections.abc import Hashable
+from dataclasses import replace
+
+from nasnet_keras.inference.graph import Conv, Kept, Node, Pick, Relu, consumers, rewrite
+
+__all__ = ["relu_absorbed", "shared"]
+
+
+def shared(output: Node) -> Node:
+    """One node for what several compute of the same inputs."""
+    known: dict[Hashable, Node] = {}
+
+    def rule(old: Node, new: Node) -> Node:
+        del old
+        if not isinstance(new, Relu | Pick | Kept) or (isinstance(new, Kept) and new.layer.weights):
+            return new
+        settings = None
+        if isinstance(new, Kept):
+            config = {key: value for key, value in new.layer.get_config().items() if key != "name"}
+            settings = type(new.layer), repr(config)
+        return known.setdefault((type(new), new.inputs, settings), new)
+
+    return rewrite(output, rule)
+
+
+def relu_absorbed(output: Node) -> Node:
+    """ReLUs become part of the convolutions that nothing but ReLUs reads."""
+    absorbing = {
+        node
+        for node, readers in consumers(output).items()
+        if isinstance(node, Conv) and readers and all(isinstance(reader, Relu) for reader in readers)
+    }
+
+    def rule(old: Node, new: Node) -> Node:
+        if old in absorbing:
+            return replace(new, relu=True)
+        if isinstance(old, Relu) and old.x in absorbing:
+            return new.x
+        return new
+
+    return rewrite(output, rule)

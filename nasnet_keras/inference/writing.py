@@ -1,0 +1,108 @@
+"""The graph of a network's inference → a Keras model."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.inference import layers as ours
+from nasnet_keras.inference.engines import Engine
+from nasnet_keras.inference.graph import (
+    Add,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Image,
+    Kept,
+    Node,
+    Pick,
+    Relu,
+    Slice,
+    consumers,
+)
+from nasnet_keras.inference.model import FusedModel
+from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
+
+__all__ = ["write"]
+
+layers = keras.layers
+
+_PLAIN = {Relu: layers.ReLU, Pick: ours.EveryOtherPixel, Add: layers.Add, Concat: layers.Concatenate}
+
+
+def write(output: Node, name: str, engine: Engine) -> FusedModel:
+    """A functional model, not trainable, that computes what the graph says, in the form that an engine wants."""
+    readers = consumers(output)
+    plain = {
+        reader
+        for node, reading in readers.items()
+        if engine.plain_relus and isinstance(node, Add) and len(set(reading)) > 1
+        for reader in reading
+        if isinstance(reader, Relu)
+    }
+    tensors: dict[Node, Any] = {}
+    names: set[str] = set()
+    for node in readers:
+        unique = _unique(node.name, names)
+        if isinstance(node, Image):
+            image = tensors[node] = keras.Input(node.shape, dtype=node.dtype, name=unique)
+            continue
+        layer, values = _layer(node, unique, engine, plain=node in plain)
+        inputs = [tensors[x] for x in node.inputs]
+        tensors[node] = layer(inputs if isinstance(node, Add | Concat) else inputs[0])
+        layer.set_weights(values)
+        if isinstance(layer, layers.Normalization):
+            layer.finalize_state()  # it computes by copies of its weights
+    model = FusedModel(image, tensors[output], name=name)
+    model.trainable = False
+    return model
+
+
+def _layer(node: Node, name: str, engine: Engine, plain: bool) -> tuple[Any, list[np.ndarray]]:
+    """The layer that a node becomes, and its weights; a ReLU may be of the plain kind."""
+    common = {"name": name, "dtype": "float32"}
+    if plain:
+        return ours.PlainReLU(**common), []
+    if isinstance(node, Conv):
+        layer = ours.FixedConv2D(
+            node.channels,
+            node.kernel.shape[:2],
+            node.strides,
+            node.padding,
+            "channels_last",
+            node.dilation,
+            activation="relu" if node.relu else None,
+            kernel_initializer="zeros",
+            **common,
+        )
+        return layer, [node.kernel, node.bias]
+    if isinstance(node, Depthwise):
+        size = len(node.kernel)
+        common |= {"data_format": "channels_last", "depthwise_initializer": "zeros"}
+        if engine.most_taps is not None and size * size > engine.most_taps and node.dilation == 1:
+            layer = ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, engine.most_taps // size), **common)
+        else:
+            layer = ours.FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
+        return layer, [node.kernel[..., None]]
+    if isinstance(node, Dense):
+        use_bias = node.bias is not None
+        layer = layers.Dense(node.channels, node.activation, use_bias, kernel_initializer="zeros", **common)
+        return layer, [node.kernel, node.bias] if use_bias else [node.kernel]
+    if isinstance(node, Kept):
+        return node.layer.from_config({**node.layer.get_config(), **common}), node.layer.get_weights()
+    if isinstance(node, Concat) and node.padded:
+        return PaddedConcatenate(**common), []
+    if isinstance(node, Slice):
+        return ours.Channels(node.start, node.stop, **common), []
+    return _PLAIN[type(node)](**common), []
+
+
+def _unique(name: str, names: set[str]) -> str:
+    """The name, or with a number where it is taken."""
+    number, unique = 1, name
+    while unique in names:
+        number += 1
+        unique = f"{name}_{number}"
+    names.add(unique)
+    return unique

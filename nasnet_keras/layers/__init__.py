@@ -1,0 +1,22 @@
+"""Keras layers that networks are made of, one family a file. Names resolve when they are first used."""
+
+from nasnet_keras.utils.lazy import resolving
+
+LAYERS = {
+    "AuxiliaryHead": "auxiliary",
+    "AveragePooling2D": "pooling",
+    "BatchNorm": "batch_norm",
+    "ConvBatchNorm": "convolution",
+    "DropPathCombine": "drop_path",
+    "FactorizedReduction": "convolution",
+    "PaddedConcatenate": "padded_concatenate",
+    "PaddedPooling2D": "pooling",
+    "SeparableConvBatchNorm": "convolution",
+    "TrainingProgress": "drop_path",
+}
+"""The module of each layer that a saved model may hold."""
+
+__all__ = sorted(LAYERS)
+
+
+__getattr__, __dir__ = resolving(__name__, LAYERS)

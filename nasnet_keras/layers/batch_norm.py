@@ -1,0 +1,39 @@
+"""Batch normalisation as a layer of its own, by the rules of the other layers."""
+
+import keras
+
+from nasnet_keras.layers.convolution import NormalizedConv
+
+__all__ = ["BatchNorm"]
+
+
+@keras.saving.register_keras_serializable("nasnet_keras")
+class BatchNorm(NormalizedConv):
+    """Batch normalisation of what comes after no convolution.
+
+    Args:
+        filters: channels.
+        relu: whether a ReLU comes before it.
+        momentum, epsilon: as for `ConvBatchNorm`.
+
+    Shapes: `(batch, height, width, filters)`, and the same.
+
+    Example:
+        >>> BatchNorm(3)(np.ones((1, 4, 4, 3), "float32")).shape
+        TensorShape([1, 4, 4, 3])
+    """
+
+    def build(self, input_shape):
+        del input_shape
+        self._add_normalization()
+
+    def _kernels(self):
+        return []
+
+    @staticmethod
+    def _convolve(x, kernels, training):
+        del kernels, training
+        return x
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

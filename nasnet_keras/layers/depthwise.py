@@ -1,0 +1,93 @@
+"""Depthwise convolution whose gradient is fast on TensorFlow's processors.
+
+oneDNN has a fast kernel for the gradient of depthwise kernels up to three columns wide, of any height. Wider ones
+fall back to a reference that takes up to ten times as long as the convolution itself, and was the largest part of a
+training step. But the gradient of a wider kernel is made of gradients of three columns each: the middle columns
+(-1, 0, 1) directly; columns -2 and 2 from the image with its columns in pairs, which is a reshape without a copy and
+in which the neighbour is two pixels away; columns -3 and 3 from the pairs of an image shifted by one.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nasnet_keras.utils.environment import has_gpu
+
+__all__ = ["depthwise_conv"]
+
+_SIZES = (5, 7)
+
+
+def depthwise_conv(x: Any, kernel: Any, strides: tuple[int, int], dilation: int, training: bool = False) -> Any:
+    """Depthwise convolution with "same" padding.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        kernel: `(size, size, channels, 1)`.
+        strides: `(height, width)`.
+        dilation: rate in both directions.
+        training: whether gradients will be wanted; it changes how they are computed, not what they are.
+
+    Returns:
+        `(batch, ceil(height / stride), ceil(width / stride), channels)`.
+    """
+    wide = kernel.shape[0] in _SIZES and tuple(strides) == (1, 1) and dilation == 1
+    in_pairs = x.shape[2] is not None and x.shape[2] % 2 == 0
+    if training and wide and in_pairs and _on_processor():
+        return _with_fast_gradient(x, kernel)
+    return ops.depthwise_conv(x, kernel, strides, "same", "channels_last", dilation)
+
+
+def _on_processor() -> bool:
+    return keras.backend.backend() == "tensorflow" and not has_gpu()
+
+
+def _with_fast_gradient(x, kernel):
+    import tensorflow as tf
+
+    def conv(images, weights):
+        return tf.nn.depthwise_conv2d(images, weights, [1, 1, 1, 1], "SAME")
+
+    # TensorFlow keeps the graph of every such call for ever; `traces.traced` sees to it that there are few.
+    @tf.custom_gradient
+    def apply(x, kernel):
+        def gradient(dy):
+            return conv(dy, tf.reverse(kernel, [0, 1])), _kernel_gradient(x, dy, kernel.shape[0])
+
+        return conv(x, kernel), gradient
+
+    return apply(x, kernel)
+
+
+def _kernel_gradient(x, dy, size):
+    """The gradient of a `(size, size, channels, 1)` kernel."""
+    import tensorflow as tf
+
+    batch, height, width, channels = (s or d for s, d in zip(x.shape, tf.unstack(tf.shape(x)), strict=True))
+
+    def three_columns(x, dy):
+        return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+            input=x,
+            filter_sizes=[size, 3, x.shape[-1], 1],
+            out_backprop=dy,
+            strides=[1, 1, 1, 1],
+            padding="SAME",
+        )
+
+    def in_pairs(x):
+        return tf.reshape(x, (batch, height, width // 2, 2 * channels))
+
+    def every_other_column(x):
+        """Columns -2, 0 and 2: the sum over the pixels at even and at odd positions."""
+        columns = three_columns(in_pairs(x), in_pairs(dy))
+        return tf.reduce_sum(tf.reshape(columns, (size, 3, 2, channels, 1)), axis=2)
+
+    middle, outer = three_columns(x, dy), every_other_column(x)
+    left, right = [outer[:, :1]], [outer[:, 2:]]
+    if size == 7:
+        shifted_right = tf.pad(x[:, :, :-1], ((0, 0), (0, 0), (1, 0), (0, 0)))
+        shifted_left = tf.pad(x[:, :, 1:], ((0, 0), (0, 0), (0, 1), (0, 0)))
+        left.insert(0, every_other_column(shifted_right)[:, :1])
+        right.append(every_other_column(shifted_left)[:, 2:])
+    return tf.concat([*left, middle, *right], axis=1)

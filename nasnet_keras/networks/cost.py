@@ -1,0 +1,242 @@
+"""What a network costs: parameters and multiply-adds, from a genotype (nothing is built) or from a model.
+
+Multiply-adds are those of convolutions and dense layers; batch normalisation, pooling, additions and activations are
+not counted, which is the convention of the papers.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasnet_keras.genotypes.skeleton import auxiliary_map
+from nasnet_keras.utils.checks import quoted
+
+__all__ = ["Cost", "CostBuilder", "genotype_cost", "model_cost"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Exact integers.
+
+    Attributes:
+        parameters: all weights, batch normalisation's moving statistics included.
+        trainable_parameters: those that training updates.
+        multiply_adds: for one image.
+    """
+
+    parameters: int
+    trainable_parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class _Map:
+    """Stands for a tensor: a shape `(None, height, width, channels)` and nothing else."""
+
+    shape: tuple[int | None, ...]
+
+
+class CostBuilder:
+    """Runs a network's description on shapes alone and counts.
+
+    It has the primitives of `builder.LayerBuilder`; the two share no code, so that tests can hold one to the other.
+    """
+
+    def __init__(self) -> None:
+        self.trainable = self.moving = self.multiply_adds = 0
+
+    def input(self, height: int, width: int, channels: int) -> _Map:
+        return _Map((None, height, width, channels))
+
+    def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
+        del name, dilation, relu
+        strides = (stride, stride) if isinstance(stride, int) else stride
+        sizes = x.shape[1:3]
+        if padding == "valid":
+            sizes = [size - k + 1 for size, k in zip(sizes, kernel, strict=True)]
+        out = self._strided(sizes, strides, filters)
+        self._kernel(out, math.prod(kernel) * x.shape[-1] * filters)
+        return self._normalized(out)
+
+    def plain_conv(self, x, filters, *, name):
+        del name
+        out = self._strided(x.shape[1:3], (1, 1), filters)
+        self._kernel(out, x.shape[-1] * filters)
+        return out
+
+    def normalize(self, x, *, name):
+        del name
+        return self._normalized(x)
+
+    def zeros(self, x, *, name):
+        del name
+        return x
+
+    def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
+        del name, dilation
+        out = self._strided(x.shape[1:3], (stride, stride), filters)
+        self._kernel(out, x.shape[-1] * (size * size + filters))
+        return self._normalized(out)
+
+    def factorized_reduction(self, x, filters, *, name, relu=True):
+        del name, relu
+        out = self._strided(x.shape[1:3], (2, 2), filters)
+        self._kernel(out, x.shape[-1] * filters)
+        return self._normalized(out)
+
+    def pool(self, x, kind, size, stride, *, name):
+        del kind, size, name
+        return self._strided(x.shape[1:3], (stride, stride), x.shape[-1])
+
+    def combine(self, xs, combine, drop_path_rates, *, name):
+        del drop_path_rates
+        return xs[0] if combine == "add" else self.concat(xs, name=name)
+
+    def concat(self, xs, *, name):
+        del name
+        return _Map((*xs[0].shape[:3], sum(x.shape[-1] for x in xs)))
+
+    def padded_concat(self, xs, *, name):
+        del name
+        sizes = (max(sizes) for sizes in zip(*(x.shape[1:3] for x in xs), strict=True))
+        return _Map((None, *sizes, sum(x.shape[-1] for x in xs)))
+
+    def relu(self, x, *, name):
+        del name
+        return x
+
+    def global_pool(self, x, kind, *, name):
+        del kind, name
+        return _Map((None, x.shape[-1]))
+
+    def dropout(self, x, rate, *, name):
+        del rate, name
+        return x
+
+    def dense(self, x, units, *, name, activation, use_bias):
+        del name, activation
+        self.trainable += (x.shape[-1] + use_bias) * units
+        self.multiply_adds += x.shape[-1] * units
+        return _Map((None, units))
+
+    def auxiliary_head(self, x, units, auxiliary, *, name, activation):
+        narrow, wide = auxiliary.filters
+        x = _Map((None, *auxiliary_map(x.shape[1:3], auxiliary.stride), x.shape[-1]))
+        x = self.conv(x, narrow, name=name)
+        if auxiliary.last_normalization:
+            self.conv(x, wide, x.shape[1:3], name=name, padding=auxiliary.padding)
+        else:
+            positions = x.shape[1:3] if auxiliary.padding == "same" else (1, 1)
+            self._kernel(_Map((None, *positions, wide)), math.prod(x.shape[1:]) * wide)
+        return self.dense(_Map((None, wide)), units, name=name, activation=activation, use_bias=auxiliary.use_bias)
+
+    def cost(self) -> Cost:
+        return Cost(self.trainable + self.moving, self.trainable, self.multiply_adds)
+
+    def _strided(self, sizes: Sequence[int], strides: Sequence[int], channels: int) -> _Map:
+        return _Map((None, *(-(-size // stride) for size, stride in zip(sizes, strides, strict=True)), channels))
+
+    def _kernel(self, out: _Map, weights: int) -> None:
+        self.trainable += weights
+        self.multiply_adds += weights * out.shape[1] * out.shape[2]
+
+    def _normalized(self, out: _Map) -> _Map:
+        self.trainable += 2 * out.shape[-1]
+        self.moving += 2 * out.shape[-1]
+        return out
+
+
+def genotype_cost(genotype: Any, input_shape: tuple[int, int, int] | None = None, **network: Any) -> Cost:
+    """The cost of the network that is made of the same arguments, without building it.
+
+    Args:
+        genotype: as for `NASNetFromGenotype`, `ENASMacro` or `ChainFromGenotype`.
+        input_shape: `(height, width, channels)`; by default what the network takes by default.
+        **network: `num_repeats`, `filters`, `stem`, `classes`, … of that function. Those that do not change the cost
+            (`weights`, `name`, rates, …) are accepted.
+
+    Raises:
+        ValueError: what that function would raise, or an unknown input size.
+
+    Example:
+        >>> genotype_cost("nasnet_a").trainable_parameters
+        3346538
+    """
+    from nasnet_keras.networks.any import network_config
+
+    network.pop("weights", None)
+    config = network_config(genotype, input_shape, **network)
+    if None in config.input_shape:
+        raise ValueError(f"a cost needs a known input size, got input_shape={config.input_shape}")
+    builder = CostBuilder()
+    config.build(builder, builder.input(*config.input_shape))
+    return builder.cost()
+
+
+def model_cost(model: Any, input_shape: tuple[int, int, int] | None = None) -> Cost:
+    """The cost of a Keras model, counted on its layers.
+
+    Args:
+        model: a functional model of ours, of `keras.applications`, or any of convolutions and dense layers.
+        input_shape: `(height, width, channels)` to count the multiply-adds at; needed where the model was built for
+            an unknown size, otherwise by default the model's own.
+
+    Raises:
+        ValueError: the model is not functional, its input size is unknown, or it holds a layer with weights whose
+            multiply-adds are not known; the error names it.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, use_bias=False)])
+        >>> model_cost(model)
+        Cost(parameters=108, trainable_parameters=108, multiply_adds=3888)
+    """
+    import keras
+
+    from nasnet_keras.layers.convolution import CountedLayer
+
+    if not isinstance(getattr(model, "inputs", None), list) or len(model.inputs) != 1:
+        raise ValueError(f"model_cost needs a built model with one input, got {quoted(model)}")
+    kernels = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.SeparableConv2D)
+    kernels += (keras.layers.DepthwiseConv2D, keras.layers.Dense)
+    free = (keras.layers.BatchNormalization, keras.layers.LayerNormalization)
+    counted = []
+    for layer in model.layers:
+        if isinstance(layer, (*kernels, CountedLayer)):
+            counted.append(layer)
+        elif layer.weights and not isinstance(layer, free):
+            raise ValueError(
+                f"model_cost cannot count layer {quoted(layer.name)} of type {type(layer).__name__}; it counts "
+                f"convolutions, dense layers and the layers of nasnet_keras"
+            )
+    multiply_adds = 0
+    for layer, shape in zip(counted, _input_shapes(model, counted, input_shape), strict=True):
+        if isinstance(layer, CountedLayer):
+            multiply_adds += layer.multiply_adds(shape)
+        else:
+            # Every kernel of these layers is applied once at every position of the output.
+            positions = math.prod(layer.compute_output_shape(shape)[1:-1])
+            multiply_adds += positions * sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
+    trainable = sum(math.prod(w.shape) for w in model.trainable_weights)
+    return Cost(model.count_params(), trainable, multiply_adds)
+
+
+def _input_shapes(model: Any, layers: list[Any], input_shape: tuple[int, ...] | None) -> list[tuple[int, ...]]:
+    """The shape of what each layer reads when the model reads an image of `input_shape`."""
+    import keras
+
+    own = model.inputs[0].shape[1:]
+    shape = tuple(own if input_shape is None else input_shape)
+    if len(shape) != len(own) or not all(type(size) is int and size > 0 for size in shape):
+        raise ValueError(
+            f"model_cost needs a known input size: the model reads {own}, input_shape is {input_shape}; "
+            f"give input_shape=(height, width, channels)"
+        )
+    if any(fixed is not None and fixed != size for fixed, size in zip(own, shape, strict=True)):
+        raise ValueError(f"the model reads images of {own}, which is not input_shape={input_shape}")
+    inputs = [layer.input for layer in layers]
+    if shape != own:
+        image = keras.KerasTensor((None, *shape), dtype=model.inputs[0].dtype)
+        inputs = keras.Function(model.inputs, inputs).compute_output_spec([image])
+    return [tuple(x.shape) for x in inputs]

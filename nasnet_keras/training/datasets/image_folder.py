@@ -1,0 +1,209 @@
+"""Folders of images as data sets: one folder a class."""
+
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from nasnet_keras.training.datasets.base import Loaded, Split, short_name
+from nasnet_keras.training.datasets.fitting import resized
+from nasnet_keras.training.datasets.image_tree import (
+    OWN_LINKS,
+    Tree,
+    hidden_images,
+    is_of_system,
+    leads_back,
+    leads_out,
+    some,
+    walk,
+)
+from nasnet_keras.training.datasets.images import SUFFIXES, is_image, read_image
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.workdir import is_workdir
+
+__all__ = ["image_files", "load", "read_image", "resized", "tree_of"]
+
+_EXPECTED = "expected FOLDER/CLASS/IMAGE, or such folders in FOLDER/train, FOLDER/test and FOLDER/validation"
+_FILES = f"files of {', '.join(sorted(SUFFIXES))}"
+_SPLITS = {  # in small letters
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test", "testing"),
+}
+_SHOWN = 5
+
+
+def load(
+    folder: Path,
+    image_size: int | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+    *,
+    fit: str = "crop",
+    follow_links: bool = True,
+) -> Loaded:
+    """Read all images under `folder`.
+
+    Args:
+        folder: `FOLDER/CLASS/IMAGE`, or with a level of `train`, `validation` and `test` above the classes (or
+            `Training`, `val` and so on). Images may lie in folders of the class' own. A warning tells of files that
+            are not read.
+        image_size: side that every image is brought to.
+        image_shape: height, width and channels to bring them to, instead of a side.
+        fit: how, one of `fitting.FITS`.
+        follow_links: whether links may lead out of the folder. What others may have put links into is read without:
+            `datasets.load` and `fine_tune` do, unless they are told that the links are the user's own. Then a warning
+            tells of linked folders within a class, and another link is an error.
+
+    Returns:
+        The splits that the folder has; without `train`, everything is the training split.
+
+    Raises:
+        ValueError: no folder, no images, a class without images, other classes in the splits, images that cannot be
+            read or lie outside the folder, images of different sizes and no size to bring them to, or more than fit in
+            memory.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"no folder {quoted(str(folder))}: {_EXPECTED}")
+    try:
+        roots = _roots(folder)
+        files = {name: _files(root, folder, follow_links) for name, root in roots.items()}
+    except OSError as error:
+        raise ValueError(f"cannot read the folder {error.filename}: {error.strerror}") from None
+    class_names = tuple(files["train"])
+    for name, by_class in files.items():
+        if unknown := sorted(set(by_class) - set(class_names)):
+            raise ValueError(f"{roots[name]} has classes that {roots['train']} has not: {', '.join(unknown)}")
+    if image_shape is None and image_size is not None:
+        image_shape = (image_size, image_size, 3)
+    splits = {}
+    for name, by_class in files.items():
+        labelled = [(path, class_names.index(label)) for label, paths in by_class.items() for path in paths]
+        images = _read([path for path, _ in labelled], image_shape or (None, None, 3), str(folder), fit)
+        splits[name] = Split(images, np.asarray([label for _, label in labelled], np.int32))
+    return Loaded(short_name(folder.resolve().name), splits, class_names, str(folder))
+
+
+def tree_of(folder: Path, follow_links: bool) -> Tree:
+    """What is in a folder of images without classes and in the folders in it; a warning tells of what is no image.
+
+    Raises:
+        ValueError: there are no images, or a folder cannot be read.
+    """
+    try:
+        tree = walk(folder, folder, follow_links=follow_links)
+    except OSError as error:
+        raise ValueError(f"cannot read the folder {error.filename}: {error.strerror}") from None
+    tree.warn(folder, f"expected {_FILES}")
+    if not tree.images and not tree.refused:
+        raise ValueError(f"no images in {folder}: expected {_FILES}")
+    return tree
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files in a folder and in the folders in it, sorted, without those that links lead out to.
+
+    Raises:
+        ValueError: there are none.
+    """
+    return tree_of(folder, follow_links=False).images
+
+
+def _read(paths: list[Path], shape: tuple[int | None, int | None, int], source: str, fit: str) -> np.ndarray:
+    """All images, each brought to its shape as soon as it is read; what cannot be read is told at once."""
+    broken: list[str] = []
+
+    def images() -> Iterable[np.ndarray]:
+        for path in paths:
+            try:
+                yield read_image(path)
+            except ValueError as error:
+                broken.append(str(error))
+
+    try:
+        array = resized(images(), shape, source, len(paths), fit)
+    except ValueError:
+        if not broken:
+            raise
+    if broken:
+        more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+        raise ValueError("; ".join(broken[:_SHOWN]) + more)
+    return array
+
+
+def _roots(folder: Path) -> dict[str, Path]:
+    """The folders of the splits that a folder has; without any, itself as the one for training."""
+    entries = [entry for entry in _folders(folder) if not is_workdir(entry)]
+    found = {
+        name: [entry for entry in entries if entry.name.casefold() in spellings] for name, spellings in _SPLITS.items()
+    }
+    if not any(_folders(entry) for entry in found["train"]):
+        return {"train": folder}
+    for spelt in found.values():
+        if len(spelt) > 1:
+            raise ValueError(f"{folder} has both {spelt[0].name} and {spelt[1].name}: {_EXPECTED}")
+    roots = {name: spelt[0] for name, spelt in found.items() if spelt}
+    if others := [entry for entry in entries if entry not in roots.values()]:
+        raise ValueError(f"{folder} has {others[0].name} beside {roots['train'].name}: {_EXPECTED}")
+    return roots
+
+
+def _files(root: Path, folder: Path, follow_links: bool) -> dict[str, list[Path]]:
+    """The image files by class, both sorted."""
+    _check_links([root] if root != folder else [], folder, follow_links)
+    classes, others = {}, Tree()
+    for beside in dict.fromkeys((folder, root)):
+        others.add(_beside(beside))
+    for entry in _folders(root):
+        _check_links([entry], folder, follow_links)
+        tree = walk(entry, folder, follow_links=follow_links)
+        if is_workdir(entry):
+            others.ignored.update(path.suffix.lower() for path in tree.images)
+            continue
+        _check_links(tree.refused, folder, follow_links)
+        others.add(tree)
+        if not tree.images:
+            raise ValueError(f"{entry} has no images: {_EXPECTED}, of {_FILES}")
+        name = _class_name(entry)
+        if name in classes:
+            raise ValueError(f"{root} has two folders named {quoted(name)}, in two ways to write it: make them one")
+        classes[name] = tree.images
+    if not classes:
+        raise ValueError(f"{root} has no images: {_EXPECTED}")
+    others.warn(root, _EXPECTED)
+    return dict(sorted(classes.items()))
+
+
+def _check_links(paths: list[Path], folder: Path, follow_links: bool) -> None:
+    """Raise a ValueError if one of the paths leads where it must not."""
+    if out := [path for path in paths if not follow_links and leads_out(path, folder)]:
+        raise ValueError(f"{some(out)} leads out of {folder}: refused; {OWN_LINKS}")
+    if back := [path for path in paths if leads_back(path)]:
+        raise ValueError(f"{back[0]} is a link to a folder that it is in")
+
+
+def _beside(root: Path) -> Tree:
+    """What lies beside the folders of splits or classes."""
+    beside = Tree()
+    for path in root.iterdir():
+        if is_of_system(path.name):
+            beside.hidden += hidden_images(path)
+            continue
+        if path.is_dir():
+            continue
+        if path.is_symlink() and not is_image(path) and not path.exists():
+            raise ValueError(f"{path} is a link that leads nowhere: {_EXPECTED}")
+        beside.ignored[path.suffix.lower() or path.name] += 1
+    return beside
+
+
+def _class_name(entry: Path) -> str:
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the name of the folder {quoted(str(entry))} is not in UTF-8: rename it") from None
+    return unicodedata.normalize("NFC", entry.name)  # é is one character or two, by the system
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(entry for entry in root.iterdir() if entry.is_dir() and not is_of_system(entry.name))

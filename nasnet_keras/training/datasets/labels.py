@@ -1,0 +1,262 @@
+"""Labels and class names as they come from tools and people: taken where the meaning is certain."""
+
+from collections import Counter
+from collections.abc import Iterable, KeysView, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from nasnet_keras.utils import checks
+from nasnet_keras.utils.checks import quoted
+
+__all__ = ["Labels", "class_names", "numbered", "read", "some"]
+
+_SHOWN = 5
+_MOST = 2**31
+_LONGEST = 1000  # letters of a name: an array of texts has room for the longest at every place
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes of images.
+
+    Attributes:
+        numbers: a class for each image, `(count,)`, int32, from 0.
+        classes: how many classes the labels tell of; there may be more of which no image came.
+        names: by number, where the labels came as texts; else None.
+    """
+
+    numbers: np.ndarray
+    classes: int
+    names: tuple[str, ...] | None = None
+
+
+def read(values: Any, what: str) -> Labels:
+    """The classes of images, in whatever form they came.
+
+    Args:
+        values: one class an image: whole numbers from 0 of any type, floats and bools among them, in a row or a
+            column; texts, which get numbers in their alphabetical order; or one-hot rows. Of NumPy or of what it
+            reads: lists, tensors on the processor, columns of a table. Or what this function gave.
+        what: for errors, such as `"train labels"`.
+
+    Raises:
+        ValueError: they are something else: several labels an image, probabilities, figures, negative or missing ones.
+
+    Example:
+        >>> read([[0.0, 1.0], [1.0, 0.0]], "labels").numbers.tolist(), read(["dog", "cat"], "labels").names
+        ([1, 0], ('cat', 'dog'))
+    """
+    if isinstance(values, Labels):
+        return values
+    array = _array(values, what)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.dtype.kind not in "biufU":
+        _refuse(what, array, "labels are numbers or texts")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        count = int(np.sum(~np.isfinite(array)))
+        _refuse(what, array, f"{count:,} of them are missing or infinite: leave these images out")
+    if array.ndim == 2 and array.dtype.kind != "U":
+        return _one_hot(array, what)
+    if array.ndim == 0:
+        _refuse(what, array, "there must be one for each image")
+    if array.ndim != 1:
+        _refuse(what, array, "several labels an image are not supported, nor a label for each pixel")
+    return _of_texts(array, what) if array.dtype.kind == "U" else _of_numbers(array, what)
+
+
+def numbered(values: Any, names: Sequence[str], what: str) -> np.ndarray:
+    """The classes of images as int32 `(count,)`, by a list of class names that is known.
+
+    Raises:
+        ValueError: as of `read`, or one is of no class of these.
+
+    Example:
+        >>> numbered(["b", "a"], ("b", "a"), "labels").tolist()
+        [0, 1]
+    """
+    labels = read(values, what)
+    if labels.names is None:
+        if labels.classes > len(names):
+            raise ValueError(
+                f"{what} must be from 0 to {len(names) - 1}, for the classes {some(names)}; there is a label "
+                f"{labels.classes - 1}"
+            )
+        return labels.numbers
+    if unknown := sorted(set(labels.names) - set(names)):
+        raise ValueError(f"{what} must be of the classes {some(names)}; there are {some(unknown)} too")
+    places = {name: place for place, name in enumerate(names)}
+    return np.asarray([places[name] for name in labels.names], np.int32)[labels.numbers]
+
+
+def class_names(value: Any) -> tuple[str, ...]:
+    """Names of classes by label.
+
+    Args:
+        value: a list of texts, or of numbers, which are taken as texts; or a mapping of names and the numbers from 0,
+            either way round, as Keras' generators and Hugging Face's configurations have it, in JSON too.
+
+    Raises:
+        ValueError: it is something else, such as one text or a set, which has no order; or a name is given twice.
+
+    Example:
+        >>> class_names({"dog": 1, "cat": 0})
+        ('cat', 'dog')
+    """
+    if isinstance(value, Mapping):
+        value = _in_order(value)
+    wrong = isinstance(value, str | bytes | Set) and not isinstance(value, KeysView)
+    if wrong or not isinstance(value, Iterable) or np.ndim(value if hasattr(value, "ndim") else 1) > 1:
+        raise ValueError(f"class_names must be a list of texts, got {quoted(value)}")
+    try:
+        given = list(value)
+    except TypeError:  # an array without dimensions
+        raise ValueError(f"class_names must be a list of texts, got {quoted(value)}") from None
+    names = tuple(map(_text, given))
+    if None in names:
+        raise ValueError(f"class_names must be texts, got {quoted(given[names.index(None)])} among them")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"class_names must be different names, got more than once {some(twice)}")
+    return names
+
+
+def some(names: Iterable[Any]) -> str:
+    """The first of some names, and how many more there are.
+
+    Example:
+        >>> some("abcdefgh")
+        'a, b, c, d, e and 3 more'
+    """
+    names = [quoted(str(name), 60)[1:-1] for name in names]
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _array(values: Any, what: str) -> np.ndarray:
+    """An array of numbers or of texts."""
+    if np.ma.is_masked(values):
+        _refuse(what, values, "some of them are masked: leave these images out")
+    if isinstance(values, list | tuple) and any(isinstance(value, str | bytes) for value in values):
+        return _of_objects(list(values), (len(values),), what)  # NumPy would make texts of the others, too
+    try:
+        array = np.asarray(values)
+    except (OverflowError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(values, list | tuple) and any(isinstance(value, Sequence | np.ndarray) for value in values):
+            _refuse(what, values, "several labels an image are not supported")
+        _refuse(what, values, f"they make no array ({quoted(str(error))[1:-1]})")
+    if array.dtype.kind in "OST":
+        return _of_objects(array.astype(object).ravel().tolist(), array.shape, what)
+    return array
+
+
+def _of_objects(values: list[Any], shape: tuple[int, ...], what: str) -> np.ndarray:
+    """The array of a shape that some values should have been."""
+    texts = [isinstance(value, str | bytes) for value in values]
+    if any(map(_is_missing, values)):
+        why = "some of them are missing: leave these images out"
+    elif all(texts) and max(map(len, values), default=0) > _LONGEST:
+        why = f"the name of a class has {_LONGEST:,} letters at most"
+    elif all(texts):
+        try:
+            named = [value.decode("utf-8") if isinstance(value, bytes) else value for value in values]
+            return np.array(named, dtype=str).reshape(shape)
+        except UnicodeDecodeError as error:
+            why = f"they are not in UTF-8 ({error})"
+    elif any(texts):
+        why = "texts and other things are mixed in them"
+    elif any(isinstance(value, Sequence | Set | np.ndarray) for value in values):
+        why = "several labels an image are not supported"
+    elif not all(isinstance(value, int | float | np.number | np.bool_) for value in values):
+        why = "labels are numbers or texts"
+    elif any(isinstance(value, int) and abs(value) >= _MOST for value in values):
+        why = f"a label must be below {_MOST:,}"
+    else:
+        return np.array(values).reshape(shape)
+    return _refuse(what, values, why)
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is what stands in a table where there is nothing."""
+    nothing = value is None or type(value).__name__ in ("NAType", "NaTType")  # of pandas
+    return nothing or (isinstance(value, float | np.floating) and np.isnan(value))
+
+
+def _of_texts(texts: np.ndarray, what: str) -> Labels:
+    if not all(texts.tolist()):
+        _refuse(what, texts, "some of them are empty: leave these images out")
+    names, numbers = np.unique(texts, return_inverse=True)
+    return Labels(numbers.astype(np.int32), len(names), tuple(names.tolist()))
+
+
+def _of_numbers(numbers: np.ndarray, what: str) -> Labels:
+    if not len(numbers):
+        return Labels(numbers.astype(np.int32), 0)
+    if numbers.dtype.kind == "f" and np.any(numbers % 1):
+        _refuse(
+            what, numbers, "fractions are no classes, and networks that give figures (regression) are not supported"
+        )
+    least, most = numbers.min(), numbers.max()
+    if least < 0:
+        unlabelled = "-1 mostly marks an image that nobody labelled: leave these images out"
+        _refuse(what, numbers, f"the least is {int(least)}; {unlabelled if least == -1 else 'they count from 0'}")
+    if int(most) >= _MOST:
+        _refuse(what, numbers, f"the largest is {quoted(int(most))}; they count from 0, below {_MOST:,}")
+    classes = 2 if numbers.dtype.kind == "b" else int(most) + 1
+    return Labels(numbers.astype(np.int32), classes)
+
+
+def _one_hot(rows: np.ndarray, what: str) -> Labels:
+    if not len(rows):
+        return Labels(np.zeros(len(rows), np.int32), rows.shape[1])
+    sums = rows.sum(1, dtype=float)
+    if np.all((rows == 0) | (rows == 1)):
+        if wrong := int(np.sum(sums != 1)):
+            _refuse(what, rows, f"{wrong:,} images have several labels or none, which is not supported")
+        return Labels(rows.argmax(1).astype(np.int32), rows.shape[1])
+    if np.all((rows >= 0) & (rows <= 1)) and np.allclose(sums, 1, atol=0.01):
+        why = (
+            "rows of probabilities, such as smoothed one-hot ones, say no class for certain; if the largest is meant, "
+            "give np.argmax(labels, -1) (label_smoothing is a value of the recipe)"
+        )
+    else:
+        why = "several labels or figures an image are not supported; of logits, give np.argmax(labels, -1)"
+    return _refuse(what, rows, why)
+
+
+def _refuse(what: str, values: Any, why: str) -> NoReturn:
+    kind, shape = getattr(values, "dtype", type(values).__name__), getattr(values, "shape", None)
+    came = f"{kind} of shape {tuple(shape)}" if shape is not None else f"a {kind} of {len(values):,}"
+    raise ValueError(
+        f"expected one class an image as {what} (whole numbers from 0, texts, or one-hot rows), got "
+        f"{quoted(came)[1:-1]}: {why}"
+    )
+
+
+def _in_order(names: Mapping[Any, Any]) -> list[Any]:
+    """The names of a mapping from or to the numbers from 0, by number."""
+    written = {int(key) if _is_written(key) else key: name for key, name in names.items()}
+    for pairs in (names.items(), [(number, name) for name, number in names.items()], written.items()):
+        by_number = {checks.integer(number): name for number, name in pairs}
+        if None not in by_number and sorted(by_number) == list(range(len(names))):
+            return [by_number[number] for number in range(len(names))]
+    raise ValueError(
+        f"class_names must be a list of texts, or a mapping of them and the numbers from 0, got {quoted(names)}"
+    )
+
+
+def _is_written(key: Any) -> bool:
+    """Whether it is a number as JSON writes it before a name: as a text."""
+    return isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 10
+
+
+def _text(name: Any) -> str | None:
+    """A class name, or None where it is none."""
+    if isinstance(name, bytes):
+        try:
+            return name.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+    number = checks.integer(name)
+    return str(name) if isinstance(name, str) else None if number is None else str(number)

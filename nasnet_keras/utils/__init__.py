@@ -1,0 +1,1 @@
+"""What every part of the package may use. Keras is not imported here."""

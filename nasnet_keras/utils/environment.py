@@ -1,0 +1,83 @@
+"""Settings of the process that must be made before TensorFlow is imported."""
+
+import logging
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+__all__ = ["cores", "hardware", "has_gpu", "prepare", "processor", "require_tensorflow"]
+
+
+def prepare() -> None:
+    """Make a job fast and quiet; a user's own settings win.
+
+    oneDNN is off by default on AMD processors, where it doubles the speed of training (measured on AVX2 cores).
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") >= "2":
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU to compute on, which it has not where all are hidden from this process."""
+    import tensorflow as tf
+
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
+def hardware() -> str:
+    """What this process computes on, for people: the accelerators, or the processor and how many of its cores."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        accelerators = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    elif backend == "torch":
+        import torch
+
+        accelerators = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    else:
+        import tensorflow as tf
+
+        gpus = tf.config.get_visible_devices("GPU")
+        accelerators = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+    if accelerators:
+        return f"{len(accelerators)} × {accelerators[0]}"
+    return processor()
+
+
+def processor() -> str:
+    """The processor's name, and how many of its cores this process may use."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    return f"{cores()} cores of {name}"
+
+
+def cores() -> int:
+    """How many of the processor's cores this process may use."""
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1
+
+
+def require_tensorflow() -> None:
+    """See that Keras runs on TensorFlow.
+
+    Raises:
+        ValueError: it runs on another backend.
+    """
+    import keras  # here, so that flags and settings come before it
+
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "children and controllers run on TensorFlow, and Keras was started with "
+            f"{keras.backend.backend()!r}: set KERAS_BACKEND=tensorflow"
+        )

@@ -1,0 +1,209 @@
+"""The folder of a job: one writer, one configuration, and never a folder of something else."""
+
+import json
+import platform
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.files import guard, unguard, write_text
+from nasnet_keras.utils.json_text import parse, text_of
+from nasnet_keras.utils.locks import LockedError, LockedFile, NoLocksError
+
+__all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description", "recorded"]
+
+_SHOWN = 20  # differences
+_DESCRIPTIONS = ("fine_tuning.json", "study.json", "training.json")  # of the package's jobs
+_OF_IMAGES = {  # what images are known by, which files of earlier versions lack
+    "split": "the rule by which images are put aside",
+    "digest": "of images, labels and class names",
+}
+
+
+class WorkdirError(ValueError):
+    """A job's folder cannot be used; what is in it was not changed."""
+
+
+class Workdir:
+    """A folder that this process alone writes to, until `close`.
+
+    On a file system without locks, a second writer cannot be kept out: it takes the folder over with a warning, and
+    the first one stops.
+
+    Attributes:
+        begun: whether this process has opened any folder, and has something to leave whole.
+
+    Args:
+        path: made where it is missing.
+        file: name of the JSON file that says what the folder is, such as `study.json`.
+        kind: what that file must say of its format, such as `nasnet_keras.study`.
+        version: of the format.
+        config: of the job, JSON values.
+        error: the exception to raise, a subclass of `WorkdirError`.
+        complete: makes the configuration that an earlier version wrote one of this version. What identifies the
+            images, `split` and `digest`, is written to the file where it lacks them, and a warning says so.
+
+    Raises:
+        WorkdirError: another process writes to it, it holds another configuration (the differences are shown) or
+            other files, it is damaged, or it cannot be written.
+    """
+
+    begun = False
+
+    def __init__(
+        self,
+        path: str | Path,
+        file: str,
+        kind: str,
+        version: int,
+        config: dict[str, Any],
+        error: type[WorkdirError] = WorkdirError,
+        complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> None:
+        self.path = Path(path)
+        self._error = error
+        self._lock: LockedFile | None = None
+        Workdir.begun = True
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not (self.path / file).exists():
+                others = sorted(entry.name for entry in self.path.iterdir() if not entry.name.startswith("."))
+                if others:
+                    raise error(f"{self.path} has no {file}, and is not empty (it has {others[0]}): name a new folder")
+            self._lock = _lock(self.path, error)
+            guard(self.path, self.check)
+            try:
+                if not (self.path / file).exists():
+                    write_text(self.path / file, _describe(kind, version, config))
+                before = read_description(self.path, file, kind, version, error)
+                lacking = {name: config[name] for name in _OF_IMAGES if name in config and name not in before}
+                found = {**complete(before), **lacking}
+                _check_same(self.path, found, json.loads(json.dumps(config)), error)
+                if lacking:
+                    _add(self.path / file, lacking)
+            except BaseException:
+                self.close()
+                raise
+        except OSError as problem:
+            raise error(f"cannot write the folder {self.path}: {problem}") from None
+
+    def check(self) -> None:
+        """Do nothing where the folder is still the one that was opened.
+
+        It is called before everything that `files.replacing` writes there.
+
+        Raises:
+            WorkdirError: it was removed, or begun again by another process.
+        """
+        if self._lock is not None and not self._lock.is_in_place():
+            raise self._error(
+                f"{self.path} was removed, or begun again by another process, while this one was writing to it: "
+                f"nothing more is written there"
+            )
+
+    def close(self) -> None:
+        """Let other processes write to the folder."""
+        if self._lock is not None:
+            unguard(self.path, self.check)
+            self._lock.close()
+            self._lock = None
+
+
+def recorded(path: str | Path, file: str) -> dict[str, Any]:
+    """The configuration that the file of a job says it has; nothing without such a file, or of a damaged one."""
+    try:
+        plain = parse(text_of(Path(path, file)))
+    except (OSError, ValueError):  # which is an error for those who go on with it
+        return {}
+    config = plain.get("config") if isinstance(plain, dict) else None
+    return config if isinstance(config, dict) else {}
+
+
+def is_workdir(path: Path) -> bool:
+    """Whether a folder is one of a job's, which people put among their images and name after them."""
+    return any((path / name).exists() for name in _DESCRIPTIONS)
+
+
+def _describe(kind: str, version: int, config: dict[str, Any]) -> str:
+    """The text of the file that says what a folder is."""
+    return json.dumps({"format": kind, "version": version, "config": config, "versions": _versions()}, indent=2) + "\n"
+
+
+def read_description(
+    path: Path, file: str, kind: str, version: int, error: type[WorkdirError] = WorkdirError
+) -> dict[str, Any]:
+    """The configuration of the job whose folder `path` is.
+
+    Raises:
+        WorkdirError: it is no such folder, or one of a later version.
+    """
+    name = kind.rpartition(".")[2]
+    try:
+        plain = parse(text_of(path / file))
+    except (OSError, ValueError) as problem:
+        raise error(f"{path} holds no {name} that can be read: {problem}") from None
+    if not isinstance(plain, dict) or plain.get("format") != kind or not isinstance(plain.get("config"), dict):
+        raise error(f"{path / file} does not describe a {name}")
+    if type(plain.get("version")) is not int or plain["version"] != version:
+        raise error(
+            f"{path} has format version {quoted(plain.get('version'))}, this nasnet_keras reads version {version}"
+        )
+    return plain["config"]
+
+
+def _add(path: Path, lacking: dict[str, Any]) -> None:
+    """Write to a folder's file what it lacks of its configuration."""
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    plain["config"] |= lacking
+    write_text(path, json.dumps(plain, indent=2) + "\n")
+    logging.warning(
+        "%s is of an earlier version, which did not say what its images are known by; from now on it does (%s), and "
+        "goes on with these images only",
+        path,
+        ", ".join(lacking),
+    )
+
+
+def _lock(path: Path, error: type[WorkdirError]) -> LockedFile:
+    try:
+        return LockedFile(path / ".lock")
+    except LockedError:
+        raise error(f"another process is writing to {path}") from None
+    except NoLocksError:
+        logging.warning(
+            "the file system of %s has no locks, so that nothing keeps a second job out of the folder: one that is "
+            "started there takes it over, and this one stops then",
+            path,
+        )
+        return LockedFile(path / ".lock", take_over=True)
+
+
+def _check_same(path: Path, old: dict[str, Any], new: dict[str, Any], error: type[WorkdirError]) -> None:
+    differing = list(_differences(old, new))
+    if differing:
+        shown = "; ".join([*differing[:_SHOWN], *(["and more"] if differing[_SHOWN:] else [])])
+        raise error(f"{path} has another configuration: {shown}. Name a new folder, or the old values")
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> Iterable[str]:
+    for key in sorted({*old, *new}):
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            yield from _differences(before, now, f"{prefix}{key[:100]}.")
+        elif before != now:
+            meaning = f" ({_OF_IMAGES[key]})" if key in _OF_IMAGES else ""
+            yield f"{prefix}{key[:100]}{meaning} was {quoted(before)} and is now {quoted(now)}"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("nasnet_keras", "keras", "tensorflow", "jax", "torch", "numpy"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,70 @@
+"""Strict loading of weights: by layer name, all or nothing, and a mismatch shows both sides."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import ml_dtypes
+import numpy as np
+
+from nasnet_keras.utils import checks
+from nasnet_keras.weights import reading
+from nasnet_keras.weights.isolated import read_apart
+from nasnet_keras.weights.reading import FLOATS
+
+__all__ = ["load_weights"]
+
+
+def load_weights(model: Any, path: str | Path, *, classifier: bool = True, known: bool = False) -> None:
+    """Load a file that `model.save_weights` wrote, into the layers of the same names.
+
+    The auxiliary head may be missing in the file (it keeps its values) or in the model (it is passed over).
+    Nothing is changed unless everything fits. Nothing outside the file is read, whatever it links to.
+
+    Args:
+        model: a functional model made by `nasnet_keras`.
+        path: of a `.weights.h5` file, or of a file of `keras.applications`' NASNet in Keras' legacy `.h5` format.
+        classifier: whether to load the classifier. Without, the model keeps its own, of any number of classes or none.
+        known: whether the file is known, by a hash that was checked or because this process wrote it. Any other is
+            read in a process of its own, which is given up after 30 seconds and one more for each MiB of the file.
+
+    Raises:
+        ValueError: no such file, no weights file, or weights of another network; the error lists what the file
+            holds and what the model expects.
+    """
+    path = checks.weights_file(path)
+    variables = _variables(model)
+    expected = {
+        owner: [(tuple(each.shape), _kinds(each)) for each in variables] for owner, variables in variables.items()
+    }
+    values = (reading.read if known else read_apart)(path, expected, classifier=classifier)
+    # Whatever can fail comes before the first assignment.
+    pairs = [
+        (variable, _tensor(variable, array))
+        for owner, arrays in values.items()
+        for variable, array in zip(variables[owner], arrays, strict=True)
+    ]
+    for variable, value in pairs:
+        variable.assign(value)
+
+
+def _variables(model: Any) -> dict[str, list[Any]]:
+    """The model's variables by the path of the layer that owns them, in the order in which Keras saves them."""
+    owners: dict[str, list[Any]] = {}
+    for variable in model.weights:
+        owners.setdefault(variable.path.rpartition("/")[0], []).append(variable)
+    return owners
+
+
+def _kinds(variable: Any) -> tuple[str, ...]:
+    """The kinds of numbers that a variable can be given without changing them but for their precision."""
+    if "float" in variable.dtype:
+        return FLOATS
+    letter = np.dtype(variable.dtype).kind
+    return ("i", "u") if letter in "iu" else (letter,)
+
+
+def _tensor(variable: Any, array: np.ndarray) -> Any:
+    if array.dtype == np.uint16 and _kinds(variable) == FLOATS:
+        array = array.view(ml_dtypes.bfloat16)
+    return keras.ops.convert_to_tensor(array, variable.dtype)

@@ -1,0 +1,131 @@
+"""A file of weights: compared with what a network expects, and then read. Neither Keras nor a model is needed."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from nasnet_keras.weights import keras_applications
+from nasnet_keras.weights.hdf5 import BFLOAT16, Objects, WeightsError, brief, kind, word
+
+__all__ = ["FLOATS", "Expected", "read"]
+
+FLOATS = ("f", BFLOAT16)
+
+Expected = dict[str, list[tuple[tuple[int, ...], tuple[str, ...]]]]
+"""By the path of a layer, for each of its variables the shape and the kinds of numbers, as `hdf5.kind` calls them."""
+
+_AUXILIARY = "auxiliary"
+_CLASSIFIER = "logits"
+_HEADS = (_CLASSIFIER, _AUXILIARY)
+_SHOWN = 3
+_ARRAYS = 8
+
+_Found = dict[str, list[h5py.Dataset]]
+
+
+def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str, list[np.ndarray]]:
+    """The arrays of a file of weights by the layers that are expected; see `weights.load_weights`.
+
+    Nothing is read before names, shapes and kinds are known to be right.
+
+    Raises:
+        WeightsError: it is no such file, or of another network; the error lists what the file holds and what was
+            expected.
+    """
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            objects = Objects(file, path)
+            found = _found(objects, file)
+            if not found:
+                raise WeightsError(f"{path} holds no layers: expected a file written by model.save_weights(...)")
+            if not classifier:
+                expected, found = ({k: v for k, v in x.items() if k != _CLASSIFIER} for x in (expected, found))
+            problem = _mismatch(path, expected, found)
+            if problem:
+                raise WeightsError(problem)
+            return {owner: [objects.read(each) for each in found[owner]] for owner in expected if owner in found}
+    except WeightsError:
+        raise
+    except Exception as error:  # h5py raises any kind for what is damaged
+        raise WeightsError(
+            f"{path} cannot be read as a .weights.h5 file (cut off, or another format?): "
+            f"{brief(error) or type(error).__name__}"
+        ) from None
+
+
+def _found(objects: Objects, file: h5py.File) -> _Found:
+    """A file's data sets by the path of the layer that owns them."""
+    if h5py.h5a.exists(file.id, b"layer_names"):
+        return keras_applications.found(objects, file)
+    layers = objects.group(file, "layers")
+    owners: _Found = {}
+    if layers is not None:
+        _collect(objects, layers, "", owners)
+    return owners
+
+
+def _collect(objects: Objects, group: h5py.Group, prefix: str, owners: _Found) -> None:
+    for key, layer in objects.groups(group):
+        variables = None if key == "vars" else objects.group(layer, "vars")
+        if variables is None:
+            continue
+        name = prefix + (objects.text(variables, "name") or key)
+        if datasets := objects.datasets(variables):
+            if name in owners:
+                raise objects.refused(f"has two layers {brief(name)}")
+            owners[name] = datasets
+        _collect(objects, layer, f"{name}/", owners)
+
+
+def _mismatch(path: Path, expected: Expected, found: _Found) -> str | None:
+    """What differs between the file and the model, or None. The auxiliary head may be absent on one side."""
+
+    def same(owner):
+        if (owner in expected) != (owner in found):
+            return owner.startswith(_AUXILIARY)
+        pairs = list(zip(found[owner], expected[owner], strict=False))
+        equal = all(each.shape == tuple(shape) and kind(each) in kinds for each, (shape, kinds) in pairs)
+        return equal and len(found[owner]) == len(expected[owner])
+
+    differing = [owner for owner in dict.fromkeys([*expected, *found]) if not same(owner)]
+    if not differing:
+        return None
+    # First what both have in other shapes, then what only the file, then what only the model has: some of each.
+    sides: dict[tuple[bool, bool], list[str]] = {(True, True): [], (False, True): [], (True, False): []}
+    for owner in differing:
+        sides[owner in expected, owner in found].append(owner)
+    lines = []
+    for owners in sides.values():
+        lines += [
+            f"  {brief(owner)}: file {_in_file(found.get(owner))}, model {_in_model(expected.get(owner))}"
+            for owner in owners[:_SHOWN]
+        ]
+        if len(owners) > _SHOWN:
+            lines.append(f"  … and {len(owners) - _SHOWN} more like these")
+    hint = _hint(expected, found, differing)
+    return f"{path} does not fit the model{hint}; nothing was loaded:\n" + "\n".join(lines)
+
+
+def _hint(expected: Expected, found: _Found, differing: list[str]) -> str:
+    if all(owner.startswith(_HEADS) for owner in differing) and _CLASSIFIER in found and _CLASSIFIER in expected:
+        classes = [shape[0] for shape in (found[_CLASSIFIER][-1].shape, expected[_CLASSIFIER][-1][0]) if shape]
+        if len(set(classes)) == 2:
+            return f" (the file is for {classes[0]} classes, the model has classes={classes[1]})"
+    elif all(owner.startswith(_CLASSIFIER) for owner in differing):
+        return " (only the classifier differs: is include_top what the file was saved with?)"
+    return ""
+
+
+def _in_file(datasets: list[h5py.Dataset] | None) -> str:
+    return "absent" if datasets is None else _listed([(each.shape, kind(each)) for each in datasets])
+
+
+def _in_model(variables: list[tuple[tuple[int, ...], tuple[str, ...]]] | None) -> str:
+    return "absent" if variables is None else _listed([(tuple(shape), kinds[0]) for shape, kinds in variables])
+
+
+def _listed(arrays: list[tuple[tuple[int, ...], str]]) -> str:
+    shown = [f"{shape}{'' if of in FLOATS else f' of {word(of)}'}" for shape, of in arrays[:_ARRAYS]]
+    more = [f"… {len(arrays) - _ARRAYS} more"] if len(arrays) > _ARRAYS else []
+    return f"[{', '.join([*shown, *more])}]"

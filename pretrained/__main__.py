@@ -1,0 +1,139 @@
+"""Fine-tune a trained model on a folder of images. Writes a model that classifies new images like them.
+
+The folder is FOLDER/CLASS/IMAGE, or has such folders named train, validation and test. A run that was stopped, however,
+goes on when the same command is given again.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
+
+if TYPE_CHECKING:
+    from absl import flags
+
+__all__ = ["console", "main"]
+
+
+def _define_flags() -> "tuple[flags.FlagHolder, ...]":
+    from absl import flags
+
+    from nasnet_keras.pretrained.recipe import BATCH_NORM
+    from nasnet_keras.training.flags import DATASET, RECIPE
+
+    own = (
+        flags.DEFINE_string("model", None, "What to start from: a name, or the path of a card; see --list."),
+        flags.DEFINE_string("workdir", "nasnet_finetune", "The run's folder: made, or continued."),
+        flags.DEFINE_string("name", None, "Of the new model; by default the model's and the folder's."),
+        flags.DEFINE_enum(
+            "batch_norm", "adapt", BATCH_NORM, "Normalise by the batch, or by the trained network's statistics."
+        ),
+        flags.DEFINE_integer(
+            "patience",
+            None,
+            "Epochs without a better validation accuracy; by default half of all, at least 5.",
+            lower_bound=1,
+        ),
+        flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
+        flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
+        flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
+        flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
+        flags.DEFINE_bool("list", False, "Print the names of the trained models and end."),
+        flags.DEFINE_string("train_dir", None, "A folder of images, FOLDER/CLASS/IMAGE."),
+        flags.DEFINE_string("validation_dir", None, "Another, to choose by; by default a share of the first."),
+        flags.DEFINE_string("test_dir", None, "Another, for the final figures only."),
+        flags.DEFINE_bool("head_only", False, "Train the new classifier only, and leave the network as it is."),
+        flags.DEFINE_bool("balanced", True, "Count every class the same, however many images it has."),
+    )
+    for name in (*DATASET, *RECIPE):
+        flags.declare_key_flag(name)  # `--help` shows them too
+    flags.FLAGS.set_default("dataset", None)
+    flags.FLAGS.set_default("validation_fraction", 0.2)
+    return own
+
+
+def main(values: dict[str, Any]) -> None:
+    """Flags, then one call."""
+    from absl import app, flags
+
+    if flags.FLAGS["recipe"].present:
+        raise app.UsageError("fine-tuning starts from a recipe of its own; change it by the flags of its values")
+    if values.pop("list"):
+        _print_models()
+    else:
+        _fine_tune(**values)
+
+
+def _fine_tune(
+    *,
+    model: str | None,
+    train_dir: str | None,
+    validation_dir: str | None,
+    test_dir: str | None,
+    head_only: bool,
+    balanced: bool,
+    **values: Any,
+) -> None:
+    from absl import flags
+
+    from nasnet_keras.training import datasets
+    from nasnet_keras.training.flags import DATASET, changes
+    from nasnet_keras.utils.progress import showing
+
+    data = {name: flags.FLAGS[name].value for name in DATASET}  # the holders refuse None, the new default of one
+    name = data.pop("dataset")
+    if not model or (name is None) == (train_dir is None):
+        raise ValueError("give --model, and either --train_dir (a folder of images) or --dataset; --list lists models")
+    from nasnet_keras.pretrained import fine_tuning, registry  # imports Keras
+
+    side = registry.card(model).input_shape[0]  # there is no such model: before all images are read
+    train = train_dir
+    if name is not None and datasets.is_folder(name):
+        train = name
+    elif name is not None:
+        sized = name in datasets.names() or name.endswith(".npz")
+        train = datasets.load(name, **{**data, "image_size": None if sized else data["image_size"] or side})
+    result = fine_tuning.fine_tune(
+        model,
+        train,
+        validation_dir,
+        test=test_dir,
+        class_weights="balanced" if balanced else None,
+        validation_fraction=data["validation_fraction"],
+        image_size=data["image_size"],
+        fit=data["fit"],
+        follow_links=data["follow_links"],
+        **values,
+        **{**changes(), **({"epochs": 0} if head_only else {})},
+    )
+    with showing("the figures of the run"):
+        _report(result)
+
+
+def _report(result: Any) -> None:
+    count = int(result.confusion.sum())
+    print(f"\n{result.card.name}: {result.accuracy:.4f} of {count:,} {result.judged_on} images right")
+    names = result.card.class_names
+    if len(names) <= 20:
+        width = max(5, *(len(name) for name in names))
+        print(f"\n{'true class':{width}}  right   of  mostly taken for")
+        for name, row, index in zip(names, result.confusion, range(len(names)), strict=True):
+            others = row.copy()
+            others[index] = 0
+            taken = f"{names[others.argmax()]} ({others.max()})" if others.max() else ""
+            print(f"{name:{width}}  {row[index]:5d} {row.sum():4d}  {taken}")
+    print(f"\nModel:   {result.saved_model}\nCard:    {result.path}")
+
+
+def _print_models() -> None:
+    from nasnet_keras.pretrained import registry
+
+    print("\n".join(registry.list_models()))
+
+
+def console() -> None:
+    """The console script `nasnet-finetune`."""
+    run_job("nasnet-finetune", main, _define_flags, kept="what is")
+
+
+if __name__ == "__main__":
+    console()

@@ -1,0 +1,1 @@
+"""Controllers: recurrent networks that propose genotypes and learn from their rewards."""

@@ -1,0 +1,10 @@
+"""What a person sees of a study: the page `report.html`, the words at the end, and TensorBoard."""
+
+from nasnet_keras.utils.lazy import resolving
+
+_EXPORTS = {"report": "page", "summary": "terminal", "write_report": "page"}
+
+__all__ = sorted(_EXPORTS)
+
+
+__getattr__, __dir__ = resolving(__name__, _EXPORTS)

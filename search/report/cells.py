@@ -1,0 +1,99 @@
+"""The best genotypes, drawn, and which operations the search came to prefer."""
+
+import base64
+import math
+from html import escape
+
+from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.plotting.cells import genotype_svg
+from nasnet_keras.search.report.facts import Facts
+from nasnet_keras.search.report.markup import code, figure, section, short, table, text
+from nasnet_keras.search.report.statistics import operation_shares
+from nasnet_keras.search.study.trial import Trial, fingerprint
+
+__all__ = ["best_cells", "operations"]
+
+_DRAWN = 3
+_BAR_EM = 5.5
+
+
+def best_cells(facts: Facts) -> str:
+    """The three best architectures that differ from each other."""
+    drawn: dict[AnyGenotype | str, Trial] = {}
+    for trial in sorted(facts.candidates, key=lambda trial: (-trial.reward, trial.trial)):
+        drawn.setdefault(trial.genotype, trial)
+        if len(drawn) == _DRAWN:
+            break
+    kind = "derived genotype" if facts.derived else "trial"
+    pictures = (_cell(place, kind, trial) for place, trial in enumerate(drawn.values(), 1))
+    return section("cells", "Best genotypes", *pictures)
+
+
+def operations(facts: Facts) -> str:
+    """How often each operation stands in the children: at first, at last, among the best, among random ones."""
+    groups = _groups(facts)
+    shares = {name: operation_shares(trial.genotype for trial in trials) for name, trials in groups.items()}
+    cells = list(dict.fromkeys(cell for found in shares.values() for cell in found))
+    tables = []
+    for cell in cells:
+        names = sorted({operation for found in shares.values() for operation in found.get(cell, {})})
+        highest = max((share for found in shares.values() for share in found.get(cell, {}).values()), default=1.0)
+        rows = [
+            (
+                code(operation),
+                *(_bar(group, found.get(cell, {}).get(operation, 0.0), highest) for group, found in shares.items()),
+            )
+            for operation in names
+        ]
+        headers = ("Operation", *(f"{name} ({len(trials):,})" for name, trials in groups.items()))
+        tables.append(table(f"Shares in the {cell}", headers, rows, kind="even"))
+    if not tables:
+        return ""
+    words = (
+        "<p>How often each choice stands in the children, whose number is in brackets. What grows from the first third "
+        "to the last is what the algorithm came to prefer; what is frequent among the best tenth is what "
+        "the rewards speak for.</p>"
+    )
+    return section("operations", "Operations", words, *tables)
+
+
+def _groups(facts: Facts) -> dict[str, list[Trial]]:
+    trials = facts.trials
+    if not trials:
+        return {}
+    third = math.ceil(len(trials) / 3)
+    groups = {"First third": trials[:third], "Last third": trials[-third:]}
+    if facts.successful:
+        best = sorted(facts.successful, key=lambda trial: -trial.reward)
+        groups["Best tenth"] = best[: math.ceil(len(best) / 10)]
+    if facts.derived:
+        groups["Derived"] = facts.derived
+    if facts.random and not facts.is_random:
+        groups["Random"] = facts.random
+    return groups
+
+
+def _bar(group: str, share: float, highest: float) -> str:
+    kind = "bar from-random" if group == "Random" else "bar"
+    bar = f'<span class="{kind}" style="width:{_BAR_EM * share / highest:.2f}em"></span>' if share else ""
+    return f"{bar}{100 * share:.1f} %"
+
+
+def _cell(place: int, kind: str, trial: Trial) -> str:
+    parameters = trial.metrics.get("parameters")
+    size = f", {short(parameters)} parameters" if parameters is not None else ""
+    heading = (
+        f"<h3>{place}. {kind.capitalize()} {trial.trial}: reward {figure(trial.reward)}{size} "
+        f"{code(fingerprint(trial.genotype))}</h3>"
+    )
+    if not isinstance(trial.genotype, AnyGenotype):
+        return f'<div class="cell">{heading}\n<pre class="wrap">{text(trial.genotype)}</pre></div>'
+    # An image of its own, since the picture's style would otherwise hold for the whole page.
+    picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()
+    words = escape(trial.genotype.describe())
+    return (
+        f'<div class="cell">{heading}\n<div class="picture" tabindex="0" role="group" aria-label="Picture of {kind} '
+        f'{trial.trial}"><img alt="The genotype of {kind} {trial.trial}; it follows in words" '
+        f'src="data:image/svg+xml;base64,{picture}"/></div>\n'
+        f"<details><summary>In words</summary><pre>{words}</pre></details></div>"
+    )

@@ -1,0 +1,154 @@
+"""The head of a study's page: what was searched, how far it is, and how it went."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from nasnet_keras.search.report.facts import Facts, accuracy
+from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
+
+__all__ = ["failures", "head"]
+
+_REASONS = 12
+_WITHOUT = {"nas": ("num_repeats", "filters"), "enas_macro": ("num_repeats",)}  # what networks of a space have not
+_REWARD = {
+    "last": "the last validation accuracy",
+    "best": "the best validation accuracy",
+    "best_of_last_five": "the best of the last five validation accuracies",
+}
+
+
+def head(facts: Facts) -> str:
+    """The title, what was searched in sentences, and the main figures."""
+    config = facts.config
+    lead = (
+        f"The algorithm {code(facts.algorithm)} in the space {code(config.get('space', 'nasnet'))} "
+        f"on the data set {code(config.get('dataset', 'unnamed'))}. {_training(config)}"
+    )
+    problem = f'<p class="status">{text(facts.problem)}</p>' if facts.problem else ""
+    tiles = "\n".join(
+        f"<div><dt>{title}</dt><dd>{value}<small>{note}</small></dd></div>" for title, value, note in _tiles(facts)
+    )
+    return (
+        f"<header>\n<h1>{text(title(facts))}</h1>\n"
+        f'<p class="lead">{lead}</p>\n<p class="lead">{_state(facts)}</p>\n{problem}</header>\n'
+        f'<dl class="tiles">\n{tiles}\n</dl>'
+    )
+
+
+def title(facts: Facts) -> str:
+    """The page's title, as plain text."""
+    return f"Architecture search on {facts.config.get('dataset', 'an unnamed data set')}: {facts.study.path.name}"
+
+
+def failures(facts: Facts) -> str:
+    """Failed trials by status and reason."""
+    failed = [trial for trial in facts.trials if trial.reward is None]
+    if not failed:
+        return ""
+    reasons = Counter((trial.status, str(trial.metrics.get("error", "no reason was recorded"))) for trial in failed)
+    first = {}
+    for trial in failed:
+        first.setdefault((trial.status, str(trial.metrics.get("error", "no reason was recorded"))), trial.trial)
+    shown = reasons.most_common(_REASONS)
+    rows = [
+        (f'<span class="status">{text(key[0])}</span>', integer(count), integer(first[key]), text(key[1]))
+        for key, count in shown
+    ]
+    rest = sum(reasons.values()) - sum(count for _, count in shown)
+    note = f'<p class="note">{rest:,} more failed for other reasons.</p>' if rest else ""
+    share = len(failed) / len(facts.trials)
+    return section(
+        "failures",
+        "Failures",
+        f"<p>{len(failed):,} of {len(facts.trials):,} trials ({100 * share:.1f} %) failed; the search went on.</p>",
+        table("Failed trials by status and reason", ("Status", "Trials", "First", "Reason"), rows, numeric=(1, 2)),
+        note,
+    )
+
+
+def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
+    best, trials = facts.study.best, facts.trials
+    planned = f"of {facts.planned:,} asked for" if facts.planned else "children evaluated"
+    failed = len(trials) - len(facts.successful)
+    tiles = [
+        ("Best reward", figure(best.reward) if best else "–", _which(facts) if best else "no success yet"),
+        ("Trials", integer(len(trials)), planned),
+        ("Failed", integer(failed), f"{100 * failed / len(trials):.1f} % of the trials" if trials else "no child yet"),
+        ("Children's time", duration(sum(trial.seconds for trial in trials)), _time(facts)),
+    ]
+    if facts.study.updates is not None:
+        each = facts.config["children_per_update"]
+        tiles.append(
+            ("Controller updates", integer(facts.study.updates), f"before the last child; {each} children each")
+        )
+    test = accuracy(facts.result, "test_accuracy")
+    if test is not None:
+        tiles.append(("Test accuracy", percent(test), "of the winner, at the end"))
+    return tiles
+
+
+def _which(facts: Facts) -> str:
+    return f"{'derived genotype' if facts.derived else 'trial'} {facts.study.best.trial}"
+
+
+def _time(facts: Facts) -> str:
+    """What the children's time was on average, and what was spent beside it."""
+    if not facts.trials:
+        return "no child yet"
+    notes = [f"{duration(sum(trial.seconds for trial in facts.trials) / len(facts.trials))} each"]
+    if not facts.is_random and facts.random:
+        notes.append(f"random ones {duration(sum(trial.seconds for trial in facts.random))}")
+    final = [one.get("seconds") for one in facts.finalists] or [(facts.result or {}).get("seconds")]
+    if spent := sum(seconds for seconds in final if number(seconds) is not None):
+        notes.append(f"at the end {duration(spent)}")
+    return "<br/>".join(notes)
+
+
+def _state(facts: Facts) -> str:
+    done, planned = len(facts.trials), facts.planned
+    if facts.result is not None and (planned is None or done >= planned):
+        return f"The search has ended after {done:,} trials, and the best genotypes have been judged."
+    log = facts.study.path / "trials.jsonl"
+    try:
+        moment = datetime.fromtimestamp(log.stat().st_mtime, UTC)
+        last = f"; the last trial was recorded on {moment:%Y-%m-%d at %H:%M} UTC"
+    except OSError:
+        last = ""
+    if not done:
+        return "No trial has finished yet."
+    if planned is not None and done < planned:
+        return f"The search has not ended: {done:,} of {planned:,} trials are done{last}."
+    return f"{done:,} trials are done{last}; the best genotype has not been judged yet."
+
+
+def _training(config: dict[str, Any]) -> str:
+    """What a child goes through, in a sentence."""
+    if config.get("evaluator", "child") == "tabular":
+        return f"No child is trained: its figures are looked up in {code(config.get('table', 'a table'))}."
+    recipe = config.get("recipe")
+    values = {**config, **recipe} if isinstance(recipe, dict) else config
+    size = [
+        f"{sign}&nbsp;=&nbsp;{integer(values[name])}"
+        for sign, name in (("N", "num_repeats"), ("F", "filters"))
+        if number(values.get(name)) is not None and name not in _WITHOUT.get(config.get("space"), ())
+    ]
+    if config.get("evaluator") == "shared":
+        size = f" ({', '.join(size)})" if size else ""
+        epochs = f" in {integer(values['epochs'])} epochs" if number(values.get("epochs")) is not None else ""
+        return (
+            f"Children share the weights of one supernet{size}, trained{epochs}; a reward is the accuracy on a batch."
+        )
+    parts = []
+    if (epochs := number(values.get("epochs"))) is not None:
+        parts.append(f"for {integer(epochs)} epoch{'s' if epochs != 1 else ''}")
+    if (batch := number(values.get("batch_size"))) is not None:
+        parts.append(f"in batches of {integer(batch)}")
+    if (rate := number(values.get("learning_rate"))) is not None:
+        parts.append(f"at a learning rate of {rate:g}")
+    evaluator = config.get("evaluator", "child")
+    how = "trained from scratch" if evaluator == "child" else f"judged by the evaluator {code(evaluator)}"
+    of_size = f" ({', '.join(size)})" if size else ""
+    reward = _REWARD.get(config.get("reward"), "an accuracy")
+    power = "the cube of " if config.get("cubed_reward") else ""
+    return f"Each child{of_size} is {' '.join([how, *parts])}; its reward is {power}{reward}."

@@ -1,0 +1,144 @@
+"""HTML text: escaping, numbers, tables, and the page around the sections."""
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from nasnet_keras.search.report.charts import CHART_STYLE
+from nasnet_keras.search.report.style import STYLE
+
+__all__ = ["code", "duration", "figure", "integer", "number", "page", "percent", "section", "short", "table", "text"]
+
+_LONG = 300
+_LARGEST = 1e18  # beyond it nothing was measured, and a long integer of a file has no float
+
+
+def text(value: Any) -> str:
+    """Any value as text of the page, and nothing but text; a very long one is cut."""
+    shown = str(value)
+    return escape(shown if len(shown) <= _LONG else shown[: _LONG - 1] + "…")
+
+
+def code(value: Any) -> str:
+    """A name, in the type of names."""
+    return f"<code>{text(value)}</code>"
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None for anything else that a file may hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < _LARGEST and math.isfinite(value) else None
+
+
+def figure(value: Any) -> str:
+    """A reward: four decimals of a share, two of a percentage."""
+    value = number(value)
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if abs(value) < 2.0 else f"{value:,.2f}"
+
+
+def percent(value: Any) -> str:
+    """A percentage."""
+    value = number(value)
+    return "–" if value is None else f"{value:.2f}&nbsp;%"
+
+
+def integer(value: Any) -> str:
+    """A count, with separators."""
+    value = number(value)
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def short(value: Any) -> str:
+    """A large count: `4.27 M`."""
+    value = number(value)
+    if value is None:
+        return "–"
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:,.0f}"
+
+
+def duration(seconds: Any) -> str:
+    """Seconds as a person says them; they never break over two lines.
+
+    Example:
+        >>> duration(7260).replace("&nbsp;", " "), duration(4.25).replace("&nbsp;", " ")
+        ('2 h 1 min', '4.2 s')
+    """
+    seconds = number(seconds)
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f}&nbsp;s"
+    if seconds < 3600:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes}&nbsp;min&nbsp;{rest}&nbsp;s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours:,}&nbsp;h&nbsp;{minutes}&nbsp;min"
+
+
+def table(
+    caption: str,
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numeric: Iterable[int] = (),
+    marked: Any = (),
+    kind: str = "",
+) -> str:
+    """A table of ready HTML cells; the first cell of a row is its heading.
+
+    Args:
+        caption, headers: plain text.
+        rows: HTML.
+        numeric: columns that are set flush right.
+        marked: numbers of rows that stand out.
+        kind: `"even"` for columns of one width.
+    """
+    right = set(numeric)
+
+    def attributes(column: int) -> str:
+        return ' class="number"' if column in right else ""
+
+    head = "".join(f'<th scope="col"{attributes(i)}>{text(header)}</th>' for i, header in enumerate(headers))
+    body = []
+    for index, row in enumerate(rows):
+        cells = [f'<th scope="row"{attributes(0)}>{row[0]}</th>']
+        cells += [f"<td{attributes(i)}>{cell}</td>" for i, cell in enumerate(row[1:], start=1)]
+        opened = '<tr class="marked">' if index in marked else "<tr>"
+        body.append(f"{opened}{''.join(cells)}</tr>")
+    return (
+        f'<div class="{f"scroll {kind}".strip()}" tabindex="0" role="region" aria-label="{text(caption)}"><table>'
+        f"<caption>{text(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n"
+        + "\n".join(body)
+        + "\n</tbody></table></div>"
+    )
+
+
+def section(name: str, title: str, *parts: str) -> str:
+    """A section of HTML parts under a heading; empty where all parts are."""
+    body = "\n".join(part for part in parts if part)
+    if not body:
+        return ""
+    return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{text(title)}</h2>\n{body}\n</section>'
+
+
+def page(title: str, body: str) -> str:
+    """A whole page that loads nothing and runs nothing.
+
+    Names of files that are no text, as a system without Unicode leaves them, are shown by their bytes.
+    """
+    whole = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        '<meta name="color-scheme" content="light dark"/>\n'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        "style-src 'unsafe-inline'\"/>\n"
+        f"<title>{text(title)}</title>\n<style>{CHART_STYLE}{STYLE}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+    return whole.encode(errors="backslashreplace").decode()

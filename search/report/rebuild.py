@@ -1,0 +1,115 @@
+"""How to build the best model again, and how to go on with the search."""
+
+import dataclasses
+import json
+import shlex
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras.card import Card
+from nasnet_keras.genotypes.cells import Genotype
+from nasnet_keras.genotypes.chain import ChainGenotype
+from nasnet_keras.genotypes.macro import MacroGenotype
+from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
+from nasnet_keras.networks.any import size_arguments
+from nasnet_keras.search.config import SearchConfig, child_recipe, defaults
+from nasnet_keras.search.report.facts import Facts
+from nasnet_keras.search.report.markup import section, text
+from nasnet_keras.search.study.trial import network_genotype
+from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.weights.file import CardError
+
+__all__ = ["command", "rebuild"]
+
+_RECIPE = [field.name for field in dataclasses.fields(Recipe)]
+_FUNCTIONS = {
+    Genotype: "nk.NASNetFromGenotype",
+    MacroGenotype: "nk.applications.ENASMacro",
+    ChainGenotype: "nk.ChainFromGenotype",
+    NASBench201Genotype: "nk.NASBench201FromGenotype",
+}
+
+
+def rebuild(facts: Facts) -> str:
+    """Python for the best model, the command that goes on, and the versions that began the study."""
+    parts = []
+    if facts.study.best is not None and network_genotype(facts.study.best.genotype) is not None:
+        parts.append(f"<h3>The best genotype as a model</h3>\n<pre><code>{escape(_snippet(facts))}</code></pre>")
+    grows = "" if facts.config.get("evaluator") == "shared" else "; <code>--trials</code> may grow"
+    parts.append(
+        f"<h3>Going on</h3>\n<p>The same command goes on where the search stands{grows}.</p>\n"
+        f"<pre><code>{escape(command(facts))}</code></pre>"
+    )
+    if facts.versions:
+        versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+        parts.append(f'<p class="note">Begun with {text(versions)}.</p>')
+    return section("rebuild", "Building it again", *parts)
+
+
+def command(facts: Facts) -> str:
+    """The command line that goes on with a study: the flags that differ from their defaults."""
+    config = facts.config
+    usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
+    usual |= {"trials": None, "recipe": None, "pool_after": []}
+    values = {name: config.get(name) for name in usual}
+    if isinstance(config.get("recipe"), dict):
+        values |= {name: config["recipe"].get(name) for name in _RECIPE}
+        evaluator = str(config.get("evaluator", "child"))
+        usual |= child_recipe(str(config.get("dataset")), evaluator).to_json()
+        usual |= {**defaults(evaluator, str(config.get("space")), 0), "trials": None}
+    flags = {"workdir": facts.study.path, "trials": facts.planned or len(facts.trials) or None}
+    flags |= {name: value for name, value in values.items() if name not in flags and value != usual[name]}
+    flags |= {"recipe": None}
+    shown = (f"--{name}={_flag(value)}" for name, value in flags.items() if value is not None)
+    return " \\\n    ".join(["nasnet-search", *map(shlex.quote, shown)])
+
+
+def _flag(value: Any) -> str:
+    """A value as its flag takes it."""
+    if isinstance(value, list):
+        return ",".join(":".join(map(str, item)) if isinstance(item, list) else str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _snippet(facts: Facts) -> str:
+    """The best child untrained, and the winner, which may be another, as it was trained."""
+    result, config = facts.result or {}, facts.config
+    name = result.get("card")
+    name = name if isinstance(name, str) and Path(name).name == name else None
+    card = _card(facts.study.path / name) if name else None
+    shape = tuple(card.input_shape) if card else (32, 32, 3)
+    arguments = [f"input_shape={shape}"]
+    genotype = network_genotype(facts.study.best.genotype)
+    # What a table says of a cell holds for the benchmark's own sizes, which are that network's defaults.
+    sizes = () if isinstance(genotype, NASBench201Genotype) else size_arguments(genotype)
+    arguments += [f"{key}={config[key]}" for key in sizes if isinstance(config.get(key), int)]
+    arguments += [f"classes={len(card.class_names)}"] if card else []
+    arguments = "".join(f"    {argument},\n" for argument in ("genotype=genotype", *arguments))
+    lines = [
+        "from pathlib import Path",
+        "",
+        "import nasnet_keras as nk",
+        "",
+        f"folder = Path({json.dumps(str(facts.study.path))})",
+        f'genotype = nk.{type(genotype).__name__}.from_json(folder / "best_genotype.json")',
+        f"model = {_FUNCTIONS[type(genotype)]}(\n{arguments})  # of the best child, untrained",
+    ]
+    if name:
+        lines += [
+            "",
+            "from nasnet_keras.card import Card  # the winner, trained",
+            "",
+            f"card = Card.read(folder / {json.dumps(name)})",
+            "trained = card.build(weights=folder / card.weights.file)",
+        ]
+    elif isinstance(model := result.get("model"), str):
+        lines += ["", "import keras", "", f"trained = keras.models.load_model(folder / {json.dumps(model)})"]
+    return "\n".join(lines)
+
+
+def _card(path: Path) -> Card | None:
+    try:
+        return Card.read(path)
+    except CardError:  # the page is about the search, not about its card
+        return None

@@ -1,0 +1,179 @@
+"""What the trials of a search say, as figures: pure functions of rewards and genotypes."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.chain import ChainGenotype
+from nasnet_keras.genotypes.macro import MacroGenotype
+
+__all__ = [
+    "ExpectedBest",
+    "expected_best",
+    "improvements",
+    "kendall_tau",
+    "operation_counts",
+    "operation_shares",
+    "rank_sum",
+    "running_mean",
+    "thinned",
+]
+
+_BAND = (0.1, 0.9)
+_CURVE_POINTS = 200
+_NEGLIGIBLE = 1e-16
+_EDGE = re.compile(r"\|?(\w+)~\d+")  # NAS-Bench-201: `operation~input`
+
+
+@dataclass(frozen=True)
+class ExpectedBest:
+    """The best of `counts[i]` children drawn without replacement: its mean, and its 10 % and 90 % quantiles."""
+
+    counts: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def expected_best(rewards: Sequence[float], counts: Sequence[int] | None = None) -> ExpectedBest:
+    """What the best of n of these rewards is, over all ways to draw n of them: exact, nothing is simulated.
+
+    With the R rewards in ascending order, the best of n is at most the k-th in C(k, n) of C(R, n) draws.
+
+    Args:
+        rewards: at least one.
+        counts: the n to tell of, each from 1 to R; by default all of them, or 200 of many.
+
+    Example:
+        >>> expected_best([1.0, 2.0, 3.0]).mean.round(3).tolist()
+        [2.0, 2.667, 3.0]
+    """
+    ordered = np.sort(np.asarray(rewards, dtype=float))
+    total = len(ordered)
+    if counts is None:
+        # Evenly, and by equal factors, since the first draws change most.
+        counts = thinned(total, _CURVE_POINTS // 2) + 1
+        counts = np.unique([*counts, *np.geomspace(1, total, _CURVE_POINTS // 2).round().astype(int)])
+    counts = np.asarray(counts, dtype=int)
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])
+    figures = np.empty((3, len(counts)))
+    for index, count in enumerate(counts):
+        # The best of n is never below the n-th, and below the k-th in less than (k / R)^n of the draws.
+        lowest = max(count, int(total * _NEGLIGIBLE ** (1.0 / count)))
+        ranks = np.arange(lowest, total + 1)
+        at_most = np.exp(
+            log_factorial[ranks] - log_factorial[ranks - count] - log_factorial[total] + log_factorial[total - count]
+        )
+        at_most[-1] = 1.0
+        possible = ordered[lowest - 1 :]
+        low, high = (possible[np.searchsorted(at_most, share - 1e-9)] for share in _BAND)
+        figures[:, index] = possible @ np.diff(at_most, prepend=0.0), low, high
+    return ExpectedBest(counts, *figures)
+
+
+def improvements(rewards: Sequence[float | None]) -> list[int]:
+    """The places of those that are higher than all before them.
+
+    Example:
+        >>> improvements([0.5, None, 0.4, 0.7, 0.7])
+        [0, 3]
+    """
+    places, best = [], -math.inf
+    for place, reward in enumerate(rewards):
+        if reward is not None and reward > best:
+            places.append(place)
+            best = reward
+    return places
+
+
+def running_mean(values: Sequence[float], window: int) -> np.ndarray:
+    """The mean of each value and the up to `window - 1` before it.
+
+    Example:
+        >>> running_mean([1.0, 2.0, 6.0], 2).tolist()
+        [1.0, 1.5, 4.0]
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - window)
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def thinned(total: int, limit: int) -> np.ndarray:
+    """At most `limit` of the indices 0 to `total - 1`, evenly, with the first and the last."""
+    if total <= limit:
+        return np.arange(total)
+    return np.unique(np.linspace(0, total - 1, limit).round().astype(int))
+
+
+def rank_sum(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """How often a value of `first` beats one of `second`, and how surprising that is.
+
+    Returns:
+        The share of pairs in which the first is higher, equal ones counted half, and the two-sided p-value of
+        Wilcoxon's rank sum test by its normal approximation, with ties; 1 where all values are equal.
+
+    Example:
+        >>> rank_sum([3.0, 4.0], [1.0, 2.0])[0]
+        1.0
+    """
+    n, m = len(first), len(second)
+    _, places, counts = np.unique(np.concatenate([first, second]), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    wins = float(ranks[:n].sum()) - n * (n + 1) / 2
+    total = n + m
+    ties = float((counts.astype(float) ** 3 - counts).sum()) / max(1, total * (total - 1))
+    variance = n * m / 12 * (total + 1 - ties)
+    if variance <= 0.0:
+        return 0.5, 1.0
+    z = max(0.0, abs(wins - n * m / 2) - 0.5) / math.sqrt(variance)
+    return wins / (n * m), math.erfc(z / math.sqrt(2.0))
+
+
+def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """How well two figures of the same things agree on their order: tau-b, from -1 to 1; None where one is constant.
+
+    Source: Kendall 1945.
+
+    Example:
+        >>> kendall_tau([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
+        0.3333333333333333
+    """
+    signs = [np.sign(np.subtract.outer(values, values)) for values in map(np.asarray, (first, second))]
+    ordered = math.prod(float((sign != 0).sum()) for sign in signs)
+    return float((signs[0] * signs[1]).sum()) / math.sqrt(ordered) if ordered else None
+
+
+def operation_counts(genotype: AnyGenotype | str) -> dict[str, Counter[str]]:
+    """How often each operation stands in each cell, by the cell's name.
+
+    Example:
+        >>> operation_counts("|none~0|+|none~0|skip_connect~1|")
+        {'cell': Counter({'none': 2, 'skip_connect': 1})}
+    """
+    if isinstance(genotype, str):
+        return {"cell": Counter(_EDGE.findall(genotype))}
+    if isinstance(genotype, ChainGenotype):
+        convolutions = Counter("conv_{}x{}".format(*layer.kernel) for layer in genotype.layers)
+        return {"layers": convolutions, "numbers of filters": Counter(str(layer.filters) for layer in genotype.layers)}
+    if isinstance(genotype, MacroGenotype):
+        return {"layers": Counter(layer.operation for layer in genotype.layers)}
+    cells = {"normal cell": genotype.normal, "reduction cell": genotype.reduction}
+    return {name: Counter(e.operation for b in cell.blocks for e in b.edges) for name, cell in cells.items()}
+
+
+def operation_shares(genotypes: Iterable[AnyGenotype | str]) -> dict[str, dict[str, float]]:
+    """The share of each operation among all edges of each cell."""
+    totals: dict[str, Counter[str]] = {}
+    for genotype in genotypes:
+        for cell, counts in operation_counts(genotype).items():
+            totals.setdefault(cell, Counter()).update(counts)
+    return {
+        cell: {operation: count / counts.total() for operation, count in counts.items()}
+        for cell, counts in totals.items()
+    }

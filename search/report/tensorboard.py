@@ -1,0 +1,138 @@
+"""A search for TensorBoard: curves of the study, and what each child was made of beside its reward."""
+
+import re
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from heapq import heappush, heappushpop
+from pathlib import Path
+
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+from nasnet_keras.genotypes.cells import Cell, Genotype
+from nasnet_keras.search.report.statistics import operation_counts
+from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.training.events import EventFile
+from nasnet_keras.utils import files
+
+__all__ = ["SearchLog"]
+
+
+_LAST, _BEST = 200, 50  # trials that have a folder: TensorBoard takes minutes to read thousands
+_NAME = re.compile(r"trial_\d{5,}", re.ASCII)
+
+
+class SearchLog:
+    """Writes trials into `tensorboard/` of a study's folder. A kill loses no curve that `trial` returned from.
+
+    A search that goes on after a kill opens the log again: that adds files, and TensorBoard shows all of them as one.
+    Curves are `reward`, `best_reward`, `seconds` and `failed`, by trial. A child that was trained has a folder of its
+    own, `trial_00012`, whose hyperparameters are the operations of its cells and whose metric is
+    `hparams/reward`, as long as it is among the last 200 or the best 50; a cell of a benchmark's table has none.
+
+    Args:
+        path: the study's folder.
+        trials: that were recorded before the log was opened again.
+        operations: of the search space, so that a child's hyperparameters name those that it lacks too.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = SearchLog(folder)
+        ...     log.trial(Trial(0, "|none~0|", "ok", 0.5, {}, 1.0, 0), best=0.5)
+        ...     log.close()
+        ...     len(list(pathlib.Path(folder, "tensorboard").iterdir()))
+        1
+    """
+
+    def __init__(self, path: str | Path, trials: Iterable[Trial] = (), operations: Sequence[str] = ()) -> None:
+        self._folder = Path(path) / "tensorboard"
+        self._operations = tuple(operations)
+        self._failed = 0
+        self._last: deque[Trial] = deque(maxlen=_LAST)
+        self._best: list[tuple[float, int, Trial]] = []
+        self._file = EventFile(self._folder)
+        for trial in trials:
+            self._failed += trial.status != "ok"
+            self._keep(trial)
+        self._settle()
+
+    def trial(self, trial: Trial, best: float | None) -> None:
+        """Add a finished trial; `best` is the highest reward so far, with this one, None where there is none."""
+        self._failed += trial.status != "ok"
+        figures = {
+            "reward": trial.reward,
+            "best_reward": best,
+            "seconds": trial.seconds,
+            "failed": self._failed,
+        }
+        self._file.scalars({name: value for name, value in figures.items() if value is not None}, trial.trial)
+        if self._keep(trial):
+            files.check(self._folder)  # it may be another process's by now
+            self._child(trial)
+            self._remove(self._names - self._kept().keys())
+            self._names = {*self._kept()}
+
+    def close(self) -> None:
+        """Close the file; a second time it does nothing."""
+        self._file.close()
+
+    def _keep(self, trial: Trial) -> bool:
+        """Take note of a trial that has a folder, if it is one."""
+        if trial.reward is None or not isinstance(trial.genotype, Genotype):
+            return False
+        self._last.append(trial)
+        (heappush if len(self._best) < _BEST else heappushpop)(self._best, (trial.reward, -trial.trial, trial))
+        return True
+
+    def _kept(self) -> dict[str, Trial]:
+        """Those that have a folder, by its name."""
+        return {f"trial_{trial.trial:05}": trial for trial in (*self._last, *(trial for *_, trial in self._best))}
+
+    def _settle(self) -> None:
+        """Have the folders that there should be, whatever a kill, or an earlier version, left."""
+        kept = self._kept()
+        found = {path.name: path for path in self._folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()}
+        self._remove(found.keys() - kept.keys())
+        for name, trial in kept.items():
+            if name not in found or not any(found[name].iterdir()):
+                self._child(trial)
+        self._names = {*kept}
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def _child(self, trial: Trial) -> None:
+        name = f"trial_{trial.trial:05}"
+        file = EventFile(self._folder / name)
+        try:
+            started = time.time() - trial.seconds
+            values = _hyperparameters(trial.genotype, self._operations)
+            file.summary(hparams_pb(values, trial_id=name, start_time_secs=started))
+            figures = {"hparams/reward": trial.reward}
+            parameters = trial.metrics.get("parameters")
+            if isinstance(parameters, int):
+                figures["hparams/parameters"] = parameters
+            file.scalars(figures, 0)
+        finally:
+            file.close()
+
+
+def _hyperparameters(genotype: Genotype, operations: Sequence[str]) -> dict[str, int]:
+    """How often each operation stands in each cell, how many states a cell puts out, and how deep it is."""
+    values = {}
+    counts = operation_counts(genotype)
+    for name, cell in (("normal", genotype.normal), ("reduction", genotype.reduction)):
+        found = counts[f"{name} cell"]
+        values |= {f"{name}/{operation}": found[operation] for operation in sorted({*operations, *found})}
+        values |= {f"{name}_outputs": len(cell.outputs), f"{name}_depth": _depth(cell)}
+    return values
+
+
+def _depth(cell: Cell) -> int:
+    """Blocks on the longest way through a cell."""
+    depth = dict.fromkeys(cell.states[:2], 0)
+    for state, block in zip(cell.states[2:], cell.blocks, strict=True):
+        depth[state] = 1 + max(depth[edge.input] for edge in block.edges)
+    return max(depth[state] for state in cell.outputs)

@@ -1,0 +1,66 @@
+"""What a search found, for a terminal."""
+
+from statistics import mean
+from typing import Any
+
+from nasnet_keras.search.study.folder import Study
+from nasnet_keras.search.study.trial import Trial
+
+__all__ = ["summary"]
+
+
+def summary(study: Study) -> str:
+    """A study whose result is there, as text."""
+    best, result, trials = study.best, study.result, study.trials
+    failed = sum(trial.reward is None for trial in trials)
+    lines = [
+        f"{_best(study)}, reward {best.reward:.4f}" + (f"; {failed} children failed" if failed else ""),
+        best.genotype if isinstance(best.genotype, str) else best.genotype.describe(),
+        "",
+    ]
+    if study.updates is not None:
+        lines.append(f"Controller: {study.updates} updates, {study.config['children_per_update']} children each")
+    if study.random_trials:
+        lines.append(f"Rewards of the search:     {_rewards(study.derived_trials or trials)}")
+        lines.append(f"Rewards of random search:  {_rewards(study.random_trials)}")
+    finalists = result.get("finalists", ())
+    for origin, name in (("search", "Best genotypes"), ("random", "Random genotypes")):
+        ours = [finalist for finalist in finalists if finalist["origin"] == origin]
+        if ours:
+            lines.append(f"{f'{name}, test accuracy:':33s}{', '.join(map(_test, ours))}")
+    if result.get("kendall_tau") is not None:
+        lines.append(f"Kendall's tau of rewards and finalists: {result['kendall_tau']:.2f}")
+    lines += ["", *_files(study, result)]
+    return "\n".join(lines)
+
+
+def _best(study: Study) -> str:
+    if study.derived_trials:
+        return f"Best of {len(study.derived_trials)} derived genotypes: number {study.best.trial}"
+    return f"Best of {len(study.trials)} children: trial {study.best.trial}"
+
+
+def _rewards(trials: list[Trial]) -> str:
+    rewards = [trial.reward for trial in trials if trial.reward is not None]
+    if not rewards:
+        return f"all {len(trials)} children failed"
+    return f"mean {mean(rewards):.4f}, best {max(rewards):.4f} of {len(rewards)}"
+
+
+def _test(finalist: dict[str, Any]) -> str:
+    metrics = finalist["metrics"]
+    tests = [value for name, value in metrics.items() if name.startswith("test_accuracy")]
+    return f"{tests[0]:.4f}" if tests else finalist["status"]
+
+
+def _files(study: Study, result: dict[str, Any]) -> list[str]:
+    names = {"Best child": "best_genotype.json", "Card": result.get("card"), "Model": result.get("model")}
+    names |= {"Trials": "trials.jsonl", "Report": "report.html"}
+    lines = [f"{f'{title}:':12s}{study.path / name}" for title, name in names.items() if name]
+    if {"test_images", "test_accuracy", "epochs", "parameters"} <= result.keys():
+        lines.insert(
+            0,
+            f"Winner: test accuracy {result['test_accuracy']:.4f} on {result['test_images']:,} images after "
+            f"{result['epochs']} epochs, {result['parameters']:,} parameters",
+        )
+    return lines

@@ -1,0 +1,10 @@
+"""A study's folder: its trials, its checkpoints and what they led to."""
+
+from nasnet_keras.utils.lazy import resolving
+
+_EXPORTS = {"STATUSES": "trial", "Study": "folder", "StudyError": "folder", "Trial": "trial", "load_study": "folder"}
+
+__all__ = sorted(_EXPORTS)
+
+
+__getattr__, __dir__ = resolving(__name__, _EXPORTS)

@@ -1,0 +1,282 @@
+"""A study's folder: written as the search goes, read at any time, continued after a kill.
+
+- `study.json`: configuration and versions
+- `trials.jsonl`: one line a finished trial, appended and flushed; `random_trials.jsonl`: those of random search beside;
+  `derived_trials.jsonl`: of a search with shared weights, the policy's genotypes judged at the end
+- `checkpoints/`: the algorithm's state after a number of trials; `supernet/`: the shared weights
+- `best_genotype.json`: the best so far
+- `final/`: the trainings of the finalists; `result.json`: their figures; the winner's model and card
+- `report.html`, `tensorboard/`: for people
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from nasnet_keras.search.config import SearchConfig, may_change
+from nasnet_keras.search.settings import checked_json
+from nasnet_keras.search.study.checkpoints import Checkpoints
+from nasnet_keras.search.study.result import read_result
+from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint, genotype_text
+from nasnet_keras.search.study.trial_log import TrialLog, read_trials
+from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.workdir import Workdir, WorkdirError, read_description
+
+__all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
+
+_FILE = "study.json"
+_BEST = "best_genotype.json"
+_FORMAT = "nasnet_keras.study"
+_VERSION = 1
+_LOGS = {"search": "trials.jsonl", "random": "random_trials.jsonl", "derived": "derived_trials.jsonl"}
+_ASSUMED = {  # what studies did before their files said so
+    "space": "nasnet",
+    "operations": None,
+    "algorithm": "random",
+    "children_per_update": None,
+    "num_layers": 12,
+    "predict_strides": False,
+    "pool_after": [],
+    "deepen_every": None,
+    "window": 1,
+    "evaluator": "child",
+    "table": None,
+    "image_size": None,
+    "fit": "crop",
+    "follow_links": False,
+    "validation_fraction": 0.1,
+    "train_images": None,
+    "reward": "last",
+    "cubed_reward": False,
+    "synchronized_batch_norm": False,
+    "deterministic": False,
+}
+
+
+class StudyError(WorkdirError):
+    """A study's folder cannot be used; nothing in it was changed."""
+
+
+class Study:
+    """The trials of one search. Made by `Study.open` (to write) or `load_study` (to read).
+
+    Attributes:
+        path: its folder.
+        config: the configuration as `study.json` has it; a `StudyError` where it is damaged.
+        trials: in the order of their numbers; those still under way are missing.
+        random_trials: of random search in the same space, judged alike and told to no algorithm.
+        derived_trials: of a search with shared weights: drawn from the policy when it had ended, and judged as the
+            random ones are.
+        best: the trial of the highest reward, the earliest of equals, of the derived ones where there are some; None
+            without a successful one.
+        checkpoints: of the algorithm.
+    """
+
+    def __init__(self, path: Path, config: dict[str, Any], **trials: list[Trial]) -> None:
+        self.path = path
+        self._config, self._damage = config, None
+        try:
+            checked_json(config)
+        except ValueError as error:  # the trials can be read all the same
+            self._damage = f"the configuration in {path / _FILE} is damaged: {error}"
+        self.checkpoints = Checkpoints(path / "checkpoints")
+        self._trials: dict[str, dict[int, Trial]] = {group: {} for group in _LOGS}
+        self._best: dict[str, Trial] = {}
+        self._folder: Workdir | None = None
+        self._logs: dict[str, TrialLog] = {}
+        for group, members in trials.items():
+            for trial in members:
+                self._add(trial, group)
+
+    @classmethod
+    def open(cls, config: SearchConfig, facts: dict[str, Any] | None = None) -> "Study":
+        """Make the folder, or go on with it; this process is its only writer until `close`.
+
+        Args:
+            config: of the search.
+            facts: what else may not change, JSON values.
+
+        Raises:
+            StudyError: another process writes to it, it holds another configuration (the differences are shown) or
+                other files, it is damaged, or it cannot be written.
+        """
+        facts = facts or {}
+        identity = {**config.identity(), **facts}
+
+        found: list[Study] = []
+
+        def completed(before: dict[str, Any]) -> dict[str, Any]:
+            """What the folder is, once all that it has is read, before anything in it is changed."""
+            found.append(_read(path, _completed(before)))
+            found[0].result  # noqa: B018 – a damaged one is told of now and not after all trials
+            return {**facts, **found[0].config}
+
+        path = Path(config.workdir)
+        folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, completed)
+        try:
+            (study,) = found
+            study.config.update(config.to_json())  # with what is of this sitting only
+            if study.best is None and (path / _BEST).exists():
+                logging.warning("%s lacks its trials: it is searched anew", path)
+            study._logs = {group: TrialLog(path / name) for group, name in _LOGS.items()}
+            if study.best is not None:  # a kill may have come between the trial's line and this file
+                write_text(path / _BEST, genotype_text(study.best.genotype) + "\n")
+        except OSError as error:
+            folder.close()
+            raise StudyError(f"cannot write the study {path}: {error}") from None
+        except BaseException:
+            folder.close()
+            raise
+        study._folder = folder
+        return study
+
+    @property
+    def config(self) -> dict[str, Any]:
+        if self._damage is not None:
+            raise StudyError(self._damage)
+        return self._config
+
+    @property
+    def trials(self) -> list[Trial]:
+        return self._ordered("search")
+
+    @property
+    def random_trials(self) -> list[Trial]:
+        return self._ordered("random")
+
+    @property
+    def derived_trials(self) -> list[Trial]:
+        return self._ordered("derived")
+
+    @property
+    def best(self) -> Trial | None:
+        return self._best.get("derived", self._best.get("search"))
+
+    def get(self, number: int, group: str = "search") -> Trial | None:
+        """The trial of a number, where it is finished; of a group `search`, `random` or `derived`."""
+        return self._trials[group].get(number)
+
+    @property
+    def updates(self) -> int | None:
+        """How often a controller was updated before the last child was proposed; None where there is none."""
+        each = self.config.get("children_per_update")
+        return None if each is None else max(0, len(self.trials) - self.config["window"]) // each
+
+    def append(self, trial: Trial, group: str = "search") -> None:
+        """Record a finished trial of a group.
+
+        When this returns, a crash of the process cannot lose it, and one of the machine loses a second at most.
+
+        Raises:
+            StudyError: it is recorded already, it is no JSON, or it cannot be written. Then the trials before it are
+                safe, and the study is closed.
+        """
+        if trial.trial in self._trials[group]:
+            raise StudyError(f"{group} trial {trial.trial} is recorded already")
+        self._write(group, trial)
+        self._add(trial, group)
+        if self.best is trial:
+            try:
+                write_text(self.path / _BEST, genotype_text(trial.genotype) + "\n")
+            except OSError as error:
+                self.close()
+                raise StudyError(f"cannot write the study {self.path}: {error}") from None
+
+    def save_checkpoint(self, told: int, state: dict[str, np.ndarray]) -> None:
+        """Keep the algorithm's state, as it is when the first `told` trials are told.
+
+        Raises:
+            StudyError: it cannot be written.
+        """
+        try:
+            for log in self._logs.values():  # a checkpoint must not outlive the trials that it tells of
+                log.sync()
+            self.checkpoints.save(told, state)
+        except OSError as error:
+            raise StudyError(f"cannot write the study {self.path}: {error}") from None
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What the search led to in the end; None while the best genotype was not trained to the end.
+
+        Raises:
+            StudyError: `result.json` is damaged.
+        """
+        path = self.path / "result.json"
+        if self.best is None or not path.is_file():
+            return None
+        try:
+            result = read_result(path)
+        except (OSError, ValueError) as error:
+            raise StudyError(f"{path} is damaged ({error}); remove it to judge the best genotype again") from None
+        return result if result["fingerprint"] == fingerprint(self.best.genotype) else None
+
+    def close(self) -> None:
+        """Let other processes write to the folder."""
+        for log in self._logs.values():
+            log.close()
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+
+    def _ordered(self, group: str) -> list[Trial]:
+        trials = self._trials[group]
+        return [trials[number] for number in sorted(trials)]
+
+    def _write(self, group: str, trial: Trial) -> None:
+        if self._folder is None:
+            raise StudyError(f"the study {self.path} is not open to be written")
+        self._folder.check()
+        try:
+            line = trial.to_line().encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise StudyError(f"the metrics of trial {trial.trial} are no JSON: {error}") from None
+        try:
+            self._logs[group].append(line)
+        except OSError as error:
+            self.close()
+            raise StudyError(f"cannot write the study {self.path}: {error}") from None
+
+    def _add(self, trial: Trial, group: str) -> None:
+        self._trials[group][trial.trial] = trial
+        best = self._best.get(group)
+        if trial.reward is not None and (best is None or (trial.reward, -trial.trial) > (best.reward, -best.trial)):
+            self._best[group] = trial
+
+
+def load_study(workdir: str | Path) -> Study:
+    """Read a study, finished or not, without changing it.
+
+    Raises:
+        StudyError: the folder holds no study, one of a later version, or a damaged one.
+    """
+    path = Path(workdir)
+    return _read(path, _completed(read_description(path, _FILE, _FORMAT, _VERSION, StudyError)))
+
+
+def _read(path: Path, config: dict[str, Any]) -> Study:
+    try:
+        return Study(path, config, **{group: read_trials(path / name) for group, name in _LOGS.items()})
+    except OSError as error:
+        raise StudyError(f"cannot read the study's trials: {error}") from None
+    except ValueError as error:
+        raise StudyError(str(error)) from None
+
+
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with what studies did before their files said so."""
+    config = {**_ASSUMED, **config}
+    config.setdefault("population_size", 50 if config["algorithm"] == "evolution" else None)
+    if "recipe" not in config and "epochs" in config:
+        plain = {name: config.pop(name, None) for name in ("epochs", "batch_size", "learning_rate")}
+        try:
+            config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
+        except ValueError as error:
+            raise StudyError(f"the study's configuration is damaged: {error}") from None
+    if isinstance(config.get("recipe"), dict):
+        config["recipe"] = Recipe.completed(config["recipe"])
+    without = may_change(config["evaluator"])
+    return {name: value for name, value in config.items() if name not in without}

@@ -1,0 +1,89 @@
+"""What a search led to: `result.json` of a study's folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras.utils.checks import finite, integer, quoted
+from nasnet_keras.utils.json_text import parse, text_of
+
+__all__ = ["read_result"]
+
+_LONGEST = 200  # letters of a name
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_name(value: Any) -> bool:
+    """Whether this can be a file's name, and nothing but a name."""
+    return isinstance(value, str) and len(value) <= _LONGEST and Path(value).name == value and value.isprintable()
+
+
+def _is_whole(value: Any) -> bool:
+    return integer(value) is not None
+
+
+def _may_be_none(legal: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or legal(value)
+
+
+_FIELDS = {  # of `finals.finish`, whose earlier versions wrote fewer
+    "fingerprint": _is_text,
+    "winner": _is_text,
+    "card": _is_name,
+    "model": _is_name,
+    "settings": _is_object,
+    "finalists": lambda value: isinstance(value, list),
+    "seconds": finite,
+    "kendall_tau": _may_be_none(finite),
+    "kendall_tau_pairs": _is_whole,
+    "kendall_tau_random": _may_be_none(finite),
+}
+_OF_METRICS = {"test_images": _is_whole, "epochs": _is_whole, "parameters": _is_whole}
+_OF_FINALISTS = {
+    "origin": lambda value: value in ("search", "random"),
+    "trial": _is_whole,
+    "fingerprint": _is_name,
+    "status": _is_text,
+    "metrics": _is_object,
+    "reward": _may_be_none(finite),
+    "seconds": _may_be_none(finite),
+}
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What a file says, of this version or another.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
+    plain = parse(text_of(path))
+    if not isinstance(plain, dict) or "fingerprint" not in plain:
+        raise ValueError("it is no object with a fingerprint")
+    _check(plain, _FIELDS)
+    _check_metrics(plain)
+    for one in plain.get("finalists", ()):
+        if not isinstance(one, dict) or (missing := [name for name in _OF_FINALISTS if name not in one]):
+            raise ValueError("a finalist is no object" if not isinstance(one, dict) else f"a finalist lacks {missing}")
+        _check(one, _OF_FINALISTS)
+        _check_metrics(one["metrics"])
+    return plain
+
+
+def _check(plain: dict[str, Any], legal: dict[str, Callable[[Any], bool]]) -> None:
+    for name, is_legal in legal.items():
+        if name in plain and not is_legal(plain[name]):
+            raise ValueError(f"{name} cannot be {quoted(plain[name])}")
+
+
+def _check_metrics(plain: dict[str, Any]) -> None:
+    """Those that are shown or compared; others may be anything."""
+    _check(plain, _OF_METRICS)
+    _check(plain, {name: finite for name in plain if name.startswith(("test_accuracy", "validation_accuracy"))})

@@ -1,0 +1,113 @@
+"""One evaluated child, and its line in a study's file."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from nasnet_keras.genotypes.base import AnyGenotype, GenotypeError
+from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
+from nasnet_keras.genotypes.reading import genotype_from_json
+from nasnet_keras.utils.checks import finite, integer, quoted
+from nasnet_keras.utils.json_text import parse
+
+__all__ = ["STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text", "network_genotype"]
+
+_MOST = 2**31  # trials
+STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One evaluated child, as a line of `trials.jsonl` holds it.
+
+    Attributes:
+        trial: its number, from 0.
+        genotype: what was evaluated, of any kind, or a benchmark's string.
+        status: one of `STATUSES`.
+        reward: what the search maximises, finite; None unless the status is `ok`.
+        metrics: whatever else was measured.
+        seconds: how long it took.
+        seed: of the child.
+
+    Raises:
+        ValueError: an attribute has another type or range.
+    """
+
+    trial: int
+    genotype: AnyGenotype | str
+    status: str
+    reward: float | None
+    metrics: dict[str, Any]
+    seconds: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.genotype, (AnyGenotype, str)):
+            raise ValueError(f"genotype must be a genotype or a string, got {quoted(self.genotype)}")
+        if self.status not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {quoted(self.status)}")
+        if not (finite(self.reward) if self.status == "ok" else self.reward is None):
+            raise ValueError(f"a trial whose status is {self.status!r} cannot have the reward {quoted(self.reward)}")
+        if not isinstance(self.metrics, dict) or not finite(self.seconds):
+            raise ValueError(f"metrics and seconds cannot be {quoted(self.metrics)} and {quoted(self.seconds)}")
+        number = integer(self.trial)
+        if number is None or not 0 <= number < _MOST or integer(self.seed) is None:
+            raise ValueError(
+                f"trial and seed must be integers, the first from 0, got {quoted(self.trial)} and {quoted(self.seed)}"
+            )
+
+    def to_line(self) -> str:
+        """The line, with its newline. Raises ValueError where the metrics are no JSON."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain["genotype"] = json.loads(genotype_text(self.genotype))
+        return json.dumps({**plain, "fingerprint": fingerprint(self.genotype)}, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "Trial":
+        """Read a line; fields that a later version may have added are left out.
+
+        Raises:
+            ValueError: it is damaged. Nothing else is raised, whatever the line.
+        """
+        plain = parse(line)
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = [name for name in (*names, "fingerprint") if not isinstance(plain, dict) or name not in plain]
+        if missing:
+            raise ValueError(f"it is no JSON object with {', '.join(missing)}")
+        plain["genotype"] = genotype_of(plain["genotype"])
+        trial = cls(**{name: plain[name] for name in names})
+        if plain["fingerprint"] != fingerprint(trial.genotype):
+            raise ValueError(f"its fingerprint is {quoted(plain['fingerprint'])}, and its genotype's is another")
+        return trial
+
+
+def genotype_text(genotype: AnyGenotype | str) -> str:
+    """A genotype as JSON."""
+    return genotype.to_json() if isinstance(genotype, AnyGenotype) else json.dumps(genotype)
+
+
+def genotype_of(plain: Any) -> Any:
+    """The genotype whose JSON this is; what is none of cells, such as a benchmark's string, is itself.
+
+    Raises:
+        GenotypeError: the cells are not legal.
+    """
+    return genotype_from_json(json.dumps(plain)) if isinstance(plain, dict) else plain
+
+
+def fingerprint(genotype: AnyGenotype | str) -> str:
+    """16 hexadecimal digits that name the architecture."""
+    if isinstance(genotype, AnyGenotype):
+        return genotype.fingerprint
+    return hashlib.sha256(genotype_text(genotype).encode()).hexdigest()[:16]
+
+
+def network_genotype(genotype: AnyGenotype | str) -> AnyGenotype | None:
+    """The genotype as one that a network is made of; None for the string of another benchmark than NAS-Bench-201."""
+    if isinstance(genotype, AnyGenotype):
+        return genotype
+    try:
+        return NASBench201Genotype.from_plain(genotype)
+    except GenotypeError:
+        return None

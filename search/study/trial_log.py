@@ -1,0 +1,92 @@
+"""A file of trials: a line each, appended and flushed."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from nasnet_keras.search.study.trial import Trial
+
+__all__ = ["TrialLog", "read_trials"]
+
+_SYNC_SECONDS = 1.0  # what a crash of the machine, not of the process, may cost
+
+
+class TrialLog:
+    """Writes trials as they finish, in whatever order. The file is made with the first one.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = _open(path) if path.exists() else None
+        self._synced = 0.0
+
+    def append(self, line: bytes) -> None:
+        """Write a line, or nothing of it. When this returns, a crash of the process cannot lose it."""
+        if self._file is None:
+            self._file = _open(self._path)
+        _write(self._file, line)
+        if time.monotonic() - self._synced >= _SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Have the lines on the disk."""
+        if self._file is not None:
+            os.fsync(self._file)
+            self._synced = time.monotonic()
+
+    def close(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # the lines are written; a full disk was told of when they were
+                self.sync()
+            os.close(self._file)
+            self._file = None
+
+
+def read_trials(path: Path) -> list[Trial]:
+    """The trials of a file, in the order of their numbers; numbers whose trial did not finish are missing.
+
+    Raises:
+        OSError: the file cannot be read, or is no file, such as a pipe, which may never end.
+        ValueError: a line is damaged, or a trial stands twice.
+    """
+    trials: dict[int, Trial] = {}
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no file")
+    lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    for number, line in enumerate(lines[:-1]):  # what follows the last newline is a torn line, or nothing
+        try:
+            trial = Trial.from_line(line.decode())
+            if trial.trial in trials:
+                raise ValueError(f"trial {trial.trial} stands twice")
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number + 1} is damaged: {error}") from None
+        trials[trial.trial] = trial
+    return [trials[number] for number in sorted(trials)]
+
+
+def _open(path: Path) -> int:
+    """A descriptor that appends to `path`, from which a torn last line is dropped."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        data = path.read_bytes()
+        if data and not data.endswith(b"\n"):
+            os.ftruncate(file, data.rfind(b"\n") + 1)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _write(file: int, line: bytes) -> None:
+    size = os.fstat(file).st_size
+    try:
+        while line:
+            line = line[os.write(file, line) :]
+    except OSError:
+        with contextlib.suppress(OSError):  # otherwise the next `_open` drops the torn line
+            os.ftruncate(file, size)
+        raise
