@@ -22,12 +22,12 @@ from measure import processor
 
 from nasnet_keras import NASNetFromGenotype
 from nasnet_keras.search import CellSpace
-from nasnet_keras.training.step import Objective, Stepper
+from nasnet_keras.training.step import StepConfig, TrainStep
 
 
 def train(genotype, images, labels):
     model = NASNetFromGenotype(genotype, images.shape[1:], num_repeats=1, filters=8, classifier_activation=None)
-    stepper = Stepper(model, Objective())
+    stepper = TrainStep(model, StepConfig())
     state = stepper.initial()
     for _ in range(3):
         state, figures = stepper.step(state, images, labels, learning_rate=0.1)

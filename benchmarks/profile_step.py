@@ -22,7 +22,7 @@ from measure import kernels, processor
 from training import BATCH, NETWORK, data
 
 from nasnet_keras import NASNetFromGenotype
-from nasnet_keras.training.step import Objective, Stepper
+from nasnet_keras.training.step import StepConfig, TrainStep
 
 STEPS = 5
 
@@ -32,7 +32,7 @@ def begin(images, labels):
     started = time.perf_counter()
     model = NASNetFromGenotype("nasnet_a", images.shape[1:], classifier_activation=None, **NETWORK)
     built = time.perf_counter()
-    stepper = Stepper(model, Objective(weight_decay=5e-4, clip_norm=5.0))
+    stepper = TrainStep(model, StepConfig(weight_decay=5e-4, clip_norm=5.0))
     state, figures = stepper.step(stepper.initial(), images, labels, learning_rate=0.1)
     float(figures[0])
     return stepper, state, built - started, time.perf_counter() - built

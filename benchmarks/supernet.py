@@ -24,9 +24,9 @@ from nasnet_keras.search import spaces
 from nasnet_keras.search.supernet import mixed
 from nasnet_keras.search.supernet.macro import layer_network, layer_supernet
 from nasnet_keras.search.supernet.micro import cell_network, cell_supernet
-from nasnet_keras.training.step import Objective, Stepper
+from nasnet_keras.training.step import StepConfig, TrainStep
 
-OBJECTIVE = Objective(weight_decay=1e-4, clip_norm=5.0, batch_statistics=True)
+OBJECTIVE = StepConfig(weight_decay=1e-4, clip_norm=5.0, batch_statistics=True)
 
 
 class Everything:
@@ -49,7 +49,7 @@ class Trained:
 
     def __init__(self, model, images, labels):
         self.model, self._batch = model, (images, labels)
-        self._stepper = Stepper(model, OBJECTIVE)
+        self._stepper = TrainStep(model, OBJECTIVE)
         self._state = self._stepper.initial()
 
     def step(self, choices=None):

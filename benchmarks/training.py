@@ -28,11 +28,11 @@ def data():
 def ours(images, labels):
     """The time of each step, the first from the genotype on."""
     from nasnet_keras import NASNetFromGenotype
-    from nasnet_keras.training.step import Objective, Stepper
+    from nasnet_keras.training.step import StepConfig, TrainStep
 
     times = [time.perf_counter()]
     model = NASNetFromGenotype("nasnet_a", images.shape[1:], classifier_activation=None, **NETWORK)
-    stepper = Stepper(model, Objective(weight_decay=5e-4, clip_norm=5.0))
+    stepper = TrainStep(model, StepConfig(weight_decay=5e-4, clip_norm=5.0))
     state = stepper.initial()
     for start in range(0, len(images), BATCH):
         part = slice(start, start + BATCH)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.genotypes.base import AnyGenotype, GenotypeError
+from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
 from nasnet_keras.genotypes.reading import genotype_from_json
 from nasnet_keras.networks.any import network_config, network_from_genotype
 from nasnet_keras.utils.checks import FITS, finite, quoted
@@ -51,7 +51,7 @@ def _are_names(values: Any) -> bool:
 
 # Each field, what it must be, and whether a value is that.
 _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
-    ("genotype", "a genotype", lambda value: isinstance(value, AnyGenotype)),
+    ("genotype", "a genotype", lambda value: isinstance(value, BaseGenotype)),
     *((name, "an object of JSON values", _is_json) for name in _OBJECTS),
     ("dataset", f"none or one of {', '.join(FITS)} as fit", lambda value: value.get("fit", FITS[0]) in FITS),
     ("licence", "a text", lambda value: isinstance(value, str)),
@@ -87,7 +87,7 @@ class Card:
     """
 
     name: str
-    genotype: AnyGenotype
+    genotype: BaseGenotype
     network: dict[str, Any]
     input_shape: tuple[int, int, int]
     input_range: tuple[float, float]

@@ -16,7 +16,7 @@ from nasnet_keras.card import Card
 from nasnet_keras.layers.normalization import by_batch
 from nasnet_keras.pretrained import registry
 from nasnet_keras.pretrained.head import train_head
-from nasnet_keras.pretrained.plan import Plan, completed, weights_of_classes
+from nasnet_keras.pretrained.plan import Plan, upgraded, weights_of_classes
 from nasnet_keras.pretrained.prediction import Classifier, Predictions
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
@@ -191,7 +191,7 @@ def fine_tune(
             raise ValueError(f"checkpoint_minutes must be positive, got {quoted(checkpoint_minutes)}")
         if _gone(Path(workdir), plan.name):
             registry.weights_file(path)  # before a folder is made; where all is done, nothing is downloaded again
-        folder = Workdir(workdir, _FILE, "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=completed)
+        folder = Workdir(workdir, _FILE, "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=upgraded)
         try:
             _make(plan, folder.path, checkpoint_minutes)
             return _read(folder.path.resolve(), plan.name)

@@ -19,7 +19,7 @@ from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.weights.file import CardError
 
-__all__ = ["Plan", "completed", "weights_of_classes"]
+__all__ = ["Plan", "upgraded", "weights_of_classes"]
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ class Plan:
         }
 
 
-def completed(before: dict[str, Any]) -> dict[str, Any]:
+def upgraded(before: dict[str, Any]) -> dict[str, Any]:
     """What a run was before its file said so."""
-    return {"fit": "crop", **before, "recipe": Recipe.completed(before.get("recipe"))}
+    return {"fit": "crop", **before, "recipe": Recipe.upgraded(before.get("recipe"))}
 
 
 def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from absl import logging
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import Executor, Outcome, Task, completed
+from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
 from nasnet_keras.search.report.statistics import kendall_tau
 from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.search.study.trial import Trial, fingerprint
@@ -156,7 +156,7 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
         files.check(task.folder)
         task.folder.mkdir(parents=True, exist_ok=True)
     with Progress(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
-        for outcome in completed(executor, lambda: waiting.pop(0) if waiting else None):
+        for outcome in as_completed(executor, lambda: waiting.pop(0) if waiting else None):
             if outcome is not None:
                 attempts[outcome.task] += 1
                 if outcome.status == "crashed" and attempts[outcome.task] < _ATTEMPTS:

@@ -12,7 +12,7 @@ from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, completed
+from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
 from nasnet_keras.search.finals import finish, is_finished
 from nasnet_keras.search.report.page import write_report
 from nasnet_keras.search.study.folder import Study, StudyError
@@ -127,7 +127,7 @@ class _Search:
         if not numbers:
             return
         with Progress(total=total, initial=total - len(numbers), desc=group, unit="child") as bar:
-            for outcome in completed(self.executor, following):
+            for outcome in as_completed(self.executor, following):
                 if outcome is not None:
                     self._record(group, outcome.trial())
                     bar.update()

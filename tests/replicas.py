@@ -13,10 +13,10 @@ from nasnet_keras.layers.convolution import ConvBatchNorm, FactorizedReduction, 
 from nasnet_keras.search import spaces
 from nasnet_keras.search.supernet.micro import cell_supernet
 from nasnet_keras.training import datasets
-from nasnet_keras.training.devices import Devices
+from nasnet_keras.training.devices import Replicas
 from nasnet_keras.training.mirrored import Mirrored
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import Objective, Stepper, scaled
+from nasnet_keras.training.step import StepConfig, TrainStep, scaled
 from nasnet_keras.training.trainer import Trainer
 
 CELL = Cell([Block(Edge("sep_conv_5x5", "current"), Edge("identity", "previous"))], ["block_0"])
@@ -61,8 +61,8 @@ def shared_weights(digits):
     images, labels = digits.train.images[:16], digits.train.labels[:16]
     choices = [np.array(space.sample(np.random.default_rng(seed)), np.int32) for seed in range(3)]
     states = {}
-    for devices, times in ((Devices(), 1), (two(False), 2)):
-        stepper = Stepper(model, Objective(clip_norm=0.5, weight_decay=1e-3, batch_statistics=True), devices)
+    for devices, times in ((Replicas(), 1), (two(False), 2)):
+        stepper = TrainStep(model, StepConfig(clip_norm=0.5, weight_decay=1e-3, batch_statistics=True), devices)
         state = stepper.initial()
         for chosen in choices:
             batch = np.tile(images, (times, 1, 1, 1)), np.tile(labels, times)
@@ -90,8 +90,8 @@ def averaged_statistics(digits):
     # Our own step: the averages over steps as well, and all replicas keep the same.
     model, devices = every_layer_with_statistics(), two(False)
     found = {}
-    for share, own in ((whole[0], devices), *((half, Devices()) for half in halves)):
-        stepper = Stepper(model, Objective(), own)
+    for share, own in ((whole[0], devices), *((half, Replicas()) for half in halves)):
+        stepper = TrainStep(model, StepConfig(), own)
         state, _ = stepper.step(stepper.initial(), images[share], labels[share], learning_rate=0.1, average_decay=0.5)
         for name in ("statistics", "average_statistics"):
             found.setdefault(name, []).append(stepper.to_arrays(state)[name])
@@ -134,7 +134,7 @@ def main():
     data = datasets.Dataset("few", part, digits.validation, digits.test, digits.class_names)
     everything = ("parameters", "velocity", "statistics", "average_parameters", "average_statistics")
     # Synchronised, two devices are one: on any images, batch statistics included, clipped and over several steps.
-    one, loss = trained(data, Devices(), 3, sam_radius=0.1)
+    one, loss = trained(data, Replicas(), 3, sam_radius=0.1)
     several, its_loss = trained(data, two(True), 3, sam_radius=0.1)
     check(one, several, everything, tolerance=2e-3)  # three steps amplify rounding, to 1e-3 on Intel's processors
     np.testing.assert_allclose(loss, its_loss, rtol=1e-4)
@@ -145,7 +145,7 @@ def main():
     labels[order] = np.tile(digits.train.labels[:16], 2)
     halves = datasets.Dataset("halves", datasets.Split(images, labels), *[digits.test] * 2, digits.class_names)
     plain = {"flip": False}
-    one, _ = trained(halves, Devices(), 1, **plain)
+    one, _ = trained(halves, Replicas(), 1, **plain)
     several, _ = trained(halves, two(False), 1, **plain)
     check(one, several, everything)
     # Random numbers differ between replicas; their states stay equal, and so do the weights.

@@ -9,7 +9,7 @@ import pytest
 
 from nasnet_keras.search import CellSpace, algorithms
 from nasnet_keras.search.algorithms.enas import ENAS
-from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
+from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.algorithms.nas import NAS
 from nasnet_keras.search.algorithms.ppo import PPO
 from nasnet_keras.search.algorithms.reinforce import Reinforce
@@ -21,12 +21,12 @@ OPERATIONS = ("identity", "sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3", "avg_p
 SPACE = CellSpace(OPERATIONS, num_blocks=1, combines=("add",))
 GROWING = ChainSpace(num_layers=3, first_layers=1, deepen_every=15)
 LEARNERS = {
-    "evolution": lambda seed: RegularisedEvolution(SPACE, seed, population_size=10, sample_size=4),
+    "evolution": lambda seed: RegularizedEvolution(SPACE, seed, population_size=10, sample_size=4),
     "reinforce": lambda seed: Reinforce(SPACE, seed, batch_size=8, learning_rate=0.02),
     "ppo": lambda seed: PPO(SPACE, seed, batch_size=8, learning_rate=0.01),
     "enas": lambda seed: ENAS(SPACE, seed, batch_size=8, learning_rate=0.02),
     "nas": lambda seed: NAS(GROWING, seed, batch_size=8, learning_rate=0.02),
-    "evolution in a space that grows": lambda seed: RegularisedEvolution(GROWING, seed, population_size=10),
+    "evolution in a space that grows": lambda seed: RegularizedEvolution(GROWING, seed, population_size=10),
     "ppo in a space that grows": lambda seed: PPO(GROWING, seed, batch_size=8, learning_rate=0.01),
 }
 ALL = {
@@ -140,7 +140,7 @@ def test_other_states_are_refused(name):
     before = algorithm.ask(12)
     other_space = {
         "random": {"something": np.zeros(3)},
-        "evolution": RegularisedEvolution(NASBench201Space(), 0).state(),
+        "evolution": RegularizedEvolution(NASBench201Space(), 0).state(),
     }.get(name.split()[0], PPO(NASBench201Space(), 0).state())
     for state in ({"nothing": np.zeros(1)}, other_space):
         with pytest.raises(ValueError, match="state|choices|shape"):
@@ -226,19 +226,19 @@ def test_random_search_depends_on_seed_and_trial_only():
 
 
 def test_evolution_breeds_from_its_population_and_forgets_the_oldest():
-    algorithm = RegularisedEvolution(NASBench201Space(), 0, population_size=3, sample_size=50)
+    algorithm = RegularizedEvolution(NASBench201Space(), 0, population_size=3, sample_size=50)
     told = [(0,) * 6, (2,) * 6, (1,) * 6, (3,) * 6]
     for choices, reward in zip(told, (9.0, 2.0, None, 1.0), strict=True):
         algorithm.tell(choices, reward)
     for trial in range(4, 40):  # of the last three the second is best; the sample holds it almost surely
         assert sum(a != b for a, b in zip(algorithm.ask(trial), told[1], strict=True)) == 1
     with pytest.raises(ValueError, match="more than one genotype"):
-        RegularisedEvolution(NASBench201Space(("none",)), 0)
+        RegularizedEvolution(NASBench201Space(("none",)), 0)
 
 
 def test_evolution_goes_past_a_neighbourhood_that_is_known():
     space = NASBench201Space(("none", "skip_connect"))
-    algorithm = RegularisedEvolution(space, 0, population_size=5)
+    algorithm = RegularizedEvolution(space, 0, population_size=5)
     proposed = search(algorithm, 0, 64, lambda choices: float(sum(choices)))
     assert len(set(proposed)) >= 56, "of 64; each cell has only six neighbours"
     assert search(algorithm, 64, 70, lambda choices: 1.0), "and then it goes on"

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from nasnet_keras.search import spaces
 from nasnet_keras.search.algorithms.enas import ENAS
-from nasnet_keras.search.controllers.enas import CellPolicy, LayerPolicy, policy_for
-from nasnet_keras.search.controllers.nas import ChainPolicy
+from nasnet_keras.search.controllers.enas import ENASMacroController, ENASMicroController, policy_for
+from nasnet_keras.search.controllers.nas import NASController
 
 CELLS = spaces.make("enas_micro", num_blocks=1)
 CHAINS = spaces.make("nas", num_layers=2)
@@ -26,9 +26,11 @@ def all_lists(space):
 
 
 POLICIES = {
-    "cells": lambda: far_from_uniform(CellPolicy(spaces.make("enas_micro", operations=_TWO, num_blocks=1), 0, units=8)),
-    "layers": lambda: far_from_uniform(LayerPolicy(LAYERS, 0, units=8)),
-    "chains": lambda: far_from_uniform(ChainPolicy(CHAINS, 0, units=8)),
+    "cells": lambda: far_from_uniform(
+        ENASMicroController(spaces.make("enas_micro", operations=_TWO, num_blocks=1), 0, units=8)
+    ),
+    "layers": lambda: far_from_uniform(ENASMacroController(LAYERS, 0, units=8)),
+    "chains": lambda: far_from_uniform(NASController(CHAINS, 0, units=8)),
 }
 _TWO = ("sep_conv_3x3", "max_pool_3x3")
 _SPACES = {"cells": spaces.make("enas_micro", operations=_TWO, num_blocks=1), "layers": LAYERS, "chains": CHAINS}
@@ -42,8 +44,8 @@ def lists(name):
 
 def test_sizes_are_those_of_the_released_code():
     for policy, count in (
-        (CellPolicy(spaces.make("enas_micro"), 0), 41_733),
-        (LayerPolicy(spaces.make("enas_macro"), 0), 41_856),
+        (ENASMicroController(spaces.make("enas_micro"), 0), 41_733),
+        (ENASMacroController(spaces.make("enas_macro"), 0), 41_856),
     ):
         assert sum(int(np.prod(v.shape)) for v in policy.trainable_variables) == count
 
@@ -100,7 +102,7 @@ def test_the_policy_gradient_equals_finite_differences(name):
 
 
 def test_squashing_bounds_every_choice():
-    policy = far_from_uniform(CellPolicy(spaces.make("enas_micro"), 0), 1000.0)
+    policy = far_from_uniform(ENASMicroController(spaces.make("enas_micro"), 0), 1000.0)
     drawn = policy.sample(np.random.default_rng(0).random((50, 50)))
     log_probabilities = policy.evaluate(drawn)[0].numpy()
     inputs = [0, 1, 25, 26]  # of the first blocks: two states, whose logits are from -1.1 to 1.1
@@ -111,13 +113,13 @@ def test_squashing_bounds_every_choice():
 
 def test_operations_with_weights_are_favoured_at_first():
     space = spaces.make("enas_micro")
-    drawn = CellPolicy(space, 0).sample(np.random.default_rng(0).random((2000, 50)))
+    drawn = ENASMicroController(space, 0).sample(np.random.default_rng(0).random((2000, 50)))
     shares = np.bincount(drawn[:, [2, 3, 27, 28]].ravel(), minlength=5) / 8000
     assert min(shares[:2]) > max(shares[2:]) + 0.05
 
 
 def test_the_skip_penalty_is_the_divergence_from_its_target():
-    policy = LayerPolicy(spaces.make("enas_macro", num_layers=2), 0, skip_target=0.4, skip_weight=2.0)
+    policy = ENASMacroController(spaces.make("enas_macro", num_layers=2), 0, skip_target=0.4, skip_weight=2.0)
     choices = np.array([[0, 0, 0], [0, 0, 1]], np.int32)
     log_probabilities, _, penalties = policy.evaluate_in_graph(tf.constant(choices))
     no, yes = log_probabilities.numpy()[:, 2]  # their difference is that of the two logits, -s and s
@@ -139,6 +141,6 @@ def test_the_penalty_moves_skips_to_their_target():
 
 def test_spaces_without_a_policy_are_refused():
     with pytest.raises(ValueError, match="no combine, got a space with add, concat"):
-        CellPolicy(spaces.make("nasnet"), 0)
+        ENASMicroController(spaces.make("nasnet"), 0)
     with pytest.raises(ValueError, match="no policy for the space NASBench201Space"):
         policy_for(spaces.make("nasbench201"), 0)

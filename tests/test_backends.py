@@ -138,9 +138,11 @@ def learn(names):
 
 def steps(model, images, labels):
     """The weights, averages and figures after two steps of the training job."""
-    from nasnet_keras.training.step import Objective, Stepper
+    from nasnet_keras.training.step import StepConfig, TrainStep
 
-    stepper = Stepper(model, Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.5, sam_radius=0.1))
+    stepper = TrainStep(
+        model, StepConfig(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.5, sam_radius=0.1)
+    )
     state = stepper.initial()
     for _ in range(2):
         state, figures = stepper.step(state, images, labels, learning_rate=0.05, average_decay=0.5)
@@ -239,7 +241,7 @@ def strides_of_narrow_images(folder):
     import keras
 
     from nasnet_keras.layers.convolution import ConvBatchNorm
-    from nasnet_keras.training.step import Objective, Stepper
+    from nasnet_keras.training.step import StepConfig, TrainStep
     from nasnet_keras.utils import environment
 
     environment.prepare()
@@ -248,7 +250,7 @@ def strides_of_narrow_images(folder):
         image = keras.Input((side, side, 4))
         features = ConvBatchNorm(6, strides=(strides, strides))(image)
         model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(features))
-        steppers.append(Stepper(model, Objective()))
+        steppers.append(TrainStep(model, StepConfig()))
     strided, plain = steppers
     plain.model.set_weights(strided.model.get_weights())
     generator = np.random.default_rng(0)

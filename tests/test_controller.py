@@ -7,7 +7,7 @@ import tensorflow as tf
 from nasnet_keras.search import CellSpace
 from nasnet_keras.search.algorithms.ppo import PPO
 from nasnet_keras.search.algorithms.reinforce import Reinforce
-from nasnet_keras.search.controllers.base import Controller
+from nasnet_keras.search.controllers.lstm import LSTMController
 from nasnet_keras.search.spaces.base import Decision
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 
@@ -17,20 +17,20 @@ LISTS = np.array([(a, b, c) for a in range(3) for b in range(2) for c in range(4
 
 def controller(seed=0, scale=10.0):
     """A policy that is far from uniform and depends on earlier actions."""
-    made = Controller(DECISIONS, seed, units=8)
+    made = LSTMController(DECISIONS, seed, units=8)
     for weight in made.trainable_variables:
         weight.assign(weight.value * scale)
     return made
 
 
 def test_weights_start_uniformly_and_the_policy_almost_too():
-    made = Controller(CellSpace().decisions, seed=0)
+    made = LSTMController(CellSpace().decisions, seed=0)
     assert made._cell.kernel.shape == (100, 400)
     for weight in made.trainable_variables:
         if "bias" not in weight.path:
             values = weight.numpy().ravel()
             assert abs(values).max() <= 0.1 and abs(np.std(values) - 0.2 / np.sqrt(12)) < 0.006, weight.path
-    again, other = Controller(CellSpace().decisions, seed=0), Controller(CellSpace().decisions, seed=1)
+    again, other = LSTMController(CellSpace().decisions, seed=0), LSTMController(CellSpace().decisions, seed=1)
     pairs = zip(made.get_weights(), again.get_weights(), other.get_weights(), strict=True)
     for first, same, different in pairs:
         np.testing.assert_array_equal(first, same)
@@ -56,7 +56,7 @@ def test_sampled_frequencies_match_the_probabilities(generator):
 
 
 def test_extremes_of_the_noise_are_legal_choices():
-    made = Controller(CellSpace(num_blocks=2).decisions, seed=0)
+    made = LSTMController(CellSpace(num_blocks=2).decisions, seed=0)
     counts = [len(decision.choices) for decision in CellSpace(num_blocks=2).decisions]
     lowest, highest = made.sample(np.array([[0.0] * 20, [np.nextafter(np.float32(1), np.float32(0))] * 20]))
     assert (lowest == 0).all() and (highest == np.array(counts) - 1).all()

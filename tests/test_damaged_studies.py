@@ -12,7 +12,7 @@ import pytest
 from fuzz import VALUES, damaged_bytes, damaged_json, rounds
 
 from nasnet_keras.search import SearchConfig, Study, StudyError, load_study, run
-from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
+from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.finals import is_finished
 from nasnet_keras.search.report.page import report
 from nasnet_keras.search.report.terminal import summary
@@ -138,7 +138,7 @@ def test_rewards_of_any_size_are_shown(reward, tmp_path):
 
 
 def saved(folder):
-    algorithm = RegularisedEvolution(NASBench201Space(), 0, population_size=20, sample_size=5)
+    algorithm = RegularizedEvolution(NASBench201Space(), 0, population_size=20, sample_size=5)
     for number in range(100):
         algorithm.tell(algorithm.ask(number), float(number % 7))
     checkpoints = Checkpoints(folder)

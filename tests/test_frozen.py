@@ -18,7 +18,7 @@ from nasnet_keras import pretrained
 from nasnet_keras.card import Card, decoded
 from nasnet_keras.pretrained import fine_tuning
 from nasnet_keras.search import SearchConfig, load_study, run
-from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
+from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.study.trial import fingerprint
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
@@ -136,13 +136,13 @@ def test_a_search_goes_on(name, copy, seen):
 
 @pytest.mark.parametrize("name", ["study_ppo", "study_evolution"])
 def test_a_search_of_a_table_goes_on(name, copy, monkeypatch):
-    told, tell = [], RegularisedEvolution.tell
+    told, tell = [], RegularizedEvolution.tell
 
     def telling(self, choices, reward):
         told.append(reward)
         tell(self, choices, reward)
 
-    monkeypatch.setattr(RegularisedEvolution, "tell", telling)
+    monkeypatch.setattr(RegularizedEvolution, "tell", telling)
     study = run(config_of(name))
     found = [{"genotype": fingerprint(one.genotype), "reward": one.reward, "loss": None} for one in study.trials]
     assert found == EXPECTED[name]["trials"] and study.result is not None

@@ -9,11 +9,11 @@ from test_bundled import BUNDLED
 
 from nasnet_keras import NASNetFromGenotype, fuse_for_inference, genotypes, pretrained
 from nasnet_keras.card import decoded
-from nasnet_keras.inference.engines import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Engine
 from nasnet_keras.inference.fusing import fused
+from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
 
 TOLERANCE = 1e-4
-ENGINES = (TENSORFLOW, ONNX_RUNTIME, XNNPACK, Engine(multiple=5, most_taps=9))
+ENGINES = (TENSORFLOW, ONNX_RUNTIME, XNNPACK, Target(multiple=5, most_taps=9))
 
 
 def network(genotype, generator, shape=(33, 34, 3), **arguments):
@@ -32,8 +32,8 @@ def test_every_catalogue_cell(name, generator):
     x = images(generator)
     model = network(name, generator, padding=generator.choice(["same", "keras"]), include_top=False)
     expected = np.asarray(model(x))
-    for engine in ENGINES:
-        assert difference(fused(model, engine)(x), expected) < TOLERANCE, engine
+    for target in ENGINES:
+        assert difference(fused(model, target)(x), expected) < TOLERANCE, target
     model = network(name, generator, stem="imagenet")
     assert difference(fuse_for_inference(model)(x), model(x)) < TOLERANCE
 
@@ -45,8 +45,8 @@ def test_random_genotypes(seed):
     top = bool(seed % 2)
     model = network(random_genotype(generator), generator, (None, None, 3), include_top=top)
     expected = np.asarray(model(x))
-    for engine in ENGINES:
-        assert difference(fused(model, engine)(x), expected) < TOLERANCE, engine
+    for target in ENGINES:
+        assert difference(fused(model, target)(x), expected) < TOLERANCE, target
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -100,7 +100,7 @@ def test_fusing_again_changes_nothing(generator):
 
 def test_a_fused_model_is_saved_and_loaded(generator, tmp_path):
     model, x = network("darts_v2", generator), images(generator)
-    faster = fused(model, Engine(multiple=16, most_taps=25, plain_relus=False))
+    faster = fused(model, Target(multiple=16, most_taps=25, plain_relus=False))
     faster.save(tmp_path / "fused.keras")
     loaded = keras.models.load_model(tmp_path / "fused.keras")
     assert type(loaded) is type(faster)
@@ -164,8 +164,8 @@ def test_layers_around_a_network(generator):
     adapted.adapt(images(generator, 8, 32, 32, 3) * 3 + 1)
     normalized = keras.Sequential([keras.Input((32, 32, 3)), adapted, base, keras.layers.Dense(3)])
     for model in (sequential, functional, shared, normalized):
-        for engine in (TENSORFLOW, ONNX_RUNTIME):
-            assert difference(fused(model, engine)(x), model(x, training=False)) < TOLERANCE
+        for target in (TENSORFLOW, ONNX_RUNTIME):
+            assert difference(fused(model, target)(x), model(x, training=False)) < TOLERANCE
 
 
 def test_a_model_of_another_precision_is_fused_in_float32(generator):

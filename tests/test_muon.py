@@ -8,7 +8,7 @@ from helpers import SMALL_GENOTYPE, small_batch
 
 from nasnet_keras import NASNetFromGenotype
 from nasnet_keras.training.muon import Muon, orthogonalized
-from nasnet_keras.training.step import Objective, Stepper
+from nasnet_keras.training.step import StepConfig, TrainStep
 
 RATE, MUON = 0.05, 0.4
 
@@ -37,7 +37,7 @@ def test_a_step_turns_kernels_and_descends_with_the_rest(generator):
     start = np.split(np.concatenate([v.numpy().ravel() for v in model.trainable_variables]), ends)
 
     def after(steps, **changes):
-        stepper = Stepper(model, Objective(weight_decay=1e-2, **changes))
+        stepper = TrainStep(model, StepConfig(weight_decay=1e-2, **changes))
         state = stepper.initial()
         for _ in range(steps):
             state, _ = stepper.step(state, images, labels, learning_rate=RATE)

@@ -13,7 +13,7 @@ from nasnet_keras import ChainFromGenotype, ChainGenotype, ChainLayer, genotypes
 from nasnet_keras.search import SearchConfig, StudyError, load_study, run
 from nasnet_keras.search.algorithms.nas import NAS
 from nasnet_keras.search.algorithms.random import RandomSearch
-from nasnet_keras.search.controllers.nas import ChainPolicy
+from nasnet_keras.search.controllers.nas import NASController
 from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.spaces.nas import ChainSpace
 from nasnet_keras.training.recipes import Recipe
@@ -142,7 +142,7 @@ def from_scratch(policy, space, lists):
 
 
 def test_sizes_and_first_weights_are_the_papers():
-    policy = ChainPolicy(SPACE, 0)
+    policy = NASController(SPACE, 0)
     assert policy.get_weights()[0].shape == (70, 140), "35 units, of inputs and state, four gates"
     every = np.concatenate([np.ravel(weight) for weight in policy.get_weights()])
     assert np.abs(every).max() <= 0.08 and abs(every.mean()) < 0.002
@@ -152,7 +152,7 @@ def test_sizes_and_first_weights_are_the_papers():
 
 
 def test_log_probabilities_equal_the_sum_recomputed_from_scratch_and_skips_their_sigmoids():
-    policy = ChainPolicy(SPACE, 0)
+    policy = NASController(SPACE, 0)
     for weight in policy.trainable_variables:
         weight.assign(8.0 * weight.value)
     lists = policy.sample(np.random.default_rng(0).random((20000, len(SPACE.decisions))))
@@ -169,7 +169,7 @@ def test_log_probabilities_equal_the_sum_recomputed_from_scratch_and_skips_their
 
 
 def test_shorter_networks_are_beginnings_of_longer_ones():
-    policy, rng = ChainPolicy(SPACE, 0), np.random.default_rng(0)
+    policy, rng = NASController(SPACE, 0), np.random.default_rng(0)
     whole = policy.sample(rng.random((5, len(SPACE.decisions))))
     part = whole.copy()
     part[:, 11:] = -1  # two layers

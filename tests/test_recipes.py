@@ -50,10 +50,10 @@ def test_a_recipe_of_anything(seeds):
         else:
             made += 1
             plain = json.loads(json.dumps(recipe.to_json()))
-            assert Recipe(**Recipe.completed(plain)) == recipe and recipe.rate(0.5) >= 0 < recipe.size(0.5)
+            assert Recipe(**Recipe.upgraded(plain)) == recipe and recipe.rate(0.5) >= 0 < recipe.size(0.5)
     assert 0 < made < len(seeds)
     for plain in VALUES:
-        assert isinstance(plain, dict) or Recipe.completed(plain) is plain
+        assert isinstance(plain, dict) or Recipe.upgraded(plain) is plain
 
 
 def test_sizes_of_a_recipe():

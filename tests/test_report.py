@@ -304,7 +304,7 @@ def test_a_search_that_learns(tmp_path):
         assert f"{value:.4f}" in page.words
     assert "15 uniformly random children" in page.words and "1 more random children failed" in page.words
     assert "only 15 were drawn, and nothing is extrapolated" in page.words
-    assert "Controller updates 2" in page.words and "Random (15)" in page.words
+    assert "LSTMController updates 2" in page.words and "Random (15)" in page.words
 
 
 def test_a_search_that_does_not_learn_is_told_so(tmp_path):
@@ -317,7 +317,7 @@ def test_a_search_that_does_not_learn_is_told_so(tmp_path):
 
 def test_random_search_is_compared_with_itself_only(tmp_path):
     page = checked(study_of(tmp_path, rising(20, np.random.default_rng(0)), algorithm="random"))
-    assert "This is random search itself" in page.words and "Controller updates" not in page.words
+    assert "This is random search itself" in page.words and "LSTMController updates" not in page.words
     assert "Random (" not in page.words
 
 

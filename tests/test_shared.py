@@ -10,7 +10,7 @@ import pytest
 
 from nasnet_keras import MacroGenotype
 from nasnet_keras.search import SearchConfig, StudyError, load_study, run
-from nasnet_keras.search.evaluators.supernet import SharedEvaluator
+from nasnet_keras.search.evaluators.supernet import SupernetEvaluator
 from nasnet_keras.search.report.statistics import kendall_tau
 from nasnet_keras.search.supernet.trainer import SupernetTrainer
 from nasnet_keras.training.errors import Stopped
@@ -57,7 +57,7 @@ def test_a_search_with_shared_weights(unbroken):
 
 
 def test_rewards_are_of_a_batch_and_scores_of_all_validation_images(unbroken):
-    evaluator = SharedEvaluator(SearchConfig(unbroken.path, **TINY))
+    evaluator = SupernetEvaluator(SearchConfig(unbroken.path, **TINY))
     one = unbroken.derived_trials[0]
     assert evaluator.score(one.genotype, 1) == evaluator.score(one.genotype, 2) == (one.reward, one.metrics)
     last = unbroken.trials[-1]
@@ -67,7 +67,7 @@ def test_rewards_are_of_a_batch_and_scores_of_all_validation_images(unbroken):
 @pytest.mark.parametrize("moment", ["interrupted in an epoch", "killed in an epoch", "killed in a trial"])
 def test_it_goes_on_as_if_nothing_had_happened(moment, unbroken, tmp_path, monkeypatch):
     calls = {"step": 0, "trial": 0}
-    advance, evaluate = SupernetTrainer.advance, SharedEvaluator.evaluate
+    advance, evaluate = SupernetTrainer.advance, SupernetEvaluator.evaluate
 
     def advancing(self):
         calls["step"] += 1
@@ -85,7 +85,7 @@ def test_it_goes_on_as_if_nothing_had_happened(moment, unbroken, tmp_path, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(SupernetTrainer, "advance", advancing)
-        patch.setattr(SharedEvaluator, "evaluate", evaluating)
+        patch.setattr(SupernetEvaluator, "evaluate", evaluating)
         with pytest.raises((Killed, Stopped)):
             search(tmp_path / "study")
     done = calls["step"]
@@ -157,7 +157,7 @@ def test_a_damaged_checkpoint_is_one_clear_error(unbroken, tmp_path, monkeypatch
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(SharedEvaluator, "evaluate", killing)
+        patch.setattr(SupernetEvaluator, "evaluate", killing)
         search(tmp_path / "study")
     checkpoint = tmp_path / "study" / "supernet" / "checkpoint.npz"
     with np.load(checkpoint) as file:

@@ -8,7 +8,7 @@ from helpers import SMALL_GENOTYPE, small_batch
 from tensorflow.python.framework import config as determinism
 
 from nasnet_keras import NASNetFromGenotype
-from nasnet_keras.training.step import Objective, Stepper, scaled
+from nasnet_keras.training.step import StepConfig, TrainStep, scaled
 
 TINY = {"num_repeats": 1, "filters": 4}
 
@@ -19,8 +19,8 @@ def test_a_step_is_the_update_of_keras(generator):
     arguments = {**TINY, "classes": 5, "classifier_activation": None, "auxiliary_head": True}
     model = NASNetFromGenotype("nasnet_a", (32, 32, 3), **arguments)
     images = np.tile(images, (1, 2, 2, 1))
-    objective = Objective(label_smoothing=0.1, auxiliary_weight=0.4, weight_decay=1e-3, clip_norm=0.5)
-    stepper = Stepper(model, objective)
+    objective = StepConfig(label_smoothing=0.1, auxiliary_weight=0.4, weight_decay=1e-3, clip_norm=0.5)
+    stepper = TrainStep(model, objective)
     state = stepper.initial()
     for _ in range(2):
         state, (loss, accuracy) = stepper.step(state, images, labels, learning_rate=0.05)
@@ -48,7 +48,7 @@ def test_sam_takes_the_gradient_uphill(generator):
     """Against Keras: the gradient is that of the weights moved by the radius; all else is of the weights themselves."""
     images, labels = small_batch(generator)
     model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)
-    stepper = Stepper(model, Objective(momentum=0.0, sam_radius=0.5))
+    stepper = TrainStep(model, StepConfig(momentum=0.0, sam_radius=0.5))
     state, (loss, _) = stepper.step(stepper.initial(), images, labels, learning_rate=0.1)
 
     twin = keras.models.clone_model(model)
@@ -85,7 +85,7 @@ def test_labels_may_be_shares_of_classes(generator, class_weights):
     images, labels = small_batch(generator)
     others = (labels + 1) % 5
     model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)
-    stepper = Stepper(model, Objective(label_smoothing=0.1, class_weights=class_weights))
+    stepper = TrainStep(model, StepConfig(label_smoothing=0.1, class_weights=class_weights))
 
     def loss_and_accuracy(targets):
         _, figures = stepper.step(stepper.initial(), images, targets, learning_rate=0.1)
@@ -105,7 +105,7 @@ def test_labels_may_be_shares_of_classes(generator, class_weights):
 def test_averages_follow_the_weights(generator):
     images, labels = small_batch(generator)
     model = NASNetFromGenotype(SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None)
-    stepper = Stepper(model, Objective())
+    stepper = TrainStep(model, StepConfig())
     state = stepper.initial()
     expected = np.asarray(state["parameters"])
     for decay in (0.0, 0.5, 0.75):
@@ -124,7 +124,7 @@ def test_drop_path_follows_progress(generator):
     model = NASNetFromGenotype(
         SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.9
     )
-    stepper = Stepper(model, Objective())
+    stepper = TrainStep(model, StepConfig())
 
     def losses(progress):
         state, found = stepper.initial(), []
@@ -141,12 +141,12 @@ def test_drop_path_follows_progress(generator):
 def test_sizes_scale_the_images(generator):
     images, labels = small_batch(generator, (16, 16, 3))
     model = NASNetFromGenotype("nasnet_a", (16, 16, 3), **TINY, classes=5, classifier_activation=None)
-    stepper = Stepper(model, Objective())
+    stepper = TrainStep(model, StepConfig())
     blurred = np.repeat(np.repeat(images[:, ::2, ::2], 2, 1), 2, 2)
     small = NASNetFromGenotype("nasnet_a", (8, 8, 3), **TINY, classes=5, classifier_activation=None)
     small.set_weights(model.get_weights())
     _, scaled_down = stepper.step(stepper.initial(), blurred, labels, learning_rate=0.1, size=(8, 8))
-    other = Stepper(small, Objective())
+    other = TrainStep(small, StepConfig())
     _, expected = other.step(other.initial(), images[:, ::2, ::2], labels, learning_rate=0.1)
     assert float(scaled_down[0]) == pytest.approx(float(expected[0]), rel=0.05)
 
@@ -163,16 +163,16 @@ def test_a_step_compiles_as_it_does_on_gpus(generator, monkeypatch, deterministi
     model = NASNetFromGenotype(
         SMALL_GENOTYPE, (16, 16, 3), **TINY, classes=5, classifier_activation=None, drop_path_rate=0.5
     )
-    objective = Objective(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.1)
+    objective = StepConfig(label_smoothing=0.1, weight_decay=1e-3, clip_norm=0.5, muon=0.1)
     taken = []
     try:
         be_deterministic(deterministic)
         for gpus in ([], ["one"]):
             monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None, gpus=gpus: gpus)
-            stepper = Stepper(model, objective)
+            stepper = TrainStep(model, objective)
             state, _ = stepper.step(stepper.initial(), images, labels, learning_rate=0.1, size=(12, 12))
             taken.append(np.asarray(state["parameters"]))
     finally:
         be_deterministic(before)
     np.testing.assert_allclose(*taken, atol=1e-3)
-    assert not np.allclose(taken[0], np.asarray(Stepper(model, objective).initial()["parameters"]), atol=1e-3)
+    assert not np.allclose(taken[0], np.asarray(TrainStep(model, objective).initial()["parameters"]), atol=1e-3)

@@ -18,7 +18,7 @@ import pytest
 
 from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, load_study, run
-from nasnet_keras.search.algorithms.evolution import RegularisedEvolution
+from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.evaluators.tabular import read_table
 from nasnet_keras.search.executors.base import Outcome, Task
 from nasnet_keras.search.finals import _with_all_sittings
@@ -137,7 +137,7 @@ def test_a_finalists_time_is_that_of_all_its_sittings():
 
 def test_the_population_of_evolution(table, tmp_path):
     found = run(config(tmp_path, table, algorithm="evolution", trials=40, population_size=5))
-    algorithm = RegularisedEvolution(SPACE, 0, population_size=5, sample_size=1)
+    algorithm = RegularizedEvolution(SPACE, 0, population_size=5, sample_size=1)
     for number, t in enumerate(found.trials):
         assert t.genotype == SPACE.decode(algorithm.ask(number))
         algorithm.tell(SPACE.encode(t.genotype), t.reward)
@@ -216,8 +216,8 @@ def test_checkpoints_only_save_time(damage, table, stopped, tmp_path):
 def test_a_checkpoint_is_used(table, stopped, tmp_path, monkeypatch):
     shutil.copytree(stopped[0], tmp_path, ignore=shutil.ignore_patterns("tensorboard"), dirs_exist_ok=True)
     told = []
-    tell = RegularisedEvolution.tell
-    monkeypatch.setattr(RegularisedEvolution, "tell", lambda *arguments: (told.append(0), tell(*arguments)))
+    tell = RegularizedEvolution.tell
+    monkeypatch.setattr(RegularizedEvolution, "tell", lambda *arguments: (told.append(0), tell(*arguments)))
     run(config(tmp_path, table, algorithm="evolution", trials=360))
     assert len(told) == 59, "trials 300 to 358"
 

@@ -17,7 +17,7 @@ from nasnet_keras.search.supernet.mixed import add_chosen, initial_weights, mixe
 from nasnet_keras.search.supernet.trainer import SupernetTrainer
 from nasnet_keras.training import datasets
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import Objective, Stepper
+from nasnet_keras.training.step import StepConfig, TrainStep
 
 NETWORK = {"num_repeats": 1, "filters": 4, "classes": 10}
 SPACES = {
@@ -152,7 +152,7 @@ def test_readers_add_their_gradients(generator):
 def test_a_hundred_architectures_are_one_trace(generator):
     space = spaces.make("enas_micro", num_blocks=1)
     model = cell_supernet(space, (8, 8, 1), seed=0, num_repeats=1, filters=2, classes=10)
-    stepper = Stepper(model, Objective(clip_norm=5.0, batch_statistics=True))
+    stepper = TrainStep(model, StepConfig(clip_norm=5.0, batch_statistics=True))
     state = stepper.initial()
     pixels = generator.integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
     for number in range(100):
@@ -172,7 +172,7 @@ def test_the_auxiliary_head_learns_and_clipping_clips(generator):
     labels, choices = np.arange(4, dtype=np.int32), np.array(space.sample(generator), np.int32)
     moved = {}
     for clip in (None, 1e-3):
-        stepper = Stepper(model, Objective(clip_norm=clip, momentum=0.0, batch_statistics=True))
+        stepper = TrainStep(model, StepConfig(clip_norm=clip, momentum=0.0, batch_statistics=True))
         before = stepper.to_arrays(stepper.initial())["parameters"]
         state, _ = stepper.step(stepper.initial(), pixels, labels, learning_rate=1.0, choices=choices)
         moved[clip] = stepper.to_arrays(state)["parameters"] - before
@@ -195,7 +195,7 @@ def test_the_auxiliary_head_learns_and_clipping_clips(generator):
 
 def test_it_is_judged_by_the_batch_and_without_dropout(generator):
     model = supernet(TINY, generator, dropout_rate=0.5)
-    stepper = Stepper(model, Objective(batch_statistics=True))
+    stepper = TrainStep(model, StepConfig(batch_statistics=True))
     state, choices = stepper.initial(), np.array(TINY.sample(generator), np.int32)
     pixels = generator.integers(0, 256, (8, 12, 12, 3), dtype=np.uint8)
     first, again = (stepper.logits(state, pixels, choices=choices) for _ in range(2))

@@ -43,7 +43,7 @@ def widen(model: Any, wider: Any, seed: int = 0) -> None:
     random = np.random.default_rng(seed)
     pairs = list(zip(model.weights, wider.weights, strict=True))
     widths = {pair for old, new in pairs for pair in zip(old.shape, new.shape, strict=True) if pair[0] != pair[1]}
-    # Every map has a whole number of units: F channels, or half as many where a factorised reduction makes two halves.
+    # Every map has a whole number of units: F channels, or half as many where a factorized reduction makes two halves.
     unit = math.gcd(*(old for old, _ in widths))
     wide = math.gcd(*(new for _, new in widths))
     if not 0 < unit < wide <= 2 * unit or any(old * wide != new * unit for old, new in widths):

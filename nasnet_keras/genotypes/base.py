@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.json_text import parse, text_of
 
-__all__ = ["MAX_BYTES", "MAX_ENTRIES", "AnyGenotype", "GenotypeError", "check_earlier", "checked", "fields", "items"]
+__all__ = ["MAX_BYTES", "MAX_ENTRIES", "BaseGenotype", "GenotypeError", "check_earlier", "checked", "fields", "items"]
 __all__ += ["read", "require", "short", "suggestion", "tuple_of"]
 
 MAX_BYTES = 1 << 20
@@ -31,7 +31,7 @@ class GenotypeError(ValueError):
     """A genotype, or a file that should hold one, is not legal."""
 
 
-class AnyGenotype:
+class BaseGenotype:
     """A genotype of any kind: a frozen value with a JSON form.
 
     Attributes:
@@ -170,7 +170,7 @@ def fields(value: object, names: tuple[str, ...], what: str) -> Mapping[str, Any
     return value
 
 
-def checked(plain: object, kind: type[AnyGenotype], names: tuple[str, ...], what: str) -> Mapping[str, Any]:
+def checked(plain: object, kind: type[BaseGenotype], names: tuple[str, ...], what: str) -> Mapping[str, Any]:
     """The fields of a genotype's JSON object, where its format and version are those of `kind`."""
     given = plain if isinstance(plain, dict) else {}
     if given.get("format", kind.FORMAT) != kind.FORMAT:

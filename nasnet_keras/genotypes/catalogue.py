@@ -5,7 +5,7 @@ constant's in lower case; `names` lists those of cells, or of another kind. How 
 skeleton: `skeleton_of` tells that of the family which they were published with.
 """
 
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError, suggestion
 from nasnet_keras.genotypes.conventions import from_darts, from_enas, from_enas_macro
 from nasnet_keras.genotypes.skeleton import AMOEBANET, DARTS, ENAS, NASNET, PNASNET, SKELETONS, Skeleton
@@ -241,10 +241,10 @@ _CELLS = {
 }
 
 
-_OTHERS: dict[str, AnyGenotype] = {"enas_macro": ENAS_MACRO}  # not of cells, without a skeleton
+_OTHERS: dict[str, BaseGenotype] = {"enas_macro": ENAS_MACRO}  # not of cells, without a skeleton
 
 
-def names(kind: type[AnyGenotype] = Genotype) -> tuple[str, ...]:
+def names(kind: type[BaseGenotype] = Genotype) -> tuple[str, ...]:
     """The names of one kind that `get` knows: of cells, or of another kind of genotype.
 
     Example:
@@ -255,7 +255,7 @@ def names(kind: type[AnyGenotype] = Genotype) -> tuple[str, ...]:
     return tuple(name for name, genotype in _by_name().items() if isinstance(genotype, kind))
 
 
-def get(name: str) -> AnyGenotype:
+def get(name: str) -> BaseGenotype:
     """The published genotype of that name, of any kind.
 
     Raises:
@@ -272,7 +272,7 @@ def get(name: str) -> AnyGenotype:
     return known[name]
 
 
-def name_of(genotype: AnyGenotype) -> str | None:
+def name_of(genotype: BaseGenotype) -> str | None:
     """The name under which `get` knows a genotype, or None.
 
     Example:
@@ -297,5 +297,5 @@ def skeleton_of(genotype: Genotype, default: Skeleton = NASNET) -> Skeleton:
     return dict(_CELLS.values()).get(genotype, default)
 
 
-def _by_name() -> dict[str, AnyGenotype]:
+def _by_name() -> dict[str, BaseGenotype]:
     return {name: genotype for name, (genotype, _) in _CELLS.items()} | _OTHERS

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from nasnet_keras.genotypes.base import (
-    AnyGenotype,
+    BaseGenotype,
     GenotypeError,
     checked,
     fields,
@@ -189,7 +189,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Genotype(AnyGenotype):
+class Genotype(BaseGenotype):
     """A whole architecture of cells: the normal cell, which keeps the size, and the reduction cell, which halves it.
 
     Attributes:

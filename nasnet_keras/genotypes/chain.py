@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from nasnet_keras.genotypes.base import (
-    AnyGenotype,
+    BaseGenotype,
     GenotypeError,
     check_earlier,
     checked,
@@ -68,7 +68,7 @@ class ChainLayer:
 
 
 @dataclass(frozen=True)
-class ChainGenotype(AnyGenotype):
+class ChainGenotype(BaseGenotype):
     """A whole network of NAS: a chain of convolutions with skips.
 
     Attributes:

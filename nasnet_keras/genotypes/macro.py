@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from nasnet_keras.genotypes.base import (
-    AnyGenotype,
+    BaseGenotype,
     GenotypeError,
     check_earlier,
     checked,
@@ -64,7 +64,7 @@ class MacroLayer:
 
 
 @dataclass(frozen=True)
-class MacroGenotype(AnyGenotype):
+class MacroGenotype(BaseGenotype):
     """A whole layer-wise architecture.
 
     Attributes:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nasnet_keras.genotypes.base import AnyGenotype, GenotypeError, short, tuple_of
+from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError, short, tuple_of
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["NASBENCH201_EDGES", "NASBENCH201_OPERATIONS", "NASBench201Genotype"]
@@ -26,7 +26,7 @@ _LONGEST = 1000  # letters of a cell's text
 
 
 @dataclass(frozen=True)
-class NASBench201Genotype(AnyGenotype):
+class NASBench201Genotype(BaseGenotype):
     """A cell of NAS-Bench-201.
 
     Its text is the benchmark's own, and its JSON form is that text. Its fingerprint is that of the text, which trials

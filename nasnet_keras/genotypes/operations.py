@@ -97,7 +97,7 @@ def _bottleneck(core):
     return apply
 
 
-def _factorised_conv(size: int):
+def _factorized_conv(size: int):
     def apply(builder, x, filters, stride, name):
         x = builder.conv(x, filters, (1, size), name=f"{name}_conv_1x{size}", stride=(1, stride))
         return builder.conv(x, filters, (size, 1), name=f"{name}_conv_{size}x1", stride=(stride, 1))
@@ -108,8 +108,8 @@ def _factorised_conv(size: int):
 # The 13 operations of the NASNet search space, in the paper's order.
 _NASNET = (
     Operation("identity", _identity, drop_path="never"),
-    Operation("conv_1x3_3x1", _factorised_conv(3)),
-    Operation("conv_1x7_7x1", _factorised_conv(7)),
+    Operation("conv_1x3_3x1", _factorized_conv(3)),
+    Operation("conv_1x7_7x1", _factorized_conv(7)),
     Operation("dil_conv_3x3", _conv(3, dilation=2)),
     Operation("avg_pool_3x3", _pool("avg", 3)),
     Operation("max_pool_3x3", _pool("max", 3)),
@@ -128,10 +128,10 @@ NASNET_OPERATIONS: tuple[str, ...] = tuple(operation.name for operation in _NASN
 _OTHERS = (
     # AmoebaNet, released code: 3×3 and 1×7-7×1 convolutions inside a bottleneck, and a small pool.
     Operation("bottleneck_conv_3x3", _bottleneck(_conv(3))),
-    Operation("bottleneck_conv_1x7_7x1", _bottleneck(_factorised_conv(7))),
+    Operation("bottleneck_conv_1x7_7x1", _bottleneck(_factorized_conv(7))),
     Operation("bottleneck_dil_conv_3x3", _bottleneck(_conv(3, dilation=2))),
     Operation("max_pool_2x2", _pool("max", 2)),
-    # DARTS: a separable convolution with dilation 2, applied once; an identity that is factorised at stride 2.
+    # DARTS: a separable convolution with dilation 2, applied once; an identity that is factorized at stride 2.
     Operation("dil_sep_conv_3x3", _dilated_separable(3)),
     Operation("dil_sep_conv_5x5", _dilated_separable(5)),
     Operation("skip_connect", _factorized_identity(relu=True), drop_path="strided"),

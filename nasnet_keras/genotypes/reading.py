@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.genotypes import catalogue
-from nasnet_keras.genotypes.base import AnyGenotype, GenotypeError, read, short
+from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError, read, short
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.genotypes.chain import ChainGenotype
 from nasnet_keras.genotypes.conventions import DARTS_FIELDS, from_darts
@@ -14,11 +14,11 @@ from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
 
 __all__ = ["genotype_from_json", "resolve_genotype"]
 
-_KINDS: dict[str, type[AnyGenotype]] = {kind.FORMAT: kind for kind in (Genotype, MacroGenotype, ChainGenotype)}
+_KINDS: dict[str, type[BaseGenotype]] = {kind.FORMAT: kind for kind in (Genotype, MacroGenotype, ChainGenotype)}
 _PRINTED = re.compile(r"\s*(\w+\s*=\s*)?Genotype\(")  # by DARTS' code, or in it
 
 
-def genotype_from_json(text_or_path: str | Path) -> AnyGenotype:
+def genotype_from_json(text_or_path: str | Path) -> BaseGenotype:
     """Read a genotype of any kind from JSON text (it starts with `{`) or from a file.
 
     A cell of NAS-Bench-201 is the benchmark's own text, in quotes or without. The fields of one of DARTS' genotypes, as
@@ -34,7 +34,7 @@ def genotype_from_json(text_or_path: str | Path) -> AnyGenotype:
     return read(text_or_path, _from_plain)
 
 
-def resolve_genotype(genotype: AnyGenotype | str | Path, kind: type[AnyGenotype] = AnyGenotype) -> AnyGenotype:
+def resolve_genotype(genotype: BaseGenotype | str | Path, kind: type[BaseGenotype] = BaseGenotype) -> BaseGenotype:
     """A genotype from itself, a name of the catalogue, a JSON text or a path.
 
     Args:
@@ -48,7 +48,7 @@ def resolve_genotype(genotype: AnyGenotype | str | Path, kind: type[AnyGenotype]
         >>> resolve_genotype("enas_macro") is genotypes.ENAS_MACRO
         True
     """
-    found = genotype if isinstance(genotype, AnyGenotype) else _found(genotype)
+    found = genotype if isinstance(genotype, BaseGenotype) else _found(genotype)
     if not isinstance(found, kind):
         raise GenotypeError(
             f"expected a {kind.__name__}, got a {type(found).__name__}, which is for networks of another kind; "
@@ -57,7 +57,7 @@ def resolve_genotype(genotype: AnyGenotype | str | Path, kind: type[AnyGenotype]
     return found
 
 
-def _from_plain(plain: object) -> AnyGenotype:
+def _from_plain(plain: object) -> BaseGenotype:
     """The genotype whose JSON values these are, of the kind that they say as `format`."""
     if isinstance(plain, dict) and set(DARTS_FIELDS) <= set(plain) and "format" not in plain:
         return from_darts(plain)
@@ -69,9 +69,9 @@ def _from_plain(plain: object) -> AnyGenotype:
     return _KINDS[given].from_plain(plain)
 
 
-def _found(genotype: Any) -> AnyGenotype:
+def _found(genotype: Any) -> BaseGenotype:
     if isinstance(genotype, str):
-        if genotype in catalogue.names(AnyGenotype) or _is_unknown_name(genotype):
+        if genotype in catalogue.names(BaseGenotype) or _is_unknown_name(genotype):
             return catalogue.get(genotype)
         if _PRINTED.match(genotype):
             return from_darts(genotype)

@@ -138,7 +138,7 @@ class Skeleton:
             first cell of the second and third stack.
         calibration: how a cell's inputs are brought to its width: `"nasnet"` (`previous` where it differs, `current`
             always), `"enas"` (both where they differ, then `current` once more) or `"darts"` (both always).
-        odd_reductions: whether a factorised reduction to an odd number of filters makes all of them, as newer TF-Slim
+        odd_reductions: whether a factorized reduction to an odd number of filters makes all of them, as newer TF-Slim
             does, or one fewer, twice the rounded half, as the code of AmoebaNet's time counts.
         first_previous: whether the first cell reads the stem as a `previous` of its own, calibrated, or unchanged.
         cifar_stem, imagenet_stem: the stems' convolutions.
@@ -273,7 +273,7 @@ AMOEBANET = Skeleton("amoebanet", odd_reductions=False, auxiliary=Auxiliary(filt
 """AmoebaNet (Real et al. 2019): NASNet's, with the auxiliary head scaled by 0.4 as in the released code (TPU).
 
 Its published ImageNet widths (F=190, F=50) give the stem's second cell an odd number of filters, which the released
-code's factorised reduction refuses; the published sizes follow when each of its two halves is rounded down.
+code's factorized reduction refuses; the published sizes follow when each of its two halves is rounded down.
 """
 
 PNASNET = Skeleton("pnasnet", insert_reductions=False)

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasnet_keras.inference.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Slice, rewrite
+from nasnet_keras.inference.graph import Add, Concat, Conv, Dense, Depthwise, Input, Node, Passthrough, Slice, rewrite
 
-__all__ = ["aligned"]
+__all__ = ["channels_padded"]
 
 _Layout = tuple[int, ...]  # for each channel, which one of the original it is; -1 for one of zeros
 
 
-def aligned(output: Node, multiple: int) -> Node:
+def channels_padded(output: Node, multiple: int) -> Node:
     """The graph with the filters of all convolutions rounded up to a multiple; the output stays as it is."""
     layouts: dict[Node, _Layout] = {}
 
@@ -19,7 +19,7 @@ def aligned(output: Node, multiple: int) -> Node:
         return layouts.get(node) or tuple(range(node.channels))
 
     def rule(old: Node, new: Node) -> Node:
-        if isinstance(new, Image):
+        if isinstance(new, Input):
             return new
         given = [layout(x) for x in new.inputs]
         if isinstance(new, Conv):
@@ -39,7 +39,7 @@ def aligned(output: Node, multiple: int) -> Node:
             ]
             layouts[new] = tuple(channel for part in parts for channel in part)
             return new
-        mixes = isinstance(new, Slice) or (isinstance(new, Kept) and new.filters is not None)
+        mixes = isinstance(new, Slice) or (isinstance(new, Passthrough) and new.filters is not None)
         if mixes or (isinstance(new, Add) and len(set(given)) > 1):
             return replace(new, inputs=tuple(_restored(x, layout(x)) for x in new.inputs))
         if isinstance(new, Depthwise):

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.inference.engines import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Engine
 from nasnet_keras.inference.fusing import fused
+from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
 from nasnet_keras.utils.files import replacing, scratch
 
 __all__ = ["ExportError", "ExportReport", "export"]
@@ -61,14 +61,14 @@ class _Format:
         suffix: of its files; "" for a folder.
         run: `(path, images) -> outputs`, by the format's own runtime.
         needs: packages beside this one's own.
-        engine: that runs it.
+        target: that runs it.
     """
 
     name: str
     keras_name: str
     suffix: str
     run: Callable[[Path, np.ndarray], np.ndarray]
-    engine: Engine
+    target: Target
     needs: tuple[str, ...] = ()
 
 
@@ -108,7 +108,7 @@ def export(
     """
     path = Path(path)
     kind = _checked(format, path)
-    fast = fused(model, kind.engine)
+    fast = fused(model, kind.target)
     images = _images(fast) if images is None else _given(images, fast)
     fast(images[:1])  # Keras exports models that have been called
     expected = _logits(model(images, training=False))

@@ -2,10 +2,10 @@
 
 import keras
 
-from nasnet_keras.inference.alignment import aligned
-from nasnet_keras.inference.engines import TENSORFLOW, Engine
-from nasnet_keras.inference.passes import relu_absorbed, shared
+from nasnet_keras.inference.alignment import channels_padded
+from nasnet_keras.inference.passes import merged, relu_absorbed
 from nasnet_keras.inference.reading import read
+from nasnet_keras.inference.targets import TENSORFLOW, Target
 from nasnet_keras.inference.writing import write
 
 __all__ = ["fuse_for_inference", "fused"]
@@ -39,9 +39,9 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
     return fused(model, TENSORFLOW)
 
 
-def fused(model: keras.Model, engine: Engine) -> keras.Model:
-    """The same, in the form that an engine wants."""
-    graph = relu_absorbed(shared(read(model)))
-    if engine.multiple > 1:
-        graph = aligned(graph, engine.multiple)
-    return write(graph, f"{model.name}_fused", engine)
+def fused(model: keras.Model, target: Target) -> keras.Model:
+    """The same, in the form that an target wants."""
+    graph = relu_absorbed(merged(read(model)))
+    if target.multiple > 1:
+        graph = channels_padded(graph, target.multiple)
+    return write(graph, f"{model.name}_fused", target)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Add", "Concat", "Conv", "Dense", "Depthwise", "Image", "Kept", "Node", "Pick", "Relu", "Slice"]
+__all__ = ["Add", "Concat", "Conv", "Dense", "Depthwise", "Input", "Node", "Passthrough", "Relu", "Slice", "Subsample"]
 __all__ += ["consumers", "rewrite", "topological"]
 
 
@@ -35,7 +35,7 @@ class Node:
 
 
 @dataclass(frozen=True, eq=False)
-class Image(Node):
+class Input(Node):
     """What the network reads."""
 
     shape: tuple[int | None, ...]
@@ -90,7 +90,7 @@ class Relu(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class Pick(Node):
+class Subsample(Node):
     """Every other pixel, of the parity that a dilated convolution at stride 2 reads."""
 
 
@@ -127,7 +127,7 @@ class Concat(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class Kept(Node):
+class Passthrough(Node):
     """A Keras layer that stays as it is: one result channel a channel where `filters` is None."""
 
     layer: Any

@@ -53,7 +53,7 @@ class FixedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
 @_register
 class BandedDepthwiseConv2D(FixedDepthwiseConv2D):
-    """The same, for kernels too large for XNNPACK, the engine of LiteRT: as a sum of kernels of a few rows each.
+    """The same, for kernels too large for XNNPACK, the target of LiteRT: as a sum of kernels of a few rows each.
 
     XNNPACK has fast kernels for up to 25 weights a channel. 49 take it 30 times as long as 25.
 

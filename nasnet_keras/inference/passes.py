@@ -3,21 +3,21 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
-from nasnet_keras.inference.graph import Conv, Kept, Node, Pick, Relu, consumers, rewrite
+from nasnet_keras.inference.graph import Conv, Node, Passthrough, Relu, Subsample, consumers, rewrite
 
-__all__ = ["relu_absorbed", "shared"]
+__all__ = ["merged", "relu_absorbed"]
 
 
-def shared(output: Node) -> Node:
+def merged(output: Node) -> Node:
     """One node for what several compute of the same inputs."""
     known: dict[Hashable, Node] = {}
 
     def rule(old: Node, new: Node) -> Node:
         del old
-        if not isinstance(new, Relu | Pick | Kept) or (isinstance(new, Kept) and new.layer.weights):
+        if not isinstance(new, Relu | Subsample | Passthrough) or (isinstance(new, Passthrough) and new.layer.weights):
             return new
         settings = None
-        if isinstance(new, Kept):
+        if isinstance(new, Passthrough):
             config = {key: value for key, value in new.layer.get_config().items() if key != "name"}
             settings = type(new.layer), repr(config)
         return known.setdefault((type(new), new.inputs, settings), new)

@@ -6,7 +6,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.inference.graph import Add, Concat, Conv, Dense, Depthwise, Image, Kept, Node, Pick, Relu, Slice
+from nasnet_keras.inference.graph import (
+    Add,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Input,
+    Node,
+    Passthrough,
+    Relu,
+    Slice,
+    Subsample,
+)
 from nasnet_keras.inference.layers import (
     BandedDepthwiseConv2D,
     Channels,
@@ -56,7 +68,7 @@ def read(model: keras.Model) -> Node:
     (image,) = inputs
     if len(image.shape) != 4:
         raise ValueError(f"expected a model of images (batch, height, width, channels), got one of {image.shape}")
-    return _model(model, Image(image.name, (), tuple(image.shape[1:]), image.dtype))
+    return _model(model, Input(image.name, (), tuple(image.shape[1:]), image.dtype))
 
 
 def _model(model: keras.Model, x: Node, output: Any = None) -> Node:
@@ -213,7 +225,7 @@ def _(layer: Any, x: Node) -> Node:
 
 @_nodes.register
 def _(layer: EveryOtherPixel, x: Node) -> Node:
-    return Pick(layer.name, (x,))
+    return Subsample(layer.name, (x,))
 
 
 @_nodes.register
@@ -234,11 +246,11 @@ def _nothing(layer: Any, x: Node) -> Node:
 def _channelwise(layer: Any, x: Node) -> Node:
     if layer.get_config().get("data_format", "channels_last") != "channels_last":
         raise ValueError(f"layer {layer.name!r} reads channels first, and cannot be fused: expected channels last")
-    return Kept(layer.name, (x,), layer)
+    return Passthrough(layer.name, (x,), layer)
 
 
 def _kept(layer: Any, x: Node) -> Node:
-    return Kept(layer.name, (x,), layer, layer.output.shape[-1])
+    return Passthrough(layer.name, (x,), layer, layer.output.shape[-1])
 
 
 for _types, _reader in ((_NOTHING, _nothing), (_CHANNELWISE, _channelwise), (_KEPT, _kept)):
@@ -254,7 +266,7 @@ def _subsampled(layer: Any, x: Node, strides: tuple[int, int]) -> tuple[Node, tu
     """What a convolution reads, its strides and its dilation, of which one at least is 1."""
     if layer.dilation == 1 or strides == (1, 1):
         return x, strides, layer.dilation
-    return Pick(f"{layer.name}_pick", (x,)), (1, 1), layer.dilation // 2
+    return Subsample(f"{layer.name}_pick", (x,)), (1, 1), layer.dilation // 2
 
 
 def _normalization(layer: Any) -> tuple[np.ndarray, np.ndarray]:

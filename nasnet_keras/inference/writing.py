@@ -6,38 +6,38 @@ import keras
 import numpy as np
 
 from nasnet_keras.inference import layers as ours
-from nasnet_keras.inference.engines import Engine
 from nasnet_keras.inference.graph import (
     Add,
     Concat,
     Conv,
     Dense,
     Depthwise,
-    Image,
-    Kept,
+    Input,
     Node,
-    Pick,
+    Passthrough,
     Relu,
     Slice,
+    Subsample,
     consumers,
 )
 from nasnet_keras.inference.model import FusedModel
+from nasnet_keras.inference.targets import Target
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
 
 __all__ = ["write"]
 
 layers = keras.layers
 
-_PLAIN = {Relu: layers.ReLU, Pick: ours.EveryOtherPixel, Add: layers.Add, Concat: layers.Concatenate}
+_PLAIN = {Relu: layers.ReLU, Subsample: ours.EveryOtherPixel, Add: layers.Add, Concat: layers.Concatenate}
 
 
-def write(output: Node, name: str, engine: Engine) -> FusedModel:
-    """A functional model, not trainable, that computes what the graph says, in the form that an engine wants."""
+def write(output: Node, name: str, target: Target) -> FusedModel:
+    """A functional model, not trainable, that computes what the graph says, in the form that an target wants."""
     readers = consumers(output)
     plain = {
         reader
         for node, reading in readers.items()
-        if engine.plain_relus and isinstance(node, Add) and len(set(reading)) > 1
+        if target.plain_relus and isinstance(node, Add) and len(set(reading)) > 1
         for reader in reading
         if isinstance(reader, Relu)
     }
@@ -45,10 +45,10 @@ def write(output: Node, name: str, engine: Engine) -> FusedModel:
     names: set[str] = set()
     for node in readers:
         unique = _unique(node.name, names)
-        if isinstance(node, Image):
+        if isinstance(node, Input):
             image = tensors[node] = keras.Input(node.shape, dtype=node.dtype, name=unique)
             continue
-        layer, values = _layer(node, unique, engine, plain=node in plain)
+        layer, values = _layer(node, unique, target, plain=node in plain)
         inputs = [tensors[x] for x in node.inputs]
         tensors[node] = layer(inputs if isinstance(node, Add | Concat) else inputs[0])
         layer.set_weights(values)
@@ -59,7 +59,7 @@ def write(output: Node, name: str, engine: Engine) -> FusedModel:
     return model
 
 
-def _layer(node: Node, name: str, engine: Engine, plain: bool) -> tuple[Any, list[np.ndarray]]:
+def _layer(node: Node, name: str, target: Target, plain: bool) -> tuple[Any, list[np.ndarray]]:
     """The layer that a node becomes, and its weights; a ReLU may be of the plain kind."""
     common = {"name": name, "dtype": "float32"}
     if plain:
@@ -80,8 +80,8 @@ def _layer(node: Node, name: str, engine: Engine, plain: bool) -> tuple[Any, lis
     if isinstance(node, Depthwise):
         size = len(node.kernel)
         common |= {"data_format": "channels_last", "depthwise_initializer": "zeros"}
-        if engine.most_taps is not None and size * size > engine.most_taps and node.dilation == 1:
-            layer = ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, engine.most_taps // size), **common)
+        if target.most_taps is not None and size * size > target.most_taps and node.dilation == 1:
+            layer = ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, target.most_taps // size), **common)
         else:
             layer = ours.FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
         return layer, [node.kernel[..., None]]
@@ -89,7 +89,7 @@ def _layer(node: Node, name: str, engine: Engine, plain: bool) -> tuple[Any, lis
         use_bias = node.bias is not None
         layer = layers.Dense(node.channels, node.activation, use_bias, kernel_initializer="zeros", **common)
         return layer, [node.kernel, node.bias] if use_bias else [node.kernel]
-    if isinstance(node, Kept):
+    if isinstance(node, Passthrough):
         return node.layer.from_config({**node.layer.get_config(), **common}), node.layer.get_weights()
     if isinstance(node, Concat) and node.padded:
         return PaddedConcatenate(**common), []

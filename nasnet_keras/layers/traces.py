@@ -13,7 +13,7 @@ import keras
 
 from nasnet_keras.layers.normalization import is_synchronized
 
-__all__ = ["forget", "kept", "traced"]
+__all__ = ["forget", "noinline", "traced"]
 
 
 def traced(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
@@ -33,7 +33,7 @@ def traced(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
     return _called(function, tensors, settings, inline=True)
 
 
-def kept(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
+def noinline(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
     """Call a pure function that TensorFlow keeps as one, and so optimises once for all calls of the same shapes.
 
     Args:

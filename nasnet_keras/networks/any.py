@@ -6,7 +6,7 @@ This is the one place that knows all kinds; whoever takes a genotype of any kind
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.genotypes.chain import ChainGenotype
 from nasnet_keras.genotypes.macro import MacroGenotype
@@ -16,7 +16,7 @@ from nasnet_keras.utils.checks import quoted
 
 __all__ = ["network_config", "network_from_genotype", "size_arguments"]
 
-_SIZES: dict[type[AnyGenotype], tuple[str, ...]] = {
+_SIZES: dict[type[BaseGenotype], tuple[str, ...]] = {
     Genotype: ("num_repeats", "filters", "stem"),
     MacroGenotype: ("filters",),
     ChainGenotype: (),
@@ -26,7 +26,7 @@ _SIZES: dict[type[AnyGenotype], tuple[str, ...]] = {
 _OF_CELLS: dict[str, Any] = {"auxiliary_head": False, "drop_path_rate": 0.0}
 
 
-def size_arguments(genotype: AnyGenotype) -> tuple[str, ...]:
+def size_arguments(genotype: BaseGenotype) -> tuple[str, ...]:
     """The names of the arguments that say how large a genotype's network is, apart from its genotype.
 
     Example:
@@ -36,7 +36,7 @@ def size_arguments(genotype: AnyGenotype) -> tuple[str, ...]:
     return _SIZES[type(genotype)]
 
 
-def network_config(genotype: AnyGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
+def network_config(genotype: BaseGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
     """The validated arguments of a genotype's network; its `build` describes the network to a builder.
 
     Args:
@@ -61,7 +61,7 @@ def network_config(genotype: AnyGenotype | str | Path, input_shape: Any = None, 
     return config(genotype=genotype, input_shape=input_shape, **_without_cells(genotype, network))
 
 
-def network_from_genotype(genotype: AnyGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
+def network_from_genotype(genotype: BaseGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
     """The Keras model of a genotype; the arguments are those of `network_config`, `weights`, `input_tensor` and `name`.
 
     Raises:
@@ -88,7 +88,7 @@ def network_from_genotype(genotype: AnyGenotype | str | Path, input_shape: Any =
     return make(genotype=genotype, input_shape=input_shape, **_without_cells(genotype, network))
 
 
-def _without_cells(genotype: AnyGenotype, network: dict[str, Any]) -> dict[str, Any]:
+def _without_cells(genotype: BaseGenotype, network: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a network of another kind, of which recipes do not know that it has no such parts."""
     for name, none in _OF_CELLS.items():
         if network.get(name, none) != none:

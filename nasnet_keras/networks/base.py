@@ -5,7 +5,7 @@ from dataclasses import InitVar, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.reading import resolve_genotype
 from nasnet_keras.utils.checks import choice, integer, number, positive_integer, quoted
 
@@ -82,7 +82,7 @@ class LayerwiseConfig:
         ValueError: an argument is out of range; the error says what was expected and what came.
     """
 
-    KIND: ClassVar[type[AnyGenotype]]
+    KIND: ClassVar[type[BaseGenotype]]
     SMALLEST: ClassVar[int]  # height and width
 
     genotype: Any

@@ -85,7 +85,7 @@ def ENASMacro(
 
     The stem is a 3×3 convolution. A layer narrows the output before it to F by a 1×1 convolution, applies its
     operation, and from the second layer on concatenates its skips and the result and brings them to F by another. A
-    third and two thirds of the way, all outputs that are still read are halved, each by a factorised reduction of its
+    third and two thirds of the way, all outputs that are still read are halved, each by a factorized reduction of its
     own, and F doubles.
 
     Args:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Cell, Genotype, block_state
 from nasnet_keras.genotypes.chain import ChainGenotype
 from nasnet_keras.genotypes.macro import MacroGenotype
@@ -28,7 +28,7 @@ class _Layout:
     lanes: dict[tuple[str, int], float]
 
 
-def plot_genotype(genotype: AnyGenotype | str | Path, path: str | Path) -> Path:
+def plot_genotype(genotype: BaseGenotype | str | Path, path: str | Path) -> Path:
     """Draw the cells of a genotype, or its layers, as an SVG file, which every browser shows.
 
     Args:
@@ -53,7 +53,7 @@ def plot_genotype(genotype: AnyGenotype | str | Path, path: str | Path) -> Path:
     return path
 
 
-def genotype_svg(genotype: AnyGenotype) -> str:
+def genotype_svg(genotype: BaseGenotype) -> str:
     """The picture as SVG text; the same genotype gives the same text."""
     drawn = {
         Genotype: _cells_svg,

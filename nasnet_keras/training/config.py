@@ -6,7 +6,7 @@ from typing import Any
 
 from nasnet_keras import genotypes
 from nasnet_keras.card import Card
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.genotypes.reading import resolve_genotype
 from nasnet_keras.networks.any import size_arguments
@@ -46,7 +46,7 @@ class TrainingConfig:
     """
 
     workdir: str | Path
-    genotype: AnyGenotype | str | Path = "nasnet_a"
+    genotype: BaseGenotype | str | Path = "nasnet_a"
     dataset: str = "digits"
     recipe: Recipe = RECIPES["digits"]
     num_repeats: int | None = None
@@ -58,7 +58,7 @@ class TrainingConfig:
     deterministic: bool = True
     checkpoint_minutes: float = 5.0
     licence: str = "not stated"
-    resolved: AnyGenotype = field(init=False, repr=False)
+    resolved: BaseGenotype = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resolved", resolve_genotype(self.genotype))

@@ -10,10 +10,10 @@ from keras import ops
 
 from nasnet_keras.utils.environment import has_gpu
 
-__all__ = ["Devices", "compiled", "xla_serves"]
+__all__ = ["Replicas", "compiled", "xla_serves"]
 
 
-class Devices:
+class Replicas:
     """What a batch is divided over: here, the one device that the backend chooses.
 
     A subclass for several devices runs the step once on each of them, a *replica*, with its share of the batch. Each
@@ -29,11 +29,11 @@ class Devices:
         """What `compiled` gives, run on every replica."""
         return compiled(function, static, xla)
 
-    def shares(self, batch: np.ndarray) -> Any:
+    def scatter(self, batch: np.ndarray) -> Any:
         """A batch, divided into equal shares, one a replica."""
         return ops.convert_to_tensor(batch)
 
-    def copies(self, value: np.ndarray) -> Any:
+    def replicate(self, value: np.ndarray) -> Any:
         """A value, given to every replica."""
         return ops.convert_to_tensor(value)
 

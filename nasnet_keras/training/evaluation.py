@@ -3,17 +3,17 @@
 import numpy as np
 
 from nasnet_keras.training.datasets.base import Split
-from nasnet_keras.training.step import State, Stepper
+from nasnet_keras.training.step import State, TrainStep
 
 __all__ = ["accuracy", "predictions"]
 
 
-def accuracy(stepper: Stepper, state: State, split: Split, batch_size: int = 256) -> float:
+def accuracy(stepper: TrainStep, state: State, split: Split, batch_size: int = 256) -> float:
     """The share of a split's images, from 0 to 1, that the averaged weights get right."""
     return float(np.mean(predictions(stepper, state, split, batch_size) == split.labels))
 
 
-def predictions(stepper: Stepper, state: State, split: Split, batch_size: int = 256) -> np.ndarray:
+def predictions(stepper: TrainStep, state: State, split: Split, batch_size: int = 256) -> np.ndarray:
     """The labels `(count,)` that the averaged weights give a split's images."""
     batch_size = min(batch_size, len(split))
     labels = []

@@ -70,17 +70,17 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         load(network_from_genotype(config.resolved, dataset.image_shape, **config.network(dataset)))
     this = config.to_json(dataset)
 
-    def completed(before: dict[str, Any]) -> dict[str, Any]:
+    def upgraded(before: dict[str, Any]) -> dict[str, Any]:
         """What a run was before its file said so."""
         return {
             "name": this["name"],
             "fit": "crop",
             "initial_weights": None,
             **before,
-            "recipe": Recipe.completed(before.get("recipe")),
+            "recipe": Recipe.upgraded(before.get("recipe")),
         }
 
-    folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, complete=completed)
+    folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, complete=upgraded)
     try:
         name = config.model_name(dataset)
         card = folder.path / f"{name}.json"

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.layers.normalization import synchronized
-from nasnet_keras.training.devices import Devices, xla_serves
+from nasnet_keras.training.devices import Replicas, xla_serves
 
 __all__ = ["Mirrored", "all_devices"]
 
@@ -20,7 +20,7 @@ def all_devices() -> tf.distribute.MirroredStrategy:
     return tf.distribute.MirroredStrategy(["/cpu:0"], tf.distribute.ReductionToOneDevice())
 
 
-class Mirrored(Devices):
+class Mirrored(Replicas):
     """The replicas of a strategy.
 
     Args:
@@ -45,11 +45,11 @@ class Mirrored(Devices):
 
         return run
 
-    def shares(self, batch: np.ndarray) -> Any:
+    def scatter(self, batch: np.ndarray) -> Any:
         parts = np.split(batch, self.count)
         return self._distributed(lambda replica: parts[replica])
 
-    def copies(self, value: np.ndarray) -> Any:
+    def replicate(self, value: np.ndarray) -> Any:
         return self._distributed(lambda replica: value)
 
     def _distributed(self, value_of: Callable[[int], np.ndarray]) -> Any:

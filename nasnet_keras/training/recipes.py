@@ -31,7 +31,7 @@ class Recipe:
         weight_decay: times half the sum of squares of all kernels is added to the loss; of those that Muon turns, not.
         clip_norm: largest norm of the gradient, of what Muon does not turn; 0 for no clipping.
         sam_radius: how far uphill gradients are taken, relative to each weight, for flatter minima; 0 for none of it.
-            See `Objective`; a step takes twice as long.
+            See `StepConfig`; a step takes twice as long.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         drop_path_rate: of the last cell at the end of training; grows with depth and progress.
         dropout_rate: before the classifier.
@@ -97,7 +97,7 @@ class Recipe:
             object.__setattr__(self, name, kind(getattr(self, name)))
 
     @staticmethod
-    def completed(values: Any) -> Any:
+    def upgraded(values: Any) -> Any:
         """The fields of a recipe that an earlier version wrote, with what that version did where it had no choice.
 
         What is no dict, in a damaged file, comes back as it is: it is another recipe than any.

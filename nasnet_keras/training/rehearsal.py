@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.card import Card
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.recipes import PREPROCESSING
@@ -27,7 +27,7 @@ def card_of(
     dataset: Dataset,
     *,
     name: str,
-    genotype: AnyGenotype,
+    genotype: BaseGenotype,
     network: dict[str, Any],
     licence: str,
     training: dict[str, Any] | None = None,

@@ -9,13 +9,13 @@ import keras
 import numpy as np
 
 from nasnet_keras.card import Card, encoded
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.networks.any import network_from_genotype
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.evaluation import accuracy
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import card_of, weights_name
-from nasnet_keras.training.step import Objective, State, Stepper
+from nasnet_keras.training.step import State, StepConfig, TrainStep
 from nasnet_keras.utils.environment import hardware
 from nasnet_keras.utils.files import write_saved
 from nasnet_keras.weights.file import WeightsFile
@@ -27,13 +27,13 @@ _REFERENCES = 4
 
 
 def save(
-    stepper: Stepper,
+    stepper: TrainStep,
     state: State,
     dataset: Dataset,
     folder: Path,
     *,
     name: str,
-    genotype: AnyGenotype,
+    genotype: BaseGenotype,
     network: dict[str, Any],
     training: dict[str, Any],
     licence: str,
@@ -75,7 +75,7 @@ def save(
 
 def _judged(model: keras.Model, dataset: Dataset, images: np.ndarray | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """A card's metrics and reference: what the model gets right, and what it answers to a few images."""
-    stepper = Stepper(model, Objective())
+    stepper = TrainStep(model, StepConfig())
     state = stepper.initial()
     metrics: dict[str, Any] = {"runs": 1}
     for key in ("validation", "test"):

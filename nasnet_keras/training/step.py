@@ -17,11 +17,11 @@ from keras import ops
 
 from nasnet_keras.layers.drop_path import TrainingProgress
 from nasnet_keras.layers.normalization import by_batch, frozen
-from nasnet_keras.training.devices import Devices, compiled
+from nasnet_keras.training.devices import Replicas, compiled
 from nasnet_keras.training.muon import Muon
 from nasnet_keras.training.recipes import PREPROCESSING
 
-__all__ = ["PREPROCESSING", "Objective", "State", "Stepper", "scaled"]
+__all__ = ["PREPROCESSING", "State", "StepConfig", "TrainStep", "scaled"]
 
 State = dict[str, Any]
 
@@ -29,7 +29,7 @@ _APART = 7919  # between the seeds of two replicas
 
 
 @dataclass(frozen=True)
-class Objective:
+class StepConfig:
     """What a step minimises, and how.
 
     Attributes:
@@ -62,7 +62,7 @@ class Objective:
     batch_statistics: bool = False
 
 
-class Stepper:
+class TrainStep:
     """Trains and judges one model.
 
     Args:
@@ -76,10 +76,10 @@ class Stepper:
     read back goes on as if nothing had happened. The model's own variables keep their values until `assign`.
     """
 
-    def __init__(self, model: keras.Model, objective: Objective, devices: Devices | None = None) -> None:
+    def __init__(self, model: keras.Model, objective: StepConfig, devices: Replicas | None = None) -> None:
         self.model = model
         self.objective = objective
-        self.devices = devices or Devices()
+        self.devices = devices or Replicas()
         self._trainable = model.trainable_variables
         self._statistics = model.non_trainable_weights
         ours = {id(v) for v in self._statistics}
@@ -110,7 +110,7 @@ class Stepper:
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> State:
         """The state that `to_arrays` wrote."""
-        return {name: self.devices.copies(value) for name, value in arrays.items()}
+        return {name: self.devices.replicate(value) for name, value in arrays.items()}
 
     def to_arrays(self, state: State) -> dict[str, np.ndarray]:
         """A state as arrays, to be kept in a file."""
@@ -145,7 +145,7 @@ class Stepper:
             of the largest share.
         """
         settings = np.asarray([learning_rate, progress, average_decay], np.float32)
-        batch = (self.devices.shares(values) for values in (images, labels))
+        batch = (self.devices.scatter(values) for values in (images, labels))
         chosen = {} if choices is None else {"choices": ops.convert_to_tensor(choices)}
         state, figures = self._step(state, *batch, ops.convert_to_tensor(settings), size=size, **chosen)
         return state, self.devices.first(figures)

@@ -8,14 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.networks.any import network_from_genotype
 from nasnet_keras.training.datasets.base import Dataset
-from nasnet_keras.training.devices import Devices
+from nasnet_keras.training.devices import Replicas
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.evaluation import predictions
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import Objective, State, Stepper
+from nasnet_keras.training.step import State, StepConfig, TrainStep
 from nasnet_keras.utils import checks
 
 __all__ = ["Trainer"]
@@ -33,12 +33,12 @@ class Trainer:
         deterministic: whether the same seed gives the same bits, on the same devices.
         devices: what a batch is divided over.
         initialize: gives the untrained model its first weights, where they are not random.
-        class_weights, frozen_statistics, batch_statistics: see `Objective`.
+        class_weights, frozen_statistics, batch_statistics: see `StepConfig`.
 
     Attributes:
         step, total: steps done, and steps in all.
         epoch: finished epochs.
-        state: see `Stepper`.
+        state: see `TrainStep`.
 
     Raises:
         ValueError: the network cannot be built, or the batch does not divide by the number of devices.
@@ -46,14 +46,14 @@ class Trainer:
 
     def __init__(
         self,
-        genotype: AnyGenotype,
+        genotype: BaseGenotype,
         network: dict[str, Any],
         dataset: Dataset,
         recipe: Recipe,
         *,
         seed: int,
         deterministic: bool = True,
-        devices: Devices | None = None,
+        devices: Replicas | None = None,
         initialize: Callable[[keras.Model], None] | None = None,
         class_weights: tuple[float, ...] | None = None,
         frozen_statistics: bool = False,
@@ -61,7 +61,7 @@ class Trainer:
     ) -> None:
         self.dataset, self.recipe, self._seed = dataset, recipe, seed
         self._class_weights = class_weights
-        devices = devices or Devices()
+        devices = devices or Replicas()
         self.batch_size = min(recipe.batch_size, len(dataset.train))
         if self.batch_size % devices.count:
             raise ValueError(f"a batch of {self.batch_size} images does not divide by {devices.count} devices")
@@ -72,7 +72,7 @@ class Trainer:
             model = self._model(genotype, {**recipe.network, **network})
         if initialize is not None:
             initialize(model)
-        objective = Objective(
+        objective = StepConfig(
             recipe.label_smoothing,
             recipe.auxiliary_weight,
             recipe.weight_decay,
@@ -83,7 +83,7 @@ class Trainer:
             frozen_statistics=frozen_statistics,
             batch_statistics=batch_statistics,
         )
-        self.stepper = Stepper(model, objective, devices)
+        self.stepper = TrainStep(model, objective, devices)
         self.state: State = self.stepper.initial()
         self.step = 0
         self.steps_per_epoch = len(dataset.train) // self.batch_size

@@ -12,7 +12,7 @@ __all__ = ["LEARN_IN_BATCHES", "check", "make", "names"]
 
 _ALGORITHMS = {  # imported when they are made: some need TensorFlow
     "random": "random.RandomSearch",
-    "evolution": "evolution.RegularisedEvolution",
+    "evolution": "evolution.RegularizedEvolution",
     "reinforce": "reinforce.Reinforce",
     "ppo": "ppo.PPO",
     "enas": "enas.ENAS",

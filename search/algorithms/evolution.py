@@ -1,4 +1,4 @@
-"""Regularised evolution."""
+"""Regularized evolution."""
 
 import math
 from collections import deque
@@ -10,10 +10,10 @@ from nasnet_keras.search.algorithms.base import Algorithm, Seen, lists, neighbou
 from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.utils.checks import positive_integer
 
-__all__ = ["RegularisedEvolution"]
+__all__ = ["RegularizedEvolution"]
 
 
-class RegularisedEvolution(Algorithm):
+class RegularizedEvolution(Algorithm):
     """A population that ages: the best of a random sample is mutated, the child enters, the oldest leaves.
 
     The first population is random. A child that was evaluated before is mutated again, since its reward is known.
@@ -32,7 +32,7 @@ class RegularisedEvolution(Algorithm):
 
     Example:
         >>> from nasnet_keras.search import CellSpace
-        >>> algorithm = RegularisedEvolution(CellSpace(), seed=0, population_size=1)
+        >>> algorithm = RegularizedEvolution(CellSpace(), seed=0, population_size=1)
         >>> algorithm.tell(algorithm.ask(0), reward=0.5)
         >>> sum(a != b for a, b in zip(algorithm.ask(0), algorithm.ask(1)))
         1

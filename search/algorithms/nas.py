@@ -38,9 +38,9 @@ class NAS(PolicyGradient):
         entropy_weight: float = 0.2,
         baseline_decay: float = 0.95,
     ) -> None:
-        from nasnet_keras.search.controllers.nas import ChainPolicy
+        from nasnet_keras.search.controllers.nas import NASController
 
-        controller = ChainPolicy(space, seed)
+        controller = NASController(space, seed)
         super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight, baseline_decay, controller)
 
     def gains(self, rewards: np.ndarray) -> np.ndarray:

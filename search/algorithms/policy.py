@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.search.algorithms.base import Algorithm, Seen, lists, neighbours, rows
-from nasnet_keras.search.controllers.base import Controller, Policy
+from nasnet_keras.search.controllers.base import Controller
+from nasnet_keras.search.controllers.lstm import LSTMController
 from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.utils.checks import positive_integer
 
@@ -49,7 +50,7 @@ class PolicyGradient(Algorithm):
         learning_rate: float,
         entropy_weight: float,
         baseline_decay: float = 0.95,
-        controller: Policy | None = None,
+        controller: Controller | None = None,
         optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
         super().__init__(space, seed)
@@ -57,7 +58,7 @@ class PolicyGradient(Algorithm):
         self._epochs = positive_integer("epochs", epochs)
         self._entropy_weight = entropy_weight
         self._baseline_decay = baseline_decay
-        self.controller = controller or Controller(space.decisions, seed)
+        self.controller = controller or LSTMController(space.decisions, seed)
         with tf.device("/CPU:0"):
             self._optimizer = optimizer or keras.optimizers.Adam(learning_rate)
             self._optimizer.build(self.controller.trainable_variables)

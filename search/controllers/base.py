@@ -1,4 +1,4 @@
-"""Policies over the decisions of a search space, and the controller: an LSTM that works for every space."""
+"""The interface of controllers: recurrent networks that take the decisions of a search space, one after another."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -11,15 +11,15 @@ from nasnet_keras.search.spaces.base import Decision
 from nasnet_keras.utils.checks import positive_integer
 from nasnet_keras.utils.environment import require_tensorflow
 
-__all__ = ["Act", "Controller", "Policy"]
+__all__ = ["Act", "Controller"]
 
 Act = Callable[[int, tf.Tensor], tf.Tensor]
-"""Number of a decision, and logits `(lists, choices)` → the choices `(lists,)`, int32. Several decisions in a row, none
-of which depends on the others, may be taken at once: number of the first, `(lists, decisions, choices)` → `(lists,
+"""Number of a decision, and logits `(batch, choices)` → the choices `(batch,)`, int32. Several decisions in a row, none
+of which depends on the others, may be taken at once: number of the first, `(batch, decisions, choices)` → `(batch,
 decisions)`, which is compiled much faster."""
 
 
-class Policy(keras.layers.Layer):
+class Controller(keras.layers.Layer):
     """Takes decisions in order, each given those before it. A subclass says what logits a decision has.
 
     It runs on the processor, in steps compiled once for batches of any size: the steps are too small for anything
@@ -51,22 +51,22 @@ class Policy(keras.layers.Layer):
         """Make the variables."""
 
     @abstractmethod
-    def _unroll(self, lists: tf.Tensor, act: Act) -> tf.Tensor:
+    def _unroll(self, batch: tf.Tensor, act: Act) -> tf.Tensor:
         """Take all decisions, `act(step, logits)` choosing.
 
         Args:
-            lists: how many lists of decisions.
+            batch: how many choice vectors are drawn at once.
             act: is called for all decisions in order.
 
         Returns:
-            A penalty for each list, `(lists,)`, which training makes smaller.
+            A penalty for each choice vector, `(batch,)`, which training makes smaller.
         """
 
     def sample(self, noise: np.ndarray) -> np.ndarray:
-        """Draw lists of choices from the policy, by inversion.
+        """Draw choice vectors, by inversion of the distributions.
 
         Args:
-            noise: shape (lists, decisions), uniform from 0 to below 1.
+            noise: shape (batch, decisions), uniform from 0 to below 1.
 
         Returns:
             int32 of the same shape.
@@ -75,10 +75,10 @@ class Policy(keras.layers.Layer):
             return self._compiled_sample(tf.constant(noise, tf.float32)).numpy()
 
     def evaluate(self, actions: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
-        """Log-probabilities of lists of choices, and the entropies of the softmaxes met on the way.
+        """Log-probabilities of choice vectors, and the entropies of the softmaxes met on the way.
 
         Args:
-            actions: shape (lists, decisions), integers; -1 for decisions that a shorter list leaves out.
+            actions: shape (batch, decisions), integers; -1 for decisions that a shorter choice vector leaves out.
 
         Returns:
             Two float32 tensors of that shape, in nats; 0 for what is left out.
@@ -133,60 +133,3 @@ def _one_or_several(act: Act) -> Act:
         return act(step, logits) if logits.shape.rank == 3 else act(step, logits[:, None])[:, 0]
 
     return acting
-
-
-class Controller(Policy):
-    """A policy that takes decisions in order, each given those before it.
-
-    One LSTM layer reads the embedding of the last action (a learnt vector at the start); each decision has an
-    embedding and a softmax of its own. All weights start uniformly from -0.1 to 0.1, biases at zero (the forget gate's
-    at one).
-
-    Args:
-        decisions: of the space.
-        seed: of the first weights.
-        units: of the LSTM and the embeddings.
-
-    Raises:
-        ValueError: Keras does not run on TensorFlow.
-
-    Source: Zoph and Le 2017, section 3.1; Zoph et al. 2018, section 4 and appendix A.
-
-    Example:
-        >>> from nasnet_keras.search import CellSpace
-        >>> controller = Controller(CellSpace(num_blocks=1).decisions, seed=0)
-        >>> actions = controller.sample(np.random.default_rng(0).random((3, 10)))
-        >>> log_probabilities, entropies = controller.evaluate(actions)
-        >>> actions.shape, log_probabilities.shape, entropies.shape
-        ((3, 10), TensorShape([3, 10]), TensorShape([3, 10]))
-    """
-
-    def __init__(self, decisions: Sequence[Decision], seed: int, units: int = 100) -> None:
-        self._seed = seed
-        super().__init__(decisions, units, "controller")
-
-    def _add_weights(self) -> None:
-        generator = np.random.default_rng(self._seed)
-        steps, width = len(self._counts), max(self._counts)
-
-        def uniform(shape, dtype=None):
-            return generator.uniform(-0.1, 0.1, shape).astype(np.float32)
-
-        self._cell = keras.layers.LSTMCell(
-            self._units, kernel_initializer=uniform, recurrent_initializer=uniform, name="lstm"
-        )
-        self._cell.build((None, self._units))
-        self._start = self.add_weight(shape=(1, self._units), initializer=uniform, name="start")
-        self._embedding = self.add_weight(shape=(steps, width, self._units), initializer=uniform, name="embedding")
-        self._head = self.add_weight(shape=(steps, self._units, width), initializer=uniform, name="head")
-        self._bias = self.add_weight(shape=(steps, width), initializer="zeros", name="head_bias")
-
-    def _unroll(self, lists: tf.Tensor, act: Act) -> tf.Tensor:
-        states = [tf.zeros((lists, self._units))] * 2
-        inputs = tf.tile(self._start.value, (lists, 1))
-        for step, count in enumerate(self._counts):
-            output, states = self._cell(inputs, states)
-            logits = output @ self._head.value[step, :, :count] + self._bias.value[step, :count]
-            # A product, not a lookup: its gradient is summed in one order, so continued searches repeat to the bit.
-            inputs = tf.one_hot(act(step, logits), count) @ self._embedding.value[step, :count]
-        return tf.zeros((lists,))

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from nasnet_keras.search.controllers.base import Act, Policy
+from nasnet_keras.search.controllers.base import Act, Controller
 from nasnet_keras.search.controllers.recurrent import State, attention_scores, lstm_step
 from nasnet_keras.search.spaces.base import Decision, Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.spaces.nasnet import BLOCK, CellSpace
 from nasnet_keras.search.supernet.mixed import operation_weights
 
-__all__ = ["AttentionPolicy", "CellPolicy", "LayerPolicy", "policy_for"]
+__all__ = ["AttentionController", "ENASMacroController", "ENASMicroController", "policy_for"]
 
 _FAVOUR = 10.0  # first bias of operations that have weights
 _NUDGE = 0.25  # what the normal cell's logits get on top, or lose
 
 
-class AttentionPolicy(Policy):
+class AttentionController(Controller):
     """What the two samplers share: the LSTM, the attention, and the squashing of logits.
 
     Logits become `tanh_constant * tanh(logits / temperature)`, so that no choice is ever certain.
@@ -56,14 +56,14 @@ class AttentionPolicy(Policy):
         return lstm_step(self._lstm.value, inputs, state)
 
     def _attention(self, output: tf.Tensor, keys: list[tf.Tensor]) -> tf.Tensor:
-        """A score `(lists, nodes)` of each earlier node."""
+        """A score `(batch, nodes)` of each earlier node."""
         return attention_scores(output @ self._query.value, keys, self._score.value)
 
     def _squashed(self, logits: tf.Tensor, share: float = 1.0) -> tf.Tensor:
         return share * self._tanh_constant * tf.tanh(logits / self._temperature)
 
 
-class CellPolicy(AttentionPolicy):
+class ENASMicroController(AttentionController):
     """ENAS' micro sampler: two cells of blocks, whose inputs are chosen by attention to the states before.
 
     The reduction cell goes on from the state in which the normal cell ended. Operations with weights start favoured by
@@ -82,7 +82,7 @@ class CellPolicy(AttentionPolicy):
     Source: Pham et al. 2018, section 2.4.
 
     Example:
-        >>> policy = CellPolicy(CellSpace(combines=("add",)), seed=0)
+        >>> policy = ENASMicroController(CellSpace(combines=("add",)), seed=0)
         >>> policy.sample(np.random.default_rng(0).random((3, 50))).shape
         (3, 50)
     """
@@ -110,17 +110,17 @@ class CellPolicy(AttentionPolicy):
         bias = self._first_bias
         self._bias = self.add_weight(name="bias", shape=bias.shape, initializer=lambda shape, dtype=None: bias)
 
-    def _unroll(self, lists: tf.Tensor, act: Act) -> tf.Tensor:
-        state = (tf.zeros((lists, self._units)), tf.zeros((lists, self._units)))
+    def _unroll(self, batch: tf.Tensor, act: Act) -> tf.Tensor:
+        state = (tf.zeros((batch, self._units)), tf.zeros((batch, self._units)))
         decision = 0
         for nudge in (self._nudge, np.zeros_like(self._nudge)):
-            state = self._cell(lists, act, decision, state, nudge)
+            state = self._cell(batch, act, decision, state, nudge)
             decision += self._num_blocks * len(BLOCK)
-        return tf.zeros((lists,))
+        return tf.zeros((batch,))
 
-    def _cell(self, lists, act, decision, state, nudge):
+    def _cell(self, batch, act, decision, state, nudge):
         """Sample one cell, whose first decision has this number."""
-        start = tf.tile(self._start.value, (lists, 1))
+        start = tf.tile(self._start.value, (batch, 1))
         anchors, keys = [], []
         for _ in range(2):  # the cell's inputs
             state = self._step(start, state)
@@ -137,7 +137,7 @@ class CellPolicy(AttentionPolicy):
                 state = self._step(inputs, state)
                 logits = self._squashed(state[1] @ self._head.value + self._bias.value, self._operation_share) + nudge
                 inputs = tf.one_hot(act(decision + side, logits), len(self._operations)) @ self._embedding.value
-            act(decision + 4, tf.zeros((lists, 1)))  # the one way to combine
+            act(decision + 4, tf.zeros((batch, 1)))  # the one way to combine
             state = self._step(inputs, state)
             anchors.append(state[1])
             keys.append(state[1] @ self._key.value)
@@ -145,7 +145,7 @@ class CellPolicy(AttentionPolicy):
         return state
 
 
-class LayerPolicy(AttentionPolicy):
+class ENASMacroController(AttentionController):
     """ENAS' macro sampler: each layer's operation, then, by attention to the layers before, all of its skips at once.
 
     Its penalty is the divergence of the chances to skip from `skip_target`, a layer on average, times `skip_weight`.
@@ -163,7 +163,7 @@ class LayerPolicy(AttentionPolicy):
     Source: Pham et al. 2018, section 2.3.
 
     Example:
-        >>> policy = LayerPolicy(MacroSpace(num_layers=3), seed=0)
+        >>> policy = ENASMacroController(MacroSpace(num_layers=3), seed=0)
         >>> policy.sample(np.random.default_rng(0).random((2, 6))).shape
         (2, 6)
     """
@@ -182,11 +182,11 @@ class LayerPolicy(AttentionPolicy):
         self._skip_target, self._skip_weight = skip_target, skip_weight
         super().__init__(space.decisions, space.operations, seed, units, tanh_constant, temperature, "layer_policy")
 
-    def _unroll(self, lists: tf.Tensor, act: Act) -> tf.Tensor:
-        state = (tf.zeros((lists, self._units)), tf.zeros((lists, self._units)))
-        start = tf.tile(self._start.value, (lists, 1))
+    def _unroll(self, batch: tf.Tensor, act: Act) -> tf.Tensor:
+        state = (tf.zeros((batch, self._units)), tf.zeros((batch, self._units)))
+        start = tf.tile(self._start.value, (batch, 1))
         inputs, anchors, keys = start, [], []
-        divergence, decision = tf.zeros((lists,)), 0
+        divergence, decision = tf.zeros((batch,)), 0
         for index in range(self._num_layers):
             state = self._step(inputs, state)
             operation = act(decision, self._squashed(state[1] @ self._head.value))
@@ -195,7 +195,7 @@ class LayerPolicy(AttentionPolicy):
             decision += 1
             if index:
                 scores = self._attention(state[1], keys)
-                logits = self._squashed(tf.stack([-scores, scores], axis=-1))  # (lists, layers, no or yes)
+                logits = self._squashed(tf.stack([-scores, scores], axis=-1))  # (batch, layers, no or yes)
                 chosen = tf.cast(act(decision, logits), tf.float32)
                 decision += index
                 divergence += self._divergence(logits)
@@ -214,13 +214,13 @@ class LayerPolicy(AttentionPolicy):
         return tf.reduce_sum(chances * tf.math.log(chances / target), axis=(1, 2))
 
 
-def policy_for(space: Space, seed: int) -> AttentionPolicy:
+def policy_for(space: Space, seed: int) -> AttentionController:
     """The policy of ENAS for a space.
 
     Raises:
         ValueError: there is none.
     """
-    for kind, policy in ((CellSpace, CellPolicy), (MacroSpace, LayerPolicy)):
+    for kind, policy in ((CellSpace, ENASMicroController), (MacroSpace, ENASMacroController)):
         if isinstance(space, kind):
             return policy(space, seed)
     raise ValueError(f"ENAS has no policy for the space {type(space).__name__}")

@@ -2,14 +2,14 @@
 
 import tensorflow as tf
 
-from nasnet_keras.search.controllers.base import Act, Policy
+from nasnet_keras.search.controllers.base import Act, Controller
 from nasnet_keras.search.controllers.recurrent import State, attention_scores, lstm_step
 from nasnet_keras.search.spaces.nas import ChainSpace
 
-__all__ = ["ChainPolicy"]
+__all__ = ["NASController"]
 
 
-class ChainPolicy(Policy):
+class NASController(Controller):
     """A two-layer LSTM that decides on a layer's filters, then, at its anchor point, on each earlier layer as an input.
 
     Every decision on filters has a softmax of its own, and an embedding of its choice, which is fed to the next step.
@@ -30,7 +30,7 @@ class ChainPolicy(Policy):
 
     Example:
         >>> import numpy as np
-        >>> policy = ChainPolicy(ChainSpace(num_layers=2), seed=0)
+        >>> policy = NASController(ChainSpace(num_layers=2), seed=0)
         >>> policy.sample(np.random.default_rng(0).random((3, 7))).shape
         (3, 7)
     """
@@ -67,10 +67,10 @@ class ChainPolicy(Policy):
             inputs = after[-1][1]
         return inputs, after
 
-    def _unroll(self, lists: tf.Tensor, act: Act) -> tf.Tensor:
-        nothing = tf.zeros((lists, self._units))
+    def _unroll(self, batch: tf.Tensor, act: Act) -> tf.Tensor:
+        nothing = tf.zeros((batch, self._units))
         states: list[State] = [(nothing, nothing), (nothing, nothing)]
-        inputs = tf.tile(self._start.value, (lists, 1))
+        inputs = tf.tile(self._start.value, (batch, 1))
         anchors, keys, decision = [], [], 0
         for index in range(self._num_layers):
             for name, count in self._sizes.items():
@@ -84,11 +84,11 @@ class ChainPolicy(Policy):
             inputs = nothing
             if index:
                 scores = attention_scores(anchor @ self._query.value, keys, self._score.value)
-                logits = tf.stack([tf.zeros_like(scores), scores], axis=-1)  # (lists, layers, no or yes)
+                logits = tf.stack([tf.zeros_like(scores), scores], axis=-1)  # (batch, layers, no or yes)
                 chosen = tf.cast(act(decision, logits), tf.float32)
                 decision += index
                 total = tf.einsum("ln,nlu->lu", chosen, tf.stack(anchors))
                 inputs = total / tf.maximum(1.0, tf.reduce_sum(chosen, axis=1, keepdims=True))
             anchors.append(anchor)
             keys.append(anchor @ self._key.value)
-        return tf.zeros((lists,))
+        return tf.zeros((batch,))

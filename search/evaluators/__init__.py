@@ -13,7 +13,7 @@ __all__ = ["check", "load", "make", "names"]
 
 _EVALUATORS = {  # the class, imported when it is made, and the spaces whose genotypes it judges
     "child": ("child.ChildEvaluator", ("nasnet", "enas_micro", "enas_macro", "nas")),
-    "shared": ("shared.SharedEvaluator", ("nasnet", "enas_micro", "enas_macro")),
+    "shared": ("shared.SupernetEvaluator", ("nasnet", "enas_micro", "enas_macro")),
     "tabular": ("tabular.TabularEvaluator", ("nasbench201",)),
 }
 

@@ -21,7 +21,7 @@ from nasnet_keras.training.run import on_signals
 from nasnet_keras.utils import files
 from nasnet_keras.utils.progress import Progress
 
-__all__ = ["SharedEvaluator"]
+__all__ = ["SupernetEvaluator"]
 
 _FOLDER, _FILE = "supernet", "checkpoint.npz"
 _MINIBATCH = 256  # validation images that a trial is judged by
@@ -29,7 +29,7 @@ _MINUTES = 2.0  # between two checkpoints within an epoch
 _POLICY = 1  # of the random numbers that architectures are drawn with
 
 
-class SharedEvaluator(ChildEvaluator):
+class SupernetEvaluator(ChildEvaluator):
     """Judges children by the weights of one supernet, which is trained in epochs between them.
 
     The trials of a search are spread evenly over the supernet's epochs: before the first trial of each, the supernet is

@@ -13,7 +13,7 @@ from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.errors import DivergedError, Stopped
 
-__all__ = ["Executor", "ExecutorError", "Outcome", "Task", "completed", "perform"]
+__all__ = ["Executor", "ExecutorError", "Outcome", "Task", "as_completed", "perform"]
 
 _WAIT_SECONDS = 1.0  # for an outcome, before showing that time passes
 
@@ -115,7 +115,7 @@ class Executor(ABC):
         self.close()
 
 
-def completed(executor: Executor, following: Callable[[], Task | None]) -> Iterator[Outcome | None]:
+def as_completed(executor: Executor, following: Callable[[], Task | None]) -> Iterator[Outcome | None]:
     """Keep an executor busy, and give outcomes as they come; None where a second passes without one.
 
     Args:

@@ -4,7 +4,7 @@ import base64
 import math
 from html import escape
 
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.plotting.cells import genotype_svg
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.markup import code, figure, section, short, table, text
@@ -19,7 +19,7 @@ _BAR_EM = 5.5
 
 def best_cells(facts: Facts) -> str:
     """The three best architectures that differ from each other."""
-    drawn: dict[AnyGenotype | str, Trial] = {}
+    drawn: dict[BaseGenotype | str, Trial] = {}
     for trial in sorted(facts.candidates, key=lambda trial: (-trial.reward, trial.trial)):
         drawn.setdefault(trial.genotype, trial)
         if len(drawn) == _DRAWN:
@@ -86,7 +86,7 @@ def _cell(place: int, kind: str, trial: Trial) -> str:
         f"<h3>{place}. {kind.capitalize()} {trial.trial}: reward {figure(trial.reward)}{size} "
         f"{code(fingerprint(trial.genotype))}</h3>"
     )
-    if not isinstance(trial.genotype, AnyGenotype):
+    if not isinstance(trial.genotype, BaseGenotype):
         return f'<div class="cell">{heading}\n<pre class="wrap">{text(trial.genotype)}</pre></div>'
     # An image of its own, since the picture's style would otherwise hold for the whole page.
     picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()

@@ -80,7 +80,7 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     if facts.study.updates is not None:
         each = facts.config["children_per_update"]
         tiles.append(
-            ("Controller updates", integer(facts.study.updates), f"before the last child; {each} children each")
+            ("LSTMController updates", integer(facts.study.updates), f"before the last child; {each} children each")
         )
     test = accuracy(facts.result, "test_accuracy")
     if test is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasnet_keras.genotypes.base import AnyGenotype
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.chain import ChainGenotype
 from nasnet_keras.genotypes.macro import MacroGenotype
 
@@ -149,7 +149,7 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None
     return float((signs[0] * signs[1]).sum()) / math.sqrt(ordered) if ordered else None
 
 
-def operation_counts(genotype: AnyGenotype | str) -> dict[str, Counter[str]]:
+def operation_counts(genotype: BaseGenotype | str) -> dict[str, Counter[str]]:
     """How often each operation stands in each cell, by the cell's name.
 
     Example:
@@ -167,7 +167,7 @@ def operation_counts(genotype: AnyGenotype | str) -> dict[str, Counter[str]]:
     return {name: Counter(e.operation for b in cell.blocks for e in b.edges) for name, cell in cells.items()}
 
 
-def operation_shares(genotypes: Iterable[AnyGenotype | str]) -> dict[str, dict[str, float]]:
+def operation_shares(genotypes: Iterable[BaseGenotype | str]) -> dict[str, dict[str, float]]:
     """The share of each operation among all edges of each cell."""
     totals: dict[str, Counter[str]] = {}
     for genotype in genotypes:

@@ -19,7 +19,7 @@ def summary(study: Study) -> str:
         "",
     ]
     if study.updates is not None:
-        lines.append(f"Controller: {study.updates} updates, {study.config['children_per_update']} children each")
+        lines.append(f"LSTMController: {study.updates} updates, {study.config['children_per_update']} children each")
     if study.random_trials:
         lines.append(f"Rewards of the search:     {_rewards(study.derived_trials or trials)}")
         lines.append(f"Rewards of random search:  {_rewards(study.random_trials)}")

@@ -108,14 +108,14 @@ class Study:
 
         found: list[Study] = []
 
-        def completed(before: dict[str, Any]) -> dict[str, Any]:
+        def upgraded(before: dict[str, Any]) -> dict[str, Any]:
             """What the folder is, once all that it has is read, before anything in it is changed."""
             found.append(_read(path, _completed(before)))
             found[0].result  # noqa: B018 – a damaged one is told of now and not after all trials
             return {**facts, **found[0].config}
 
         path = Path(config.workdir)
-        folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, completed)
+        folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, upgraded)
         try:
             (study,) = found
             study.config.update(config.to_json())  # with what is of this sitting only
@@ -277,6 +277,6 @@ def _completed(config: dict[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise StudyError(f"the study's configuration is damaged: {error}") from None
     if isinstance(config.get("recipe"), dict):
-        config["recipe"] = Recipe.completed(config["recipe"])
+        config["recipe"] = Recipe.upgraded(config["recipe"])
     without = may_change(config["evaluator"])
     return {name: value for name, value in config.items() if name not in without}

@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from nasnet_keras.genotypes.base import AnyGenotype, GenotypeError
+from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
 from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
 from nasnet_keras.genotypes.reading import genotype_from_json
 from nasnet_keras.utils.checks import finite, integer, quoted
@@ -35,7 +35,7 @@ class Trial:
     """
 
     trial: int
-    genotype: AnyGenotype | str
+    genotype: BaseGenotype | str
     status: str
     reward: float | None
     metrics: dict[str, Any]
@@ -43,7 +43,7 @@ class Trial:
     seed: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.genotype, (AnyGenotype, str)):
+        if not isinstance(self.genotype, (BaseGenotype, str)):
             raise ValueError(f"genotype must be a genotype or a string, got {quoted(self.genotype)}")
         if self.status not in STATUSES:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {quoted(self.status)}")
@@ -82,9 +82,9 @@ class Trial:
         return trial
 
 
-def genotype_text(genotype: AnyGenotype | str) -> str:
+def genotype_text(genotype: BaseGenotype | str) -> str:
     """A genotype as JSON."""
-    return genotype.to_json() if isinstance(genotype, AnyGenotype) else json.dumps(genotype)
+    return genotype.to_json() if isinstance(genotype, BaseGenotype) else json.dumps(genotype)
 
 
 def genotype_of(plain: Any) -> Any:
@@ -96,16 +96,16 @@ def genotype_of(plain: Any) -> Any:
     return genotype_from_json(json.dumps(plain)) if isinstance(plain, dict) else plain
 
 
-def fingerprint(genotype: AnyGenotype | str) -> str:
+def fingerprint(genotype: BaseGenotype | str) -> str:
     """16 hexadecimal digits that name the architecture."""
-    if isinstance(genotype, AnyGenotype):
+    if isinstance(genotype, BaseGenotype):
         return genotype.fingerprint
     return hashlib.sha256(genotype_text(genotype).encode()).hexdigest()[:16]
 
 
-def network_genotype(genotype: AnyGenotype | str) -> AnyGenotype | None:
+def network_genotype(genotype: BaseGenotype | str) -> BaseGenotype | None:
     """The genotype as one that a network is made of; None for the string of another benchmark than NAS-Bench-201."""
-    if isinstance(genotype, AnyGenotype):
+    if isinstance(genotype, BaseGenotype):
         return genotype
     try:
         return NASBench201Genotype.from_plain(genotype)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nasnet_keras.genotypes.cells import Cell
 from nasnet_keras.layers.normalization import batch_normalize
-from nasnet_keras.layers.traces import kept
+from nasnet_keras.layers.traces import noinline
 from nasnet_keras.search.spaces.nasnet import BLOCK, CellSpace
 from nasnet_keras.search.supernet.mixed import (
     accumulate,
@@ -20,12 +20,12 @@ from nasnet_keras.search.supernet.mixed import (
     read,
 )
 
-__all__ = ["SharedCell"]
+__all__ = ["SupernetCell"]
 
 _SIDES = ("left", "right")
 
 
-class SharedCell(keras.layers.Layer):
+class SupernetCell(keras.layers.Layer):
     """All cells of a space at stride 1, of which a list of choices picks one; only what it picks is computed.
 
     Each side of each block has weights of its own for every operation and every state that it may read. What the cell
@@ -72,7 +72,7 @@ class SharedCell(keras.layers.Layer):
                 x, states = read(source, states)
                 weights = tf.gather(tf.convert_to_tensor(self.edges[block, side]), source)
                 settings = {"operations": self.space.operations, "epsilon": self._epsilon}
-                results.append(kept(mixed_operation, x, operation, weights, **settings))
+                results.append(noinline(mixed_operation, x, operation, weights, **settings))
             states.append(results[0] + results[1])
         read_states = tf.stack([decisions[f"{side}_input"] for decisions in blocks for side in _SIDES])
         total, kernel = tf.zeros_like(states[0]), tf.convert_to_tensor(self.kernel)

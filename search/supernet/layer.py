@@ -10,10 +10,10 @@ import tensorflow as tf
 from nasnet_keras.genotypes.macro import MacroLayer
 from nasnet_keras.genotypes.operations import MACRO_APPLY
 from nasnet_keras.layers.normalization import batch_normalize
-from nasnet_keras.layers.traces import kept
+from nasnet_keras.layers.traces import noinline
 from nasnet_keras.search.supernet.mixed import add_chosen, initial_weights, mixed_operation, operation_values
 
-__all__ = ["SharedLayer", "layer_operation"]
+__all__ = ["SupernetLayer", "layer_operation"]
 
 
 def layer_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any:
@@ -27,7 +27,7 @@ def layer_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any
     return builder.relu(x, name=f"{name}_output_relu")
 
 
-class SharedLayer(keras.layers.Layer):
+class SupernetLayer(keras.layers.Layer):
     """One layer of all networks of a space, of which a list of choices picks one; only what it picks is computed.
 
     Each operation has weights of its own. Skips are added to the operation's result, and the sum is normalised, by the
@@ -66,7 +66,7 @@ class SharedLayer(keras.layers.Layer):
         *outputs, choices = inputs
         settings = {"operations": self.operations, "epsilon": self._epsilon, "apply": layer_operation}
         weights = tf.convert_to_tensor(self.kernels)
-        y = kept(mixed_operation, outputs[-1], choices[self.place], weights, **settings)
+        y = noinline(mixed_operation, outputs[-1], choices[self.place], weights, **settings)
         for number in range(len(outputs) - 1):
             y, outputs[number] = add_chosen(y, choices[self.place + 1 + number] > 0, outputs[number])
         if self._has_skips:

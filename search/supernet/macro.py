@@ -9,7 +9,7 @@ from nasnet_keras.genotypes.macro import MacroLayer, layer_output
 from nasnet_keras.networks.builder import LayerBuilder
 from nasnet_keras.networks.macro import reduction_places
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
-from nasnet_keras.search.supernet.layer import SharedLayer, layer_operation
+from nasnet_keras.search.supernet.layer import SupernetLayer, layer_operation
 
 __all__ = ["layer_network", "layer_supernet"]
 
@@ -19,7 +19,7 @@ _EPSILON = 1e-5
 def layer_supernet(space: MacroSpace, image_shape: tuple[int, int, int], *, seed: int, **network: Any) -> keras.Model:
     """A chain of layers of one width, whose operations and skips are picked by an input.
 
-    After a third and two thirds of the layers, every output so far is halved by a factorised reduction of its own.
+    After a third and two thirds of the layers, every output so far is halved by a factorized reduction of its own.
 
     Args:
         space: of layer-wise networks.
@@ -44,7 +44,7 @@ def layer_supernet(space: MacroSpace, image_shape: tuple[int, int, int], *, seed
 
     def layer(index: int, outputs: list[Any]) -> list[Any]:
         nonlocal place
-        shared = SharedLayer(space.operations, place, (seed, index), _EPSILON, name=layer_output(index))
+        shared = SupernetLayer(space.operations, place, (seed, index), _EPSILON, name=layer_output(index))
         place += 1 + index
         output, *outputs = shared([*outputs, choices])
         return [*outputs, output]

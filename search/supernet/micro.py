@@ -10,7 +10,7 @@ from nasnet_keras.genotypes.skeleton import ENAS, CellPlan
 from nasnet_keras.networks.builder import LayerBuilder
 from nasnet_keras.networks.cell import Feature, build_cell
 from nasnet_keras.search.spaces.nasnet import CellSpace
-from nasnet_keras.search.supernet.cell import SharedCell
+from nasnet_keras.search.supernet.cell import SupernetCell
 
 __all__ = ["cell_network", "cell_supernet"]
 
@@ -49,7 +49,7 @@ def cell_supernet(space: CellSpace, image_shape: tuple[int, int, int], *, seed: 
     choices = keras.Input(batch_shape=(len(space.decisions),), dtype="int32", name="choices")
 
     def cell(plan: CellPlan, number: int, current: Any, previous: Any) -> Any:
-        layer = SharedCell(space, plan.role, (seed, number), _EPSILON, name=plan.name)
+        layer = SupernetCell(space, plan.role, (seed, number), _EPSILON, name=plan.name)
         return layer([current, previous, choices])
 
     return keras.Model([image, choices], _network(image, cell, **network), name="cell_supernet")
@@ -79,7 +79,7 @@ def cell_network(supernet: keras.Model, space: CellSpace, choices: Sequence[int]
     model = keras.Model(image, _network(image, cell, **network), name="cell_network")
     layers = {layer.name: layer for layer in model.layers}
     for shared in supernet.layers:
-        if not isinstance(shared, SharedCell):
+        if not isinstance(shared, SupernetCell):
             if shared.name in layers:
                 layers[shared.name].set_weights(shared.get_weights())
             continue

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm, normalized_convolution
-from nasnet_keras.layers.traces import kept
+from nasnet_keras.layers.traces import noinline
 
 __all__ = ["Apply", "Weight", "accumulate", "add_chosen", "cell_operation", "he_normal"]
 __all__ += ["initial_weights", "mixed_operation", "operation_values", "operation_weights", "read"]
@@ -219,9 +219,9 @@ def read(index: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list
     @tf.custom_gradient
     def pick(*states):
         def gradient(dx, *later):
-            return kept(_add_to, index, dx, *later)
+            return noinline(_add_to, index, dx, *later)
 
-        return (kept(_pick, index, *states), *map(tf.identity, states)), gradient
+        return (noinline(_pick, index, *states), *map(tf.identity, states)), gradient
 
     picked, *states = pick(*states)
     return picked, states
@@ -244,9 +244,9 @@ def add_chosen(total: tf.Tensor, chosen: tf.Tensor, x: tf.Tensor) -> tuple[tf.Te
     @tf.custom_gradient
     def add(total, x):
         def gradient(dy, later):
-            return dy, kept(_add_where, later, chosen, dy)
+            return dy, noinline(_add_where, later, chosen, dy)
 
-        return (kept(_add_where, total, chosen, x), tf.identity(x)), gradient
+        return (noinline(_add_where, total, chosen, x), tf.identity(x)), gradient
 
     return add(total, x)
 
@@ -257,7 +257,7 @@ def _add_where(total, chosen, x):
 
 def accumulate(total: tf.Tensor, chosen: tf.Tensor, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """`total` and, where `chosen`, the 1×1 convolution of `x` after a ReLU."""
-    return kept(_accumulate, total, chosen, x, kernel)
+    return noinline(_accumulate, total, chosen, x, kernel)
 
 
 def _accumulate(total, chosen, x, kernel):

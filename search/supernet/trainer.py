@@ -12,7 +12,7 @@ from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.supernet import supernet
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.datasets.base import Dataset, Split
-from nasnet_keras.training.devices import Devices
+from nasnet_keras.training.devices import Replicas
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.trainer import Trainer
 
@@ -58,7 +58,7 @@ class SupernetTrainer(Trainer):
         *,
         seed: int,
         deterministic: bool = True,
-        devices: Devices | None = None,
+        devices: Replicas | None = None,
     ) -> None:
         self._space = space
         super().__init__(

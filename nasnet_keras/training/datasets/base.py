@@ -14,7 +14,7 @@ from nasnet_keras.training.datasets import labels, splits
 from nasnet_keras.utils import checks
 
 __all__ = ["SPLITS", "Dataset", "Division", "Loaded", "Split", "check_channels", "check_levels", "chosen", "divided"]
-__all__ += ["pixels", "short_name"]
+__all__ += ["pixels", "slug"]
 
 SPLITS = ("train", "validation", "test")
 _BLOCK = 1024  # images, of which a copy may be made at a time
@@ -251,6 +251,6 @@ class Loaded:
     fit: str = "crop"
 
 
-def short_name(text: str) -> str:
+def slug(text: str) -> str:
     """A text as letters, digits and underscores."""
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower() or "images"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasnet_keras.training.datasets.base import Loaded, Split, short_name
+from nasnet_keras.training.datasets.base import Loaded, Split, slug
 from nasnet_keras.training.datasets.fitting import resized
 from nasnet_keras.training.datasets.image_tree import (
     OWN_LINKS,
@@ -81,7 +81,7 @@ def load(
         labelled = [(path, class_names.index(label)) for label, paths in by_class.items() for path in paths]
         images = _read([path for path, _ in labelled], image_shape or (None, None, 3), str(folder), fit)
         splits[name] = Split(images, np.asarray([label for _, label in labelled], np.int32))
-    return Loaded(short_name(folder.resolve().name), splits, class_names, str(folder))
+    return Loaded(slug(folder.resolve().name), splits, class_names, str(folder))
 
 
 def tree_of(folder: Path, follow_links: bool) -> Tree:

@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 
 from nasnet_keras.training.datasets import labels
-from nasnet_keras.training.datasets.base import SPLITS, Loaded, Split, check_levels, pixels, short_name
+from nasnet_keras.training.datasets.base import SPLITS, Loaded, Split, check_levels, pixels, slug
 from nasnet_keras.training.datasets.splits import DEFAULT, RULES
 from nasnet_keras.utils.checks import FITS, quoted
 
@@ -39,7 +39,7 @@ def load(path: Path) -> Loaded:
     rule, fit = (str(stored.get(name)) for name in ("split", "fit"))
     source = str(stored.get("source", path))
     rule, fit = rule if rule in RULES else DEFAULT, fit if fit in FITS else FITS[0]
-    return Loaded(short_name(path.stem), splits, names, source, rule, fit)
+    return Loaded(slug(path.stem), splits, names, source, rule, fit)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nasnet_keras.training.datasets.base import Loaded, Split, short_name
+from nasnet_keras.training.datasets.base import Loaded, Split, slug
 from nasnet_keras.training.datasets.fitting import GREY, check_memory, stacked
 from nasnet_keras.utils.checks import quoted
 
@@ -74,7 +74,7 @@ def load(name: str, data_dir: str | Path | None, image_size: int | None = None, 
         splits["test"] = splits.pop("validation")
     encoding = image.encoding_format or _encoding(builder, keys[0])
     source = f"{builder.info.full_name} of TensorFlow Datasets, stored as {encoding}"
-    return Loaded(short_name(builder.info.name), splits, tuple(label.names), source)
+    return Loaded(slug(builder.info.name), splits, tuple(label.names), source)
 
 
 def _encoding(builder: Any, key: str) -> str:

@@ -1,13 +1,13 @@
-"""What makes a fused network fast on the engine that runs it, by measurement (`benchmarks/inference.py`)."""
+"""What makes a fused network fast on the target that runs it, by measurement (`benchmarks/inference.py`)."""
 
 from dataclasses import dataclass
 
-__all__ = ["ONNX_RUNTIME", "TENSORFLOW", "XNNPACK", "Engine"]
+__all__ = ["ONNX_RUNTIME", "TENSORFLOW", "XNNPACK", "Target"]
 
 
 @dataclass(frozen=True)
-class Engine:
-    """The form that an engine wants.
+class Target:
+    """The form that an target wants.
 
     Attributes:
         multiple: what the widths of all convolutions are rounded up to, with channels of zeros.
@@ -27,12 +27,12 @@ class Engine:
     plain_relus: bool = False
 
 
-TENSORFLOW = Engine(plain_relus=True)
+TENSORFLOW = Target(plain_relus=True)
 """Its graph optimiser makes one operation of convolution, sum and ReLU even where another reader needs the sum, finds
 that out, says so on the console, and then leaves the whole graph as it was (TensorFlow 2.21)."""
 
-XNNPACK = Engine(most_taps=25)
-"""The engine of LiteRT. Its kernels take 30 times as long for the 49 weights of a 7×7 kernel as for 25."""
+XNNPACK = Target(most_taps=25)
+"""The target of LiteRT. Its kernels take 30 times as long for the 49 weights of a 7×7 kernel as for 25."""
 
-ONNX_RUNTIME = Engine(multiple=16)
+ONNX_RUNTIME = Target(multiple=16)
 """It has a faster layout of channels in blocks, for widths that are multiples of the block."""
