@@ -1,4 +1,4 @@
-"""Architectures as values, and the published ones by name. Only the standard library is used in this folder.
+"""Architectures as values, and the published ones by name. This folder imports the standard library only.
 
 from nasnet_keras import genotypes
 genotypes.NASNET_A, genotypes.get("amoebanet_d"), genotypes.names()

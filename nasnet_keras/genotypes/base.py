@@ -1,7 +1,7 @@
-"""What genotypes of all kinds share: their JSON form, their fingerprint and the checks of their values.
+"""The base of all kinds of genotypes: their JSON form, their fingerprint and the checks of their values.
 
-A genotype's text has at most `MAX_BYTES`, and each of its lists `MAX_ENTRIES`; what is larger is refused before
-anything is made of it.
+A genotype's text has at most `MAX_BYTES` bytes, and each of its lists at most `MAX_ENTRIES` entries. Larger ones are
+refused before anything is built from them.
 """
 
 import difflib
@@ -18,12 +18,12 @@ __all__ = ["MAX_BYTES", "MAX_ENTRIES", "BaseGenotype", "GenotypeError", "check_e
 __all__ += ["read", "require", "short", "suggestion", "tuple_of"]
 
 MAX_BYTES = 1 << 20
-"""The largest size of a genotype's text or file."""
+"""The largest size of a genotype's text or file, in bytes."""
 MAX_ENTRIES = 1000
 """The most blocks of a cell, layers of a network, or states in one list."""
 
 _SHOWN = 40  # legal names in an error
-_LONGEST = 100  # letters of a name that is looked for among them
+_LONGEST = 100  # letters of an unknown name that are compared with the legal ones
 _Made = TypeVar("_Made")
 
 
@@ -34,9 +34,12 @@ class GenotypeError(ValueError):
 class BaseGenotype:
     """A genotype of any kind: a frozen value with a JSON form.
 
+    A kind of genotype is a frozen dataclass that inherits from this class, sets `FORMAT`, and defines `describe`,
+    `to_plain` and `from_plain`. Equal genotypes have equal JSON values and equal fingerprints.
+
     Attributes:
-        FORMAT: what its JSON object says as `format`.
-        VERSION: of the format.
+        FORMAT: the value of the field `format` in its JSON object.
+        VERSION: the newest version of that format, from 1.
     """
 
     FORMAT: ClassVar[str]
@@ -44,33 +47,40 @@ class BaseGenotype:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that name the architecture: equal for equal genotypes, on every machine."""
+        """16 hexadecimal digits that name the architecture: equal for equal genotypes, on every machine.
+
+        They are the first 64 bits of the SHA-256 of its JSON values.
+        """
         text = json.dumps(self._identity(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _identity(self) -> Any:
-        """The JSON values that equal genotypes, and no others, have in common."""
+        """The JSON values that are hashed: equal for equal genotypes, and different for different ones."""
         return self.to_plain()
 
     def describe(self) -> str:
-        """The genotype in words."""
+        """Describe the genotype in words, in one or several lines."""
         raise NotImplementedError
 
     def to_plain(self) -> dict[str, Any]:
-        """The genotype as JSON values, with its format and its version."""
+        """Convert the genotype to JSON values, with its format and its version."""
         raise NotImplementedError
 
     @classmethod
     def from_plain(cls, plain: object) -> Self:
-        """The genotype whose `to_plain` this is.
+        """Convert JSON values to a genotype: the inverse of `to_plain`.
 
         Raises:
-            GenotypeError: it is that of none.
+            GenotypeError: `plain` does not describe a genotype of this kind.
         """
         raise NotImplementedError
 
     def to_json(self, indent: int | None = 2) -> str:
-        """The genotype as JSON text with a format version; `from_json` reads it back."""
+        """Convert the genotype to JSON text with a format version, which `from_json` reads back.
+
+        Args:
+            indent: spaces of each level, or None for one line.
+        """
         return json.dumps(self.to_plain(), indent=indent)
 
     @classmethod
@@ -78,14 +88,15 @@ class BaseGenotype:
         """Read a genotype from JSON text (it starts with `{`) or from a file.
 
         Raises:
-            GenotypeError: no such file, no JSON, more than 1 MiB of it, a later format version, missing or unknown
-                fields, or an illegal genotype. Nothing else is raised, whatever the text.
+            GenotypeError: the file does not exist or cannot be read, the text is not JSON or longer than 1 MiB, its
+                format version is newer, fields are missing or unknown, or the genotype is illegal. No text raises
+                another error.
         """
         return read(text_or_path, cls.from_plain)
 
 
 def suggestion(name: str, choices: Iterable[str]) -> str:
-    """The end of an error message that names what was meant, or all that is legal.
+    """Compose the end of an error message about an unknown name: the nearest legal name, then the legal ones.
 
     Example:
         >>> suggestion("sep_conv3x3", ["sep_conv_3x3", "identity"])
@@ -99,16 +110,17 @@ def suggestion(name: str, choices: Iterable[str]) -> str:
 
 
 def require(value: object, kind: type, what: str) -> None:
-    """Raise a GenotypeError where `value` is not of a kind."""
+    """Raise a GenotypeError unless `value` is a `kind`; `what` names the value in the error."""
     if not isinstance(value, kind):
         raise GenotypeError(f"{what} must be a {kind.__name__}, got {short(value)}")
 
 
 def tuple_of(values: object, kind: type, what: str, *, empty: bool = False) -> tuple[Any, ...]:
-    """`values` as a tuple.
+    """Convert a sequence of a kind to a tuple; `what` names it in errors.
 
     Raises:
-        GenotypeError: they are no sequence of a kind, more than `MAX_ENTRIES`, or none and may not be `empty`.
+        GenotypeError: `values` is not a sequence, one of them is not a `kind`, there are more than `MAX_ENTRIES`, or
+            there is none although `empty` is False.
     """
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise GenotypeError(f"{what} must be a sequence of {kind.__name__}, got {short(values)}")
@@ -121,7 +133,7 @@ def tuple_of(values: object, kind: type, what: str, *, empty: bool = False) -> t
 
 
 def items(values: object, what: str) -> list[Any]:
-    """A JSON list of at most `MAX_ENTRIES`; a GenotypeError where it is none, or longer."""
+    """Return a JSON list, or raise a GenotypeError unless it is a list of at most `MAX_ENTRIES` entries."""
     require(values, list, what)
     _check_entries(values, what)
     return values
@@ -133,14 +145,14 @@ def _check_entries(values: Any, what: str) -> None:
 
 
 def check_earlier(names: Sequence[str], places: Mapping[str, int], before: int, reads: str, what: str) -> None:
-    """Raise a GenotypeError where names are not among the legal ones, or not each once and in their order.
+    """Raise a GenotypeError unless all names stand at legal places, each once and in the order of their places.
 
     Args:
-        names: what is read.
-        places: the place of each name there is.
+        names: the names that are read.
+        places: the place of each known name.
         before: the first place that is not legal.
-        reads: who does, for the error: `"layer_2 reads"`.
-        what: a legal name is one of: `"layer before it"`.
+        reads: the reader and its verb, for the error: `"layer_2 reads"`.
+        what: the kind of a legal name, for the error: `"layer before it"`.
     """
     found = [places.get(name, before) for name in names]
     for name, place in zip(names, found, strict=True):
@@ -153,12 +165,12 @@ def check_earlier(names: Sequence[str], places: Mapping[str, int], before: int, 
 
 
 def short(value: object) -> str:
-    """A value for an error message, with its type."""
+    """Quote a value for an error message, shortened and with its type."""
     return f"{quoted(value, 80)} ({type(value).__name__})"
 
 
 def fields(value: object, names: tuple[str, ...], what: str) -> Mapping[str, Any]:
-    """A JSON object with exactly these fields; a GenotypeError where it has others."""
+    """Return a JSON object, or raise a GenotypeError unless it has exactly the fields `names`."""
     if not isinstance(value, dict):
         raise GenotypeError(f"{what} must be a JSON object with {', '.join(names)}, got {short(value)}")
     missing = [name for name in names if name not in value]
@@ -171,14 +183,21 @@ def fields(value: object, names: tuple[str, ...], what: str) -> Mapping[str, Any
 
 
 def checked(plain: object, kind: type[BaseGenotype], names: tuple[str, ...], what: str) -> Mapping[str, Any]:
-    """The fields of a genotype's JSON object, where its format and version are those of `kind`."""
+    """Return a genotype's JSON object, or raise a GenotypeError unless `kind` reads its format, version and fields.
+
+    Args:
+        plain: the JSON values.
+        kind: the kind of genotype that is expected.
+        names: the fields beside `format` and `version`.
+        what: a name of the value, for the error.
+    """
     given = plain if isinstance(plain, dict) else {}
     if given.get("format", kind.FORMAT) != kind.FORMAT:
         raise GenotypeError(f"format must be {kind.FORMAT!r}, got {short(given['format'])}")
     version = given.get("version", kind.VERSION)
     if type(version) is not int or version < 1:
         raise GenotypeError(f"version must be a positive integer, got {short(version)}")
-    if version > kind.VERSION:  # before its fields are looked at, of which it may have others
+    if version > kind.VERSION:  # checked before the fields, since a newer version may have others
         raise GenotypeError(
             f"version {quoted(version)} is newer than this nasnet_keras reads ({kind.VERSION}): update nasnet_keras"
         )
@@ -186,10 +205,14 @@ def checked(plain: object, kind: type[BaseGenotype], names: tuple[str, ...], wha
 
 
 def read(text_or_path: str | Path, make: Callable[[object], _Made]) -> _Made:
-    """What `make` makes of the JSON values in a text or a file; a benchmark's cell stands there with or without quotes.
+    """Build a value from the JSON values in a text or a file; a benchmark's cell may stand there without quotes.
+
+    Args:
+        text_or_path: JSON text, or the path of a file of at most `MAX_BYTES`.
+        make: a function of the JSON values.
 
     Raises:
-        GenotypeError: there is no such file, no JSON in it, or `make` raises it; the error names the file.
+        GenotypeError: the file does not exist, it holds no JSON, or `make` raises it. The error names the file.
     """
     text, source = _read_text(text_or_path)
     bare = text.strip()
@@ -209,7 +232,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_text(text_or_path: object) -> tuple[str, str]:
-    """The JSON text, and what to call it in an error."""
+    """The JSON text, and the name of its source for errors."""
     if isinstance(text_or_path, str) and text_or_path.lstrip()[:1] in ("{", '"', "|"):
         if len(text_or_path) > MAX_BYTES:
             raise GenotypeError(f"a text of {len(text_or_path):,} letters is too large to be a genotype")

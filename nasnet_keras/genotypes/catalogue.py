@@ -1,8 +1,10 @@
-"""The published architectures, as data: cells, and layer-wise ones.
+"""The published architectures, as data: cells, and layer-wise networks.
 
-Each constant names its source and the known deviations from the paper. `get` finds one by its name, which is the
-constant's in lower case; `names` lists those of cells, or of another kind. How cells are stacked is another value, a
-skeleton: `skeleton_of` tells that of the family which they were published with.
+Each constant names its source and the known deviations from the paper. `get` finds an architecture by name, which is
+the name of its constant in lower case; `names` lists the names of one kind. A skeleton, which is another value, stacks
+the cells: `skeleton_of` returns the one that they were published with.
+
+A published cell is added as one constant and one row of `_CELLS`.
 """
 
 from nasnet_keras.genotypes.base import BaseGenotype
@@ -16,7 +18,7 @@ __all__ += ["ENAS_MICRO", "NASNET_A", "PNASNET_5", "get", "name_of", "names", "s
 
 
 def _cell(*blocks: tuple[str, int | str, str, int | str], outputs: tuple[int | str, ...]) -> Cell:
-    """A cell of additions; a number names a block."""
+    """A cell whose blocks add; a number stands for the state of a block."""
 
     def state(value: int | str) -> str:
         return f"block_{value}" if isinstance(value, int) else value
@@ -45,8 +47,8 @@ NASNET_A = Genotype(
 )
 """NASNet-A (Zoph et al. 2018, figure 4), as released in TF-Slim and in keras.applications.
 
-The released code concatenates one state more in each cell than the figure draws: `previous` in the normal cell, and
-`block_1` in the reduction cell, which `block_3` also reads. The published sizes follow the code.
+The released code concatenates one more state in each cell than the figure draws: `previous` in the normal cell, and
+`block_1`, which `block_3` also reads, in the reduction cell. The published sizes follow the code.
 """
 
 AMOEBANET_A = Genotype(
@@ -189,7 +191,7 @@ ENAS_MACRO = from_enas_macro("""
 """ENAS macro's best network (Pham et al. 2018, section 3.2), from the released code's final training script.
 
 That code builds the separable convolutions as full ones, and so has 42.6 million parameters at its 96 filters. Here
-they are separable, and there are 30.9 million.
+they are separable, and the network has 30.9 million.
 """
 
 DARTS_V1 = from_darts(
@@ -241,11 +243,14 @@ _CELLS = {
 }
 
 
-_OTHERS: dict[str, BaseGenotype] = {"enas_macro": ENAS_MACRO}  # not of cells, without a skeleton
+_OTHERS: dict[str, BaseGenotype] = {"enas_macro": ENAS_MACRO}  # layer-wise networks, which have no skeleton
 
 
 def names(kind: type[BaseGenotype] = Genotype) -> tuple[str, ...]:
-    """The names of one kind that `get` knows: of cells, or of another kind of genotype.
+    """List the names that `get` knows for one kind of genotype.
+
+    Args:
+        kind: the class of the genotypes: `Genotype` (cells) or another subclass of `BaseGenotype`.
 
     Example:
         >>> from nasnet_keras.genotypes.macro import MacroGenotype
@@ -256,10 +261,10 @@ def names(kind: type[BaseGenotype] = Genotype) -> tuple[str, ...]:
 
 
 def get(name: str) -> BaseGenotype:
-    """The published genotype of that name, of any kind.
+    """Return the published genotype of that name, of any kind.
 
     Raises:
-        GenotypeError: no such name; the nearest one is suggested.
+        GenotypeError: the name is unknown; the error suggests the nearest one.
 
     Example:
         >>> get("nasnet_a") == NASNET_A
@@ -273,7 +278,7 @@ def get(name: str) -> BaseGenotype:
 
 
 def name_of(genotype: BaseGenotype) -> str | None:
-    """The name under which `get` knows a genotype, or None.
+    """Return the name under which `get` knows a genotype, or None.
 
     Example:
         >>> name_of(NASNET_A)
@@ -283,10 +288,10 @@ def name_of(genotype: BaseGenotype) -> str | None:
 
 
 def skeleton_of(genotype: Genotype, default: Skeleton = NASNET) -> Skeleton:
-    """The skeleton that networks of a genotype of cells are made on.
+    """Return the skeleton that networks of a genotype of cells are built on.
 
-    It is the one that the genotype names, as those made by `nasnet_keras.conventions` do; else the one that published
-    cells belong to; for any other cells `default`.
+    The skeleton that the genotype names comes first, as genotypes from `nasnet_keras.conventions` name one. Published
+    cells without a name have their family's. Any other cells have `default`.
 
     Example:
         >>> skeleton_of(PNASNET_5).name, skeleton_of(DARTS_V2).name

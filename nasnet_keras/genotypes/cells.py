@@ -1,11 +1,9 @@
-"""Genotypes: an architecture as a value.
+"""Genotypes of cells: an architecture as a value.
 
-A *cell* is a list of *blocks*; a block applies an operation to each of two states and combines the results into
-a new state. States have names: a cell reads `"current"` (the output of the cell below it) and `"previous"` (the
-output of the one below that), and block number `i` makes the state `"block_i"`. What a cell outputs is an
-explicit list of states, since the released networks cannot be expressed by "concatenate what nobody reads".
-
-Only the standard library is used here, so genotypes can be made, read and compared where no Keras is installed.
+A *cell* is a list of *blocks*. A block applies an operation to each of two states and combines the results into a new
+state. States have names: a cell reads `"current"` (the output of the cell below it) and `"previous"` (the output of the
+one below that), and block number `i` makes the state `"block_i"`. A cell lists the states that it outputs, since the
+rule "concatenate the states that no block reads" cannot express the released networks.
 """
 
 from dataclasses import dataclass, field
@@ -26,18 +24,8 @@ from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.genotypes.skeleton import SKELETONS
 from nasnet_keras.utils.checks import quoted
 
-__all__ = [
-    "COMBINES",
-    "CURRENT",
-    "PREVIOUS",
-    "Block",
-    "Cell",
-    "Edge",
-    "Genotype",
-    "GenotypeError",
-    "block_state",
-    "suggestion",
-]
+__all__ = ["COMBINES", "CURRENT", "PREVIOUS", "Block", "Cell", "Edge", "Genotype", "GenotypeError", "block_state"]
+__all__ += ["suggestion"]
 
 CURRENT = "current"
 PREVIOUS = "previous"
@@ -45,7 +33,7 @@ COMBINES = ("add", "concat")
 
 
 def block_state(index: int) -> str:
-    """Name of the state that block number `index` makes: `block_state(2) == "block_2"`."""
+    """Return the name of the state that a block makes: `block_state(2) == "block_2"`."""
     return f"block_{index}"
 
 
@@ -54,8 +42,8 @@ class Edge:
     """One operation applied to one state.
 
     Attributes:
-        operation: a name from `nasnet_keras.genotypes.operations.OPERATIONS`.
-        input: the state that it reads: `"current"`, `"previous"` or `"block_i"`.
+        operation: a name in `nasnet_keras.genotypes.operations.OPERATIONS`.
+        input: the state that the operation reads: `"current"`, `"previous"` or `"block_i"`.
 
     Raises:
         GenotypeError: the operation is unknown, or an attribute is not a string.
@@ -80,11 +68,11 @@ class Edge:
 
 @dataclass(frozen=True)
 class Block:
-    """Two edges and how their results become one state.
+    """Two edges whose results are combined into one state.
 
     Attributes:
         left, right: the edges.
-        combine: `"add"` (a state of F filters) or `"concat"` (2F filters).
+        combine: `"add"` (the state has F filters) or `"concat"` (it has 2F filters).
 
     Raises:
         GenotypeError: an edge is not an `Edge`, or `combine` is neither of the two.
@@ -107,7 +95,7 @@ class Block:
 
     @property
     def edges(self) -> tuple[Edge, Edge]:
-        """Left and right."""
+        """The left edge, then the right one."""
         return self.left, self.right
 
     def __str__(self) -> str:
@@ -123,12 +111,12 @@ class Cell:
     A block that no output depends on is legal and is not built.
 
     Attributes:
-        blocks: from 1 to 1,000; block `i` may read the two inputs and the blocks before it.
-        outputs: at least one state, none twice, concatenated in this order.
+        blocks: from 1 to 1,000 blocks; block `i` may read the two inputs and the blocks before it.
+        outputs: at least one state, each listed once, concatenated in this order.
 
     Raises:
-        GenotypeError: an input or output does not exist, comes from a later block, or is listed twice; or there are
-            more blocks, or none.
+        GenotypeError: an input or output does not exist or comes from a later block, an output is listed twice, or
+            the number of blocks is out of range.
 
     Example:
         >>> cell = Cell([Block(Edge("identity", "current"), Edge("sep_conv_3x3", "previous"))], ["block_0"])
@@ -159,7 +147,7 @@ class Cell:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """All states: the two inputs, then one a block."""
+        """All states: the two inputs, then the state of each block."""
         return (CURRENT, PREVIOUS, *(block_state(index) for index in range(len(self.blocks))))
 
     @cached_property
@@ -173,12 +161,12 @@ class Cell:
 
     @property
     def width(self) -> int:
-        """Width of the output, in units of F: 2 for a block that concatenates, else 1."""
+        """The width of the output in units of F: each output counts 1, or 2 if its block concatenates."""
         wide = {block_state(index) for index, block in enumerate(self.blocks) if block.combine == "concat"}
         return sum(2 if output in wide else 1 for output in self.outputs)
 
     def describe(self) -> str:
-        """One line a block, then the output."""
+        """Describe the cell in words: one line a block, then the output."""
         lines = []
         for index, block in enumerate(self.blocks):
             unused = "" if block_state(index) in self.live_states else "   (unused)"
@@ -193,15 +181,16 @@ class Genotype(BaseGenotype):
     """A whole architecture of cells: the normal cell, which keeps the size, and the reduction cell, which halves it.
 
     Attributes:
-        normal: applied at stride 1.
-        reduction: applied at stride 2 (its edges that read the cell's inputs are).
-        skeleton: the family that the cells come from, a name of `nasnet_keras.genotypes.skeleton.SKELETONS`, where it
-            is known: networks are made on its skeleton, unless they are told another. None for the skeleton that the
-            catalogue pairs with these cells, else NASNet's. It takes no part in equality and in the fingerprint, which
-            are the cells'.
+        normal: the cell at stride 1.
+        reduction: the cell at stride 2, which the edges that read the cell's inputs have.
+        skeleton: the family that the cells come from, a name in `nasnet_keras.genotypes.skeleton.SKELETONS`. Networks
+            are built on its skeleton unless they are given another. None means the skeleton that the catalogue pairs
+            with these cells, else NASNet's. Equality and the fingerprint depend on the cells alone.
 
     Raises:
         GenotypeError: a cell is not a `Cell`, or no skeleton has that name.
+
+    Source: Zoph et al. 2018, section 3 and figures 2 and 4.
 
     Example:
         >>> cell = Cell([Block(Edge("identity", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
@@ -211,7 +200,7 @@ class Genotype(BaseGenotype):
     """
 
     FORMAT: ClassVar[str] = "nasnet_keras.genotype"
-    VERSION: ClassVar[int] = 2  # with a skeleton; 1 without
+    VERSION: ClassVar[int] = 2  # a genotype without a skeleton is written as version 1
 
     normal: Cell
     reduction: Cell
@@ -226,7 +215,7 @@ class Genotype(BaseGenotype):
                 raise GenotypeError(f"unknown skeleton {quoted(self.skeleton)}: {suggestion(self.skeleton, SKELETONS)}")
 
     def describe(self) -> str:
-        """The genotype in words."""
+        """Describe both cells in words, and the skeleton."""
         cells = {"normal cell": self.normal, "reduction cell": self.reduction}
         parts = []
         for title, cell in cells.items():

@@ -1,15 +1,15 @@
 """Skeletons: how cells become a network.
 
-A `Skeleton` is what a family of networks has in common; `plan` turns it, for a depth and a width, into the list of
-cells to build, each with its place, its filters and the two earlier outputs that it reads. Whether a state must be
-reduced is decided from this bookkeeping and never from the shapes of tensors, so networks of unknown input size are
-the same networks.
+A `Skeleton` describes the networks of one family. Its method `plan` lists, for a depth and a width, the cells to build,
+each with its place, its filters and the two earlier outputs that it reads. This list, and never the shape of a tensor,
+decides whether a state must be reduced, so networks of unknown input size are the same networks.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from nasnet_keras.genotypes.plan import CellPlan, NetworkPlan, StemConv
 from nasnet_keras.utils.checks import choice, positive_integer
 
 __all__ = ["AMOEBANET", "DARTS", "ENAS", "MOST_REPEATS", "NASNET", "PNASNET", "SKELETONS", "STEMS"]
@@ -17,42 +17,24 @@ __all__ += ["AUXILIARY_POOL", "Auxiliary", "CellPlan", "NetworkPlan", "Skeleton"
 
 STEMS = ("cifar", "imagenet")
 AUXILIARY_POOL = 5
+"""Height and width of the auxiliary head's pooling, in pixels of the map that it reads."""
 CALIBRATIONS = ("nasnet", "enas", "darts")
 MOST_REPEATS = 1000
 """The most cells of a stack."""
 
 
 @dataclass(frozen=True)
-class StemConv:
-    """A 3×3 convolution of a stem.
-
-    Attributes:
-        filters: its filters as a share of F (a float), or their number (an int), which `stem_filters` replaces.
-        stride: 1 or 2.
-        relu: whether a ReLU comes before it.
-        padding: `"same"` or `"valid"`.
-        output: whether cells may read its result; the last one's is always read.
-    """
-
-    filters: int | float
-    stride: int = 1
-    relu: bool = False
-    padding: str = "same"
-    output: bool = True
-
-
-@dataclass(frozen=True)
 class Auxiliary:
-    """Where the auxiliary head reads, and what it is made of.
+    """The place and the layers of the auxiliary head.
 
     Attributes:
-        position: the cell it reads, counted from the second reduction cell: -1 is the one before it.
-        filters: of its two convolutions.
-        use_bias: of its classifier.
-        stride: of its pooling.
-        last_normalization: whether its second convolution is normalised.
-        padding: of its second convolution, whose kernel covers the whole map: `"valid"`, or `"same"` (ENAS), after
-            which the map is averaged.
+        position: the cell that the head reads, counted from the second reduction cell: -1 is the one before it.
+        filters: the filters of its two convolutions.
+        use_bias: whether its classifier has a bias.
+        stride: the stride of its pooling.
+        last_normalization: whether batch normalization follows its second convolution.
+        padding: the padding of its second convolution, whose kernel covers the whole map: `"valid"`, or `"same"`
+            (ENAS), after which the map is averaged.
     """
 
     position: int = -1
@@ -64,7 +46,11 @@ class Auxiliary:
 
 
 def auxiliary_map(sizes: Sequence[int | None], stride: int) -> tuple[int, int]:
-    """Height and width of the map that the auxiliary head's pooling makes of one of `sizes`.
+    """Compute the height and width of the map that the auxiliary head's pooling returns.
+
+    Args:
+        sizes: height and width of the map that the head reads, in pixels; None for an unknown one.
+        stride: the stride of the pooling.
 
     Raises:
         ValueError: the map is smaller than the pooling's 5×5, or its size is unknown.
@@ -79,77 +65,33 @@ def auxiliary_map(sizes: Sequence[int | None], stride: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class CellPlan:
-    """One cell of a network.
-
-    Attributes:
-        name: what the names of its layers start with.
-        role: which cell of the genotype it is, `"normal"` or `"reduction"`.
-        filters: the width F of its states.
-        current: index, among the network's outputs so far, of the output that it reads as `current`.
-        previous: the same for `previous`; None where there is none yet, and `current` stands in for it.
-        level: how many times its output has been halved, counted from the input image.
-        depth: scheduled drop-path's share of the full rate, in (0, 1].
-    """
-
-    name: str
-    role: str
-    filters: int
-    current: int
-    previous: int | None
-    level: int
-    depth: float
-
-
-@dataclass(frozen=True)
-class NetworkPlan:
-    """All cells of a network.
-
-    Attributes:
-        stem: the stem's convolutions with their numbers of filters. Those with `output` make the first outputs.
-        stem_levels: how many times each of these outputs has been halved.
-        cells: each makes one output more.
-        auxiliary: index of the output that the auxiliary head reads.
-    """
-
-    stem: tuple[tuple[StemConv, int], ...]
-    stem_levels: tuple[int, ...]
-    cells: tuple[CellPlan, ...]
-    auxiliary: int
-
-    def level(self, output: int) -> int:
-        """How many times output `output` has been halved."""
-        stems = len(self.stem_levels)
-        return self.stem_levels[output] if output < stems else self.cells[output - stems].level
-
-    @property
-    def last(self) -> int:
-        """Index of the output that the classifier reads."""
-        return len(self.stem_levels) + len(self.cells) - 1
-
-
-@dataclass(frozen=True)
 class Skeleton:
-    """What the networks of one family have in common.
+    """The rules by which the networks of one family are stacked from cells.
 
     Attributes:
         name: the family.
-        insert_reductions: whether the two reduction cells come between the stacks of normal cells, or replace the
-            first cell of the second and third stack.
-        calibration: how a cell's inputs are brought to its width: `"nasnet"` (`previous` where it differs, `current`
-            always), `"enas"` (both where they differ, then `current` once more) or `"darts"` (both always).
-        odd_reductions: whether a factorized reduction to an odd number of filters makes all of them, as newer TF-Slim
-            does, or one fewer, twice the rounded half, as the code of AmoebaNet's time counts.
-        first_previous: whether the first cell reads the stem as a `previous` of its own, calibrated, or unchanged.
+        insert_reductions: True if the two reduction cells come between the stacks of normal cells, False if they
+            replace the first cell of the second and third stack.
+        calibration: how a cell's inputs get its width: `"nasnet"` (`previous` if it differs, `current` always),
+            `"enas"` (both if they differ, then `current` once more) or `"darts"` (both always).
+        odd_reductions: True if a factorized reduction to an odd number of filters makes all of them, as newer TF-Slim
+            does; False if it makes one fewer, twice the rounded half, as the code of AmoebaNet's time counts.
+        first_previous: True if the first cell reads the stem as a `previous` of its own, which is calibrated; False
+            if the stem stands in for `previous` unchanged.
         cifar_stem, imagenet_stem: the stems' convolutions.
-        imagenet_stem_cells: one reduction cell each follows the ImageNet stem, with F over this many filters.
+        imagenet_stem_cells: divisors of F, one for each reduction cell that follows the ImageNet stem: the cell has
+            F over this number filters.
         depth_scaling: whether drop-path grows with the depth of the cell.
         head_relu: whether a ReLU comes before the classifier's pooling.
         head_bias: whether the classifier has a bias.
-        auxiliary, imagenet_auxiliary: the auxiliary head; the second one, where given, with the ImageNet stem.
+        auxiliary, imagenet_auxiliary: the auxiliary head; the second one, if given, is for the ImageNet stem.
 
     Raises:
         ValueError: the calibration is unknown, or a stem has no convolution.
+
+    Example:
+        >>> Skeleton("wide", cifar_stem=(StemConv(64),)).plan(1, 32).stem[0][1]
+        64
     """
 
     name: str
@@ -172,7 +114,7 @@ class Skeleton:
         choice("calibration", self.calibration, CALIBRATIONS)
 
     def auxiliary_for(self, stem: str) -> Auxiliary:
-        """The auxiliary head of networks with that stem."""
+        """Return the auxiliary head of networks with that stem."""
         return self.imagenet_auxiliary or self.auxiliary if stem == "imagenet" else self.auxiliary
 
     def plan(
@@ -186,16 +128,18 @@ class Skeleton:
         """Lay out three stacks of `num_repeats` cells and two reductions.
 
         Args:
-            num_repeats: N, from 1 to 1,000.
+            num_repeats: N, the normal cells of each stack, from 1 to 1,000.
             filters: F of the first stack; each reduction doubles it.
-            stem: `"cifar"` (at the image's size) or `"imagenet"` (reduces it eightfold).
-            stem_filters: filters of the stem's first convolution instead of the family's.
-            skip_reduction_input: whether the normal cell after an inserted reduction cell reads as `previous` what
-                the reduction cell read as `previous` (NASNet-A large) and not what it read as `current`.
+            stem: `"cifar"`, which keeps the image's size, or `"imagenet"`, which reduces it eightfold.
+            stem_filters: filters of the stem's first convolution, in place of the family's.
+            skip_reduction_input: True if the normal cell after an inserted reduction cell reads the same `previous` as
+                the reduction cell (NASNet-A large); False if it reads the reduction cell's `current`.
 
         Raises:
-            ValueError: a number is not positive or too large, the stem is unknown, F is too small for the stem, or a
-                cell would read outputs of which one is less than half as large as the other.
+            ValueError: a number is not positive or too large, the stem is unknown, F is too small for the stem, or
+                one of the two outputs that a cell reads is less than half as large as the other.
+
+        Source: Zoph et al. 2018, figure 2; Liu et al. 2018, figure 5.
 
         Example:
             >>> [cell.name for cell in NASNET.plan(1, 32).cells]
@@ -207,12 +151,28 @@ class Skeleton:
         filters = positive_integer("filters", filters)
         choice("stem", stem, STEMS)
         convs, levels = self._stem(stem, filters, stem_filters)
-        sequence = self._sequence(num_repeats, filters, stem)
+        cells = self._cells(self._sequence(num_repeats, filters, stem), levels, skip_reduction_input)
+        second_reduction = max(index for index, cell in enumerate(cells) if cell.role == "reduction")
+        auxiliary = cells[second_reduction].current + 1 + self.auxiliary_for(stem).position
+        plan = NetworkPlan(convs, levels, cells, auxiliary)
+        for cell in cells:
+            read = list(plan.levels_read(cell))
+            if read[0] - read[-1] > 1:
+                raise ValueError(
+                    f"a cell may read an output halved once more than the other at most; {cell.name} of the skeleton "
+                    f"{self.name!r} reads one halved {read[0]} times beside one halved {read[-1]} times"
+                )
+        return plan
+
+    def _cells(
+        self, sequence: Sequence[tuple[str, str, int]], stem_levels: Sequence[int], skip_reduction_input: bool
+    ) -> tuple[CellPlan, ...]:
+        """The cells of a sequence of names, roles and filters, each with the outputs that it reads."""
         cells: list[CellPlan] = []
-        level = levels[-1]
+        level = stem_levels[-1]
         for index, (name, role, width) in enumerate(sequence):
             level += role == "reduction"
-            current = len(levels) - 1 + index
+            current = len(stem_levels) - 1 + index
             if skip_reduction_input and index and sequence[index - 1][0].startswith("reduction"):
                 previous = cells[-1].previous
             elif current == 0:
@@ -221,17 +181,7 @@ class Skeleton:
                 previous = current - 1
             depth = (index + 1) / len(sequence) if self.depth_scaling else 1.0
             cells.append(CellPlan(name, role, width, current, previous, level, depth))
-        second_reduction = max(index for index, cell in enumerate(cells) if cell.role == "reduction")
-        auxiliary = cells[second_reduction].current + 1 + self.auxiliary_for(stem).position
-        plan = NetworkPlan(convs, levels, tuple(cells), auxiliary)
-        for cell in cells:
-            read = [plan.level(output) for output in (cell.current, cell.previous) if output is not None]
-            if read[0] - read[-1] > 1:
-                raise ValueError(
-                    f"a cell may read an output halved once more than the other at most; {cell.name} of the skeleton "
-                    f"{self.name!r} reads one halved {read[0]} times beside one halved {read[-1]} times"
-                )
-        return plan
+        return tuple(cells)
 
     def _stem(
         self, stem: str, filters: int, stem_filters: int | None
@@ -252,7 +202,7 @@ class Skeleton:
         return tuple(counted), tuple(levels)
 
     def _sequence(self, num_repeats: int, filters: int, stem: str) -> list[tuple[str, str, int]]:
-        """Name, role and filters of each cell."""
+        """The name, role and filters of each cell."""
         divisors = self.imagenet_stem_cells if stem == "imagenet" else ()
         sequence = [(f"stem_{index}", "reduction", filters // divisor) for index, divisor in enumerate(divisors)]
         for stack in range(3):
@@ -286,8 +236,8 @@ ENAS = Skeleton(
     head_bias=False,
     auxiliary=Auxiliary(position=1, use_bias=False, padding="same"),
 )
-"""ENAS micro (Pham et al. 2018), with the constants of the released code. Its ImageNet stem is NASNet's: the paper has
-none."""
+"""ENAS micro (Pham et al. 2018), with the constants of the released code. Its ImageNet stem is NASNet's, since the
+paper has none."""
 
 DARTS = Skeleton(
     "darts",
@@ -308,4 +258,4 @@ DARTS = Skeleton(
 TensorFlow's "same" pads, which shifts them by a pixel against PyTorch's symmetric padding."""
 
 SKELETONS = MappingProxyType({known.name: known for known in (NASNET, AMOEBANET, PNASNET, ENAS, DARTS)})
-"""The families' own, by name."""
+"""The skeletons of the families, by name."""

@@ -1,0 +1,14 @@
+"""Genotypes of other code: from and to the DARTS convention, and from ENAS' arcs of cells and of layers.
+
+For cells, both number the inputs 0, the older one (`previous`), and 1, the newer one (`current`), and blocks from 2. A
+genotype that comes from other code names the family that it was published with, and is built on that family's skeleton.
+
+A genotype may be given as Python values, as NumPy values, or as the text that is printed of either. Ambiguous values,
+such as operations by a project's own numbers, are refused. Values larger than a genotype can be are refused before
+anything is built from them.
+"""
+
+from nasnet_keras.genotypes.conventions.darts import DARTS_FIELDS, from_darts, to_darts
+from nasnet_keras.genotypes.conventions.enas import ENAS_OPERATIONS, from_enas, from_enas_macro
+
+__all__ = ["DARTS_FIELDS", "ENAS_OPERATIONS", "from_darts", "from_enas", "from_enas_macro", "to_darts"]
