@@ -1,0 +1,229 @@
+"""Settings: fields of dataclasses that carry all that is to be known of them.
+
+A field that `setting` makes has its help, its legal values, what a file without it meant, its former name and for whom
+it is. From these facts follow the checks of values, the flags of a job and the upgrade of old files, so that a setting
+is added, or renamed, in one place.
+"""
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field
+from typing import Any, TypeVar
+
+from nasnet_keras.utils.checks import choice, quoted
+from nasnet_keras.utils.values import Kind
+
+__all__ = ["Former", "Setting", "accepting_former", "check", "check_json", "define_flags", "from_flags"]
+__all__ += ["setting", "settings", "upgraded"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Former:
+    """What a setting was called before.
+
+    Attributes:
+        name: of the setting before; None if it has the same name as before.
+        values: former values that are written in another way now, by the former one.
+        kind: of the former values, for their flag; None if it is the same as now.
+    """
+
+    name: str | None = None
+    values: Mapping[Any, Any] = field(default_factory=dict)
+    kind: Kind | None = None
+
+    def now(self, value: Any) -> Any:
+        """A former value as it is written now; any other as it is."""
+        same = (new for old, new in self.values.items() if type(old) is type(value) and old == value)
+        return next(same, value)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The facts of a field.
+
+    Attributes:
+        help: one sentence for `--help`, which is understood alone.
+        kind: of its values.
+        usual: the value that None stands for; None if that is said elsewhere, or None is a value like any other.
+        optional: whether None is a legal value of a configuration that is made.
+        assumed: what files that lack the field meant, as a JSON value, or a function of such a file's values;
+            `MISSING` if every file has it.
+        for_: by what it is read, in the words of the dataclass, such as `("children",)`; empty if by all.
+        may_change: whether a job that goes on may be given another value.
+        was: its former name and values; None if it always was what it is.
+    """
+
+    help: str
+    kind: Kind
+    usual: Any = None
+    optional: bool = False
+    assumed: Any = field(default_factory=lambda: MISSING)
+    for_: tuple[str, ...] = ()
+    may_change: bool = False
+    was: Former | None = None
+
+    def check(self, name: str, value: Any) -> Any:
+        """A value in the type that it has in a configuration.
+
+        Raises:
+            ValueError: it has another type, or is out of the range that it has in all versions.
+        """
+        return None if value is None and self.optional else self.kind.check(name, value)
+
+
+def setting(default: Any, help: str, kind: Kind, *, optional: bool | None = None, **facts: Any) -> Any:  # noqa: A002
+    """A field of a dataclass that is a `Setting`.
+
+    Args:
+        default: of the field; `MISSING` if it has none.
+        help, kind, facts: see `Setting`.
+        optional: see `Setting`; by default whether the default is None and no value is usual instead.
+
+    Example:
+        >>> from nasnet_keras.utils import values
+        >>> @dataclass(frozen=True)
+        ... class Config:
+        ...     epochs: int = setting(5, "Passes over the training images.", values.positive(), assumed=1)
+        >>> upgraded(Config, {})
+        {'epochs': 1}
+    """
+    if optional is None:
+        optional = default is None and facts.get("usual") is None
+    return field(default=default, metadata={"setting": Setting(help, kind, optional=optional, **facts)})
+
+
+@functools.cache
+def settings(cls: type) -> dict[str, Setting]:
+    """The settings of a dataclass by the names of their fields, in order."""
+    return {one.name: one.metadata["setting"] for one in dataclasses.fields(cls) if "setting" in one.metadata}
+
+
+def check(config: Any) -> None:
+    """Give every setting of a configuration, which may be frozen, its value in its type.
+
+    Raises:
+        ValueError: a value has another type, or is not legal.
+    """
+    known = settings(type(config))
+    for name, one in known.items():
+        object.__setattr__(config, name, one.check(name, getattr(config, name)))
+    for name, one in known.items():
+        if one.kind.choices and getattr(config, name) is not None:
+            choice(name, getattr(config, name), one.kind.choices)
+
+
+def check_json(cls: type, plain: Mapping[str, Any]) -> None:
+    """Check the settings that a file has, of an earlier version, or of a later one, which may have more.
+
+    Raises:
+        ValueError: one has another type, or is out of the range that it has in all versions.
+    """
+    known = settings(cls)
+    for name, value in plain.items():
+        if name in known:
+            known[name].check(name, value)
+
+
+def upgraded(cls: type, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a file, with present names, and with what its version did about settings that it had not yet.
+
+    Former names and values are told of in the log, once in a process.
+    """
+    found = _present(cls, plain, _log)
+    for name, one in settings(cls).items():
+        if name not in found and one.assumed is not MISSING:
+            found[name] = one.assumed(found) if callable(one.assumed) else one.assumed
+    return found
+
+
+def accepting_former(cls: type[T]) -> type[T]:
+    """Let a dataclass be made with former names and values too, with a `DeprecationWarning`; a class decorator.
+
+    A former name has precedence over the present one, so that `dataclasses.replace` takes it.
+    """
+    made = cls.__init__
+
+    @functools.wraps(made)
+    def initialized(self: Any, *arguments: Any, **values: Any) -> None:
+        made(self, *arguments, **_present(cls, values, _warn))
+
+    cls.__init__ = initialized
+    return cls
+
+
+def define_flags(cls: type, names: Iterable[str] | None = None, **defaults: Any) -> tuple[Any, ...]:
+    """Define the flags of a dataclass' settings, as those of the module that calls.
+
+    Args:
+        cls: whose settings they are.
+        names: of the settings; None for all that a flag can give.
+        defaults: by name, if they differ from those of the fields.
+
+    Returns:
+        absl's holders of the flags, those of former names among them, which `--help` does not list.
+    """
+    from absl import flags  # not before a job's signals are minded
+
+    flags.disclaim_key_flags()
+    holders = []
+    usual = {one.name: one.default for one in dataclasses.fields(cls)}
+    for name, one in settings(cls).items():
+        if (names is not None and name not in names) or not one.kind.flag:
+            continue
+        default = defaults.get(name, usual[name])
+        holders.append(_define(name, default, one.help, one.kind, one.was))
+        if one.was is not None and one.was.name is not None:
+            former = one.was.kind or one.kind
+            holders.append(_define(one.was.name, None, f"Former name of --{name}.", former, module_name=__name__))
+    return tuple(holders)
+
+
+def from_flags(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of flags as those of settings; values of other flags as they are.
+
+    Former names and values are told of in the log, once in a process.
+    """
+    former = {one.was.name for one in settings(cls).values() if one.was is not None}
+    given = {name: value for name, value in given.items() if value is not None or name not in former}
+    found = _present(cls, given, _log)
+    kinds = {name: one.kind for name, one in settings(cls).items() if found.get(name) is not None}
+    return {name: kinds[name].parse(value) if name in kinds else value for name, value in found.items()}
+
+
+def _define(name: str, default: Any, text: str, kind: Kind, was: Former | None = None, **options: Any) -> Any:
+    from absl import flags
+
+    default = list(default) if isinstance(default, tuple) else default
+    holder = getattr(flags, f"DEFINE_{kind.flag}")(name=name, default=default, help=text, **kind.options, **options)
+    if kind.flag == "enum" and was is not None:  # former values are legal, though help does not offer them
+        flags.FLAGS[name].parser.enum_values.extend(was.values)
+    return holder
+
+
+def _present(cls: type, plain: Mapping[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
+    """Values by their present names, and as they are written now; says of each former one what it is now."""
+    found = dict(plain)
+    for name, one in settings(cls).items():
+        before = (one.was.name or name) if one.was is not None else name
+        if one.was is None or before not in plain:
+            continue
+        value = found.pop(before)
+        found[name] = one.was.now(value)
+        if before != name or found[name] is not value:
+            tell(f"{before}={quoted(value)} is now {name}={quoted(found[name])}")
+    return found
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DeprecationWarning, stacklevel=4)
+
+
+@functools.cache
+def _log(message: str) -> None:
+    from absl import logging
+
+    logging.warning("%s", message)

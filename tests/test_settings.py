@@ -1,0 +1,120 @@
+"""What follows from the facts of a setting: checks, flags, and the upgrade of what was called otherwise before."""
+
+import dataclasses
+from dataclasses import MISSING, dataclass
+
+import pytest
+from absl import flags, logging
+
+from nasnet_keras.utils import values
+from nasnet_keras.utils.settings import (
+    Former,
+    accepting_former,
+    check,
+    check_json,
+    define_flags,
+    from_flags,
+    setting,
+    settings,
+    upgraded,
+)
+
+_POWER = Former("settings_cubed", {False: 1, True: 3}, values.switch())
+_JUDGE = Former(values={"shared": "supernet"})
+
+
+@accepting_former
+@dataclass(frozen=True)
+class Config:
+    settings_rounds: int = setting(MISSING, "Number of rounds.", values.positive())
+    settings_power: float = setting(1, "Power of a reward.", values.positive_number(), assumed=1, was=_POWER)
+    settings_judge: str = setting("child", "Judge.", values.choice_of_version("child", "supernet"), was=_JUDGE)
+    settings_places: tuple[int, ...] = setting(
+        (), "Places.", values.items("whole numbers", lambda one: isinstance(one, int), int), assumed=[]
+    )
+    settings_size: int | None = setting(None, "Size.", values.positive(), assumed=lambda plain: plain["settings_power"])
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@pytest.fixture
+def parsed():
+    """Flags of the configuration, parsed from a command line, as values of settings."""
+
+    def parse(*arguments):
+        for flag in holders:
+            flags.FLAGS[flag.name].unparse()
+        flags.FLAGS(["job", *arguments], known_only=True)
+        return from_flags(Config, {flag.name: flag.value for flag in holders})
+
+    holders = define_flags(Config, settings_rounds=7)
+    yield parse
+    for flag in holders:
+        delattr(flags.FLAGS, flag.name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"settings_rounds": 0}, "settings_rounds must be a positive integer, got 0"),
+        ({"settings_rounds": 2**31}, "settings_rounds must be at most 2,147,483,647"),
+        ({"settings_power": float("inf")}, "settings_power must be positive, got inf"),
+        ({"settings_judge": 3}, "settings_judge must be a text, got 3"),
+        ({"settings_judge": "oracle"}, "settings_judge must be one of child, supernet, got 'oracle'"),
+        ({"settings_places": "12"}, "settings_places must be a list of whole numbers, got '12'"),
+        ({"settings_places": [1, "a"]}, r"settings_places must be a list of whole numbers, got \[1, 'a'\]"),
+    ],
+)
+def test_values_are_checked(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**{"settings_rounds": 1, **changes})
+
+
+def test_values_have_their_types_and_none_is_legal_if_it_is_the_default():
+    config = Config(1, settings_places=[2, 3])
+    assert (config.settings_places, config.settings_size) == ((2, 3), None)
+
+
+def test_files_of_later_versions_may_have_more():
+    check_json(Config, {"settings_judge": "oracle", "settings_unknown": object()})
+    with pytest.raises(ValueError, match="settings_rounds must be a positive integer, got None"):
+        check_json(Config, {"settings_rounds": None})
+
+
+def test_files_of_earlier_versions_are_upgraded_with_one_warning(monkeypatch):
+    told = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: told.append(text % values))
+    for _ in range(2):
+        plain = {"settings_cubed": True, "settings_judge": "shared", "other": 1}
+        new = {"settings_power": 3, "settings_judge": "supernet", "settings_places": [], "settings_size": 3, "other": 1}
+        assert upgraded(Config, plain) == new
+    assert told == [
+        "settings_cubed=True is now settings_power=3",
+        "settings_judge='shared' is now settings_judge='supernet'",
+    ]
+    assert upgraded(Config, {"settings_cubed": "yes"})["settings_power"] == "yes", "which the check refuses"
+
+
+def test_former_names_are_taken_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="settings_cubed=True is now settings_power=3") as told:
+        config = Config(1, settings_cubed=True)
+    assert config.settings_power == 3 and told[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match="settings_judge='shared'"):
+        assert dataclasses.replace(config, settings_judge="shared").settings_judge == "supernet"
+    with pytest.warns(DeprecationWarning):
+        assert dataclasses.replace(config, settings_cubed=False).settings_power == 1
+
+
+def test_flags(parsed):
+    names = [name for name in settings(Config) if name != "settings_size"]
+    values = parsed()
+    assert [values[name] for name in names] == [7, 1, "child", []] and "settings_cubed" not in values
+    assert parsed("--settings_places=1,2")["settings_places"] == [1, 2]
+    assert parsed("--settings_cubed", "--settings_judge=shared")["settings_power"] == 3
+    assert parsed("--nosettings_cubed", "--settings_judge=shared")["settings_judge"] == "supernet"
+    with pytest.raises(flags.IllegalFlagValueError, match="settings_judge"):
+        parsed("--settings_judge=oracle")
+    listed = {flag.name for flag in flags.FLAGS.get_key_flags_for_module(__name__)}
+    assert {*names, "settings_size"} <= listed and "settings_cubed" not in listed
+    assert flags.FLAGS["settings_judge"].help == "<child|supernet>: Judge."
