@@ -75,9 +75,7 @@ def _named(
             cells = arguments["genotype"] = resolve_genotype(given["genotype"], Genotype)
             arguments["skeleton"] = genotypes.skeleton_of(cells, genotypes.skeleton_of(genotypes.get(genotype)))
         if weights == "imagenet" and published is not None:
-            from nasnet_keras.applications import build_with_imagenet_weights
-
-            return build_with_imagenet_weights(arguments, published)
+            return _build_with_imagenet_weights(arguments, published)
         return NASNetFromGenotype(**arguments)
 
     build.__name__ = build.__qualname__ = function

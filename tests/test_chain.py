@@ -29,10 +29,11 @@ from nasnet_keras import (
 from nasnet_keras.card import Card, decoded
 from nasnet_keras.genotypes.catalogue import ENAS_MACRO, NASNET_A
 from nasnet_keras.genotypes.conventions import from_enas_macro
+from nasnet_keras.genotypes.macro import reduction_places
 from nasnet_keras.genotypes.operations import MACRO_OPERATIONS
 from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
 from nasnet_keras.networks.any import network_config, network_from_genotype
-from nasnet_keras.networks.macro import ENASMacro, reduction_places
+from nasnet_keras.networks.macro import ENASMacro
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.job import train

@@ -19,7 +19,7 @@ from nasnet_keras.utils import files
 WRITER = """
 import sys, time
 from pathlib import Path
-from nasnet_keras.files import replacing, scratch
+from nasnet_keras.utils.files import replacing, scratch
 with {writer}(Path(sys.argv[1])) as temporary:
     (temporary / "x" if temporary.is_dir() else temporary).write_bytes(b"new" * 1000)
     print("writing", flush=True)

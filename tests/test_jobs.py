@@ -27,7 +27,7 @@ def fresh_keras():
 
 JOB = """
 import os, pathlib, signal, sys, time
-from nasnet_keras.jobs import run_job
+from nasnet_keras.utils.jobs import run_job
 
 def main(values):
     {body}

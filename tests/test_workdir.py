@@ -58,7 +58,7 @@ def test_a_folder_has_one_writer_at_a_time(tmp_path):
 def test_neither_a_kill_nor_a_forked_child_leaves_a_lock(tmp_path):
     code = f"""
 import os, time
-from nasnet_keras.workdir import Workdir
+from nasnet_keras.utils.workdir import Workdir
 folder = Workdir({str(tmp_path)!r}, "job.json", "nasnet_keras.job", 1, {{}})
 if os.fork() == 0:
     print("held", flush=True)
@@ -182,8 +182,8 @@ def test_what_only_linux_has_is_not_needed(tmp_path):
     code = (
         PLATFORM.format(missing=["fcntl"])
         + f"""
-from nasnet_keras import environment, download
-from nasnet_keras.workdir import Workdir
+from nasnet_keras.utils import environment; from nasnet_keras.weights import download
+from nasnet_keras.utils.workdir import Workdir
 from nasnet_keras.search.executors import subprocesses
 from nasnet_keras.search import SearchConfig
 folder = Workdir({str(tmp_path)!r}, "job.json", "nasnet_keras.job", 1, {{}})

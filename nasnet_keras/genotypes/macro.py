@@ -23,7 +23,7 @@ from nasnet_keras.genotypes.base import (
 from nasnet_keras.genotypes.operations import MACRO_OPERATIONS
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["STEM", "MacroGenotype", "MacroLayer", "layer_output"]
+__all__ = ["STEM", "MacroGenotype", "MacroLayer", "layer_output", "reduction_places"]
 
 STEM = "stem"
 
@@ -31,6 +31,17 @@ STEM = "stem"
 def layer_output(index: int) -> str:
     """Name of the output of layer number `index`: `layer_output(2) == "layer_2"`."""
     return f"layer_{index}"
+
+
+def reduction_places(layers: int) -> tuple[int, ...]:
+    """Indices of the layers after which an ENAS macro network halves its maps: at 1/3 and 2/3 of its depth.
+
+    Example:
+        >>> reduction_places(24), reduction_places(2)
+        ((7, 15), ())
+    """
+    third = layers // 3
+    return (third - 1, 2 * third - 1) if third else ()
 
 
 @dataclass(frozen=True)

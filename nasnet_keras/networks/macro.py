@@ -4,23 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.genotypes.macro import STEM, MacroGenotype, layer_output
+from nasnet_keras.genotypes.macro import STEM, MacroGenotype, layer_output, reduction_places
 from nasnet_keras.genotypes.operations import MACRO_APPLY
 from nasnet_keras.networks.base import LayerwiseConfig, build_head, given_tensor, keras_model
 from nasnet_keras.utils.checks import positive_integer
 
-__all__ = ["ENASMacro", "MacroConfig", "reduction_places"]
-
-
-def reduction_places(layers: int) -> tuple[int, ...]:
-    """The layers after which a network of so many halves its maps: at a third and at two thirds.
-
-    Example:
-        >>> reduction_places(24), reduction_places(2)
-        ((7, 15), ())
-    """
-    third = layers // 3
-    return (third - 1, 2 * third - 1) if third else ()
+__all__ = ["ENASMacro", "MacroConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nasnet_keras.genotypes.chain import ChainGenotype
-from nasnet_keras.genotypes.macro import STEM, MacroGenotype, layer_output
+from nasnet_keras.genotypes.macro import STEM, MacroGenotype, layer_output, reduction_places
 from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
-from nasnet_keras.networks.macro import reduction_places
 from nasnet_keras.plotting.svg import BOX_WIDTH, MARGIN, Box, document
 
 __all__ = ["chain_svg", "macro_svg", "nasbench201_svg"]

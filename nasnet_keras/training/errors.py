@@ -1,11 +1,9 @@
-"""What can go wrong in training, whoever trains."""
+"""The exceptions by which a training run ends early."""
+
+from nasnet_keras.utils.jobs import Stopped
 
 __all__ = ["DivergedError", "Stopped"]
 
 
 class DivergedError(ValueError):
-    """A loss is not finite any more."""
-
-
-class Stopped(Exception):  # noqa: N818 – it is no error
-    """The run was asked to stop; its checkpoint is written."""
+    """The loss is no longer finite."""

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from absl import flags
 
-__all__ = ["run_job"]
+__all__ = ["Stopped", "run_job"]
 
 _LONGEST = 2000  # letters of an error
 _OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")  # of TensorFlow and PyTorch, which have no MemoryError
+
+
+class Stopped(Exception):  # noqa: N818 – it is no error
+    """The run was asked to stop; its checkpoint is written."""
 
 
 def run_job(
@@ -71,8 +75,6 @@ def run_job(
 
 def _message(error: BaseException, kept: str) -> str | None:
     """What an error says to a user, in one line; None of one that is the program's own."""
-    from nasnet_keras.training.errors import Stopped
-
     if isinstance(error, (Stopped, KeyboardInterrupt)):
         return f"\nStopped. The same command goes on from {kept}."
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

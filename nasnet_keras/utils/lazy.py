@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from nasnet_keras.utils import moved
+
 __all__ = ["resolving"]
 
 
@@ -30,7 +32,7 @@ def resolving(
             return getattr(importlib.import_module(f"{package}.{exports[name]}"), name)
         if name in modules:
             return importlib.import_module(f"{package}.{modules[name]}")
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return moved.renamed(package, name)
 
     def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *exports, *modules})

@@ -1,4 +1,7 @@
-"""Modules of version 0.1 by their old names, which import for one release, with a warning that names the new place."""
+"""Old names of modules and of what was in them: they import for one release, with a warning that names the new place.
+
+Version 0.1.0 had its modules in one folder. Remove this file, and its two users, with the release after it.
+"""
 
 import importlib
 import sys
@@ -8,20 +11,14 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-__all__ = ["MOVED", "install"]
+__all__ = ["MOVED", "RENAMED", "install", "renamed"]
 
-# By the old name of a module, within the package: where its names are now.
 MOVED: dict[str, tuple[str, ...]] = {
     "auxiliary": ("layers.auxiliary",),
     "batch_norm": ("layers.batch_norm",),
     "builder": ("networks.builder",),
     "cell": ("networks.cell",),
-    "chain": (
-        "networks.chain",
-        "networks.macro",
-        "networks.base",
-        "genotypes.operations",
-    ),
+    "chain": ("networks.chain", "networks.macro", "networks.base", "genotypes.operations"),
     "chain_genotype": ("genotypes.chain",),
     "chain_plotting": ("plotting.layers",),
     "checks": ("utils.checks",),
@@ -49,17 +46,11 @@ MOVED: dict[str, tuple[str, ...]] = {
     "imagenet": ("weights.published",),
     "jobs": ("utils.jobs",),
     "json_text": ("utils.json_text",),
-    "kinds": (
-        "genotypes.reading",
-        "networks.any",
-    ),
+    "kinds": ("genotypes.reading", "networks.any"),
     "lazy": ("utils.lazy",),
     "legacy": ("weights.keras_applications",),
     "locks": ("utils.locks",),
-    "macro_genotype": (
-        "genotypes.macro",
-        "genotypes.operations",
-    ),
+    "macro_genotype": ("genotypes.macro", "genotypes.operations"),
     "model": ("networks.base",),
     "nasbench201": ("networks.nasbench201",),
     "nasbench201_genotype": ("genotypes.nasbench201",),
@@ -114,10 +105,39 @@ MOVED: dict[str, tuple[str, ...]] = {
     "weight_reader": ("weights.isolated",),
     "workdir": ("utils.workdir",),
 }
+"""By the old name of a module, within the package: the modules that have its names now."""
+
+RENAMED: dict[str, str] = {
+    "chain.APPLY": "genotypes.operations.MACRO_APPLY",
+    "fusion.alignment.aligned": "inference.alignment.channels_padded",
+    "fusion.engines.Engine": "inference.targets.Target",
+    "fusion.graph.Image": "inference.graph.Input",
+    "fusion.graph.Kept": "inference.graph.Passthrough",
+    "fusion.graph.Pick": "inference.graph.Subsample",
+    "fusion.passes.shared": "inference.passes.merged",
+    "genotype_json.AnyGenotype": "genotypes.base.BaseGenotype",
+    "imagenet.build_with_imagenet_weights": "applications._build_with_imagenet_weights",
+    "layers.CountedLayer": "layers.convolution.CountedLayer",
+    "layers.NormalizedConv": "layers.convolution.NormalizedConv",
+    "search.attention.AttentionPolicy": "search.controllers.enas.AttentionController",
+    "search.attention.CellPolicy": "search.controllers.enas.ENASMicroController",
+    "search.attention.LayerPolicy": "search.controllers.enas.ENASMacroController",
+    "search.chain_policy.ChainPolicy": "search.controllers.nas.NASController",
+    "search.controller.Controller": "search.controllers.lstm.LSTMController",
+    "search.controller.Policy": "search.controllers.base.Controller",
+    "search.evaluators.shared.SharedEvaluator": "search.evaluators.supernet.SupernetEvaluator",
+    "traces.kept": "layers.traces.noinline",
+    "training.datasets.Loaded": "training.datasets.base.Loaded",
+    "training.datasets.check_memory": "training.datasets.fitting.check_memory",
+    "training.datasets.is_folder": "training.datasets.loading.is_folder",
+    "training.datasets.short_name": "training.datasets.base.slug",
+    "training.datasets.stacked": "training.datasets.fitting.stacked",
+}
+"""By the old name of a class or function: its new one, where the module alone does not say it."""
 
 
 class _Moved:
-    """Finds and loads modules of old names. It is asked last, when nothing else has found them."""
+    """Finds and loads modules by their old names. Python asks it last, when nothing else has found a module."""
 
     def __init__(self, package: str) -> None:
         self._package = package
@@ -128,35 +148,48 @@ class _Moved:
         known = package == self._package and module in MOVED
         return ModuleSpec(name, self, is_package=any(old.startswith(f"{module}.") for old in MOVED)) if known else None
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        del spec  # which says all that the module is
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        del spec  # Python makes the module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Fill an empty module: its names are those of the new ones, and resolve when they are used."""
-        old = module.__name__
-        places = [f"{self._package}.{place}" for place in MOVED[old.partition(".")[2]]]
-        warnings.warn(f"{old} is now {' and '.join(places)}", DeprecationWarning, stacklevel=_outside())
+        """Give an empty module the names that it had."""
+        old = module.__name__.partition(".")[2]
+        places = [f"{self._package}.{place}" for place in MOVED[old]]
+        warnings.warn(f"{module.__name__} is now {' and '.join(places)}", DeprecationWarning, stacklevel=2)
         found = [importlib.import_module(place) for place in places]
 
         def get(name: str) -> Any:
+            if f"{old}.{name}" in RENAMED:
+                return _named(self._package, RENAMED[f"{old}.{name}"])
             for place in found:
                 if hasattr(place, name):
                     return getattr(place, name)
-            raise AttributeError(f"module {old!r} has no attribute {name!r}")
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         module.__getattr__ = get
-        module.__doc__ = f"{' and '.join(places)}, by the name of before."
+        module.__doc__ = f"The old name of {' and '.join(places)}."
         module.__all__ = [name for place in found for name in getattr(place, "__all__", ())]
 
 
-def _outside() -> int:
-    """How many calls up the import is, past the machinery of importing."""
-    level, frame = 2, sys._getframe(2)
-    while frame.f_back is not None and "importlib" in frame.f_code.co_filename:
-        level, frame = level + 1, frame.f_back
-    return level
-
-
 def install(package: str) -> None:
-    """Let the old names of modules of a package be imported."""
+    """Let the old names of a package's modules be imported."""
     sys.meta_path.append(_Moved(package))
+
+
+def renamed(module: str, name: str) -> Any:
+    """What had a name in a module that is a folder now, with a warning at the caller of the folder's `__getattr__`.
+
+    Raises:
+        AttributeError: it never had such a name.
+    """
+    package, _, within = module.partition(".")
+    if f"{within}.{name}" not in RENAMED:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    place = RENAMED[f"{within}.{name}"]
+    warnings.warn(f"{module}.{name} is now {package}.{place}", DeprecationWarning, stacklevel=3)
+    return _named(package, place)
+
+
+def _named(package: str, place: str) -> Any:
+    module, _, name = f"{package}.{place}".rpartition(".")
+    return getattr(importlib.import_module(module), name)

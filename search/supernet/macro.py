@@ -5,9 +5,8 @@ from typing import Any
 
 import keras
 
-from nasnet_keras.genotypes.macro import MacroLayer, layer_output
+from nasnet_keras.genotypes.macro import MacroLayer, layer_output, reduction_places
 from nasnet_keras.networks.builder import LayerBuilder
-from nasnet_keras.networks.macro import reduction_places
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.supernet.layer import SupernetLayer, layer_operation
 

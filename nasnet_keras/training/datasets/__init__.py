@@ -1,10 +1,14 @@
-"""Data sets as arrays in memory, wherever they come from.
+"""Data sets as arrays in memory, wherever they come from. Names resolve when they are first used.
 
 from nasnet_keras.training import datasets
 datasets.load("digits").image_shape
 """
 
-from nasnet_keras.training.datasets.base import Dataset, Split
-from nasnet_keras.training.datasets.loading import load, names, save
+from nasnet_keras.utils.lazy import resolving
 
-__all__ = ["Dataset", "Split", "load", "names", "save"]
+_EXPORTS = {"Dataset": "base", "Split": "base", "load": "loading", "names": "loading", "save": "loading"}
+
+__all__ = sorted(_EXPORTS)
+
+
+__getattr__, __dir__ = resolving(__name__, _EXPORTS)

@@ -11,6 +11,7 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.training.datasets import labels, splits
+from nasnet_keras.training.datasets.fitting import resized
 from nasnet_keras.utils import checks
 
 __all__ = ["SPLITS", "Dataset", "Division", "Loaded", "Split", "check_channels", "check_levels", "chosen", "divided"]
@@ -191,8 +192,6 @@ def pixels(images: Any, what: str) -> np.ndarray:
     check_channels(images.shape, what)
     if images.dtype == np.uint8:
         return images
-    from nasnet_keras.training.datasets.fitting import resized  # imports this module
-
     shape = images.shape[1:]
     try:
         return resized(images, shape, what) if len(images) else np.zeros((0, *shape), np.uint8)

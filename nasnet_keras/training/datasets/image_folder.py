@@ -40,7 +40,7 @@ def load(
     image_shape: tuple[int, int, int] | None = None,
     *,
     fit: str = "crop",
-    follow_links: bool = True,
+    follow_links: bool = False,
 ) -> Loaded:
     """Read all images under `folder`.
 

@@ -1,0 +1,127 @@
+"""The layout of the package: which folder may import which, by reading the code and without running it."""
+
+import ast
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {
+    "nasnet_keras": "nasnet_keras",
+    "search": "nasnet_keras.search",
+    "pretrained": "nasnet_keras.pretrained",
+}
+FLOORS = (  # from the ground up: a folder or a file imports from floors below its own
+    "utils",
+    "genotypes weights",
+    "layers",
+    "networks",
+    "inference plotting card applications",
+    "training",
+    "search pretrained",
+)
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """The files of the package by the names of their modules; links are not followed."""
+    found = {}
+    for folder, package in FOLDERS.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            if not any((ROOT / folder).joinpath(*parts[:count]).is_symlink() for count in range(1, len(parts))):
+                found[".".join((package, *(part for part in parts if part != "__init__")))] = path
+    return found
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(modules()[module].read_text())
+
+
+def named(module: str) -> set[str]:
+    """The modules of the package that the imports of a module name, wherever in it an import stands."""
+    found = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(inside & modules().keys() or {node.module})
+            found.update({node.module} if inside - modules().keys() else ())
+    return found & modules().keys()
+
+
+def packages(module: str) -> set[str]:
+    """The packages that a module is in, which Python imports before it."""
+    parts = module.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts))}
+
+
+@cache
+def imported(module: str) -> set[str]:
+    """All modules that are imported for a module, the packages around them too, but not those around itself."""
+    found = named(module)
+    return found.union(*map(packages, found)) - packages(module) - {module}
+
+
+def room(module: str, depth: int = 1) -> str:
+    """The folder of a module, or its own name in none; with depth 2 within `search`."""
+    return ".".join(module.split(".")[1 : 1 + depth][-1:])
+
+
+def upwards(floors: tuple[str, ...], inside: str, depth: int) -> list[str]:
+    """The imports among the rooms of a package that lead to the same floor or further up."""
+    level = {name: number for number, names in enumerate(floors) for name in names.split()}
+    found = []
+    for module in modules():
+        if module.startswith(f"{inside}."):
+            own = room(module, depth)
+            others = {other for other in imported(module) if other.startswith(f"{inside}.")}
+            wrong = [other for other in others if room(other, depth) != own and level[room(other, depth)] >= level[own]]
+            found += [f"{module} imports {other}" for other in sorted(wrong)]
+    return found
+
+
+def test_no_import_runs_upwards():
+    assert not upwards(FLOORS, "nasnet_keras", 1)
+
+
+def test_no_modules_import_each_other():
+    """Also none in a function, or for a type checker alone."""
+    try:
+        TopologicalSorter({m: imported(m) for m in modules() if not m.startswith("nasnet_keras.search.")}).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_nothing_is_imported_for_type_checkers_alone():
+    """Such an import would hide a circle, or be missing where annotations are read."""
+    for module in [name for name in modules() if not name.startswith("nasnet_keras.search.")]:
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                names = {name for part in ast.walk(node) if isinstance(part, ast.ImportFrom) for name in [part.module]}
+                assert not any(name.startswith("nasnet_keras") for name in names), module
+
+
+def test_names_are_imported_from_where_they_are():
+    """Not from a package that looks them up when they are used, which would hide what is imported."""
+    for module in modules():
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.ImportFrom) and node.module in modules():
+                bound = {name for top in tree(node.module).body for name in _bound(top)}
+                lazy = [
+                    a.name for a in node.names if f"{node.module}.{a.name}" not in modules() and a.name not in bound
+                ]
+                assert not lazy or lazy == ["*"], f"{module} imports {lazy} from {node.module}"
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    """The names that a statement defines."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
