@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import random_genotype, random_macro_genotype
 
-from nasnet_keras import MacroGenotype, genotypes, plot_genotype
+from nasnet_keras import GenotypeError, MacroGenotype, genotypes, plot_genotype
 from nasnet_keras.plotting.cells import genotype_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -74,7 +74,7 @@ def test_files(tmp_path):
     assert path.read_text() == genotype_svg(genotypes.NASNET_A)
     with pytest.raises(ValueError, match=r"ends in \.svg, got .*cell\.png"):
         plot_genotype("nasnet_a", tmp_path / "cell.png")
-    with pytest.raises(genotypes.GenotypeError):
+    with pytest.raises(GenotypeError):
         plot_genotype("nasnet", tmp_path / "other.svg")
     assert [entry.name for entry in tmp_path.iterdir()] == ["cell.svg"]
 
