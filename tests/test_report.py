@@ -120,6 +120,7 @@ def checked(study):
     """The page of a study, after checks that hold at every moment."""
     text = report(study)
     page = Page(text)
+    assert 'http-equiv="Content-Security-Policy" content="default-src' in text
     assert text.startswith("<!DOCTYPE html>") and "None" not in page.words and " nan" not in page.words
     outside = re.sub(r'xmlns="http://www\.w3\.org/2000/svg"', "", text)
     assert not re.search(r"https?://|url\(|@import", outside)
@@ -304,7 +305,7 @@ def test_a_search_that_learns(tmp_path):
         assert f"{value:.4f}" in page.words
     assert "15 uniformly random children" in page.words and "1 more random children failed" in page.words
     assert "only 15 were drawn, and nothing is extrapolated" in page.words
-    assert "LSTMController updates 2" in page.words and "Random (15)" in page.words
+    assert "Controller updates 2" in page.words and "Random (15)" in page.words
 
 
 def test_a_search_that_does_not_learn_is_told_so(tmp_path):
@@ -317,7 +318,7 @@ def test_a_search_that_does_not_learn_is_told_so(tmp_path):
 
 def test_random_search_is_compared_with_itself_only(tmp_path):
     page = checked(study_of(tmp_path, rising(20, np.random.default_rng(0)), algorithm="random"))
-    assert "This is random search itself" in page.words and "LSTMController updates" not in page.words
+    assert "This is random search itself" in page.words and "Controller updates" not in page.words
     assert "Random (" not in page.words
 
 
@@ -410,7 +411,7 @@ def test_the_file_is_written_at_once(tmp_path):
 def test_the_snippet_builds_the_best_genotype(tmp_path):
     study = study_of(tmp_path, [trial(0)], result={"card": "best_model.json"}, num_repeats=1, filters=4)
     text = "".join(Page(report(study)).text)
-    snippet = text[text.index("from pathlib") : text.index("Going on")]
+    snippet = text[text.index("from pathlib") : text.index("Continuing")]
     compile(snippet, "snippet", "exec")
     assert 'Card.read(folder / "best_model.json")' in snippet
     assert all(words in snippet for words in ("num_repeats=1", "filters=4", str(tmp_path)))

@@ -402,7 +402,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(tmp_path, generat
     )
     for words in ("search:", "random:", "finalists:"):
         assert words in whole.stderr, "progress is shown"
-    for words in ("LSTMController: 3 updates", "Rewards of random search:", "test accuracy 0.", "report.html"):
+    for words in ("Controller: 3 updates", "Rewards of random search:", "test accuracy 0.", "report.html"):
         assert words in whole.stdout
     killed, done = tmp_path / "killed", []
     for kill in range(4):

@@ -1,4 +1,4 @@
-"""What a person sees of a study: the page `report.html`, the words at the end, and TensorBoard."""
+"""A study for people: the page `report.html`, the summary in the terminal, and curves for TensorBoard."""
 
 from nasnet_keras.utils.lazy import resolving
 

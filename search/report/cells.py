@@ -1,4 +1,4 @@
-"""The best genotypes, drawn, and which operations the search came to prefer."""
+"""Sections of the page: pictures of the best genotypes, and the shares of each operation."""
 
 import base64
 import math
@@ -18,7 +18,7 @@ _BAR_EM = 5.5
 
 
 def best_cells(facts: Facts) -> str:
-    """The three best architectures that differ from each other."""
+    """Draw the three best architectures that differ from each other."""
     drawn: dict[BaseGenotype | str, Trial] = {}
     for trial in sorted(facts.candidates, key=lambda trial: (-trial.reward, trial.trial)):
         drawn.setdefault(trial.genotype, trial)
@@ -30,31 +30,30 @@ def best_cells(facts: Facts) -> str:
 
 
 def operations(facts: Facts) -> str:
-    """How often each operation stands in the children: at first, at last, among the best, among random ones."""
+    """Tabulate the share of each operation: among the first children, the last, the best, and random ones."""
     groups = _groups(facts)
     shares = {name: operation_shares(trial.genotype for trial in trials) for name, trials in groups.items()}
-    cells = list(dict.fromkeys(cell for found in shares.values() for cell in found))
-    tables = []
-    for cell in cells:
-        names = sorted({operation for found in shares.values() for operation in found.get(cell, {})})
-        highest = max((share for found in shares.values() for share in found.get(cell, {}).values()), default=1.0)
-        rows = [
-            (
-                code(operation),
-                *(_bar(group, found.get(cell, {}).get(operation, 0.0), highest) for group, found in shares.items()),
-            )
-            for operation in names
-        ]
-        headers = ("Operation", *(f"{name} ({len(trials):,})" for name, trials in groups.items()))
-        tables.append(table(f"Shares in the {cell}", headers, rows, kind="even"))
+    headers = ("Operation", *(f"{name} ({len(trials):,})" for name, trials in groups.items()))
+    cells = dict.fromkeys(cell for found in shares.values() for cell in found)
+    tables = [_shares(cell, headers, {group: found.get(cell, {}) for group, found in shares.items()}) for cell in cells]
     if not tables:
         return ""
     words = (
-        "<p>How often each choice stands in the children, whose number is in brackets. What grows from the first third "
-        "to the last is what the algorithm came to prefer; what is frequent among the best tenth is what "
-        "the rewards speak for.</p>"
+        "<p>The share of each choice among all choices of a group of children; the number of children is in brackets. "
+        "The algorithm came to prefer the choices whose share grows from the first third to the last; the rewards "
+        "favor the choices that are frequent among the best tenth.</p>"
     )
     return section("operations", "Operations", words, *tables)
+
+
+def _shares(cell: str, headers: tuple[str, ...], groups: dict[str, dict[str, float]]) -> str:
+    """The table of one cell, from the shares of its operations in each group of children."""
+    highest = max((share for found in groups.values() for share in found.values()), default=1.0)
+    rows = [
+        (code(operation), *(_bar(group, found.get(operation, 0.0), highest) for group, found in groups.items()))
+        for operation in sorted({operation for found in groups.values() for operation in found})
+    ]
+    return table(f"Shares in the {cell}", headers, rows, kind="even")
 
 
 def _groups(facts: Facts) -> dict[str, list[Trial]]:
@@ -88,7 +87,7 @@ def _cell(place: int, kind: str, trial: Trial) -> str:
     )
     if not isinstance(trial.genotype, BaseGenotype):
         return f'<div class="cell">{heading}\n<pre class="wrap">{text(trial.genotype)}</pre></div>'
-    # An image of its own, since the picture's style would otherwise hold for the whole page.
+    # The picture is a separate image, so that its style does not apply to the whole page.
     picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()
     words = escape(trial.genotype.describe())
     return (

@@ -1,4 +1,4 @@
-"""Values as charts: SVG text that takes its colours from the page it stands in."""
+"""Charts as values, and their SVG text, which takes its colors from the page around it."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,8 +9,8 @@ __all__ = ["CHART_STYLE", "Band", "Chart", "Dots", "Line", "ticks"]
 
 _WIDTH, _HEIGHT = 880.0, 420.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78.0, 14.0, 14.0, 62.0
-_LANE = 26.0  # for what has no value
-_MANY_DOTS = 300  # more are drawn smaller
+_LANE = 26.0  # height of the lane for points without a value
+_MANY_DOTS = 300  # dots of a layer with more are smaller
 
 CHART_STYLE = """
 .chart{display:block;width:100%;height:auto}
@@ -28,7 +28,7 @@ CHART_STYLE = """
 
 @dataclass(frozen=True)
 class Dots:
-    """Points, each with what to say of it; a point whose height is None stands in a lane below the chart."""
+    """Points `(x, y, text)`, each with the text of its tooltip; a y of None puts a cross in a lane below the chart."""
 
     style: str
     points: Sequence[tuple[float, float | None, str]]
@@ -36,7 +36,7 @@ class Dots:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; a step line stays at a height until the next point."""
+    """A line through points `(x, y)`; a step line keeps its height until the next point."""
 
     style: str
     points: Sequence[tuple[float, float]]
@@ -45,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Band:
-    """The area between two heights."""
+    """The area between two heights, as points `(x, low, high)`."""
 
     style: str
     points: Sequence[tuple[float, float, float]]
@@ -53,14 +53,14 @@ class Band:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with a title and a description for those who cannot see it.
+    """A chart with a title and a description for readers who cannot see it.
 
     Attributes:
-        name: of this chart in its page: letters and underscores.
-        title, description: read out by screen readers.
-        x_label, y_label: of the axes.
-        x_range, y_range: lowest and highest value; dots below the range are drawn at its border as triangles.
-        layers: drawn in this order.
+        name: an identifier that is unique in its page: letters and underscores.
+        title, description: plain text, which screen readers read out.
+        x_label, y_label: labels of the axes.
+        x_range, y_range: the lowest and the highest value; dots below `y_range` are triangles at its border.
+        layers: layers from back to front.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Chart:
     layers: Sequence[Dots | Line | Band] = field(default=())
 
     def svg(self) -> str:
-        """The chart as SVG text."""
+        """Render the chart as SVG text."""
         lane = any(y is None for layer in self.layers if isinstance(layer, Dots) for _, y, _ in layer.points)
         frame = _Frame(self.x_range, self.y_range, _HEIGHT - _BOTTOM - (_LANE if lane else 0.0))
         parts = [*_axes(frame, self.x_label, self.y_label, lane)]
@@ -89,7 +89,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class _Frame:
-    """From values to places in the picture; `floor` is the y of the lowest value."""
+    """The mapping from values to places in the picture; `floor` is the y of the lowest value."""
 
     x_range: tuple[float, float]
     y_range: tuple[float, float]
@@ -103,7 +103,12 @@ class _Frame:
 
 
 def ticks(low: float, high: float, most: int = 7, whole: bool = False) -> list[float]:
-    """Round values between two, at most `most` of them; integers where `whole`.
+    """List round values from `low` to `high` for the marks of an axis.
+
+    Args:
+        low, high: the ends of the axis, in its own unit.
+        most: the most values.
+        whole: whether the values are integers.
 
     Example:
         >>> ticks(0.0, 1.0)
@@ -130,6 +135,21 @@ def _axes(frame: _Frame, x_label: str, y_label: str, lane: bool) -> Iterable[str
     if lane:
         yield f'<rect class="lane" x="{_LEFT:g}" y="{frame.floor:g}" width="{right - _LEFT:g}" height="{_LANE:g}"/>'
         yield f'<text x="{_LEFT - 8:g}" y="{frame.floor + 18:g}" text-anchor="end">failed</text>'
+    yield from _heights(frame, right)
+    yield f'<line class="axis" x1="{_LEFT:g}" x2="{right:g}" y1="{bottom:g}" y2="{bottom:g}"/>'
+    for value in ticks(*frame.x_range, whole=True):
+        x = frame.x(value)
+        yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom:g}" y2="{bottom + 5:g}"/>'
+        label = f"{value:,.0f}"
+        anchor = "middle" if x + 6.5 * len(label) < _WIDTH else "end"  # 6.5 is half a letter on a narrow screen
+        yield f'<text x="{x:.1f}" y="{bottom + 25:g}" text-anchor="{anchor}">{label}</text>'
+    yield f'<text x="{(_LEFT + right) / 2:g}" y="{_HEIGHT - 9:g}" text-anchor="middle">{escape(x_label)}</text>'
+    place = f"translate(18 {(_TOP + frame.floor) / 2:g}) rotate(-90)"
+    yield f'<text class="sideways" transform="{place}" text-anchor="middle">{escape(y_label)}</text>'
+
+
+def _heights(frame: _Frame, right: float) -> Iterable[str]:
+    """The grid's lines and the numbers beside them."""
     heights = ticks(*frame.y_range)
     step = heights[1] - heights[0] if len(heights) > 1 else 0.0
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0.0 else 4
@@ -137,16 +157,6 @@ def _axes(frame: _Frame, x_label: str, y_label: str, lane: bool) -> Iterable[str
         y = frame.y(value)
         yield f'<line class="grid" x1="{_LEFT:g}" x2="{right:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text x="{_LEFT - 8:g}" y="{y + 4.5:.1f}" text-anchor="end">{value:.{digits}f}</text>'
-    yield f'<line class="axis" x1="{_LEFT:g}" x2="{right:g}" y1="{bottom:g}" y2="{bottom:g}"/>'
-    for value in ticks(*frame.x_range, whole=True):
-        x = frame.x(value)
-        yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom:g}" y2="{bottom + 5:g}"/>'
-        label = f"{value:,.0f}"
-        anchor = "middle" if x + 6.5 * len(label) < _WIDTH else "end"  # of the letters on a narrow screen
-        yield f'<text x="{x:.1f}" y="{bottom + 25:g}" text-anchor="{anchor}">{label}</text>'
-    yield f'<text x="{(_LEFT + right) / 2:g}" y="{_HEIGHT - 9:g}" text-anchor="middle">{escape(x_label)}</text>'
-    place = f"translate(18 {(_TOP + frame.floor) / 2:g}) rotate(-90)"
-    yield f'<text class="sideways" transform="{place}" text-anchor="middle">{escape(y_label)}</text>'
 
 
 def _dots(frame: _Frame, layer: Dots) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What the sections of a study's page speak of, gathered once."""
+"""The facts that the sections of a study's page show, gathered once."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,17 +16,18 @@ class Facts:
     """A study at one moment.
 
     Attributes:
-        study: itself; its files are not read again.
-        config: as `study.json` has it.
-        trials: what the search proposed.
-        successful: those of them that have a reward, of a size that can be drawn.
-        derived: with shared weights, what the policy led to, judged as the random children are; else none.
-        random: the random children that it is compared with; the search's own where it is random search.
-        failed_random: how many random children failed, of those beside the search's own.
-        result: of the best genotype; None while there is none.
-        finalists: trained alike at the end, as `result.json` has them.
-        versions: of the packages that began the study.
-        problem: what could not be read.
+        study: the study; its files are not read again.
+        config: the configuration in `study.json`.
+        trials: the trials that the search proposed.
+        successful: the trials with a reward that can be drawn.
+        derived: the genotypes derived from the controller at the end of a supernet's search, judged as the random
+            children are; empty for other searches.
+        random: the random children to compare with; random search compares with its own.
+        failed_random: number of failed random children, not counting the search's own.
+        result: the result of the best genotype; None until there is one.
+        finalists: the entries of `result.json` on the finalists, which were trained alike at the end.
+        versions: versions of the packages that began the study.
+        problem: the error, if a file could not be read.
     """
 
     study: Study
@@ -43,6 +44,7 @@ class Facts:
 
     @property
     def algorithm(self) -> str:
+        """The name of the search algorithm."""
         return self.config["algorithm"]
 
     @property
@@ -52,26 +54,28 @@ class Facts:
 
     @property
     def candidates(self) -> list[Trial]:
-        """The children among which the best are: those derived, or the search's own."""
+        """The children among which the best one is chosen: the derived ones, or the search's own."""
         return self.derived or self.successful
 
     @property
     def planned(self) -> int | None:
-        """The number of trials that was asked for, where the study says so."""
+        """The requested number of trials; None if the study does not say."""
         planned = self.config.get("trials")
         return planned if isinstance(planned, int) and not isinstance(planned, bool) else None
 
     @property
     def rewards(self) -> list[float]:
+        """The rewards of the successful trials."""
         return [trial.reward for trial in self.successful]
 
     @property
     def random_rewards(self) -> list[float]:
+        """The rewards of the random children."""
         return [trial.reward for trial in self.random]
 
 
 def gather(study: Study) -> Facts:
-    """Read what a study's page says."""
+    """Gather the facts of a study. A damaged result becomes the fact `problem`."""
     problem, result = None, None
     try:
         result = study.result
@@ -98,7 +102,7 @@ def gather(study: Study) -> Facts:
 
 
 def accuracy(metrics: Any, name: str) -> float | None:
-    """An accuracy in percent, from a trained child's share or from a benchmark's percentage (`NAME_200_epochs`)."""
+    """Return an accuracy in percent, from a trained child's share or a benchmark's percentage (`NAME_200_epochs`)."""
     if not isinstance(metrics, dict):
         return None
     if (share := number(metrics.get(name))) is not None:

@@ -1,4 +1,4 @@
-"""What the search was worth: its best children and random ones, trained alike and longer."""
+"""The section on finalists: the best children and random ones, trained alike and longer."""
 
 import math
 from statistics import mean, variance
@@ -13,9 +13,19 @@ _STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # 97.5
 
 
 def finalists(facts: Facts) -> str:
-    """The table of finalists, and in a sentence by how much those of the search are better."""
+    """Tabulate the finalists, and say in a sentence how much better the search's are than random ones."""
     if not facts.finalists:
         return ""
+    return section(
+        "worth",
+        "Gain over random search",
+        f'<p class="verdict">{_verdict(facts.finalists)}</p>',
+        _ranking(facts.result or {}),
+        _table(facts),
+    )
+
+
+def _table(facts: Facts) -> str:
     ordered = sorted(facts.finalists, key=lambda one: (one.get("origin") != "search", -(_test(one) or -1.0)))
     with_validation = any(accuracy(one.get("metrics"), "validation_accuracy") is not None for one in ordered)
     headers = ["Origin", "Trial", "Fingerprint", "Reward", "Test accuracy", "Parameters", "Epochs", "Time"]
@@ -23,23 +33,17 @@ def finalists(facts: Facts) -> str:
         headers.insert(4, "Validation")
     chosen = (facts.result or {}).get("winner", (facts.result or {}).get("fingerprint"))
     marked = {i for i, one in enumerate(ordered) if chosen is not None and one.get("fingerprint") == chosen}
-    return section(
-        "worth",
-        "What the search was worth",
-        f'<p class="verdict">{_verdict(facts.finalists)}</p>',
-        _ranking(facts.result or {}),
-        table(
-            "Finalists: trained anew by one recipe; the chosen one stands out",
-            headers,
-            [_row(one, with_validation) for one in ordered],
-            numeric=(1, *range(3, len(headers))),
-            marked=marked,
-        ),
+    return table(
+        "Finalists: trained anew by one recipe; the chosen one stands out",
+        headers,
+        [_row(one, with_validation) for one in ordered],
+        numeric=(1, *range(3, len(headers))),
+        marked=marked,
     )
 
 
 def _ranking(result: dict[str, Any]) -> str:
-    """How well rewards foretold what became of the finalists."""
+    """How well the rewards predict the finalists' accuracies."""
     tau, pairs = (number(result.get(name)) for name in ("kendall_tau", "kendall_tau_pairs"))
     if tau is None or pairs is None:
         return ""
@@ -84,7 +88,7 @@ def _verdict(found: list[dict[str, Any]]) -> str:
     if len(ours) < 2 or len(theirs) < 2:
         return f"{said} With so few finalists, this difference may be chance."
     spread = _interval(ours, theirs)
-    chance = "chance alone would hardly give as much" if abs(gain) > spread else "which chance alone may well give"
+    chance = "chance alone would hardly give as much" if abs(gain) > spread else "chance alone may well give as much"
     return (
         f"{said} With {len(ours)} against {len(theirs)} finalists this is known to about ±{spread:.2f} points "
         f"(95&nbsp;%, by Student's t): {chance}."
@@ -92,7 +96,10 @@ def _verdict(found: list[dict[str, Any]]) -> str:
 
 
 def _interval(first: list[float], second: list[float]) -> float:
-    """Half of the 95 % interval of a difference of means, both of one variance."""
+    """Half of the 95 % interval of a difference of means, for two samples of one variance, in their unit.
+
+    Beyond ten degrees of freedom the quantile is 2.2, so the interval is up to 12 % too wide.
+    """
     freedom = len(first) + len(second) - 2
     pooled = ((len(first) - 1) * variance(first) + (len(second) - 1) * variance(second)) / freedom
     quantile = _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else 2.2

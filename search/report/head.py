@@ -1,4 +1,4 @@
-"""The head of a study's page: what was searched, how far it is, and how it went."""
+"""The head of a study's page: the search in sentences, its progress, its main figures, and its failures."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from nasnet_keras.search.report.markup import code, duration, figure, integer, n
 __all__ = ["failures", "head"]
 
 _REASONS = 12
-_WITHOUT = {"nas": ("num_repeats", "filters"), "enas_macro": ("num_repeats",)}  # what networks of a space have not
+_WITHOUT = {"nas": ("num_repeats", "filters"), "enas_macro": ("num_repeats",)}  # sizes that a space's networks lack
 _REWARD = {
     "last": "the last validation accuracy",
     "best": "the best validation accuracy",
@@ -19,7 +19,7 @@ _REWARD = {
 
 
 def head(facts: Facts) -> str:
-    """The title, what was searched in sentences, and the main figures."""
+    """Write the title, the search in sentences, and the main figures."""
     config = facts.config
     lead = (
         f"The algorithm {code(facts.algorithm)} in the space {code(config.get('space', 'nasnet'))} "
@@ -37,19 +37,18 @@ def head(facts: Facts) -> str:
 
 
 def title(facts: Facts) -> str:
-    """The page's title, as plain text."""
+    """Compose the page's title, as plain text."""
     return f"Architecture search on {facts.config.get('dataset', 'an unnamed data set')}: {facts.study.path.name}"
 
 
 def failures(facts: Facts) -> str:
-    """Failed trials by status and reason."""
+    """Tabulate the failed trials by status and reason."""
     failed = [trial for trial in facts.trials if trial.reward is None]
     if not failed:
         return ""
-    reasons = Counter((trial.status, str(trial.metrics.get("error", "no reason was recorded"))) for trial in failed)
-    first = {}
-    for trial in failed:
-        first.setdefault((trial.status, str(trial.metrics.get("error", "no reason was recorded"))), trial.trial)
+    keys = [(trial.status, str(trial.metrics.get("error", "no reason was recorded"))) for trial in failed]
+    reasons = Counter(keys)
+    first = {key: trial.trial for key, trial in zip(reversed(keys), reversed(failed), strict=True)}
     shown = reasons.most_common(_REASONS)
     rows = [
         (f'<span class="status">{text(key[0])}</span>', integer(count), integer(first[key]), text(key[1]))
@@ -80,7 +79,7 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     if facts.study.updates is not None:
         each = facts.config["children_per_update"]
         tiles.append(
-            ("LSTMController updates", integer(facts.study.updates), f"before the last child; {each} children each")
+            ("Controller updates", integer(facts.study.updates), f"before the last child; {each} children each")
         )
     test = accuracy(facts.result, "test_accuracy")
     if test is not None:
@@ -93,7 +92,7 @@ def _which(facts: Facts) -> str:
 
 
 def _time(facts: Facts) -> str:
-    """What the children's time was on average, and what was spent beside it."""
+    """The average time of a child, and the time spent on random children and on finalists."""
     if not facts.trials:
         return "no child yet"
     notes = [f"{duration(sum(trial.seconds for trial in facts.trials) / len(facts.trials))} each"]
@@ -123,22 +122,36 @@ def _state(facts: Facts) -> str:
 
 
 def _training(config: dict[str, Any]) -> str:
-    """What a child goes through, in a sentence."""
+    """The evaluation of a child, in a sentence."""
     if config.get("evaluator", "child") == "tabular":
         return f"No child is trained: its figures are looked up in {code(config.get('table', 'a table'))}."
     recipe = config.get("recipe")
     values = {**config, **recipe} if isinstance(recipe, dict) else config
-    size = [
-        f"{sign}&nbsp;=&nbsp;{integer(values[name])}"
-        for sign, name in (("N", "num_repeats"), ("F", "filters"))
-        if number(values.get(name)) is not None and name not in _WITHOUT.get(config.get("space"), ())
-    ]
     if config.get("evaluator") == "shared":
-        size = f" ({', '.join(size)})" if size else ""
         epochs = f" in {integer(values['epochs'])} epochs" if number(values.get("epochs")) is not None else ""
         return (
-            f"Children share the weights of one supernet{size}, trained{epochs}; a reward is the accuracy on a batch."
+            f"Children share the weights of one supernet{_size(values)}, trained{epochs}; a reward is the accuracy on "
+            f"a batch."
         )
+    evaluator = config.get("evaluator", "child")
+    how = "trained from scratch" if evaluator == "child" else f"judged by the evaluator {code(evaluator)}"
+    reward = _REWARD.get(config.get("reward"), "an accuracy")
+    power = "the cube of " if config.get("cubed_reward") else ""
+    return f"Each child{_size(values)} is {' '.join([how, *_recipe(values)])}; its reward is {power}{reward}."
+
+
+def _size(values: dict[str, Any]) -> str:
+    """The sizes of the children's networks, in brackets."""
+    sizes = [
+        f"{sign}&nbsp;=&nbsp;{integer(values[name])}"
+        for sign, name in (("N", "num_repeats"), ("F", "filters"))
+        if number(values.get(name)) is not None and name not in _WITHOUT.get(values.get("space"), ())
+    ]
+    return f" ({', '.join(sizes)})" if sizes else ""
+
+
+def _recipe(values: dict[str, Any]) -> list[str]:
+    """The main settings of the children's training, in words."""
     parts = []
     if (epochs := number(values.get("epochs"))) is not None:
         parts.append(f"for {integer(epochs)} epoch{'s' if epochs != 1 else ''}")
@@ -146,9 +159,4 @@ def _training(config: dict[str, Any]) -> str:
         parts.append(f"in batches of {integer(batch)}")
     if (rate := number(values.get("learning_rate"))) is not None:
         parts.append(f"at a learning rate of {rate:g}")
-    evaluator = config.get("evaluator", "child")
-    how = "trained from scratch" if evaluator == "child" else f"judged by the evaluator {code(evaluator)}"
-    of_size = f" ({', '.join(size)})" if size else ""
-    reward = _REWARD.get(config.get("reward"), "an accuracy")
-    power = "the cube of " if config.get("cubed_reward") else ""
-    return f"Each child{of_size} is {' '.join([how, *parts])}; its reward is {power}{reward}."
+    return parts

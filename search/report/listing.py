@@ -7,11 +7,11 @@ from nasnet_keras.search.study.trial import Trial, fingerprint
 __all__ = ["listing"]
 
 _MOST = 2000
-_OPEN = 200  # more rows than these are folded away
+_OPEN = 200  # a table of more rows is folded
 
 
 def listing(facts: Facts) -> str:
-    """All trials, or the best and the last ones of very many."""
+    """Tabulate all trials, or the best and the last ones if there are more than 2,000."""
     trials = facts.trials
     if not trials:
         return ""
@@ -33,7 +33,7 @@ def listing(facts: Facts) -> str:
 
 
 def _columns(trials: list[Trial]) -> list[tuple[str, object]]:
-    """Title and cell of each column; a figure that no trial has gets none."""
+    """The title and the cell of each column; a figure that no trial has gets no column."""
     columns = [
         ("Trial", lambda trial: integer(trial.trial)),
         ("Status", lambda trial: trial.status if trial.status == "ok" else _failed(trial.status)),

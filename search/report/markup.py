@@ -1,4 +1,4 @@
-"""HTML text: escaping, numbers, tables, and the page around the sections."""
+"""HTML text: escaping, numbers, tables, sections and the whole page."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,29 +11,29 @@ from nasnet_keras.search.report.style import STYLE
 __all__ = ["code", "duration", "figure", "integer", "number", "page", "percent", "section", "short", "table", "text"]
 
 _LONG = 300
-_LARGEST = 1e18  # beyond it nothing was measured, and a long integer of a file has no float
+_LARGEST = 1e18  # no measurement is larger; a long integer of a file may even have no float
 
 
 def text(value: Any) -> str:
-    """Any value as text of the page, and nothing but text; a very long one is cut."""
+    """Escape any value as plain text of the page; a text of more than 300 letters is cut."""
     shown = str(value)
     return escape(shown if len(shown) <= _LONG else shown[: _LONG - 1] + "…")
 
 
 def code(value: Any) -> str:
-    """A name, in the type of names."""
+    """Set a value in the type of names."""
     return f"<code>{text(value)}</code>"
 
 
 def number(value: Any) -> float | None:
-    """A finite number, or None for anything else that a file may hold."""
+    """Return a finite number as it is, and None for any other value of a file."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) < _LARGEST and math.isfinite(value) else None
 
 
 def figure(value: Any) -> str:
-    """A reward: four decimals of a share, two of a percentage."""
+    """Write a reward: a share with four decimals, a percentage with two."""
     value = number(value)
     if value is None:
         return "–"
@@ -41,19 +41,19 @@ def figure(value: Any) -> str:
 
 
 def percent(value: Any) -> str:
-    """A percentage."""
+    """Write a percentage with two decimals."""
     value = number(value)
     return "–" if value is None else f"{value:.2f}&nbsp;%"
 
 
 def integer(value: Any) -> str:
-    """A count, with separators."""
+    """Write a count with separators."""
     value = number(value)
     return "–" if value is None else f"{value:,.0f}"
 
 
 def short(value: Any) -> str:
-    """A large count: `4.27 M`."""
+    """Write a large count with a unit: `4.27 M`."""
     value = number(value)
     if value is None:
         return "–"
@@ -64,7 +64,7 @@ def short(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Seconds as a person says them; they never break over two lines.
+    """Write seconds as a person says them; the text never breaks over two lines.
 
     Example:
         >>> duration(7260).replace("&nbsp;", " "), duration(4.25).replace("&nbsp;", " ")
@@ -90,14 +90,14 @@ def table(
     marked: Any = (),
     kind: str = "",
 ) -> str:
-    """A table of ready HTML cells; the first cell of a row is its heading.
+    """Set a table of HTML cells; the first cell of a row is its heading.
 
     Args:
         caption, headers: plain text.
-        rows: HTML.
-        numeric: columns that are set flush right.
-        marked: numbers of rows that stand out.
-        kind: `"even"` for columns of one width.
+        rows: cells as HTML.
+        numeric: the indices of columns that are flush right.
+        marked: the indices of rows that stand out.
+        kind: `"even"` for columns of equal width.
     """
     right = set(numeric)
 
@@ -120,7 +120,7 @@ def table(
 
 
 def section(name: str, title: str, *parts: str) -> str:
-    """A section of HTML parts under a heading; empty where all parts are."""
+    """Set a section of HTML parts under a heading; the section is empty if all parts are."""
     body = "\n".join(part for part in parts if part)
     if not body:
         return ""
@@ -128,15 +128,15 @@ def section(name: str, title: str, *parts: str) -> str:
 
 
 def page(title: str, body: str) -> str:
-    """A whole page that loads nothing and runs nothing.
+    """Set a whole page, which loads no file and runs no script.
 
-    Names of files that are no text, as a system without Unicode leaves them, are shown by their bytes.
+    The name of a file that is not valid Unicode is shown by its bytes.
     """
     whole = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
         '<meta name="color-scheme" content="light dark"/>\n'
-        '<meta http-equiv="Content-Security-Controller" content="default-src \'none\'; img-src data:; '
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\"/>\n"
         f"<title>{text(title)}</title>\n<style>{CHART_STYLE}{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"

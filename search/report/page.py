@@ -1,4 +1,4 @@
-"""A study as one page for a browser or for paper: no other file, no network and no script is needed to read it."""
+"""A study as one page for a browser or for paper, which needs no other file, no network and no script."""
 
 from pathlib import Path
 
@@ -19,23 +19,30 @@ _SECTIONS = (head, rewards, finalists, best_cells, operations, failures, rebuild
 
 
 def report(study: Study) -> str:
-    """The page as HTML text, at any moment of a study. The same files give the same text.
+    """Compose the page as HTML text, at any moment of a study. Equal files give equal text.
 
     Args:
-        study: from `load_study`, or while it is written to.
+        study: a study from `load_study`, or one that a search is writing.
 
     Raises:
         StudyError: its configuration is damaged.
+
+    Example:
+        >>> study = Study(Path("study"), {"algorithm": "ppo"}, search=[])
+        >>> report(study)[:15]
+        '<!DOCTYPE html>'
     """
     facts = gather(study)
     return page(title(facts), "\n".join(part for section in _SECTIONS if (part := section(facts))))
 
 
 def write_report(study: Study) -> Path:
-    """Write the page to `report.html` in the study's folder, at once; returns its path.
+    """Write the page to `report.html` in the study's folder and return its path.
+
+    A reader sees the old page or the new one, and never a part of one.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
         StudyError: the study's configuration is damaged.
     """
     path = study.path / "report.html"

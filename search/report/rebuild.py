@@ -1,4 +1,4 @@
-"""How to build the best model again, and how to go on with the search."""
+"""The section on building the best model again and on continuing the search."""
 
 import dataclasses
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.card import Card
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.genotypes.chain import ChainGenotype
 from nasnet_keras.genotypes.macro import MacroGenotype
@@ -32,13 +33,13 @@ _FUNCTIONS = {
 
 
 def rebuild(facts: Facts) -> str:
-    """Python for the best model, the command that goes on, and the versions that began the study."""
+    """Write Python code for the best model, the command that continues the search, and the versions that began it."""
     parts = []
     if facts.study.best is not None and network_genotype(facts.study.best.genotype) is not None:
         parts.append(f"<h3>The best genotype as a model</h3>\n<pre><code>{escape(_snippet(facts))}</code></pre>")
     grows = "" if facts.config.get("evaluator") == "shared" else "; <code>--trials</code> may grow"
     parts.append(
-        f"<h3>Going on</h3>\n<p>The same command goes on where the search stands{grows}.</p>\n"
+        f"<h3>Continuing</h3>\n<p>The same command continues the search from its last trial{grows}.</p>\n"
         f"<pre><code>{escape(command(facts))}</code></pre>"
     )
     if facts.versions:
@@ -48,7 +49,7 @@ def rebuild(facts: Facts) -> str:
 
 
 def command(facts: Facts) -> str:
-    """The command line that goes on with a study: the flags that differ from their defaults."""
+    """Compose the command line that continues a study, with the flags that differ from their defaults."""
     config = facts.config
     usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
     usual |= {"trials": None, "recipe": None, "pool_after": []}
@@ -66,41 +67,33 @@ def command(facts: Facts) -> str:
 
 
 def _flag(value: Any) -> str:
-    """A value as its flag takes it."""
+    """A value as the text that its flag reads."""
     if isinstance(value, list):
         return ",".join(":".join(map(str, item)) if isinstance(item, list) else str(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _snippet(facts: Facts) -> str:
-    """The best child untrained, and the winner, which may be another, as it was trained."""
-    result, config = facts.result or {}, facts.config
+    """Code that builds the best child, untrained, and loads the winner, which may be another child, trained."""
+    result, folder = facts.result or {}, facts.study.path
     name = result.get("card")
     name = name if isinstance(name, str) and Path(name).name == name else None
-    card = _card(facts.study.path / name) if name else None
-    shape = tuple(card.input_shape) if card else (32, 32, 3)
-    arguments = [f"input_shape={shape}"]
     genotype = network_genotype(facts.study.best.genotype)
-    # What a table says of a cell holds for the benchmark's own sizes, which are that network's defaults.
-    sizes = () if isinstance(genotype, NASBench201Genotype) else size_arguments(genotype)
-    arguments += [f"{key}={config[key]}" for key in sizes if isinstance(config.get(key), int)]
-    arguments += [f"classes={len(card.class_names)}"] if card else []
-    arguments = "".join(f"    {argument},\n" for argument in ("genotype=genotype", *arguments))
+    arguments = _arguments(genotype, facts.config, _card(folder / name) if name else None)
+    written = "".join(f"    {argument},\n" for argument in ("genotype=genotype", *arguments))
     lines = [
         "from pathlib import Path",
         "",
         "import nasnet_keras as nk",
         "",
-        f"folder = Path({json.dumps(str(facts.study.path))})",
+        f"folder = Path({json.dumps(str(folder))})",
         f'genotype = nk.{type(genotype).__name__}.from_json(folder / "best_genotype.json")',
-        f"model = {_FUNCTIONS[type(genotype)]}(\n{arguments})  # of the best child, untrained",
+        f"model = {_FUNCTIONS[type(genotype)]}(\n{written})  # the best child, untrained",
     ]
     if name:
         lines += [
             "",
-            "from nasnet_keras.card import Card  # the winner, trained",
-            "",
-            f"card = Card.read(folder / {json.dumps(name)})",
+            f"card = nk.Card.read(folder / {json.dumps(name)})  # the winner, trained",
             "trained = card.build(weights=folder / card.weights.file)",
         ]
     elif isinstance(model := result.get("model"), str):
@@ -108,8 +101,17 @@ def _snippet(facts: Facts) -> str:
     return "\n".join(lines)
 
 
+def _arguments(genotype: BaseGenotype, config: dict[str, Any], card: Card | None) -> list[str]:
+    """The arguments of the best child's network, as code."""
+    arguments = [f"input_shape={tuple(card.input_shape) if card else (32, 32, 3)}"]
+    # A table's figures hold for the benchmark's own sizes, which are that network's defaults.
+    sizes = () if isinstance(genotype, NASBench201Genotype) else size_arguments(genotype)
+    arguments += [f"{key}={config[key]}" for key in sizes if isinstance(config.get(key), int)]
+    return [*arguments, f"classes={len(card.class_names)}"] if card else arguments
+
+
 def _card(path: Path) -> Card | None:
     try:
         return Card.read(path)
-    except CardError:  # the page is about the search, not about its card
+    except CardError:  # the page can be written without the card
         return None

@@ -1,4 +1,4 @@
-"""Reward over trials, and what the search adds to drawing children at random."""
+"""The section on rewards: their course over trials, and a comparison with random search."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ _KEYS = {
     "best": ("best so far", '<path class="best" d="M1 6h24"/>'),
     "mean": ("running mean", '<path class="mean" d="M1 6h24"/>'),
     "random": (
-        "expected best of as many random children, and from 10&nbsp;% to 90&nbsp;% of the draws",
+        "expected best of as many random children, with the middle 80&nbsp;% of the draws",
         '<rect class="spread" width="26" height="12"/><path class="random" d="M1 6h24"/>',
     ),
     "failed": ("failed", '<path class="failed" d="M9 2l8 8m0 -8l-8 8"/>'),
@@ -26,7 +26,7 @@ _KEYS = {
 
 
 def rewards(facts: Facts) -> str:
-    """The chart, its words, and the comparison with random search."""
+    """Draw the chart of rewards and compare the search with random search."""
     if not facts.trials:
         return ""
     if not facts.successful:
@@ -35,69 +35,81 @@ def rewards(facts: Facts) -> str:
 
 
 def _figure(facts: Facts) -> str:
-    successful = facts.successful
-    window = max(5, round(len(successful) / 10))
-    low, high = _bounds(facts.rewards + [trial.reward for trial in _random(facts)])
+    window = max(5, round(len(facts.successful) / 10))
+    names = ["dot", "best", "mean"] + ["random"] * bool(_random(facts))
+    names += ["failed"] * (len(facts.successful) < len(facts.trials))
+    key = "".join(f'<li><svg viewBox="0 0 26 12">{_KEYS[name][1]}</svg>{_KEYS[name][0]}</li>' for name in names)
+    chart = _chart(facts, window)
+    caption = " ".join(_notes(facts, window, chart.y_range[0]))
+    return f'<figure>\n<ul class="key">{key}</ul>\n{chart.svg()}\n<figcaption>{caption}</figcaption>\n</figure>'
+
+
+def _chart(facts: Facts, window: int) -> Chart:
+    trials, successful = facts.trials, facts.successful
     best = max(successful, key=lambda trial: (trial.reward, -trial.trial))
-    chart = Chart(
+    return Chart(
         name="reward_chart",
         title="Reward over trials",
         description=(
-            f"{len(facts.trials)} trials, {len(facts.trials) - len(successful)} of them failed. The best reward is "
+            f"{len(trials)} trials, {len(trials) - len(successful)} of them failed. The best reward is "
             f"{figure(best.reward)}, of trial {best.trial}; the mean of the last {min(window, len(successful))} "
             f"successful ones is {figure(np.mean(facts.rewards[-window:]))}."
         ),
         x_label="children evaluated",
         y_label="reward",
-        x_range=(0.0, max(trial.trial for trial in facts.trials) + 2.0),
-        y_range=(low, high),
+        x_range=(0.0, max(trial.trial for trial in trials) + 2.0),
+        y_range=_bounds(facts.rewards + [trial.reward for trial in _random(facts)]),
         layers=_layers(facts, window),
     )
-    names = ["dot", "best", "mean"] + ["random"] * bool(_random(facts))
-    names += ["failed"] * (len(successful) < len(facts.trials))
-    key = "".join(f'<li><svg viewBox="0 0 26 12">{_KEYS[name][1]}</svg>{_KEYS[name][0]}</li>' for name in names)
+
+
+def _notes(facts: Facts, window: int, low: float) -> list[str]:
+    """Sentences below the chart, whose lower border is at the reward `low`."""
     notes = [f"The running mean is over {window:,} successful children."]
     if len(_random(facts)) > 1:
         notes.append(
-            f"The band ends with the {len(facts.random):,} random children there are; it narrows towards its end since "
-            f"fewer ways to draw them are left, not since chance does."
+            f"The band ends with the {len(facts.random):,} random children that were evaluated. It narrows towards its "
+            f"end because fewer ways to draw them are left; chance stays as large."
         )
     if below := sum(reward < low for reward in facts.rewards):
         notes.append(f"Triangles at the lower border: {below:,} children whose reward is below it.")
     if len(facts.trials) > _DOTS:
-        notes.append(f"Of {len(facts.trials):,} children, {_DOTS:,} are drawn as dots; the lines know all.")
-    return f'<figure>\n<ul class="key">{key}</ul>\n{chart.svg()}\n<figcaption>{" ".join(notes)}</figcaption>\n</figure>'
+        notes.append(f"{_DOTS:,} of {len(facts.trials):,} children are drawn as dots; the lines include all of them.")
+    return notes
 
 
 def _layers(facts: Facts, window: int) -> list[Band | Line | Dots]:
-    trials, successful = facts.trials, facts.successful
+    successful, random = facts.successful, _random(facts)
+    expected = expected_best([trial.reward for trial in random]) if random else None
     layers: list[Band | Line | Dots] = []
-    random = _random(facts)
-    if random:
-        expected = expected_best([trial.reward for trial in random])
+    if expected is not None:
         layers.append(Band("spread", list(zip(expected.counts, expected.low, expected.high, strict=True))))
-    shown = [trials[place] for place in thinned(len(trials), _DOTS)]
-    good = [(t.trial + 1, t.reward, f"trial {t.trial}: {figure(t.reward)}") for t in shown if t.reward is not None]
-    layers.append(Dots("dot low", good))
-    failed = [(t.trial + 1, None, f"trial {t.trial}: {t.status}") for t in shown if t.reward is None]
-    layers.append(Dots("failed", failed))
+    layers += _children(facts.trials)
     means = running_mean(facts.rewards, window)
     places = thinned(len(successful), _POINTS)
     layers.append(Line("mean", [(successful[place].trial + 1, means[place]) for place in places]))
-    if random:
+    if expected is not None:
         layers.append(Line("random", list(zip(expected.counts, expected.mean, strict=True))))
     steps = [(successful[place].trial + 1, facts.rewards[place]) for place in improvements(facts.rewards)]
-    layers.append(Line("best", [*steps, (trials[-1].trial + 1, steps[-1][1])], step=True))
+    layers.append(Line("best", [*steps, (facts.trials[-1].trial + 1, steps[-1][1])], step=True))
     return layers
 
 
+def _children(trials: list[Trial]) -> list[Dots]:
+    """The dots of successful children, and those of failed ones."""
+    shown = [trials[place] for place in thinned(len(trials), _DOTS)]
+    good = [(t.trial + 1, t.reward, f"trial {t.trial}: {figure(t.reward)}") for t in shown if t.reward is not None]
+    failed = [(t.trial + 1, None, f"trial {t.trial}: {t.status}") for t in shown if t.reward is None]
+    return [Dots("dot low", good), Dots("failed", failed)]
+
+
 def _random(facts: Facts) -> list[Trial]:
-    """The random children that the chart shows: none that are judged by other images than the search's own."""
+    """The random children in the chart: none if they were judged by other images than the search's own."""
     return [] if facts.derived else facts.random
 
 
 def _bounds(values: list[float]) -> tuple[float, float]:
-    """The heights to show: all, but for children so far below the others that these would become a line."""
+    """The lowest and the highest reward in the chart; rewards far below all others do not stretch it."""
     low, tenth, high = (float(value) for value in np.quantile(values, (0.0, 0.1, 1.0)))
     low = max(low, tenth - (high - tenth))
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
@@ -107,36 +119,49 @@ def _bounds(values: list[float]) -> tuple[float, float]:
 def _comparison(facts: Facts) -> str:
     if facts.is_random:
         return (
-            "<p>This is random search itself: the band says where the best so far stands when the same children are "
-            "drawn in another order. Nothing was learnt from one child to the next.</p>"
+            "<p>This is random search itself: the band shows the best so far if the same children were drawn in "
+            "another order. Nothing was learnt from one child to the next.</p>"
         )
     if not facts.random:
         return (
-            "<p>No random children were evaluated beside this search, so nothing is said here of whether it found more "
-            "than random search would have.</p>"
+            "<p>No random children were evaluated beside this search, so this page cannot say whether the search found "
+            "more than random search would have.</p>"
         )
     proposed, drawn = [trial.reward for trial in facts.candidates], facts.random_rewards
-    if facts.derived:  # all at the end: none of them is later than another
-        last, ours = [], [_row("Derived from the policy", proposed)]
-        how = "judged by the same shared weights as those that the policy led to in the end, on all validation images"
-    else:
-        last = proposed[-max(1, len(proposed) // 3) :]
-        ours = [_row("Proposed by the search", proposed), _row("… the last third of them", last)]
-        how = "trained exactly as the search’s own"
-        if facts.config.get("deepen_every") is not None:
-            how += "; they are as deep as the search’s last networks become, and its first ones are not"
-    rows = [*ours, _row("Drawn at random", drawn)]
+    # Derived genotypes are all drawn at the end, so none of them is later than another.
+    last = [] if facts.derived else proposed[-max(1, len(proposed) // 3) :]
     headers = ("Children", "Number", "Mean reward", "Median", "Best")
-    failed = facts.failed_random
-    left_out = f" {failed:,} more random children failed and are left out." if failed else ""
     return "\n".join(
         [
-            f"<h3>Against random search</h3>\n<p>{len(drawn):,} uniformly random children were {how}.{left_out}</p>",
+            f"<h3>Against random search</h3>\n<p>{_how(facts)}</p>",
             f'<p class="verdict">{_verdict(proposed, last, drawn)}</p>',
-            table("Rewards of proposed and of random children", headers, rows, numeric=(1, 2, 3, 4)),
+            table("Rewards of proposed and of random children", headers, _rows(facts, last), numeric=(1, 2, 3, 4)),
             f"<p>{_equal_budget(facts)}</p>",
         ]
     )
+
+
+def _how(facts: Facts) -> str:
+    """The number of random children and how they were evaluated, in sentences."""
+    if facts.derived:
+        how = "judged with the same weights as the genotypes derived from the controller, on all validation images"
+    elif facts.config.get("deepen_every") is not None:
+        how = (
+            "trained exactly as the search’s own; they are as deep as the search’s last networks become, and its first "
+            "ones are not"
+        )
+    else:
+        how = "trained exactly as the search’s own"
+    failed = facts.failed_random
+    left_out = f" {failed:,} more random children failed and are left out." if failed else ""
+    return f"{len(facts.random):,} uniformly random children were {how}.{left_out}"
+
+
+def _rows(facts: Facts, last: list[float]) -> list[tuple[str, ...]]:
+    name = "Derived from the controller" if facts.derived else "Proposed by the search"
+    rows = [_row(name, [trial.reward for trial in facts.candidates])]
+    rows += [_row("… the last third of them", last)] if last else []
+    return [*rows, _row("Drawn at random", facts.random_rewards)]
 
 
 def _row(name: str, values: list[float]) -> tuple[str, ...]:
@@ -161,7 +186,7 @@ def _verdict(proposed: list[float], last: list[float], drawn: list[float]) -> st
 
 
 def _equal_budget(facts: Facts) -> str:
-    """The best of the search and of random search, after equally many children."""
+    """The best rewards of the search and of random search after equally many children, in sentences."""
     proposed, drawn = [trial.reward for trial in facts.candidates], facts.random_rewards
     count = min(len(proposed), len(drawn))
     words = [f"After equally many successful children: {_after(count, proposed, drawn)}"]
@@ -170,15 +195,15 @@ def _equal_budget(facts: Facts) -> str:
     words.append(".")
     if len(proposed) > len(drawn):
         words.append(
-            f" What random search would have found with {len(proposed):,} children is not known: only {len(drawn):,} "
-            f"were drawn, and nothing is extrapolated."
+            f" The best of {len(proposed):,} random children is not known: only {len(drawn):,} were drawn, and nothing "
+            f"is extrapolated."
         )
     return "".join(words)
 
 
 def _after(count: int, proposed: list[float], drawn: list[float]) -> str:
     ours = figure(max(proposed[:count]))
-    if count == len(drawn):  # there is one way only to draw all of them
+    if count == len(drawn):  # all of them can be drawn in one way only
         theirs = figure(max(drawn))
         return f"the best of the search's first {count:,} has {ours}, the best of all {count:,} random ones {theirs}"
     expected = expected_best(drawn, [count])

@@ -1,4 +1,4 @@
-"""What the trials of a search say, as figures: pure functions of rewards and genotypes."""
+"""Statistics of a search: pure functions of rewards and genotypes."""
 
 import math
 import re
@@ -41,13 +41,18 @@ class ExpectedBest:
 
 
 def expected_best(rewards: Sequence[float], counts: Sequence[int] | None = None) -> ExpectedBest:
-    """What the best of n of these rewards is, over all ways to draw n of them: exact, nothing is simulated.
+    """Compute the distribution of the best of n rewards over all ways to draw n of them, exactly.
 
     With the R rewards in ascending order, the best of n is at most the k-th in C(k, n) of C(R, n) draws.
 
     Args:
-        rewards: at least one.
-        counts: the n to tell of, each from 1 to R; by default all of them, or 200 of many.
+        rewards: at least one reward.
+        counts: the numbers n, each from 1 to R; None for all of them, or for 200 if there are more.
+
+    Returns:
+        The mean and two quantiles for each n, in the unit of the rewards.
+
+    Source: the expected validation performance of Dodge et al. 2019, section 3, here without replacement.
 
     Example:
         >>> expected_best([1.0, 2.0, 3.0]).mean.round(3).tolist()
@@ -55,11 +60,7 @@ def expected_best(rewards: Sequence[float], counts: Sequence[int] | None = None)
     """
     ordered = np.sort(np.asarray(rewards, dtype=float))
     total = len(ordered)
-    if counts is None:
-        # Evenly, and by equal factors, since the first draws change most.
-        counts = thinned(total, _CURVE_POINTS // 2) + 1
-        counts = np.unique([*counts, *np.geomspace(1, total, _CURVE_POINTS // 2).round().astype(int)])
-    counts = np.asarray(counts, dtype=int)
+    counts = _curve_counts(total) if counts is None else np.asarray(counts, dtype=int)
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])
     figures = np.empty((3, len(counts)))
     for index, count in enumerate(counts):
@@ -76,8 +77,14 @@ def expected_best(rewards: Sequence[float], counts: Sequence[int] | None = None)
     return ExpectedBest(counts, *figures)
 
 
+def _curve_counts(total: int) -> np.ndarray:
+    """Numbers from 1 to `total` for a curve: half of them evenly, half by equal factors, as the first change most."""
+    even = thinned(total, _CURVE_POINTS // 2) + 1
+    return np.unique([*even, *np.geomspace(1, total, _CURVE_POINTS // 2).round().astype(int)])
+
+
 def improvements(rewards: Sequence[float | None]) -> list[int]:
-    """The places of those that are higher than all before them.
+    """List the indices of the rewards that are higher than all before them; None stands for a failure.
 
     Example:
         >>> improvements([0.5, None, 0.4, 0.7, 0.7])
@@ -92,7 +99,7 @@ def improvements(rewards: Sequence[float | None]) -> list[int]:
 
 
 def running_mean(values: Sequence[float], window: int) -> np.ndarray:
-    """The mean of each value and the up to `window - 1` before it.
+    """Compute for each value the mean of it and of up to `window - 1` values before it.
 
     Example:
         >>> running_mean([1.0, 2.0, 6.0], 2).tolist()
@@ -105,18 +112,20 @@ def running_mean(values: Sequence[float], window: int) -> np.ndarray:
 
 
 def thinned(total: int, limit: int) -> np.ndarray:
-    """At most `limit` of the indices 0 to `total - 1`, evenly, with the first and the last."""
+    """Choose at most `limit` of the indices 0 to `total - 1`, evenly, with the first and the last."""
     if total <= limit:
         return np.arange(total)
     return np.unique(np.linspace(0, total - 1, limit).round().astype(int))
 
 
 def rank_sum(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
-    """How often a value of `first` beats one of `second`, and how surprising that is.
+    """Test whether the values of `first` are higher than those of `second`.
 
     Returns:
-        The share of pairs in which the first is higher, equal ones counted half, and the two-sided p-value of
-        Wilcoxon's rank sum test by its normal approximation, with ties; 1 where all values are equal.
+        The share of pairs in which the first is higher, from 0 to 1 (ties count half), and the two-sided p-value of
+        the rank sum test by its normal approximation with ties, which is 1 if all values are equal.
+
+    Source: Wilcoxon 1945; Mann and Whitney 1947.
 
     Example:
         >>> rank_sum([3.0, 4.0], [1.0, 2.0])[0]
@@ -136,7 +145,7 @@ def rank_sum(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """How well two figures of the same things agree on their order: tau-b, from -1 to 1; None where one is constant.
+    """Compute Kendall's tau-b of two orders of the same things, from -1 to 1; None if one of them is constant.
 
     Source: Kendall 1945.
 
@@ -150,7 +159,7 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None
 
 
 def operation_counts(genotype: BaseGenotype | str) -> dict[str, Counter[str]]:
-    """How often each operation stands in each cell, by the cell's name.
+    """Count the operations of each cell, by the cell's name.
 
     Example:
         >>> operation_counts("|none~0|+|none~0|skip_connect~1|")
@@ -168,7 +177,7 @@ def operation_counts(genotype: BaseGenotype | str) -> dict[str, Counter[str]]:
 
 
 def operation_shares(genotypes: Iterable[BaseGenotype | str]) -> dict[str, dict[str, float]]:
-    """The share of each operation among all edges of each cell."""
+    """Compute the share of each operation among all edges of each cell, from 0 to 1, by the cell's name."""
     totals: dict[str, Counter[str]] = {}
     for genotype in genotypes:
         for cell, counts in operation_counts(genotype).items():

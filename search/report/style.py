@@ -1,4 +1,4 @@
-"""How a study's page looks: on a screen, wide or narrow, light or dark, and on paper."""
+"""The style of a study's page: for wide and narrow screens, light and dark, and for paper."""
 
 __all__ = ["STYLE"]
 

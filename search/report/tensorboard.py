@@ -1,4 +1,4 @@
-"""A search for TensorBoard: curves of the study, and what each child was made of beside its reward."""
+"""A search for TensorBoard: the curves of the study, and the operations and the reward of each child."""
 
 import re
 import shutil
@@ -19,22 +19,25 @@ from nasnet_keras.utils import files
 __all__ = ["SearchLog"]
 
 
-_LAST, _BEST = 200, 50  # trials that have a folder: TensorBoard takes minutes to read thousands
+_LAST, _BEST = 200, 50  # numbers of trials with a folder: TensorBoard takes minutes to read thousands
 _NAME = re.compile(r"trial_\d{5,}", re.ASCII)
 
 
 class SearchLog:
-    """Writes trials into `tensorboard/` of a study's folder. A kill loses no curve that `trial` returned from.
+    """Writes trials into `tensorboard/` of a study's folder. A kill loses no trial once `trial` has returned.
 
-    A search that goes on after a kill opens the log again: that adds files, and TensorBoard shows all of them as one.
-    Curves are `reward`, `best_reward`, `seconds` and `failed`, by trial. A child that was trained has a folder of its
-    own, `trial_00012`, whose hyperparameters are the operations of its cells and whose metric is
-    `hparams/reward`, as long as it is among the last 200 or the best 50; a cell of a benchmark's table has none.
+    A search that continues after a kill opens the log again; TensorBoard shows all files of the folder as one. The
+    curves are `reward`, `best_reward`, `seconds` and `failed`, by trial. A trained child has its own folder, such as
+    `trial_00012`, while it is among the last 200 or the best 50: its hyperparameters are the operations of its cells,
+    and its metric is `hparams/reward`. A cell of a benchmark's table has no folder.
 
     Args:
         path: the study's folder.
-        trials: that were recorded before the log was opened again.
-        operations: of the search space, so that a child's hyperparameters name those that it lacks too.
+        trials: the trials that were recorded before the log was opened.
+        operations: the operations of the search space; a child's hyperparameters name those that it lacks, too.
+
+    Raises:
+        OSError: a file cannot be written.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +61,12 @@ class SearchLog:
         self._settle()
 
     def trial(self, trial: Trial, best: float | None) -> None:
-        """Add a finished trial; `best` is the highest reward so far, with this one, None where there is none."""
+        """Add a finished trial.
+
+        Args:
+            trial: the trial, which is added once.
+            best: the highest reward so far, this trial's included; None if there is none.
+        """
         self._failed += trial.status != "ok"
         figures = {
             "reward": trial.reward,
@@ -68,17 +76,17 @@ class SearchLog:
         }
         self._file.scalars({name: value for name, value in figures.items() if value is not None}, trial.trial)
         if self._keep(trial):
-            files.check(self._folder)  # it may be another process's by now
+            files.check(self._folder)  # another process may have taken it over
             self._child(trial)
             self._remove(self._names - self._kept().keys())
             self._names = {*self._kept()}
 
     def close(self) -> None:
-        """Close the file; a second time it does nothing."""
+        """Close the file; closing it again has no effect."""
         self._file.close()
 
     def _keep(self, trial: Trial) -> bool:
-        """Take note of a trial that has a folder, if it is one."""
+        """Note a trial that has a folder; returns whether it has one."""
         if trial.reward is None or not isinstance(trial.genotype, Genotype):
             return False
         self._last.append(trial)
@@ -86,11 +94,11 @@ class SearchLog:
         return True
 
     def _kept(self) -> dict[str, Trial]:
-        """Those that have a folder, by its name."""
+        """The trials with a folder, by its name."""
         return {f"trial_{trial.trial:05}": trial for trial in (*self._last, *(trial for *_, trial in self._best))}
 
     def _settle(self) -> None:
-        """Have the folders that there should be, whatever a kill, or an earlier version, left."""
+        """Add the missing folders and remove the extra ones that a kill, or an earlier version, left."""
         kept = self._kept()
         found = {path.name: path for path in self._folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()}
         self._remove(found.keys() - kept.keys())
@@ -120,7 +128,7 @@ class SearchLog:
 
 
 def _hyperparameters(genotype: Genotype, operations: Sequence[str]) -> dict[str, int]:
-    """How often each operation stands in each cell, how many states a cell puts out, and how deep it is."""
+    """The counts of operations in each cell, its number of outputs and its depth."""
     values = {}
     counts = operation_counts(genotype)
     for name, cell in (("normal", genotype.normal), ("reduction", genotype.reduction)):
@@ -131,7 +139,7 @@ def _hyperparameters(genotype: Genotype, operations: Sequence[str]) -> dict[str,
 
 
 def _depth(cell: Cell) -> int:
-    """Blocks on the longest way through a cell."""
+    """The number of blocks on the longest path through a cell."""
     depth = dict.fromkeys(cell.states[:2], 0)
     for state, block in zip(cell.states[2:], cell.blocks, strict=True):
         depth[state] = 1 + max(depth[edge.input] for edge in block.edges)

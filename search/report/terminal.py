@@ -1,4 +1,4 @@
-"""What a search found, for a terminal."""
+"""The summary of a search for the terminal."""
 
 from statistics import mean
 from typing import Any
@@ -10,8 +10,12 @@ __all__ = ["summary"]
 
 
 def summary(study: Study) -> str:
-    """A study whose result is there, as text."""
-    best, result, trials = study.best, study.result, study.trials
+    """Compose the summary of a finished study as text of several lines.
+
+    Args:
+        study: a study with a result.
+    """
+    best, trials, result = study.best, study.trials, study.result
     failed = sum(trial.reward is None for trial in trials)
     lines = [
         f"{_best(study)}, reward {best.reward:.4f}" + (f"; {failed} children failed" if failed else ""),
@@ -19,10 +23,15 @@ def summary(study: Study) -> str:
         "",
     ]
     if study.updates is not None:
-        lines.append(f"LSTMController: {study.updates} updates, {study.config['children_per_update']} children each")
+        lines.append(f"Controller: {study.updates} updates, {study.config['children_per_update']} children each")
     if study.random_trials:
         lines.append(f"Rewards of the search:     {_rewards(study.derived_trials or trials)}")
         lines.append(f"Rewards of random search:  {_rewards(study.random_trials)}")
+    return "\n".join([*lines, *_finalists(result), "", *_files(study, result)])
+
+
+def _finalists(result: dict[str, Any]) -> list[str]:
+    lines = []
     finalists = result.get("finalists", ())
     for origin, name in (("search", "Best genotypes"), ("random", "Random genotypes")):
         ours = [finalist for finalist in finalists if finalist["origin"] == origin]
@@ -30,8 +39,7 @@ def summary(study: Study) -> str:
             lines.append(f"{f'{name}, test accuracy:':33s}{', '.join(map(_test, ours))}")
     if result.get("kendall_tau") is not None:
         lines.append(f"Kendall's tau of rewards and finalists: {result['kendall_tau']:.2f}")
-    lines += ["", *_files(study, result)]
-    return "\n".join(lines)
+    return lines
 
 
 def _best(study: Study) -> str:
