@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent
 EXPORT = [
     "ai-edge-litert>=2",  # inference/exporting.py: running LiteRT files, to check them
     "onnxruntime>=1.20",  # inference/exporting.py: running ONNX files, to check them
-    "tf2onnx>=1.16",  # Keras' exporter to ONNX
+    "tf2onnx>=1.16",  # inference/exporting.py: Keras' exporter to ONNX imports it
 ]
 
 
@@ -42,31 +42,32 @@ setup(
         "nasnet_keras.pretrained": ["cards/*.json", "weights/*.weights.h5"],
     },
     install_requires=[
-        "absl-py>=2.1",  # search/__main__.py: flags of the jobs
+        "absl-py>=2.1",  # utils/jobs.py: flags and messages of the jobs
         "filelock>=3.30",  # utils/locks.py: one writer of a folder, one download of a file
-        "h5py>=3.11",  # weights/hdf5.py: reading weights strictly
-        "importlib_resources>=6",  # for tensorflow-datasets, which imports it and does not require it
-        "keras>=3.15,<4",  # layers, models, saving
+        "h5py>=3.11",  # weights/hdf5.py: strict reading of weights
+        "importlib_resources>=6",  # tensorflow-datasets imports it, and does not require it
+        "keras>=3.15,<4",  # layers/, networks/: layers, models, saving
         "ml_dtypes>=0.4",  # weights/loading.py: weights in bfloat16
-        "numpy>=1.26",  # data sets, random choices
+        "numpy>=1.26",  # training/datasets/: arrays of images; search/: random choices
         "pillow>=11.1",  # training/datasets/images.py: reading images
-        "psutil>=5.9",  # utils/environment.py: cores; training/datasets/fitting.py: whether images fit into memory
+        "psutil>=5.9",  # utils/environment.py: cores; training/datasets/fitting.py: free memory
         "requests>=2.31",  # weights/download.py: weights from the network
         "tensorboard>=2.20",  # training/events.py, search/report/tensorboard.py: curves
-        "tensorflow>=2.21,<3",  # the default backend, and the training loop of the search
+        "tensorflow>=2.21,<3",  # Keras' default backend; search/: controllers and supernets
         "tensorflow-datasets>=4.9.10",  # training/datasets/tensorflow_datasets.py: data sets by name
         "tqdm>=4.66",  # utils/progress.py: progress bars
-        "wrapt>=2",  # __init__.py: layers are registered when Keras is imported, and imported when they are used
+        "wrapt>=2",  # utils/lazy.py: layers that Keras knows of before they are imported
     ],
     extras_require={
         "export": EXPORT,
         "test": [
             *EXPORT,  # tests/test_exporting.py, benchmarks/inference.py
-            "hypothesis>=6.100",  # property tests
-            "jax>=0.5",  # tests/test_backends.py; PyTorch is tested where it is installed
+            "hypothesis>=6.100",  # tests/test_genotype.py and others: property tests
+            "jax>=0.5",  # tests/test_backends.py, which tests PyTorch too if it is installed
             "pytest>=8",
             "pytest-xdist>=3.6",  # .ci/run: tests on both cores
-            "ruff==0.17.6",  # tests/test_package.py: lint and format
+            "ruff==0.17.6",  # .ci/run: lint and format
+            "setuptools>=77",  # tests/test_package.py: a wheel
         ],
     },
     entry_points={

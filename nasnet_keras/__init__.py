@@ -7,12 +7,7 @@ Names resolve when they are first used, so that importing the package is instant
 without importing Keras.
 """
 
-from typing import Any
-
-import wrapt
-
-from nasnet_keras.inference import LAYERS as INFERENCE_LAYERS
-from nasnet_keras.layers import LAYERS
+from nasnet_keras import inference, layers  # noqa: F401 – they tell Keras of the layers that saved models hold
 from nasnet_keras.utils import moved
 from nasnet_keras.utils.lazy import resolving
 
@@ -51,19 +46,4 @@ __all__ = sorted([*_EXPORTS, *_MODULES])
 
 __getattr__, __dir__ = resolving(__name__, _EXPORTS, _MODULES)
 
-
-def _register_layers(saving: Any) -> None:
-    """Tell Keras the layers that a saved model may hold.
-
-    Until its module is imported, a stand-in is registered for each: a hook that imported the modules would find that
-    one half loaded whose import of Keras it follows.
-    """
-    registered = saving.get_custom_objects()
-    for folder, layers in (("layers", LAYERS), ("inference", INFERENCE_LAYERS)):
-        for name, module in layers.items():
-            layer = wrapt.lazy_import(f"{__name__}.{folder}.{module}", name, interface=type)
-            registered.setdefault(f"{__name__}>{name}", layer)
-
-
-wrapt.register_post_import_hook(_register_layers, "keras.saving")
 moved.install(__name__)

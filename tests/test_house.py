@@ -97,6 +97,14 @@ def test_no_modules_import_each_other():
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
+def test_imports_are_absolute_and_of_nothing_that_is_not_installed():
+    for module in modules():
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{module} imports relatively"
+                assert node.module.partition(".")[0] not in ("tests", "benchmarks", "tools"), module
+
+
 def test_nothing_is_imported_for_type_checkers_alone():
     """Such an import would hide a circle, or be missing where annotations are read."""
     for module in [name for name in modules() if not name.startswith("nasnet_keras.search.")]:

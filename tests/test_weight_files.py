@@ -88,6 +88,15 @@ def test_links_to_elsewhere_are_refused_and_never_opened(place, path, secret, tm
             reading.read(path, EXPECTED)
 
 
+def test_links_where_no_weights_are_read_are_never_opened(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(path, "a") as file:
+        file["optimizer"] = h5py.ExternalLink(str(tmp_path / "pipe"), "/x")
+        file[f"{STEM}"].attrs["more"] = file.ref
+        file["layers/cell_layer"]["notes"] = np.zeros(3)
+    check(reading.read(path, EXPECTED))
+
+
 def outside(file, secret):
     """Data sets whose values lie in another file."""
     shape = SHAPES["stem"][1]

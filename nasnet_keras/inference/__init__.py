@@ -1,6 +1,6 @@
 """A trained model, faster and elsewhere: fused into fewer operations, and exported to other runtimes."""
 
-from nasnet_keras.utils.lazy import resolving
+from nasnet_keras.utils.lazy import register_layers, resolving
 
 LAYERS = {
     "BandedDepthwiseConv2D": "layers",
@@ -23,3 +23,4 @@ __all__ = sorted(_EXPORTS)
 
 
 __getattr__, __dir__ = resolving(__name__, {**_EXPORTS, **LAYERS})
+register_layers(__name__, LAYERS)

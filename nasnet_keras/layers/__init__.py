@@ -1,6 +1,6 @@
 """Keras layers that networks are made of, one family a file. Names resolve when they are first used."""
 
-from nasnet_keras.utils.lazy import resolving
+from nasnet_keras.utils.lazy import register_layers, resolving
 
 LAYERS = {
     "AuxiliaryHead": "auxiliary",
@@ -20,3 +20,4 @@ __all__ = sorted(LAYERS)
 
 
 __getattr__, __dir__ = resolving(__name__, LAYERS)
+register_layers(__name__, LAYERS)

@@ -1,4 +1,4 @@
-"""Names of a package that resolve when they are first used, so that importing it is instant and imports no Keras."""
+"""Names that resolve when they are first used, so that importing the package is instant and imports no Keras."""
 
 import importlib
 import sys
@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import wrapt
+
 from nasnet_keras.utils import moved
 
-__all__ = ["resolving"]
+__all__ = ["register_layers", "resolving"]
 
 
 def resolving(
     package: str, exports: Mapping[str, str], modules: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` (PEP 562) of a package.
+    """Make the `__getattr__` and `__dir__` (PEP 562) of a package.
 
     Args:
         package: its `__name__`.
         exports: the module of each name, within the package.
-        modules: names that are modules themselves: where each is, within the package.
+        modules: names that are modules themselves: the place of each, within the package.
 
     Example:
         >>> get, names = resolving("nasnet_keras", {"Genotype": "genotypes.cells"})
@@ -38,3 +40,23 @@ def resolving(
         return sorted({*vars(sys.modules[package]), *exports, *modules})
 
     return get, names
+
+
+def register_layers(package: str, layers: Mapping[str, str]) -> None:
+    """Tell Keras of layers that a saved model may hold, as soon as Keras is imported.
+
+    A stand-in is registered for each layer until its module is imported. A hook that imported the modules would find
+    one of them half loaded, if that module's import of Keras is what set off the hook.
+
+    Args:
+        package: the `__name__` of a folder of layers.
+        layers: the module of each layer, within the package.
+    """
+
+    def register(saving: Any) -> None:
+        registered = saving.get_custom_objects()
+        for name, module in layers.items():
+            stand_in = wrapt.lazy_import(f"{package}.{module}", name, interface=type)
+            registered.setdefault(f"{package.partition('.')[0]}>{name}", stand_in)
+
+    wrapt.register_post_import_hook(register, "keras.saving")

@@ -40,7 +40,7 @@ def load(
     image_shape: tuple[int, int, int] | None = None,
     *,
     fit: str = "crop",
-    follow_links: bool = False,
+    follow_links: bool = True,
 ) -> Loaded:
     """Read all images under `folder`.
 
