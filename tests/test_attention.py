@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from nasnet_keras.search import spaces
 from nasnet_keras.search.algorithms.enas import ENAS
-from nasnet_keras.search.controllers.enas import ENASMacroController, ENASMicroController, policy_for
+from nasnet_keras.search.controllers.enas import ENASMacroController, ENASMicroController, controller_for
 from nasnet_keras.search.controllers.nas import NASController
 
 CELLS = spaces.make("enas_micro", num_blocks=1)
@@ -139,8 +139,8 @@ def test_the_penalty_moves_skips_to_their_target():
     assert 0.2 < share < 0.46
 
 
-def test_spaces_without_a_policy_are_refused():
+def test_spaces_without_a_controller_are_refused():
     with pytest.raises(ValueError, match="no combine, got a space with add, concat"):
         ENASMicroController(spaces.make("nasnet"), 0)
-    with pytest.raises(ValueError, match="no policy for the space NASBench201Space"):
-        policy_for(spaces.make("nasbench201"), 0)
+    with pytest.raises(ValueError, match="no controller for the space NASBench201Space"):
+        controller_for(spaces.make("nasbench201"), 0)

@@ -122,6 +122,7 @@ RENAMED: dict[str, str] = {
     "search.attention.AttentionPolicy": "search.controllers.enas.AttentionController",
     "search.attention.CellPolicy": "search.controllers.enas.ENASMicroController",
     "search.attention.LayerPolicy": "search.controllers.enas.ENASMacroController",
+    "search.attention.policy_for": "search.controllers.enas.controller_for",
     "search.chain_policy.ChainPolicy": "search.controllers.nas.NASController",
     "search.controller.Controller": "search.controllers.lstm.LSTMController",
     "search.controller.Policy": "search.controllers.base.Controller",

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.search.algorithms.policy import PolicyGradient, scaled
+from nasnet_keras.search.controllers.enas import controller_for
 from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["ENAS"]
@@ -21,7 +22,7 @@ class ENAS(PolicyGradient):
         batch_size, learning_rate, entropy_weight: see `PolicyGradient`; those of the released code.
 
     Raises:
-        ValueError: ENAS has no policy for the space.
+        ValueError: ENAS has no controller for the space.
 
     Source: Pham et al. 2018, sections 2.2 to 2.4; Adam without a first moment and a baseline that keeps nine tenths at
     an update as in the released code. There entropy is a part of the reward; here it is differentiated.
@@ -41,11 +42,9 @@ class ENAS(PolicyGradient):
         learning_rate: float = 0.0035,
         entropy_weight: float = 0.0001,
     ) -> None:
-        from nasnet_keras.search.controllers import enas as attention  # it needs the operations' weights
-
         with tf.device("/CPU:0"):
             optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.0, epsilon=1e-3)
-        controller = attention.policy_for(space, seed)
+        controller = controller_for(space, seed)
         super().__init__(space, seed, batch_size, 1, learning_rate, entropy_weight, 0.9, controller, optimizer)
 
     def gains(self, rewards: np.ndarray) -> np.ndarray:

@@ -14,20 +14,24 @@ from nasnet_keras.utils.environment import require_tensorflow
 __all__ = ["Act", "Controller"]
 
 Act = Callable[[int, tf.Tensor], tf.Tensor]
-"""Number of a decision, and logits `(batch, choices)` → the choices `(batch,)`, int32. Several decisions in a row, none
-of which depends on the others, may be taken at once: number of the first, `(batch, decisions, choices)` → `(batch,
-decisions)`, which is compiled much faster."""
+"""A function that takes a decision: its number and logits `(batch, choices)` → choices `(batch,)`, int32.
+
+Consecutive decisions that do not depend on each other may be taken in one call, which compiles much faster: the number
+of the first and logits `(batch, decisions, choices)` → choices `(batch, decisions)`.
+"""
 
 
 class Controller(keras.layers.Layer):
-    """Takes decisions in order, each given those before it. A subclass says what logits a decision has.
+    """The interface of controllers: they take decisions in order, each given those before it.
 
-    It runs on the processor, in steps compiled once for batches of any size: the steps are too small for anything
-    else, and accelerators belong to the children.
+    A subclass makes its variables in `_add_weights` and computes the logits of all decisions in `_unroll`. Sampling and
+    evaluation are compiled once for batches of any size and run on the processor: the steps are too small for an
+    accelerator, and the accelerators train the children.
 
     Args:
-        decisions: of the space.
-        units: of the LSTM and the embeddings.
+        decisions: the decisions of the space.
+        units: units of the LSTM and of the embeddings.
+        name: name of the Keras layer.
 
     Raises:
         ValueError: Keras does not run on TensorFlow.
@@ -48,46 +52,47 @@ class Controller(keras.layers.Layer):
 
     @abstractmethod
     def _add_weights(self) -> None:
-        """Make the variables."""
+        """Make the variables. The base class calls it once, on the processor."""
 
     @abstractmethod
     def _unroll(self, batch: tf.Tensor, act: Act) -> tf.Tensor:
-        """Take all decisions, `act(step, logits)` choosing.
+        """Take all decisions by calling `act(step, logits)`.
 
         Args:
-            batch: how many choice vectors are drawn at once.
-            act: is called for all decisions in order.
+            batch: the number of choice vectors, a scalar.
+            act: a function that is called for all decisions in order, and returns the choices.
 
         Returns:
-            A penalty for each choice vector, `(batch,)`, which training makes smaller.
+            A penalty for each choice vector, `(batch,)`, which training minimizes.
         """
 
     def sample(self, noise: np.ndarray) -> np.ndarray:
-        """Draw choice vectors, by inversion of the distributions.
+        """Draw choice vectors by inverting the distributions.
 
         Args:
-            noise: shape (batch, decisions), uniform from 0 to below 1.
+            noise: numbers in [0, 1), uniformly distributed, of shape `(batch, decisions)`.
 
         Returns:
-            int32 of the same shape.
+            Choices, int32, of the same shape.
         """
         with tf.device("/CPU:0"):
             return self._compiled_sample(tf.constant(noise, tf.float32)).numpy()
 
     def evaluate(self, actions: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
-        """Log-probabilities of choice vectors, and the entropies of the softmaxes met on the way.
+        """Compute the log-probabilities of choice vectors, and the entropies of their softmaxes.
 
         Args:
-            actions: shape (batch, decisions), integers; -1 for decisions that a shorter choice vector leaves out.
+            actions: choices, integers of shape `(batch, decisions)`; -1 for decisions that a shorter choice vector
+                omits.
 
         Returns:
-            Two float32 tensors of that shape, in nats; 0 for what is left out.
+            Two float32 tensors of that shape, in nats; 0 for omitted decisions.
         """
         with tf.device("/CPU:0"):
             return self._compiled_evaluate(tf.constant(actions, tf.int32))[:2]
 
     def evaluate_in_graph(self, actions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """`evaluate`, to be differentiated inside a compiled step, and the penalty of each list."""
+        """Compute `evaluate` inside a compiled step that differentiates it, and the penalty of each choice vector."""
         taken, entropies = [], []
 
         def take(step: int, logits: tf.Tensor) -> tf.Tensor:
@@ -103,7 +108,12 @@ class Controller(keras.layers.Layer):
         return tf.concat(taken, axis=1), tf.concat(entropies, axis=1), penalties
 
     def uniform_weights(self, seed: int, limit: float) -> Callable[..., keras.Variable]:
-        """A function of a name and sizes that makes variables, uniform from -limit to limit."""
+        """Return a function of a name and sizes that makes a variable, uniform from `-limit` to `limit`.
+
+        Args:
+            seed: seed of the first values.
+            limit: the largest absolute value.
+        """
         generator = np.random.default_rng(seed)
 
         def weight(name: str, *shape: int) -> keras.Variable:
@@ -127,7 +137,7 @@ class Controller(keras.layers.Layer):
 
 
 def _one_or_several(act: Act) -> Act:
-    """What acts on several decisions, for one too."""
+    """Let a function for several decisions take one decision, too."""
 
     def acting(step: int, logits: tf.Tensor) -> tf.Tensor:
         return act(step, logits) if logits.shape.rank == 3 else act(step, logits[:, None])[:, 0]

@@ -1,27 +1,36 @@
-"""ENAS' controllers: an LSTM that attends to the earlier nodes when it chooses what a node reads."""
+"""ENAS' controllers: LSTMs that attend to the earlier nodes when they choose the inputs of a node."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from nasnet_keras.genotypes.operations import OPERATIONS
+from nasnet_keras.networks.cost import CostBuilder
 from nasnet_keras.search.controllers.base import Act, Controller
 from nasnet_keras.search.controllers.recurrent import State, attention_scores, lstm_step
 from nasnet_keras.search.spaces.base import Decision, Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.spaces.nasnet import BLOCK, CellSpace
-from nasnet_keras.search.supernet.mixed import operation_weights
 
-__all__ = ["AttentionController", "ENASMacroController", "ENASMicroController", "policy_for"]
+__all__ = ["AttentionController", "ENASMacroController", "ENASMicroController", "controller_for"]
 
-_FAVOUR = 10.0  # first bias of operations that have weights
-_NUDGE = 0.25  # what the normal cell's logits get on top, or lose
+_FAVOR = 10.0  # first bias of operations that have weights
+_NUDGE = 0.25  # added to the normal cell's logits of operations that have weights, and subtracted from the others'
 
 
 class AttentionController(Controller):
-    """What the two samplers share: the LSTM, the attention, and the squashing of logits.
+    """The base of both samplers: the LSTM, the attention, and the squashing of logits.
 
     Logits become `tanh_constant * tanh(logits / temperature)`, so that no choice is ever certain.
+
+    Args:
+        decisions: the decisions of the space.
+        operations: the names of the operations to choose among.
+        seed: seed of the first weights.
+        units: units of the LSTM and of the embeddings.
+        tanh_constant, temperature: constants of the squashing.
+        name: name of the Keras layer.
 
     Source: Pham et al. 2018, sections 2.2 and 2.4, with the constants of the released code. All weights start uniformly
     from -0.1 to 0.1.
@@ -56,7 +65,7 @@ class AttentionController(Controller):
         return lstm_step(self._lstm.value, inputs, state)
 
     def _attention(self, output: tf.Tensor, keys: list[tf.Tensor]) -> tf.Tensor:
-        """A score `(batch, nodes)` of each earlier node."""
+        """The score of each earlier node, `(batch, nodes)`."""
         return attention_scores(output @ self._query.value, keys, self._score.value)
 
     def _squashed(self, logits: tf.Tensor, share: float = 1.0) -> tf.Tensor:
@@ -64,26 +73,26 @@ class AttentionController(Controller):
 
 
 class ENASMicroController(AttentionController):
-    """ENAS' micro sampler: two cells of blocks, whose inputs are chosen by attention to the states before.
+    """ENAS' micro sampler: it writes two cells of blocks, and chooses their inputs by attention to the states before.
 
-    The reduction cell goes on from the state in which the normal cell ended. Operations with weights start favoured by
-    a bias, which can be unlearnt, and in the normal cell by a constant, which cannot.
+    The reduction cell continues from the state in which the normal cell ended. A bias, which training may change, and
+    in the normal cell a constant favor the operations that have weights.
 
     Args:
-        space: of cells that only add.
-        seed: of the first weights.
-        units: of the LSTM and the embeddings: 64 in the released code, 100 in the paper.
-        tanh_constant, temperature: of the squashing.
-        operation_share: what the squashed logits of operations are multiplied by.
+        space: a space of cells whose blocks only add.
+        seed: seed of the first weights.
+        units: units of the LSTM and of the embeddings: 64 in the released code, 100 in the paper.
+        tanh_constant, temperature: constants of the squashing.
+        operation_share: a factor of the squashed logits of operations.
 
     Raises:
-        ValueError: the space combines otherwise too, or Keras does not run on TensorFlow.
+        ValueError: the space has another way to combine, or Keras does not run on TensorFlow.
 
     Source: Pham et al. 2018, section 2.4.
 
     Example:
-        >>> policy = ENASMicroController(CellSpace(combines=("add",)), seed=0)
-        >>> policy.sample(np.random.default_rng(0).random((3, 50))).shape
+        >>> controller = ENASMicroController(CellSpace(combines=("add",)), seed=0)
+        >>> controller.sample(np.random.default_rng(0).random((3, 50))).shape
         (3, 50)
     """
 
@@ -100,8 +109,8 @@ class ENASMicroController(AttentionController):
             raise ValueError(f"ENAS' sampler chooses no combine, got a space with {', '.join(space.combines)}")
         self._num_blocks = space.num_blocks
         self._operation_share = operation_share
-        weighted = np.array([bool(operation_weights(name, 8)) for name in space.operations])
-        self._first_bias = np.where(weighted, _FAVOUR, 0.0).astype(np.float32)
+        weighted = np.array([_has_weights(name) for name in space.operations])
+        self._first_bias = np.where(weighted, _FAVOR, 0.0).astype(np.float32)
         self._nudge = np.where(weighted, _NUDGE, -_NUDGE).astype(np.float32)
         super().__init__(space.decisions, space.operations, seed, units, tanh_constant, temperature, "cell_policy")
 
@@ -119,7 +128,7 @@ class ENASMicroController(AttentionController):
         return tf.zeros((batch,))
 
     def _cell(self, batch, act, decision, state, nudge):
-        """Sample one cell, whose first decision has this number."""
+        """Sample one cell; `decision` is the number of its first decision."""
         start = tf.tile(self._start.value, (batch, 1))
         anchors, keys = [], []
         for _ in range(2):  # the cell's inputs
@@ -146,16 +155,18 @@ class ENASMicroController(AttentionController):
 
 
 class ENASMacroController(AttentionController):
-    """ENAS' macro sampler: each layer's operation, then, by attention to the layers before, all of its skips at once.
+    """ENAS' macro sampler: it chooses each layer's operation, then, by attention to the layers before, all its skips.
 
-    Its penalty is the divergence of the chances to skip from `skip_target`, a layer on average, times `skip_weight`.
+    Its penalty is the divergence of the probabilities of skips from `skip_target`, averaged over layers, times
+    `skip_weight`.
 
     Args:
-        space: of layer-wise networks.
-        seed: of the first weights.
-        units: of the LSTM and the embeddings: 64 in the released code, 100 in the paper.
-        tanh_constant, temperature: of the squashing.
-        skip_target, skip_weight: of the penalty.
+        space: a space of layer-wise networks.
+        seed: seed of the first weights.
+        units: units of the LSTM and of the embeddings: 64 in the released code, 100 in the paper.
+        tanh_constant, temperature: constants of the squashing.
+        skip_target: the probability of a skip that costs no penalty, in (0, 1).
+        skip_weight: the weight of the penalty.
 
     Raises:
         ValueError: Keras does not run on TensorFlow.
@@ -163,8 +174,8 @@ class ENASMacroController(AttentionController):
     Source: Pham et al. 2018, section 2.3.
 
     Example:
-        >>> policy = ENASMacroController(MacroSpace(num_layers=3), seed=0)
-        >>> policy.sample(np.random.default_rng(0).random((2, 6))).shape
+        >>> controller = ENASMacroController(MacroSpace(num_layers=3), seed=0)
+        >>> controller.sample(np.random.default_rng(0).random((2, 6))).shape
         (2, 6)
     """
 
@@ -208,19 +219,30 @@ class ENASMacroController(AttentionController):
         return self._skip_weight * divergence / max(1, self._num_layers - 1)
 
     def _divergence(self, logits: tf.Tensor) -> tf.Tensor:
-        """From the target, summed over a layer's skips."""
+        """The divergence of a layer's skips from the target, summed over them, in nats."""
         chances = tf.sigmoid(logits)
         target = tf.constant([1.0 - self._skip_target, self._skip_target])
         return tf.reduce_sum(chances * tf.math.log(chances / target), axis=(1, 2))
 
 
-def policy_for(space: Space, seed: int) -> AttentionController:
-    """The policy of ENAS for a space.
+def controller_for(space: Space, seed: int) -> AttentionController:
+    """Make ENAS' controller for a space.
+
+    Args:
+        space: a space of cells or of layer-wise networks.
+        seed: seed of the first weights.
 
     Raises:
-        ValueError: there is none.
+        ValueError: ENAS has no controller for the space.
     """
-    for kind, policy in ((CellSpace, ENASMicroController), (MacroSpace, ENASMacroController)):
+    for kind, controller in ((CellSpace, ENASMicroController), (MacroSpace, ENASMacroController)):
         if isinstance(space, kind):
-            return policy(space, seed)
-    raise ValueError(f"ENAS has no policy for the space {type(space).__name__}")
+            return controller(space, seed)
+    raise ValueError(f"ENAS has no controller for the space {type(space).__name__}")
+
+
+def _has_weights(operation: str) -> bool:
+    """Whether an operation has weights at stride 1, from and to as many channels."""
+    builder = CostBuilder()
+    OPERATIONS[operation].apply(builder, builder.input(8, 8, 8), 8, 1, operation)
+    return builder.trainable > 0

@@ -1,4 +1,4 @@
-"""NASNet's controller: an LSTM that works for every space."""
+"""NASNet's controller: an LSTM for every space."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,15 @@ __all__ = ["LSTMController"]
 
 
 class LSTMController(Controller):
-    """A policy that takes decisions in order, each given those before it.
+    """NASNet's controller: one LSTM layer that reads the embedding of the last choice, a learnt vector at the start.
 
-    One LSTM layer reads the embedding of the last action (a learnt vector at the start); each decision has an
-    embedding and a softmax of its own. All weights start uniformly from -0.1 to 0.1, biases at zero (the forget gate's
-    at one).
+    Each decision has a separate embedding and a separate softmax. All weights start uniformly from -0.1 to 0.1, biases
+    at zero, the forget gate's at one.
 
     Args:
-        decisions: of the space.
-        seed: of the first weights.
-        units: of the LSTM and the embeddings.
+        decisions: the decisions of the space.
+        seed: seed of the first weights.
+        units: units of the LSTM and of the embeddings.
 
     Raises:
         ValueError: Keras does not run on TensorFlow.

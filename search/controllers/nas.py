@@ -1,4 +1,4 @@
-"""NAS' controller: a network is written layer by layer, and at an anchor point says what it reads."""
+"""NAS' controller: it writes a network layer by layer, and chooses the inputs of a layer at its anchor point."""
 
 import tensorflow as tf
 
@@ -12,26 +12,28 @@ __all__ = ["NASController"]
 class NASController(Controller):
     """A two-layer LSTM that decides on a layer's filters, then, at its anchor point, on each earlier layer as an input.
 
-    Every decision on filters has a softmax of its own, and an embedding of its choice, which is fed to the next step.
-    At an anchor point, earlier layer j is read with the probability `sigmoid(vᵀ tanh(W_prev h_j + W_curr h_i))`,
-    independently, where h are outputs at anchor points. All weights start uniformly from -0.08 to 0.08.
+    Every decision on filters has a separate softmax and separate embeddings of its choices, which feed the next step.
+    At an anchor point, layer i reads each earlier layer j independently with the probability
+    `sigmoid(vᵀ tanh(W_prev h_j + W_curr h_i))`; h_i is the output at the anchor point of layer i. All weights start
+    uniformly from -0.08 to 0.08.
 
     Args:
-        space: of chains. Of one that grows, the policy is of the deepest networks; shorter ones are their beginnings.
-        seed: of the first weights.
-        units: of each layer of the LSTM, and of the embeddings.
+        space: a space of chains. In a space that grows, the controller writes the deepest networks; shorter ones are
+            their beginnings.
+        seed: seed of the first weights.
+        units: units of each layer of the LSTM and of the embeddings.
 
     Raises:
         ValueError: Keras does not run on TensorFlow.
 
-    Source: Zoph and Le 2017, sections 3.1 and 3.3, figures 3 and 4. Not said there, and chosen here: whether layers
-    share their softmaxes (they do not: planted networks are found sooner), and what is fed to the step
-    after an anchor point: the mean of the outputs at the chosen ones, zeros where none is.
+    Source: Zoph and Le 2017, sections 3.1 and 3.3, figures 3 and 4. The paper leaves two points open. Layers do not
+    share their softmaxes here, since planted networks are found sooner without. The step after an anchor point reads
+    the mean of the outputs at the chosen anchor points, or zeros if none is chosen.
 
     Example:
         >>> import numpy as np
-        >>> policy = NASController(ChainSpace(num_layers=2), seed=0)
-        >>> policy.sample(np.random.default_rng(0).random((3, 7))).shape
+        >>> controller = NASController(ChainSpace(num_layers=2), seed=0)
+        >>> controller.sample(np.random.default_rng(0).random((3, 7))).shape
         (3, 7)
     """
 
@@ -60,7 +62,7 @@ class NASController(Controller):
         self._score = weight("anchor_score", units, 1)
 
     def _step(self, inputs: tf.Tensor, states: list[State]) -> tuple[tf.Tensor, list[State]]:
-        """One step of both layers: the output of the upper one, and their states."""
+        """Take one step of both layers; returns the output of the upper one, and both states."""
         after = []
         for (kernel, bias), state in zip(self._lstms, states, strict=True):
             after.append(lstm_step(kernel.value, inputs, state, bias.value))

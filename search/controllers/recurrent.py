@@ -1,4 +1,4 @@
-"""What the controllers that attend are made of: a step of an LSTM, and scores of earlier states."""
+"""The parts of controllers with attention: a step of an LSTM, and scores of earlier states."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,19 @@ import tensorflow as tf
 __all__ = ["State", "attention_scores", "lstm_step"]
 
 State = tuple[tf.Tensor, tf.Tensor]
-"""Of an LSTM: its cells and its output, `(lists, units)` each."""
+"""The state of an LSTM: its cells and its output, `(batch, units)` each."""
 
 
 def lstm_step(kernel: tf.Tensor, inputs: tf.Tensor, state: State, bias: tf.Tensor | float = 0.0) -> State:
-    """The next state.
+    """Compute the next state of an LSTM.
 
     Args:
-        kernel: `(width of the inputs + units, 4 · units)`; the gates are input, forget, output and the new values.
-        inputs: `(lists, width)`.
-        state: the one before.
+        kernel: `(width + units, 4 · units)`, for the input gate, the forget gate, the output gate and the new values.
+        inputs: `(batch, width)`.
+        state: the state before.
         bias: `(4 · units,)`.
+
+    Source: Hochreiter and Schmidhuber 1997; Gers et al. 2000.
     """
     cell, output = state
     gates = tf.concat([inputs, output], axis=1) @ kernel + bias
@@ -27,11 +29,13 @@ def lstm_step(kernel: tf.Tensor, inputs: tf.Tensor, state: State, bias: tf.Tenso
 
 
 def attention_scores(query: tf.Tensor, keys: Sequence[tf.Tensor], score: tf.Tensor) -> tf.Tensor:
-    """`score · tanh(key + query)` for each key, `(lists, keys)`.
+    """Compute `score · tanh(key + query)` for each key, `(batch, keys)`.
 
     Args:
-        query: `(lists, units)`.
-        keys: of the same shape each.
+        query: `(batch, units)`.
+        keys: tensors `(batch, units)`.
         score: `(units, 1)`.
+
+    Source: Bahdanau et al. 2015, appendix A.1.2.
     """
     return tf.einsum("lnu,u->ln", tf.tanh(tf.stack(keys, axis=1) + query[:, None]), score[:, 0])

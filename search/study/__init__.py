@@ -1,4 +1,4 @@
-"""A study's folder: its trials, its checkpoints and what they led to."""
+"""A study's folder: its trials, its checkpoints and its result."""
 
 from nasnet_keras.utils.lazy import resolving
 

@@ -12,24 +12,33 @@ from nasnet_keras.utils.files import check, write_npz
 
 __all__ = ["Checkpoints"]
 
-_KEPT = 2  # the second is for the day that the first is damaged
+_KEPT = 2  # the second one serves if the first is damaged
 _NAME = re.compile(r"\d{8,18}\.npz", re.ASCII)
 
 
 class Checkpoints:
-    """Files `00000100.npz`: what an algorithm had learnt when the trials before number 100 were told.
+    """The states of a search algorithm, in files such as `00000100.npz`: the state after 100 told trials.
 
-    They only save time: a search that finds none that it can read tells all trials again, to the same state.
+    Checkpoints only save time: without a readable one, a search tells the algorithm all trials again, which leads to
+    the same state.
 
     Args:
-        folder: made when the first is written.
+        folder: the folder of the files, made with the first one.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def save(self, told: int, state: dict[str, np.ndarray]) -> None:
-        """Write a state at once, after which older ones go. Raises OSError where it cannot be written."""
+        """Write a state at once, and remove all but the latest two.
+
+        Args:
+            told: the number of trials that the algorithm was told.
+            state: arrays by name.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         check(self._folder)
         self._folder.mkdir(exist_ok=True)
         write_npz(self._folder / f"{told:08}.npz", state)
@@ -37,9 +46,12 @@ class Checkpoints:
             path.unlink()
 
     def load(self, trials: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        """Number of trials told, and the state: the latest first, damaged ones left out.
+        """Yield the number of told trials and the state of each readable checkpoint, the latest first.
 
-        Those of more than `trials` trials, which tell of results that were lost, are removed.
+        Checkpoints after more than `trials` trials hold results that were lost, and are removed.
+
+        Args:
+            trials: the number of recorded trials.
         """
         for path in reversed(self._paths()):
             if int(path.stem) > trials:
@@ -47,7 +59,7 @@ class Checkpoints:
                 continue
             try:
                 state = _read(path.read_bytes())
-            except Exception:  # zipfile, zlib, struct, a kind of compression: there is no common base
+            except Exception:  # errors of zipfile, zlib, struct and NumPy have no common base
                 continue
             yield int(path.stem), state
 
@@ -56,9 +68,9 @@ class Checkpoints:
 
 
 def _read(data: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a file that `save` wrote. Raises whatever is wrong with it."""
+    """The arrays of a file that `save` wrote. A damaged file raises an exception of any class."""
     with zipfile.ZipFile(io.BytesIO(data)) as file:
-        # What is compressed is none of ours, and may be of any size.
+        # `save` does not compress; a compressed member comes from elsewhere, and may be of any size.
         if sum(member.file_size for member in file.infolist()) > len(data):
             raise ValueError("it is compressed")
     with np.load(io.BytesIO(data), allow_pickle=False) as file:

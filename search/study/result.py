@@ -1,4 +1,4 @@
-"""What a search led to: `result.json` of a study's folder."""
+"""The result of a search: `result.json` of a study's folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    """Whether this can be a file's name, and nothing but a name."""
+    """Whether a value can be the bare name of a file."""
     return isinstance(value, str) and len(value) <= _LONGEST and Path(value).name == value and value.isprintable()
 
 
@@ -33,7 +33,7 @@ def _may_be_none(legal: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or legal(value)
 
 
-_FIELDS = {  # of `finals.finish`, whose earlier versions wrote fewer
+_FIELDS = {  # the fields that `finals.finish` writes; earlier versions wrote fewer
     "fingerprint": _is_text,
     "winner": _is_text,
     "card": _is_name,
@@ -58,11 +58,11 @@ _OF_FINALISTS = {
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """What a file says, of this version or another.
+    """Read a file of this version or of another.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is damaged.
+        OSError: the file cannot be read.
+        ValueError: the file is damaged.
     """
     plain = parse(text_of(path))
     if not isinstance(plain, dict) or "fingerprint" not in plain:

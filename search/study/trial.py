@@ -23,15 +23,20 @@ class Trial:
 
     Attributes:
         trial: its number, from 0.
-        genotype: what was evaluated, of any kind, or a benchmark's string.
+        genotype: the evaluated genotype, of any kind, or a benchmark's string.
         status: one of `STATUSES`.
-        reward: what the search maximises, finite; None unless the status is `ok`.
-        metrics: whatever else was measured.
-        seconds: how long it took.
-        seed: of the child.
+        reward: the finite number that the search maximizes; None unless the status is `ok`.
+        metrics: other measured figures, JSON values by name.
+        seconds: the duration of the evaluation, in seconds.
+        seed: the seed of the child.
 
     Raises:
         ValueError: an attribute has another type or range.
+
+    Example:
+        >>> trial = Trial(0, "|none~0|", "ok", 0.5, {}, 1.0, seed=0)
+        >>> Trial.from_line(trial.to_line()) == trial
+        True
     """
 
     trial: int
@@ -58,17 +63,21 @@ class Trial:
             )
 
     def to_line(self) -> str:
-        """The line, with its newline. Raises ValueError where the metrics are no JSON."""
+        """Write the line, with its newline.
+
+        Raises:
+            ValueError: the metrics cannot be written as JSON.
+        """
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         plain["genotype"] = json.loads(genotype_text(self.genotype))
         return json.dumps({**plain, "fingerprint": fingerprint(self.genotype)}, allow_nan=False) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> "Trial":
-        """Read a line; fields that a later version may have added are left out.
+        """Read a line. Unknown fields, which a later version may have added, are ignored.
 
         Raises:
-            ValueError: it is damaged. Nothing else is raised, whatever the line.
+            ValueError: the line is damaged. No line raises another error.
         """
         plain = parse(line)
         names = [field.name for field in dataclasses.fields(cls)]
@@ -83,28 +92,28 @@ class Trial:
 
 
 def genotype_text(genotype: BaseGenotype | str) -> str:
-    """A genotype as JSON."""
+    """Write a genotype as JSON text."""
     return genotype.to_json() if isinstance(genotype, BaseGenotype) else json.dumps(genotype)
 
 
 def genotype_of(plain: Any) -> Any:
-    """The genotype whose JSON this is; what is none of cells, such as a benchmark's string, is itself.
+    """Convert JSON values to a genotype; a string, such as a benchmark's cell, is returned as it is.
 
     Raises:
-        GenotypeError: the cells are not legal.
+        GenotypeError: the values do not describe a legal genotype.
     """
     return genotype_from_json(json.dumps(plain)) if isinstance(plain, dict) else plain
 
 
 def fingerprint(genotype: BaseGenotype | str) -> str:
-    """16 hexadecimal digits that name the architecture."""
+    """Compute the 16 hexadecimal digits that name an architecture."""
     if isinstance(genotype, BaseGenotype):
         return genotype.fingerprint
     return hashlib.sha256(genotype_text(genotype).encode()).hexdigest()[:16]
 
 
 def network_genotype(genotype: BaseGenotype | str) -> BaseGenotype | None:
-    """The genotype as one that a network is made of; None for the string of another benchmark than NAS-Bench-201."""
+    """Return the genotype that a network can be built from; None for the string of an unknown benchmark."""
     if isinstance(genotype, BaseGenotype):
         return genotype
     try:

@@ -1,4 +1,4 @@
-"""A file of trials: a line each, appended and flushed."""
+"""A file of trials: one line each, appended and flushed."""
 
 import contextlib
 import os
@@ -9,11 +9,14 @@ from nasnet_keras.search.study.trial import Trial
 
 __all__ = ["TrialLog", "read_trials"]
 
-_SYNC_SECONDS = 1.0  # what a crash of the machine, not of the process, may cost
+_SYNC_SECONDS = 1.0  # a crash of the machine, not of the process, may cost the trials of as many seconds
 
 
 class TrialLog:
-    """Writes trials as they finish, in whatever order. The file is made with the first one.
+    """Writes trials in the order in which they finish. The file is made with the first one.
+
+    Args:
+        path: the file; a torn last line is dropped from it.
 
     Raises:
         OSError: the file cannot be written.
@@ -25,7 +28,7 @@ class TrialLog:
         self._synced = 0.0
 
     def append(self, line: bytes) -> None:
-        """Write a line, or nothing of it. When this returns, a crash of the process cannot lose it."""
+        """Write a whole line, or none of it. Once this returns, a crash of the process cannot lose the line."""
         if self._file is None:
             self._file = _open(self._path)
         _write(self._file, line)
@@ -33,31 +36,32 @@ class TrialLog:
             self.sync()
 
     def sync(self) -> None:
-        """Have the lines on the disk."""
+        """Wait until the lines are on the disk."""
         if self._file is not None:
             os.fsync(self._file)
             self._synced = time.monotonic()
 
     def close(self) -> None:
+        """Close the file."""
         if self._file is not None:
-            with contextlib.suppress(OSError):  # the lines are written; a full disk was told of when they were
+            with contextlib.suppress(OSError):  # the lines are written; `append` raised the error of a full disk
                 self.sync()
             os.close(self._file)
             self._file = None
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """The trials of a file, in the order of their numbers; numbers whose trial did not finish are missing.
+    """Read the trials of a file, in the order of their numbers; the numbers of unfinished trials are missing.
 
     Raises:
-        OSError: the file cannot be read, or is no file, such as a pipe, which may never end.
-        ValueError: a line is damaged, or a trial stands twice.
+        OSError: the file cannot be read, or is not a regular file; a pipe, for example, may never end.
+        ValueError: a line is damaged, or two lines have the same number.
     """
     trials: dict[int, Trial] = {}
     if path.exists() and not path.is_file():
         raise OSError(f"{path} is no file")
     lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
-    for number, line in enumerate(lines[:-1]):  # what follows the last newline is a torn line, or nothing
+    for number, line in enumerate(lines[:-1]):  # a torn line may follow the last newline
         try:
             trial = Trial.from_line(line.decode())
             if trial.trial in trials:
@@ -69,7 +73,7 @@ def read_trials(path: Path) -> list[Trial]:
 
 
 def _open(path: Path) -> int:
-    """A descriptor that appends to `path`, from which a torn last line is dropped."""
+    """A descriptor that appends to `path`, after a torn last line is dropped."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         data = path.read_bytes()
