@@ -4,16 +4,17 @@ from typing import Any
 
 import keras
 
-from nasnet_keras.networks.cells import NetworkConfig
+from nasnet_keras.networks.any import network_config
+from nasnet_keras.networks.layer_builder import LayerBuilder
 
 __all__ = ["copy_weights", "plain_model"]
 
 
-class PlainBuilder:
-    """The primitives of `nasnet_keras.networks.builder.LayerBuilder` from `keras.layers` alone."""
+class PlainBuilder(LayerBuilder):
+    """The primitives of a network of cells from `keras.layers` alone."""
 
     def __init__(self, momentum: float, epsilon: float) -> None:
-        self._normalization = {"momentum": momentum, "epsilon": epsilon}
+        super().__init__("same", momentum, epsilon)
 
     def _normalized(self, x, name):
         return keras.layers.BatchNormalization(name=f"{name}_norm", **self._normalization)(x)
@@ -58,16 +59,13 @@ class PlainBuilder:
         layer = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}[kind]
         return layer(size, stride, "same", name=name)(x)
 
-    def combine(self, xs, combine, drop_path_rates, *, name):
+    def combine(self, xs, combine, drop_path_rates=(), *, name):
         if any(drop_path_rates):
             raise ValueError("the plain peer has no drop-path")
         return (keras.layers.Add if combine == "add" else keras.layers.Concatenate)(name=name)(xs)
 
     def concat(self, xs, *, name):
         return xs[0] if len(xs) == 1 else keras.layers.Concatenate(name=name)(xs)
-
-    def relu(self, x, *, name):
-        return keras.layers.ReLU(name=name)(x)
 
     def global_pool(self, x, kind, *, name):
         return keras.layers.GlobalAveragePooling2D(name=name)(x)
@@ -78,7 +76,7 @@ class PlainBuilder:
 
 def plain_model(genotype: Any, input_shape: tuple[int, int, int], **arguments: Any) -> keras.Model:
     """What `NASNetFromGenotype(genotype, input_shape, …)` builds, from plain layers; weights of the same shapes."""
-    config = NetworkConfig.of(genotype, input_shape, **arguments)
+    config = network_config(genotype, input_shape, **arguments)
     image = keras.Input(config.input_shape)
     builder = PlainBuilder(config.batch_norm_momentum, config.batch_norm_epsilon)
     return keras.Model(image, config.build(builder, image))

@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "Block": "genotypes.cells",
+    "Builder": "networks.builder",
     "Card": "card",
     "Cell": "genotypes.cells",
     "ChainFromGenotype": "networks.chain",

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras import Block, Cell, Edge, Genotype
+from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, SeparableConvBatchNorm
 from nasnet_keras.layers.auxiliary import AuxiliaryHead
 from nasnet_keras.layers.batch_norm import BatchNorm
-from nasnet_keras.layers.convolution import ConvBatchNorm, FactorizedReduction, SeparableConvBatchNorm
 from nasnet_keras.search import spaces
 from nasnet_keras.search.supernet.micro import cell_supernet
 from nasnet_keras.training import datasets

@@ -13,7 +13,7 @@ import tensorflow as tf
 from nasnet_keras import Block, Cell, Edge, Genotype, NASNetFromGenotype, model_cost
 from nasnet_keras.card import Card
 from nasnet_keras.genotypes.catalogue import NASNET_A
-from nasnet_keras.layers.convolution import CountedLayer
+from nasnet_keras.layers.normalized import CountedLayer
 from nasnet_keras.search import SearchConfig
 from nasnet_keras.search.evaluators import child
 from nasnet_keras.search.evaluators.child import ChildEvaluator

@@ -7,8 +7,8 @@ import tensorflow as tf
 from helpers import difference, randomize
 from keras import ops
 
+from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
 from nasnet_keras.layers.auxiliary import AuxiliaryHead
-from nasnet_keras.layers.convolution import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, DropPathSchedule, TrainingProgress
 from nasnet_keras.layers.normalization import by_batch
 

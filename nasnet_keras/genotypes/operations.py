@@ -1,20 +1,21 @@
 """The operation vocabulary: one entry an operation.
 
-An operation is written once, over the primitives of a *builder*, and two builders run it: `builder.LayerBuilder`
-makes Keras layers of it, `cost.CostBuilder` counts parameters and multiply-adds. What an operation costs
-therefore stands beside how it is built and cannot drift from it.
+An operation is written once, over the primitives of an `OperationBuilder`, whose rules it keeps. The builders of a
+network, of its cost and of a supernet run it, so that what an operation costs cannot drift from how it is built.
 
-Every operation takes a state of any width to `filters` channels, at stride 1 or 2. The order is ReLU,
-convolution, batch normalisation; convolutions have no bias. Source: NASNet (Zoph et al. 2018, section 3.1 and
-appendix), in the form of the released code (TF-Slim).
+Every operation takes a state of any width to `filters` channels, at stride 1 or 2.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-__all__ = ["NASNET_OPERATIONS", "OPERATIONS", "Operation"]
+from nasnet_keras.genotypes.operation_builder import OperationBuilder, Tensor
+
+__all__ = ["MACRO_APPLY", "MACRO_OPERATIONS", "NASNET_OPERATIONS", "OPERATIONS", "Operation"]
+
+_Apply = Callable[[OperationBuilder, Tensor, int, int, str], Tensor]  # builder, x, filters, stride, prefix of names
+_MacroApply = Callable[[OperationBuilder, Tensor, int, str], Tensor]  # builder, x, filters, prefix of names
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,17 @@ class Operation:
 
     Attributes:
         name: as genotypes write it.
-        apply: `(builder, x, filters, stride, name) -> y`; layer names start with `name`.
-        drop_path: when scheduled drop-path may drop its result: `"always"`, `"never"` or `"strided"`.
+        apply: `(builder, x, filters, stride, name) -> y`; the names of all layers start with `name`.
+        drop_path: when scheduled drop-path may drop the result: `"always"`, `"never"`, or `"strided"` for strides
+            beyond 1 only.
     """
 
     name: str
-    apply: Callable[[Any, Any, int, int, str], Any]
+    apply: _Apply
     drop_path: str = "always"
 
     def dropped(self, stride: int) -> bool:
-        """Whether drop-path may drop its result at that stride."""
+        """Whether drop-path may drop the result at that stride."""
         return self.drop_path == "always" or (self.drop_path == "strided" and stride > 1)
 
 
@@ -84,7 +86,7 @@ def _dilated_separable(size: int):
 
 
 def _bottleneck(core):
-    """1×1 to a quarter of the filters, the core on those, 1×1 back; the core alone where a quarter is nothing."""
+    """1×1 to a quarter of the filters, the core on those, 1×1 back; with fewer than four filters the core alone."""
 
     def apply(builder, x, filters, stride, name):
         narrow = filters // 4
@@ -124,7 +126,7 @@ _NASNET = (
 
 NASNET_OPERATIONS: tuple[str, ...] = tuple(operation.name for operation in _NASNET)
 
-# What other papers use, under names of their own where theirs means something else.
+# Operations of other papers. One that differs from a NASNet operation of the same name has another name here.
 _OTHERS = (
     # AmoebaNet, released code: 3×3 and 1×7-7×1 convolutions inside a bottleneck, and a small pool.
     Operation("bottleneck_conv_3x3", _bottleneck(_conv(3))),
@@ -144,26 +146,22 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
 )
 
 
-_Apply = Callable[[Any, Any, int, str], Any]  # (builder, x, filters, name of the layer)
-
-
-def _macro_conv(size: int) -> _Apply:
+def _macro_conv(size: int) -> _MacroApply:
     return lambda builder, x, filters, name: builder.conv(x, filters, (size, size), name=f"{name}_conv")
 
 
-def _macro_separable(size: int) -> _Apply:
+def _macro_separable(size: int) -> _MacroApply:
     return lambda builder, x, filters, name: builder.separable_conv(x, filters, size, name=f"{name}_separable")
 
 
-def _macro_pool(kind: str) -> _Apply:
+def _macro_pool(kind: str) -> _MacroApply:
     # The ReLU comes first, as before a convolution: ENAS' search pools what its 1×1 convolution's ReLU leaves.
     return lambda builder, x, filters, name: builder.pool(
         builder.relu(x, name=f"{name}_relu"), kind, 3, 1, name=f"{name}_pool"
     )
 
 
-# The operations of ENAS' macro space, by ENAS' numbers. Each is applied once, a separable convolution too.
-MACRO_APPLY: Mapping[str, _Apply] = MappingProxyType(
+MACRO_APPLY: Mapping[str, _MacroApply] = MappingProxyType(
     {
         "conv_3x3": _macro_conv(3),
         "sep_conv_3x3": _macro_separable(3),
@@ -173,7 +171,9 @@ MACRO_APPLY: Mapping[str, _Apply] = MappingProxyType(
         "max_pool_3x3": _macro_pool("max"),
     }
 )
-"""What applies each operation of ENAS' macro space: `(builder, x, filters, name) -> y`."""
+"""The operations of ENAS' macro space, by ENAS' numbers, as `(builder, x, filters, name) -> y` at stride 1.
+
+Each is applied once, a separable convolution too."""
 
 MACRO_OPERATIONS: tuple[str, ...] = tuple(MACRO_APPLY)
-"""The operations of ENAS' macro space, by ENAS' numbers."""
+"""Their names, by ENAS' numbers."""

@@ -28,15 +28,11 @@ from nasnet_keras.inference.layers import (
     PlainReLU,
 )
 from nasnet_keras.layers.batch_norm import BatchNorm
-from nasnet_keras.layers.convolution import (
-    AveragePooling2D,
-    ConvBatchNorm,
-    FactorizedReduction,
-    PaddedPooling2D,
-    SeparableConvBatchNorm,
-)
+from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
+from nasnet_keras.layers.factorized_reduction import FactorizedReduction
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
+from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
 
 __all__ = ["read"]
 

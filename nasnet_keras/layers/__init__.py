@@ -8,7 +8,7 @@ LAYERS = {
     "BatchNorm": "batch_norm",
     "ConvBatchNorm": "convolution",
     "DropPathCombine": "drop_path",
-    "FactorizedReduction": "convolution",
+    "FactorizedReduction": "factorized_reduction",
     "PaddedConcatenate": "padded_concatenate",
     "PaddedPooling2D": "pooling",
     "SeparableConvBatchNorm": "convolution",

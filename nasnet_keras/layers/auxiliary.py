@@ -6,7 +6,8 @@ import keras
 from keras import ops
 
 from nasnet_keras.genotypes.skeleton import AUXILIARY_POOL, auxiliary_map
-from nasnet_keras.layers.convolution import ConvBatchNorm, CountedLayer
+from nasnet_keras.layers.convolution import ConvBatchNorm
+from nasnet_keras.layers.normalized import CountedLayer
 
 __all__ = ["AuxiliaryHead"]
 

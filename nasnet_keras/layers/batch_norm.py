@@ -2,7 +2,7 @@
 
 import keras
 
-from nasnet_keras.layers.convolution import NormalizedConv
+from nasnet_keras.layers.normalized import NormalizedConv
 
 __all__ = ["BatchNorm"]
 
@@ -31,7 +31,7 @@ class BatchNorm(NormalizedConv):
         return []
 
     @staticmethod
-    def _convolve(x, kernels, training):
+    def convolve(x, kernels, training):
         del kernels, training
         return x
 

@@ -175,7 +175,7 @@ def keras_model(
     """
     import keras
 
-    from nasnet_keras.networks.builder import LayerBuilder
+    from nasnet_keras.networks.layer_builder import LayerBuilder
     from nasnet_keras.weights.loading import load_weights
 
     image = keras.Input(config.input_shape, name="image") if input_tensor is None else input_tensor

@@ -1,128 +1,91 @@
-"""The builder that makes Keras layers of a network's description.
+"""The interface over which networks are described."""
 
-Its methods are the primitives that `operations`, `cell` and `network` are written over; `cost.CostBuilder` has the
-same ones. Every layer gets the name it is told, so two builds of a network have equal names.
-"""
+from abc import abstractmethod
+from collections.abc import Sequence
 
-from typing import Any
+from nasnet_keras.genotypes.operation_builder import OperationBuilder, Tensor
+from nasnet_keras.genotypes.skeleton import Auxiliary
 
-import keras
-
-from nasnet_keras import layers
-from nasnet_keras.layers.auxiliary import AuxiliaryHead
-from nasnet_keras.layers.batch_norm import BatchNorm
-from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
-from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
-
-__all__ = ["LayerBuilder"]
-
-_POOLS = {"max": keras.layers.MaxPooling2D, "avg": layers.AveragePooling2D}
-_GLOBAL_POOLS = {"max": keras.layers.GlobalMaxPooling2D, "avg": keras.layers.GlobalAveragePooling2D}
-_LAST = "channels_last"
+__all__ = ["Builder"]
 
 
-class LayerBuilder:
-    """Makes the layers of one network.
+class Builder(OperationBuilder):
+    """The primitives of a whole network: those of operations, and what stands between and after them.
 
-    Args:
-        padding: `"same"`, or `"keras"` for zero-padded strided pools.
-        momentum, epsilon: of all batch normalisations.
-        image: the network's input, where its drop-path layers should follow the progress of training.
+    A network is described once, by the `build` method of its arguments (`nasnet_keras.networks.any.network_config`),
+    over a builder. `LayerBuilder` makes it a Keras model, and `CostBuilder` its cost. The rules of `OperationBuilder`
+    hold here too. A builder of your own is a subclass that keeps them.
+
+    Example:
+        >>> from nasnet_keras.networks.any import network_config
+        >>> from nasnet_keras.networks.cost import CostBuilder
+        >>> class ConvolutionCounter(CostBuilder):
+        ...     convolutions = 0
+        ...     def conv(self, *args, **kwargs):
+        ...         self.convolutions += 1
+        ...         return super().conv(*args, **kwargs)
+        >>> builder = ConvolutionCounter()
+        >>> network = network_config("nasnet_a", (32, 32, 3))
+        >>> network.build(builder, builder.input(32, 32, 3)).shape
+        (None, 10)
+        >>> builder.convolutions
+        54
     """
 
-    def __init__(self, padding: str, momentum: float, epsilon: float, image: Any = None) -> None:
-        self._keras_padding = padding == "keras"
-        self._normalization = {"momentum": momentum, "epsilon": epsilon}
-        self._progress = None if image is None else TrainingProgress(name="training_progress")(image)
+    @abstractmethod
+    def plain_conv(self, x: Tensor, filters: int, *, name: str) -> Tensor:
+        """1×1 convolution, without bias, and nothing before or after it."""
 
-    def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
-        """ReLU, convolution, batch normalisation."""
-        strides = (stride, stride) if isinstance(stride, int) else stride
-        return layers.ConvBatchNorm(
-            filters,
-            kernel,
-            strides=strides,
-            dilation=dilation,
-            padding=padding,
-            relu=relu,
-            name=name,
-            **self._normalization,
-        )(x)
+    @abstractmethod
+    def normalize(self, x: Tensor, *, name: str) -> Tensor:
+        """Batch normalisation by itself."""
 
-    def plain_conv(self, x, filters, *, name):
-        """1×1 convolution, with nothing before or after it."""
-        he_normal = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
-        return keras.layers.Conv2D(
-            filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=he_normal, name=name
-        )(x)
-
-    def normalize(self, x, *, name):
-        """Batch normalisation."""
-        return BatchNorm(x.shape[-1], relu=False, name=name, **self._normalization)(x)
-
-    def zeros(self, x, *, name):
+    @abstractmethod
+    def zeros(self, x: Tensor, *, name: str) -> Tensor:
         """Zeros of the shape of `x`."""
-        return keras.layers.Rescaling(0.0, name=name)(x)
 
-    def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
-        """ReLU, depthwise and pointwise convolution, batch normalisation."""
-        common = {"name": name, **self._normalization}
-        return layers.SeparableConvBatchNorm(filters, size, strides=stride, dilation=dilation, **common)(x)
+    @abstractmethod
+    def combine(
+        self, xs: Sequence[Tensor], combine: str, drop_path_rates: Sequence[float] = (), *, name: str
+    ) -> Tensor:
+        """The sum (`combine="add"`) or the concatenation of channels (`"concat"`) of two or more maps of one size.
 
-    def factorized_reduction(self, x, filters, *, name, relu=True):
-        """Half the size, from pixels at even and at odd positions."""
-        return layers.FactorizedReduction(filters, relu=relu, name=name, **self._normalization)(x)
+        `drop_path_rates` has, for each map, the probability in [0, 1) with which it is dropped, per example, at the
+        end of training. Without rates nothing is dropped.
+        """
 
-    def pool(self, x, kind, size, stride, *, name):
-        """Maximum or average of windows."""
-        if stride > 1 and self._keras_padding:
-            return layers.PaddedPooling2D(kind, size, name=name)(x)
-        return _POOLS[kind](size, stride, "same", data_format=_LAST, name=name)(x)
+    @abstractmethod
+    def concat(self, xs: Sequence[Tensor], *, name: str) -> Tensor:
+        """The concatenation of channels of maps of one size. A single map is passed on, and gets this name."""
 
-    def combine(self, xs, combine, drop_path_rates, *, name):
-        """Sum or concatenation, of which each part may be dropped in training."""
-        if any(drop_path_rates):
-            return DropPathCombine(combine, drop_path_rates, name=name)([*xs, self._progress])
-        return keras.layers.Add(name=name)(xs) if combine == "add" else keras.layers.Concatenate(name=name)(xs)
+    @abstractmethod
+    def padded_concat(self, xs: Sequence[Tensor], *, name: str) -> Tensor:
+        """The concatenation of channels of maps of any sizes, with zeros around the smaller ones.
 
-    def concat(self, xs, *, name):
-        """Concatenation of channels; a single tensor gets its name and is passed on."""
-        if len(xs) == 1:
-            return keras.layers.Identity(name=name)(xs[0])
-        return keras.layers.Concatenate(name=name)(xs)
+        A map stands in the middle; an odd zero stands behind it. A single map is passed on, and gets this name.
+        """
 
-    def padded_concat(self, xs, *, name):
-        """Concatenation of channels of maps of any sizes; a single one gets its name and is passed on."""
-        if len(xs) == 1:
-            return self.concat(xs, name=name)
-        return PaddedConcatenate(name=name)(xs)  # sizes that are equal here may not be so for images of another size
+    @abstractmethod
+    def global_pool(self, x: Tensor, kind: str, *, name: str) -> Tensor:
+        """Maximum (`"max"`) or average (`"avg"`) over all positions: `(batch, channels)`."""
 
-    def relu(self, x, *, name):
-        """ReLU as a layer of its own."""
-        return keras.layers.ReLU(name=name)(x)
+    @abstractmethod
+    def dropout(self, x: Tensor, rate: float, *, name: str) -> Tensor:
+        """Dropout of features, with a probability `rate` in [0, 1)."""
 
-    def global_pool(self, x, kind, *, name):
-        """Maximum or average of the whole map."""
-        return _GLOBAL_POOLS[kind](data_format=_LAST, name=name)(x)
+    @abstractmethod
+    def dense(self, x: Tensor, units: int, *, name: str, activation: object, use_bias: bool) -> Tensor:
+        """A classifier, `(batch, features)` to `(batch, units)`, in float32 under mixed precision too.
 
-    def dropout(self, x, rate, *, name):
-        """Dropout of features."""
-        return keras.layers.Dropout(rate, name=name)(x)
+        `activation` is what Keras takes as one: a name, a function, or None for logits.
+        """
 
-    def dense(self, x, units, *, name, activation, use_bias):
-        """The classifier, in float32 under mixed precision too."""
-        return keras.layers.Dense(units, activation, use_bias, dtype="float32", name=name)(x)
+    @abstractmethod
+    def auxiliary_head(self, x: Tensor, units: int, auxiliary: Auxiliary, *, name: str, activation: object) -> Tensor:
+        """The second classifier, on an earlier map `x` of known size: `(batch, units)`.
 
-    def auxiliary_head(self, x, units, auxiliary, *, name, activation):
-        """The second classifier."""
-        return AuxiliaryHead(
-            units,
-            filters=auxiliary.filters,
-            stride=auxiliary.stride,
-            use_bias=auxiliary.use_bias,
-            last_normalization=auxiliary.last_normalization,
-            padding=auxiliary.padding,
-            activation=activation,
-            name=name,
-            **self._normalization,
-        )(x)
+        `auxiliary` is a skeleton's description of it: the filters of its convolutions, the stride of its pool, …
+
+        Raises:
+            ValueError: the map is smaller than 5×5, or its size is unknown.
+        """

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.genotypes.skeleton import auxiliary_map
+from nasnet_keras.networks.builder import Builder
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["Cost", "CostBuilder", "genotype_cost", "model_cost"]
+__all__ = ["Cost", "CostBuilder", "genotype_cost", "model_cost", "operation_cost"]
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,17 @@ class _Map:
     shape: tuple[int | None, ...]
 
 
-class CostBuilder:
-    """Runs a network's description on shapes alone and counts.
+class CostBuilder(Builder):
+    """Runs a network's description on shapes alone and counts. It needs known sizes.
 
-    It has the primitives of `builder.LayerBuilder`; the two share no code, so that tests can hold one to the other.
+    `LayerBuilder` shares no code with it, so that tests can hold one to the other.
     """
 
     def __init__(self) -> None:
         self.trainable = self.moving = self.multiply_adds = 0
 
     def input(self, height: int, width: int, channels: int) -> _Map:
+        """An image of this size, to describe a network or an operation on."""
         return _Map((None, height, width, channels))
 
     def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
@@ -89,7 +92,7 @@ class CostBuilder:
         del kind, size, name
         return self._strided(x.shape[1:3], (stride, stride), x.shape[-1])
 
-    def combine(self, xs, combine, drop_path_rates, *, name):
+    def combine(self, xs, combine, drop_path_rates=(), *, name):
         del drop_path_rates
         return xs[0] if combine == "add" else self.concat(xs, name=name)
 
@@ -132,6 +135,7 @@ class CostBuilder:
         return self.dense(_Map((None, wide)), units, name=name, activation=activation, use_bias=auxiliary.use_bias)
 
     def cost(self) -> Cost:
+        """The cost of all that was described so far."""
         return Cost(self.trainable + self.moving, self.trainable, self.multiply_adds)
 
     def _strided(self, sizes: Sequence[int], strides: Sequence[int], channels: int) -> _Map:
@@ -174,6 +178,24 @@ def genotype_cost(genotype: Any, input_shape: tuple[int, int, int] | None = None
     return builder.cost()
 
 
+def operation_cost(operation: str, input_shape: tuple[int, int, int], filters: int, stride: int = 1) -> Cost:
+    """The cost of one operation of a cell.
+
+    Args:
+        operation: its name, one of `OPERATIONS`.
+        input_shape: `(height, width, channels)` of the map that it reads.
+        filters: number of output channels.
+        stride: 1 or 2.
+
+    Example:
+        >>> operation_cost("conv_3x3", (8, 8, 4), filters=6).trainable_parameters
+        228
+    """
+    builder = CostBuilder()
+    OPERATIONS[operation].apply(builder, builder.input(*input_shape), filters, stride, "operation")
+    return builder.cost()
+
+
 def model_cost(model: Any, input_shape: tuple[int, int, int] | None = None) -> Cost:
     """The cost of a Keras model, counted on its layers.
 
@@ -194,7 +216,7 @@ def model_cost(model: Any, input_shape: tuple[int, int, int] | None = None) -> C
     """
     import keras
 
-    from nasnet_keras.layers.convolution import CountedLayer
+    from nasnet_keras.layers.normalized import CountedLayer
 
     if not isinstance(getattr(model, "inputs", None), list) or len(model.inputs) != 1:
         raise ValueError(f"model_cost needs a built model with one input, got {quoted(model)}")

@@ -49,7 +49,7 @@ class NASBench201Config(LayerwiseConfig):
                 for source, operation in node
             ]
             summed = len(terms) > 1
-            nodes.append(builder.combine(terms, "add", [0.0], name=f"{name}_node_{number}_add") if summed else terms[0])
+            nodes.append(builder.combine(terms, "add", name=f"{name}_node_{number}_add") if summed else terms[0])
         return nodes[-1]
 
 
@@ -71,7 +71,7 @@ def _residual_block(builder: Any, x: Any, filters: int, name: str) -> Any:
     y = builder.conv(y, filters, (3, 3), name=f"{name}_conv_2")
     shortcut = builder.pool(x, "avg", 2, 2, name=f"{name}_pool")
     shortcut = builder.plain_conv(shortcut, filters, name=f"{name}_shortcut")
-    return builder.combine([shortcut, y], "add", [0.0], name=f"{name}_add")
+    return builder.combine([shortcut, y], "add", name=f"{name}_add")
 
 
 def NASBench201FromGenotype(

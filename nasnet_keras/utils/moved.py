@@ -16,7 +16,7 @@ __all__ = ["MOVED", "RENAMED", "install", "renamed"]
 MOVED: dict[str, tuple[str, ...]] = {
     "auxiliary": ("layers.auxiliary",),
     "batch_norm": ("layers.batch_norm",),
-    "builder": ("networks.builder",),
+    "builder": ("networks.layer_builder",),
     "cell": ("networks.cell",),
     "chain": ("networks.chain", "networks.macro", "networks.base", "genotypes.operations"),
     "chain_genotype": ("genotypes.chain",),

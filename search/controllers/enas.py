@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from nasnet_keras.genotypes.operations import OPERATIONS
-from nasnet_keras.networks.cost import CostBuilder
+from nasnet_keras.networks.cost import operation_cost
 from nasnet_keras.search.controllers.base import Act, Controller
 from nasnet_keras.search.controllers.recurrent import State, attention_scores, lstm_step
 from nasnet_keras.search.spaces.base import Decision, Space
@@ -109,7 +108,7 @@ class ENASMicroController(AttentionController):
             raise ValueError(f"ENAS' sampler chooses no combine, got a space with {', '.join(space.combines)}")
         self._num_blocks = space.num_blocks
         self._operation_share = operation_share
-        weighted = np.array([_has_weights(name) for name in space.operations])
+        weighted = np.array([operation_cost(name, (8, 8, 8), 8).parameters > 0 for name in space.operations])
         self._first_bias = np.where(weighted, _FAVOR, 0.0).astype(np.float32)
         self._nudge = np.where(weighted, _NUDGE, -_NUDGE).astype(np.float32)
         super().__init__(space.decisions, space.operations, seed, units, tanh_constant, temperature, "cell_policy")
@@ -239,10 +238,3 @@ def controller_for(space: Space, seed: int) -> AttentionController:
         if isinstance(space, kind):
             return controller(space, seed)
     raise ValueError(f"ENAS has no controller for the space {type(space).__name__}")
-
-
-def _has_weights(operation: str) -> bool:
-    """Whether an operation has weights at stride 1, from and to as many channels."""
-    builder = CostBuilder()
-    OPERATIONS[operation].apply(builder, builder.input(8, 8, 8), 8, 1, operation)
-    return builder.trainable > 0

@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.genotypes.cells import Cell
+from nasnet_keras.layers.first_kernels import he_normal_values
 from nasnet_keras.layers.normalization import batch_normalize
 from nasnet_keras.layers.traces import noinline
 from nasnet_keras.search.spaces.nasnet import BLOCK, CellSpace
 from nasnet_keras.search.supernet.mixed import (
     accumulate,
-    he_normal,
     initial_weights,
     mixed_operation,
     operation_values,
@@ -57,8 +57,9 @@ class SupernetCell(keras.layers.Layer):
             for side in _SIDES:
                 rows = [initial_weights(self.space.operations, channels, generator) for _ in range(block + 2)]
                 self.edges[block, side] = self._add(f"block_{block}_{side}", np.stack(rows))
-        # As if it read one state: how many it reads is chosen.
-        self.kernel = self._add("kernel", he_normal((states, 1, channels, channels), generator)[:, 0] * states**0.5)
+        # Scaled as if it read one state, since the choices say how many it reads.
+        kernel = he_normal_values((states, 1, channels, channels), generator)[:, 0] * states**0.5
+        self.kernel = self._add("kernel", kernel)
         self.gamma = self._add("gamma", np.ones(channels, np.float32))
         self.beta = self._add("beta", np.zeros(channels, np.float32))
 

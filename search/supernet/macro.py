@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from nasnet_keras.genotypes.macro import MacroLayer, layer_output, reduction_places
-from nasnet_keras.networks.builder import LayerBuilder
+from nasnet_keras.networks.layer_builder import LayerBuilder
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.supernet.layer import SupernetLayer, layer_operation
 
@@ -113,7 +113,7 @@ def _fixed_layer(builder: LayerBuilder, layer: MacroLayer, names: Sequence[str],
     """One layer of ordinary layers."""
     x = layer_operation(layer.operation, builder, outputs[-1], name)
     for skip in layer.skips:
-        x = builder.combine([x, outputs[names.index(skip)]], "add", (), name=f"{name}_plus_{skip}")
+        x = builder.combine([x, outputs[names.index(skip)]], "add", name=f"{name}_plus_{skip}")
     if len(outputs) == 1:
         return x
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name=f"{name}_normalization")(x)

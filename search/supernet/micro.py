@@ -7,8 +7,8 @@ import keras
 
 from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Cell
 from nasnet_keras.genotypes.skeleton import ENAS, CellPlan
-from nasnet_keras.networks.builder import LayerBuilder
 from nasnet_keras.networks.cell import Feature, build_cell
+from nasnet_keras.networks.layer_builder import LayerBuilder
 from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.supernet.cell import SupernetCell
 

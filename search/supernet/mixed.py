@@ -5,9 +5,7 @@ optimise is paid once here for all places of one shape: each is a call of one fu
 function, and its weights come as a vector.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -15,84 +13,18 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.genotypes.operations import OPERATIONS
-from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm, normalized_convolution
+from nasnet_keras.layers.first_kernels import he_normal_values
 from nasnet_keras.layers.traces import noinline
+from nasnet_keras.search.supernet.builder import SupernetBuilder, Weight
 
-__all__ = ["Apply", "Weight", "accumulate", "add_chosen", "cell_operation", "he_normal"]
-__all__ += ["initial_weights", "mixed_operation", "operation_values", "operation_weights", "read"]
-
-_CUT_OFF = 0.87962566103423978  # the deviation of a normal distribution of which what is beyond two was cut off
-
+__all__ = ["Apply", "accumulate", "add_chosen", "cell_operation", "initial_weights", "mixed_operation"]
+__all__ += ["operation_values", "operation_weights", "read"]
 
 Apply = Callable[..., Any]
 """What an operation is: `(operation, builder, x, name="") -> y` over the primitives of a builder."""
 
 choose = tf.switch_case
 """How one of several functions is computed. A benchmark computes all of them."""
-
-
-@dataclass(frozen=True)
-class Weight:
-    """A weight of an operation: the end of its layer's name in an ordinary network, its name there, and its shape."""
-
-    layer: str
-    name: str
-    shape: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-
-class _Builder:
-    """Computes an operation with weights that are handed in; batch normalisation is by the batch.
-
-    Args:
-        weight: gives the weights, in the order in which the operation asks for them.
-        epsilon: of the batch normalisation.
-    """
-
-    def __init__(self, weight: Callable[[Weight], tf.Tensor], epsilon: float) -> None:
-        self._weight = weight
-        self._epsilon = epsilon
-
-    def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
-        strides = (stride, stride) if isinstance(stride, int) else stride
-        kernels = [self._weight(Weight(name, "kernel", (*kernel, x.shape[-1], filters)))]
-        return self._normalized(x, kernels, ConvBatchNorm, (strides, dilation, padding), filters, relu, name)
-
-    def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
-        channels = x.shape[-1]
-        kernels = [
-            self._weight(Weight(name, "depthwise_kernel", (size, size, channels, 1))),
-            self._weight(Weight(name, "pointwise_kernel", (1, 1, channels, filters))),
-        ]
-        settings = ((stride, stride), dilation)
-        return self._normalized(x, kernels, SeparableConvBatchNorm, settings, filters, True, name)
-
-    def relu(self, x, *, name):
-        del name
-        return tf.nn.relu(x)
-
-    def pool(self, x, kind, size, stride, *, name):
-        del name
-        settings = {"ksize": [1, size, size, 1], "strides": [1, stride, stride, 1], "padding": "SAME"}
-        return _max_pool(x, settings) if kind == "max" else tf.raw_ops.AvgPool(value=x, **settings)
-
-    def _normalized(self, x, kernels, layer, settings, filters, relu, name):
-        gamma, beta = (self._weight(Weight(name, part, (filters,))) for part in ("gamma", "beta"))
-        return normalized_convolution(
-            x,
-            gamma,
-            beta,
-            *kernels,
-            convolve=layer._convolve,
-            settings=settings,
-            relu=relu,
-            epsilon=self._epsilon,
-            training=True,
-            normalize_batch=True,
-        )[0]
 
 
 def cell_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any:
@@ -115,7 +47,7 @@ def operation_weights(operation: str, channels: int, apply: Apply = cell_operati
         return tf.zeros(weight.shape)
 
     with tf.Graph().as_default():
-        apply(operation, _Builder(record, 1.0), tf.zeros((1, 8, 8, channels)))
+        apply(operation, SupernetBuilder(record, 1.0), tf.zeros((1, 8, 8, channels)))
     return tuple(weights)
 
 
@@ -127,7 +59,7 @@ def initial_weights(
     for operation in operations:
         for weight in operation_weights(operation, channels, apply):
             if weight.name.endswith("kernel"):
-                parts.append(he_normal(weight.shape, generator).ravel())
+                parts.append(he_normal_values(weight.shape, generator).ravel())
             else:
                 parts.append(np.full(weight.size, weight.name == "gamma", np.float32))
     return np.concatenate(parts)
@@ -143,15 +75,6 @@ def operation_values(
             if name == operation:
                 yield weight, vector[start : start + weight.size].reshape(weight.shape)
             start += weight.size
-
-
-def he_normal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """A first kernel `(height, width, channels, filters)`, by its fan out, cut off at two deviations."""
-    values = generator.standard_normal(shape, np.float32)
-    while (outside := np.abs(values) > 2.0).any():
-        values[outside] = generator.standard_normal(int(outside.sum()), np.float32)
-    deviation = math.sqrt(2.0 / (shape[0] * shape[1] * shape[3]))
-    return values * np.float32(deviation / _CUT_OFF)
 
 
 def mixed_operation(
@@ -187,25 +110,7 @@ def _compute(operation: str, x: tf.Tensor, weights: tf.Tensor, start: int, epsil
         begin, start = start, start + weight.size
         return tf.reshape(weights[begin:start], weight.shape)
 
-    return tf.identity(apply(operation, _Builder(take, epsilon), x))
-
-
-def _max_pool(x: tf.Tensor, settings: dict[str, Any]) -> tf.Tensor:
-    """A maximum whose gradient computes it again.
-
-    On processors the gradient is several times faster where the maximum is computed in the same function, and the
-    gradient of a branch is a function of its own.
-    """
-
-    @tf.custom_gradient
-    def pool(x):
-        def gradient(dy):
-            again = tf.raw_ops.MaxPool(input=x, **settings)
-            return tf.raw_ops.MaxPoolGrad(orig_input=x, orig_output=again, grad=dy, **settings)
-
-        return tf.raw_ops.MaxPool(input=x, **settings), gradient
-
-    return pool(tf.identity(x))
+    return tf.identity(apply(operation, SupernetBuilder(take, epsilon), x))
 
 
 def read(index: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:

@@ -1,0 +1,112 @@
+"""The contract of `Builder`: one test for the builders of a network, of its cost and of a supernet's operations."""
+
+import inspect
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nasnet_keras import Builder, ChainGenotype, ChainLayer, MacroGenotype, MacroLayer
+from nasnet_keras.genotypes.operation_builder import OperationBuilder
+from nasnet_keras.genotypes.operations import MACRO_APPLY, OPERATIONS
+from nasnet_keras.networks.any import network_config
+from nasnet_keras.networks.cost import CostBuilder
+from nasnet_keras.networks.layer_builder import LayerBuilder
+from nasnet_keras.search.supernet.builder import SupernetBuilder
+
+BUILDERS = {LayerBuilder: Builder, CostBuilder: Builder, SupernetBuilder: OperationBuilder}
+LEGAL = re.compile(r"\w+", re.ASCII)
+# Height, width, channels and filters: as many and other ones, known and unknown sizes, too few for a bottleneck.
+CASES = ((9, 6, 8, 8), (None, None, 5, 6), (8, 7, 4, 3))
+
+
+def applied(name):
+    """`(builder, x, filters, stride) -> y` and the strides at which it may be applied, of either space's operation."""
+    if name in OPERATIONS:
+        return lambda builder, x, filters, stride: OPERATIONS[name].apply(builder, x, filters, stride, "some"), (1, 2)
+    return lambda builder, x, filters, stride: MACRO_APPLY[name[6:]](builder, x, filters, "some"), (1,)
+
+
+def network(apply, height, width, channels, filters, stride):
+    """The shape of an operation's result, and the shapes of its trainable weights by layer and name."""
+    x = keras.Input((height, width, channels))
+    model = keras.Model(x, apply(LayerBuilder("same", 0.9, 1e-5), x, filters, stride))
+    made = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    assert all(layer.name.startswith("some_") and LEGAL.fullmatch(layer.name) for layer in made)
+    weights = {(one.name, weight.name): tuple(weight.shape) for one in made for weight in one.trainable_weights}
+    return model.output_shape, weights
+
+
+def supernet(apply, height, width, channels, filters, stride):
+    weights = {}
+
+    def given(weight):
+        assert (weight.layer, weight.name) not in weights
+        weights[weight.layer, weight.name] = weight.shape
+        return tf.zeros(weight.shape)
+
+    function = tf.function(lambda x: apply(SupernetBuilder(given, 1e-5), x, filters, stride), autograph=False)
+    traced = function.get_concrete_function(tf.TensorSpec((None, height, width, channels)))
+    return tuple(traced.structured_outputs.shape), weights
+
+
+@pytest.mark.parametrize("name", [*OPERATIONS, *(f"macro {name}" for name in MACRO_APPLY)])
+def test_all_builders_agree_on_every_operation(name):
+    apply, strides = applied(name)
+    for height, width, channels, filters in CASES:
+        filters = channels if name.startswith("macro") and "pool" in name else filters
+        for stride in strides:
+            shape, weights = network(apply, height, width, channels, filters, stride)
+            assert supernet(apply, height, width, channels, filters, stride) == (shape, weights)
+            known = height is not None
+            sides = (-(-height // stride), -(-width // stride)) if known else (None, None)
+            assert shape == (None, *sides, filters)
+            if known:
+                builder = CostBuilder()
+                assert apply(builder, builder.input(height, width, channels), filters, stride).shape == shape
+                assert builder.cost().trainable_parameters == sum(map(np.prod, weights.values()))
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_signatures_are_those_of_the_interface(builder):
+    interface = BUILDERS[builder]
+    assert issubclass(builder, interface) and not inspect.isabstract(builder) and interface.__abstractmethods__
+
+    def signature(kind, name):
+        return [(one.name, one.kind, one.default) for one in inspect.signature(getattr(kind, name)).parameters.values()]
+
+    for name in interface.__abstractmethods__:
+        assert signature(builder, name) == signature(interface, name), name
+        assert getattr(interface, name).__doc__, "the interface says what it means"
+
+
+NETWORKS = {
+    "cells": ("nasnet_a", {"num_repeats": 1, "filters": 4, "auxiliary_head": True, "drop_path_rate": 0.1}),
+    "macro": (MacroGenotype([MacroLayer("conv_3x3")] * 3 + [MacroLayer("avg_pool_3x3", ["stem"])]), {"filters": 4}),
+    "chain": (ChainGenotype([ChainLayer((1, 3), 24), ChainLayer((3, 3), 24, ["layer_0"], (2, 1))], ["layer_0"]), {}),
+    "nasbench201": (
+        "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|skip_connect~1|nor_conv_1x1~2|",
+        {"num_repeats": 1, "filters": 4},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_every_network_has_the_same_shapes_with_all_builders_and_names_of_its_own(kind):
+    genotype, arguments = NETWORKS[kind]
+    config = network_config(genotype, (20, 21, 3), classes=7, dropout_rate=0.1, **arguments)
+    counting = CostBuilder()
+    counted = config.build(counting, counting.input(20, 21, 3))
+    names = []
+    for _ in range(2):
+        image = keras.Input((20, 21, 3), name="image")
+        made = config.build(LayerBuilder("same", 0.9, 1e-5, image), image)
+        assert tf.nest.map_structure(lambda one: tuple(one.shape), made) == tf.nest.map_structure(
+            lambda one: one.shape, counted
+        )
+        model = keras.Model(image, made)
+        assert counting.cost().parameters == model.count_params()
+        names.append([layer.name for layer in model.layers])
+    assert names[0] == names[1] and len(set(names[0])) == len(names[0]) and all(map(LEGAL.fullmatch, names[0]))
