@@ -28,7 +28,7 @@ def genotype_from_json(text_or_path: str | Path) -> BaseGenotype:
         GenotypeError: as `Genotype.from_json` raises it, or the format is unknown.
 
     Example:
-        >>> genotype_from_json(genotypes.ENAS_MACRO.to_json()) == genotypes.ENAS_MACRO
+        >>> genotype_from_json(nk.genotypes.ENAS_MACRO.to_json()) == nk.genotypes.ENAS_MACRO
         True
     """
     return read(text_or_path, _from_plain)
@@ -45,7 +45,7 @@ def resolve_genotype(genotype: BaseGenotype | str | Path, kind: type[BaseGenotyp
         GenotypeError: it is none of these, or is of another kind.
 
     Example:
-        >>> resolve_genotype("enas_macro") is genotypes.ENAS_MACRO
+        >>> resolve_genotype("enas_macro") is nk.genotypes.ENAS_MACRO
         True
     """
     found = genotype if isinstance(genotype, BaseGenotype) else _found(genotype)

@@ -30,7 +30,7 @@ def size_arguments(genotype: BaseGenotype) -> tuple[str, ...]:
     """The names of the arguments that say how large a genotype's network is, apart from its genotype.
 
     Example:
-        >>> size_arguments(genotypes.ENAS_MACRO)
+        >>> size_arguments(nk.genotypes.ENAS_MACRO)
         ('filters',)
     """
     return _SIZES[type(genotype)]
