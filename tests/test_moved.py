@@ -22,6 +22,7 @@ INSIDE = {  # names of modules that are where they were, which only they themsel
     "nasnet_keras.search.executors.base": {"completed"},
     "nasnet_keras.search.supernet.cell": {"SharedCell"},
     "nasnet_keras.search.supernet.layer": {"SharedLayer"},
+    "nasnet_keras.search.supernet.mixed": {"he_normal"},
     "nasnet_keras.training.devices": {"Devices"},
     "nasnet_keras.training.step": {"Objective", "Stepper"},
 }

@@ -4,17 +4,19 @@ from typing import Any
 
 import keras
 
-from nasnet_keras import layers
 from nasnet_keras.layers.auxiliary import AuxiliaryHead
 from nasnet_keras.layers.batch_norm import BatchNorm
+from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
+from nasnet_keras.layers.factorized_reduction import FactorizedReduction
 from nasnet_keras.layers.first_kernels import he_normal
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
+from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
 from nasnet_keras.networks.builder import Builder
 
 __all__ = ["LayerBuilder"]
 
-_POOLS = {"max": keras.layers.MaxPooling2D, "avg": layers.AveragePooling2D}
+_POOLS = {"max": keras.layers.MaxPooling2D, "avg": AveragePooling2D}
 _GLOBAL_POOLS = {"max": keras.layers.GlobalMaxPooling2D, "avg": keras.layers.GlobalAveragePooling2D}
 _LAST = "channels_last"
 
@@ -35,7 +37,7 @@ class LayerBuilder(Builder):
 
     def conv(self, x, filters, kernel=(1, 1), *, name, stride=1, dilation=1, relu=True, padding="same"):
         strides = (stride, stride) if isinstance(stride, int) else stride
-        return layers.ConvBatchNorm(
+        return ConvBatchNorm(
             filters,
             kernel,
             strides=strides,
@@ -59,14 +61,14 @@ class LayerBuilder(Builder):
 
     def separable_conv(self, x, filters, size, *, name, stride=1, dilation=1):
         common = {"name": name, **self._normalization}
-        return layers.SeparableConvBatchNorm(filters, size, strides=stride, dilation=dilation, **common)(x)
+        return SeparableConvBatchNorm(filters, size, strides=stride, dilation=dilation, **common)(x)
 
     def factorized_reduction(self, x, filters, *, name, relu=True):
-        return layers.FactorizedReduction(filters, relu=relu, name=name, **self._normalization)(x)
+        return FactorizedReduction(filters, relu=relu, name=name, **self._normalization)(x)
 
     def pool(self, x, kind, size, stride, *, name):
         if stride > 1 and self._keras_padding:
-            return layers.PaddedPooling2D(kind, size, name=name)(x)
+            return PaddedPooling2D(kind, size, name=name)(x)
         return _POOLS[kind](size, stride, "same", data_format=_LAST, name=name)(x)
 
     def combine(self, xs, combine, drop_path_rates=(), *, name):
