@@ -29,7 +29,7 @@ class Builder(OperationBuilder):
         >>> network.build(builder, builder.input(32, 32, 3)).shape
         (None, 10)
         >>> builder.convolutions
-        54
+        42
     """
 
     @abstractmethod
