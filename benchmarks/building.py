@@ -1,4 +1,4 @@
-"""Building NASNet-A mobile and large: ours against `keras.applications`, in turn, in one process.
+"""Measure the building of NASNet-A mobile and large: ours and `keras.applications`, in turn, in one process.
 
 python benchmarks/building.py [--runs=5]
 """
@@ -22,7 +22,8 @@ PAIRS = {
 
 
 def seconds(build):
-    gc.collect()  # of the model before
+    """Build a network; returns the seconds and its number of parameters."""
+    gc.collect()  # frees the model before
     started = time.perf_counter()
     model = build(weights=None)
     return time.perf_counter() - started, model.count_params()
@@ -30,7 +31,7 @@ def seconds(build):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=5, help="number of pairs of builds")
     runs = parser.parse_args().runs
     print(processor())
     for name, (ours, theirs) in PAIRS.items():
@@ -39,7 +40,7 @@ def main():
             (a, parameters), (b, expected) = seconds(ours), seconds(theirs)
             if parameters != expected:
                 raise SystemExit(f"{name} has {parameters} parameters, the peer {expected}")
-            if run:  # the first builds of a process import and trace things once
+            if run:  # the first builds of a process include its imports and traces
                 times[0].append(a)
                 times[1].append(b)
         report(f"building {name}", *times, "s")

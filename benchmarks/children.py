@@ -1,13 +1,13 @@
-"""Children an hour: a search as it runs by default, against the same from plain Keras layers and `fit`.
+"""Measure children an hour: a default search, against the same children from plain Keras layers and `fit`.
 
     python benchmarks/children.py [--runs=3] [--children=12] [--peer_children=4] [--dataset=digits] [--epochs=5]
 
 The children are those of random search in NASNet's space, at the size and by the recipe of a default search, without
-augmentation. Ours are trained by the search's own executor, a process each, as many at once as there are cores. The
+augmentation. Ours are trained by the search's own executor, one process each, as many at once as there are cores. The
 peer builds the same networks from plain Keras layers and trains them by `model.fit` in one process, one after another,
 by the same optimizer, schedule, batches and epochs, and clears Keras' session between them. Both judge each child on
-the validation images; the mean of the first rewards shows that both learn alike. The time is from the first child's
-start to the last one's end, all that workers import included; the peer's import is left out.
+the validation images; the mean of the first rewards shows that both learn alike. The time runs from the start of the
+first child to the end of the last one. It includes the imports of our workers, and leaves out the peer's.
 """
 
 import argparse
@@ -36,9 +36,9 @@ def configuration(arguments, folder):
 
 
 def ours(arguments):
-    """Seconds for the children, and their validation accuracies."""
+    """Train our children; returns the seconds and their validation accuracies."""
     from nasnet_keras.search import evaluators, executors
-    from nasnet_keras.search.executors.base import Task, completed
+    from nasnet_keras.search.executors.base import Task, as_completed
 
     with tempfile.TemporaryDirectory() as folder:
         config = configuration(arguments, folder)
@@ -47,14 +47,14 @@ def ours(arguments):
         with executors.make(config) as executor:
             executor.start(evaluators.make(config), Path(folder))
             waiting = iter(tasks)
-            outcomes = filter(None, completed(executor, lambda: next(waiting, None)))
+            outcomes = filter(None, as_completed(executor, lambda: next(waiting, None)))
             rewards = {outcome.task.number: outcome.reward for outcome in outcomes}
             seconds = time.perf_counter() - started
     return seconds, [rewards[number] for number in range(len(tasks))]
 
 
 def plain(arguments):
-    """The same of the peer."""
+    """Train the peer's children; returns the seconds and their validation accuracies."""
     import keras
     import numpy as np
     from peers import plain_model
@@ -63,7 +63,7 @@ def plain(arguments):
 
     with tempfile.TemporaryDirectory() as folder:
         config = configuration(arguments, folder)
-        data = ChildEvaluator(config)._proxy  # the same images
+        data = ChildEvaluator(config)._proxy  # the images that our children learn from
     recipe = config.recipe
     images, validation = (split.images.astype("float32") / 127.5 - 1.0 for split in (data.train, data.validation))
     steps = len(data.train) // recipe.batch_size * recipe.epochs
@@ -107,13 +107,13 @@ def measured(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("side", nargs="?", choices=("ours", "plain"), help="measure one side in this process")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--children", type=int, default=12)
-    parser.add_argument("--peer_children", type=int, default=4)
-    parser.add_argument("--dataset", default="digits")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--train_images", type=int)
-    parser.add_argument("--peer_onednn", choices=("0", "1"), help="default: TensorFlow's default")
+    parser.add_argument("--runs", type=int, default=3, help="number of pairs of runs")
+    parser.add_argument("--children", type=int, default=12, help="children of our side in a run")
+    parser.add_argument("--peer_children", type=int, default=4, help="children of the peer in a run")
+    parser.add_argument("--dataset", default="digits", help="data set of the children")
+    parser.add_argument("--epochs", type=int, default=5, help="epochs of each child")
+    parser.add_argument("--train_images", type=int, help="number of training images; all by default")
+    parser.add_argument("--peer_onednn", choices=("0", "1"), help="oneDNN of the peer; TensorFlow decides by default")
     arguments = parser.parse_args()
     if arguments.side:
         print(json.dumps(measured(arguments)))

@@ -1,12 +1,12 @@
-"""Fine-tuning by its defaults, against the same network from scratch with the same images and the same time.
+"""Compare fine-tuning by its defaults with the same network from scratch, with the same images and the same time.
 
     python benchmarks/fine_tuning.py [--model=amoebanet_d_tiny_imagenet] [--dataset=cifar10] [--images=20,100]
         [--seeds=5] [--test_images=2000] [--results=FILE]
 
-The images of each seed are drawn from the training split, the same number of each class; fine-tuning takes its
-validation images out of them, where training from scratch learns from all. Both are judged on the first test images.
-Training from scratch takes as many epochs as end when fine-tuning ended, its start-up included, by a recipe for it.
-Results are appended to FILE, one line a run, and what is there is not measured again.
+The images of each seed are drawn from the training split, the same number of each class. Fine-tuning takes its
+validation images out of them; training from scratch learns from all. Both are judged on the first test images. Training
+from scratch follows its own recipe, for as many epochs as fit into the time of fine-tuning, its start-up included.
+Results are appended to FILE, one line a run; a run in FILE is not measured again.
 """
 
 import argparse
@@ -21,7 +21,7 @@ PARTS = ("fine_tuned", "from_scratch")
 
 
 def draw(split, count, seed):
-    """`count` images of each class."""
+    """Draw `count` images of each class."""
     generator = np.random.default_rng(seed)
     classes = range(int(split.labels.max()) + 1)
     chosen = [generator.permutation(np.flatnonzero(split.labels == label))[:count] for label in classes]
@@ -29,7 +29,7 @@ def draw(split, count, seed):
 
 
 def fine_tuned(model, train, test, seed):
-    """Accuracy on the test images, and the seconds that it took to get there."""
+    """Fine-tune a model; returns its figures on the test images, and the seconds of the training."""
     from nasnet_keras import pretrained
 
     start = time.monotonic()
@@ -44,7 +44,7 @@ def fine_tuned(model, train, test, seed):
 
 
 def from_scratch(model, train, test, seed, seconds):
-    """Accuracy after so many seconds."""
+    """Train from scratch for a number of seconds; returns the figures on the test images, and the seconds taken."""
     from nasnet_keras import pretrained
     from nasnet_keras.training.datasets.base import Dataset
     from nasnet_keras.training.evaluation import accuracy
@@ -95,16 +95,16 @@ def measure(arguments, results):
     shape = pretrained.card(arguments.model).input_shape
     data = datasets.load(arguments.dataset)
 
-    def brought(split):
+    def fitted(split):
         return Split(resized(split.images, shape, arguments.dataset), split.labels)
 
-    test = brought(data.test.take(slice(arguments.test_images)))
+    test = fitted(data.test.take(slice(arguments.test_images)))
     for seed in range(arguments.seeds):
         for count in map(int, arguments.images.split(",")):
             key = {"model": arguments.model, "dataset": arguments.dataset, "test_images": arguments.test_images}
             key |= {"images": count, "seed": seed}
             done = {r["kind"]: r for r in read(results) if {name: r[name] for name in key} == key}
-            train = brought(draw(data.train, count, seed))
+            train = fitted(draw(data.train, count, seed))
             for kind in PARTS:
                 if kind in done:
                     continue
@@ -145,12 +145,12 @@ def main():
 
     environment.prepare()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="amoebanet_d_tiny_imagenet")
-    parser.add_argument("--dataset", default="cifar10")
-    parser.add_argument("--images", default="20,100", help="of each class, separated by commas")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--test_images", type=int, default=2000)
-    parser.add_argument("--results", type=Path, default=Path("fine_tuning.jsonl"))
+    parser.add_argument("--model", default="amoebanet_d_tiny_imagenet", help="model of the registry")
+    parser.add_argument("--dataset", default="cifar10", help="data set of the images")
+    parser.add_argument("--images", default="20,100", help="numbers of images of each class, separated by commas")
+    parser.add_argument("--seeds", type=int, default=5, help="number of runs, with the seeds from 0")
+    parser.add_argument("--test_images", type=int, default=2000, help="number of test images")
+    parser.add_argument("--results", type=Path, default=Path("fine_tuning.jsonl"), help="file of results")
     arguments = parser.parse_args()
     measure(arguments, arguments.results)
     report(arguments, arguments.results)

@@ -1,8 +1,9 @@
-"""Memory of a process that builds and trains different networks one after another.
+"""Measure the memory of a process that builds and trains different networks one after another.
 
     python benchmarks/growth.py [--networks=20]
 
-Each is a random genotype of the search space, trained for a few steps. A process should not grow after the first few.
+Each network has a random genotype of the search space, and is trained for a few steps. After the first few networks,
+the process should not grow.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from nasnet_keras.training.step import StepConfig, TrainStep
 
 
 def train(genotype, images, labels):
+    """Train a network for three steps; returns its last loss."""
     model = NASNetFromGenotype(genotype, images.shape[1:], num_repeats=1, filters=8, classifier_activation=None)
     stepper = TrainStep(model, StepConfig())
     state = stepper.initial()
@@ -36,7 +38,7 @@ def train(genotype, images, labels):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", type=int, default=20)
+    parser.add_argument("--networks", type=int, default=20, help="number of networks")
     networks = parser.parse_args().networks
     print(processor())
     generator = np.random.default_rng(0)

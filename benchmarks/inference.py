@@ -1,9 +1,9 @@
-"""Fused inference of NASNet-A mobile at 224 pixels, against `keras.applications` and its exports, in one process.
+"""Compare fused inference of NASNet-A mobile at 224 pixels with `keras.applications` and its exports.
 
     python benchmarks/inference.py [--runs=15] [--profile]
 
-Both sides have the same weights. Each figure is of calls in turn, ours and the peer's. TensorFlow's threads are left as
-they are; on a processor of few cores both sides gain by one thread an operation:
+Both sides have the same weights and run in one process, in turn. The script leaves TensorFlow's threads as they are; on
+a processor of few cores both sides gain by one thread an operation:
 
     TF_NUM_INTRAOP_THREADS=1 python benchmarks/inference.py
 """
@@ -35,7 +35,7 @@ THREADS = 2
 
 
 def peer_and_ours(folder):
-    """Keras' network with moving statistics and offsets as of a trained one, and ours with its weights."""
+    """Make Keras' network, with moving statistics and offsets like a trained one's, and ours with its weights."""
     keras.utils.set_random_seed(0)
     generator = np.random.default_rng(0)
     peer = keras.applications.NASNetMobile(weights=None)
@@ -78,14 +78,15 @@ def litert(path):
 
 
 def seconds(call, images):
-    call(images)  # in which the threads of the runtime before stop looking for work, and those of this one wake up
+    """The seconds of a call, after another one."""
+    call(images)  # meanwhile the threads of the other runtime go to sleep, and those of this one wake up
     started = time.perf_counter()
     call(images)
     return time.perf_counter() - started
 
 
 def compare(name, ours, peer, images, runs, *, throughput):
-    """Time both in turn, and report images a second or milliseconds."""
+    """Time both sides in turn, and report images a second or milliseconds."""
     a, b = ours(images), peer(images)
     if np.abs(a - b).max() > 1e-4 * np.abs(b).max():
         raise SystemExit(f"{name}: the outputs differ by {np.abs(a - b).max():.1e} of {np.abs(b).max():.1e}")
@@ -95,7 +96,7 @@ def compare(name, ours, peer, images, runs, *, throughput):
 
 
 def profile(call, images, calls=5):
-    """Print the operations of a call by the time that they take."""
+    """Print the operations of a call in the order of their time."""
     call(images)
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
@@ -112,8 +113,8 @@ def profile(call, images, calls=5):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--profile", action="store_true", help="where the time of the fused model's calls goes")
+    parser.add_argument("--runs", type=int, default=15, help="number of pairs of calls")
+    parser.add_argument("--profile", action="store_true", help="print the time of each operation instead")
     arguments = parser.parse_args()
     print(processor(), f"TF_NUM_INTRAOP_THREADS={os.environ.get('TF_NUM_INTRAOP_THREADS', 'as it is')}")
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +127,7 @@ def main():
             profile(ours, eight)
             profile(ours, one)
             return
-        peer(one)  # Keras exports to ONNX what was called
+        peer(one)  # Keras exports to ONNX the last call
         paths = {side: Path(folder, side) for side in ("ours.onnx", "peer.onnx", "ours.tflite", "peer.tflite")}
         for format_, suffix in (("onnx", ".onnx"), ("litert", ".tflite")):
             print(nk.export(model, paths[f"ours{suffix}"], format_, images=one), flush=True)

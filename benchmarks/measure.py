@@ -1,4 +1,4 @@
-"""Paired measurements: each side in fresh processes, in turn, and the ratio with its spread."""
+"""Paired measurements: both sides in fresh processes, in turn, and their ratio with its spread."""
 
 import collections
 import json
@@ -16,14 +16,14 @@ __all__ = ["kernels", "paired", "processor", "report", "restart", "settings"]
 
 
 def processor() -> str:
-    """What this machine computes with, in words."""
+    """Describe the processor of this machine."""
     flags = Path("/proc/cpuinfo").read_text().split()
     width = next((name for name in ("avx512f", "avx2", "avx") if name in flags), "no AVX")
     return f"{environment.processor()} ({width})"
 
 
 def kernels(folder: str) -> tuple[collections.Counter[str], collections.Counter[str]]:
-    """Milliseconds and number of calls by operation, in the profile that TensorFlow wrote to `folder`."""
+    """Read a profile of TensorFlow in `folder`: the milliseconds and the number of calls of each operation."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     (path,) = Path(folder).rglob("*.xplane.pb")
@@ -33,14 +33,14 @@ def kernels(folder: str) -> tuple[collections.Counter[str], collections.Counter[
         for line in plane.lines:
             for event in line.events:
                 _, colon, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if colon and operation.isidentifier() and operation not in ("Process", "Run"):  # the executor's own
+                if colon and operation.isidentifier() and operation not in ("Process", "Run"):  # events of the executor
                     milliseconds[operation] += event.duration_ps / 1e9
                     calls[operation] += 1
     return milliseconds, calls
 
 
 def settings(one_dnn: str | None) -> dict[str, str]:
-    """The environment of a process: TensorFlow's defaults, or oneDNN switched on or off."""
+    """Make the environment of a process: oneDNN on ("1"), off ("0"), or by TensorFlow's default (None)."""
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
     return environment if one_dnn is None else {**environment, "TF_ENABLE_ONEDNN_OPTS": one_dnn}
@@ -49,12 +49,16 @@ def settings(one_dnn: str | None) -> dict[str, str]:
 def paired(
     script: str, sides: dict[str, dict[str, str]], runs: int, flags: Sequence[str] = ()
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run `script SIDE` in a process of its own, `runs` times a side, in turn.
+    """Run `script SIDE` in a fresh process, `runs` times for each side, in turn.
 
     Args:
-        script: prints a JSON object of figures as its last line.
+        script: a script whose last line of output is a JSON object of figures.
         sides: the environment of each side.
-        flags: that the script is given too.
+        runs: the number of runs of each side.
+        flags: further flags of the script.
+
+    Returns:
+        The figures of each run, by side.
     """
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     for run in range(runs):
@@ -70,7 +74,7 @@ def paired(
 
 
 def report(name: str, ours: list[float], theirs: list[float], unit: str) -> None:
-    """Print both sides' median and range, and the ratio of each pair of runs."""
+    """Print the median and range of both sides, and of the ratios of each pair of runs."""
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
 
     def shown(values):
@@ -83,6 +87,6 @@ def report(name: str, ours: list[float], theirs: list[float], unit: str) -> None
 
 
 def restart(algorithm: Any, new: Any) -> None:
-    """Make a search algorithm like a new one; what it has compiled stays, which is most of the cost of a short run."""
+    """Give a search algorithm the state of a new one; it keeps its compiled functions, most of a short run's cost."""
     algorithm.seed = new.seed
     algorithm.restore(new.state())

@@ -1,4 +1,4 @@
-"""The peer: the same networks from plain Keras layers, as one would write them without this library."""
+"""The peer: the same networks from plain Keras layers, as a user without this library would write them."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ class PlainBuilder(LayerBuilder):
 
 
 def plain_model(genotype: Any, input_shape: tuple[int, int, int], **arguments: Any) -> keras.Model:
-    """What `NASNetFromGenotype(genotype, input_shape, …)` builds, from plain layers; weights of the same shapes."""
+    """Build the network of `NASNetFromGenotype(genotype, …)` from plain layers, with weights of equal shapes."""
     config = network_config(genotype, input_shape, **arguments)
     image = keras.Input(config.input_shape)
     builder = PlainBuilder(config.batch_norm_momentum, config.batch_norm_epsilon)
@@ -83,7 +83,7 @@ def plain_model(genotype: Any, input_shape: tuple[int, int, int], **arguments: A
 
 
 def copy_weights(model: keras.Model, plain: keras.Model) -> list[tuple[Any, Any]]:
-    """Give a plain model the weights of ours; returns the pairs of variables that correspond."""
+    """Give a plain model the weights of ours; returns the pairs of corresponding variables."""
     pairs = []
     for layer in model.layers:
         if layer.name == "logits":

@@ -1,9 +1,9 @@
-"""Does NAS' controller find a hidden network? Trials that it needs, and that random search needs, over many seeds.
+"""Count the trials that NAS' controller and random search need to find a hidden network, over many seeds.
 
     python benchmarks/planted.py
 
-A network of the space is hidden. The reward of a trial is the cube of the share of decisions in which it agrees with
-the hidden one, those on numbers of filters and on what is read; nothing is trained. A run ends when all agree.
+A network of the space is hidden. The reward of a trial is the cube of the share of decisions on numbers of filters and
+on inputs in which it agrees with the hidden network; no network is trained. A run ends when all these decisions agree.
 """
 
 from nasnet_keras.utils import environment
@@ -24,13 +24,15 @@ from nasnet_keras.search.spaces.base import Choices
 from nasnet_keras.search.spaces.nas import ChainSpace
 
 _SEEDS = flags.DEFINE_integer("seeds", 20, "Hidden networks, and runs, with the seeds from 0.", lower_bound=1)
-_LAYERS = flags.DEFINE_integer("num_layers", 4, "Of the networks.", lower_bound=1)
-_TRIALS = flags.DEFINE_integer("trials", 5000, "After which a run of the controller is given up.", lower_bound=1)
-_ENTROPY = flags.DEFINE_float("entropy_weight", None, "Of the controller; by default its own.", lower_bound=0.0)
+_LAYERS = flags.DEFINE_integer("num_layers", 4, "Layers of the networks.", lower_bound=1)
+_TRIALS = flags.DEFINE_integer("trials", 5000, "Trials after which a run of the controller is given up.", lower_bound=1)
+_ENTROPY = flags.DEFINE_float(
+    "entropy_weight", None, "Weight of the controller's entropy; NAS' own by default.", lower_bound=0.0
+)
 
 
 def agreement(space: ChainSpace, hidden: Choices) -> Callable[[Choices], float]:
-    """The share of the hidden network's numbers of filters and inputs that a list of choices has."""
+    """Make a function of choices: the share of the hidden network's numbers of filters and inputs that they have."""
     judged = [
         i for i, decision in enumerate(space.decisions) if "_filters" in decision.name or "_reads_" in decision.name
     ]
@@ -39,7 +41,7 @@ def agreement(space: ChainSpace, hidden: Choices) -> Callable[[Choices], float]:
 
 
 def trials_until_found(algorithm: Algorithm, share: Callable[[Choices], float], most: float) -> int | None:
-    """How many trials it takes until all agree; None if more than `most`."""
+    """Count the trials until all judged decisions agree; None if they are more than `most`."""
     trial = 0
     while trial < most:
         choices = algorithm.ask(trial)
@@ -61,7 +63,7 @@ def main(argv: list[str]) -> None:
         share = agreement(space, space.sample(np.random.default_rng((2**40, seed))))
         restart(controller, NAS(space, seed, **settings))
         counts["nas"].append(trials_until_found(controller, share, _TRIALS.value))
-        # Of another seed: with the same one, a policy that is still uniform would propose the same networks.
+        # Another seed: with the same one, a controller that is still uniform would propose the same networks.
         random = algorithms.make("random", space, _SEEDS.value + seed)
         counts["random"].append(trials_until_found(random, share, np.inf))
         print(f"seed {seed}: nas {counts['nas'][-1]}, random {counts['random'][-1]}", flush=True)

@@ -1,9 +1,10 @@
-"""Where the time of a training step goes: TensorFlow operations by the time spent in their kernels.
+"""Profile a training step: TensorFlow operations in the order of the time in their kernels.
 
     python benchmarks/profile_step.py
 
-Our side of `benchmarks/training.py`, and how long its start takes, alone and after an equal network. Kernels run side
-by side on several cores, so that the times add up to more than the step takes.
+The network is our side of `benchmarks/training.py`. The script also prints the start-up of the first network of a
+process, and of an equal one after it. Kernels run side by side on several cores, so their times add up to more than
+the time of the step.
 """
 
 import os
@@ -28,7 +29,7 @@ STEPS = 5
 
 
 def begin(images, labels):
-    """A network after its first step, and the seconds that building it and that step took."""
+    """Build a network and take its first step; returns step, state, and the seconds of both."""
     started = time.perf_counter()
     model = NASNetFromGenotype("nasnet_a", images.shape[1:], classifier_activation=None, **NETWORK)
     built = time.perf_counter()

@@ -1,9 +1,9 @@
-"""How good is what a search finds? Many seeds on the table of NAS-Bench-201.
+"""Measure the quality of the cells that searches find, over many seeds, on the table of NAS-Bench-201.
 
     python benchmarks/search_quality.py --table=nasbench201_cifar10.csv
 
-A run looks at validation accuracies after 12 epochs; its figure is the test accuracy after 200 epochs of the cell that
-was best by them.
+A run reads validation accuracies after 12 epochs; its figure is the test accuracy after 200 epochs of the cell that has
+the best of them.
 """
 
 from nasnet_keras.utils import environment
@@ -23,12 +23,12 @@ from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 
 _TABLE = flags.DEFINE_string("table", None, "A CSV file of NAS-Bench-201.", required=True)
 _SEEDS = flags.DEFINE_integer("seeds", 300, "Runs of each algorithm, with the seeds from 0.", lower_bound=1)
-_EVALUATIONS = flags.DEFINE_list("evaluations", ["200"], "Children a run looks at; the largest number is run.")
-_ALGORITHMS = flags.DEFINE_list("algorithms", ["random", "evolution", "reinforce", "ppo"], "Which.")
+_EVALUATIONS = flags.DEFINE_list("evaluations", ["200"], "Numbers of children of a run's figures.")
+_ALGORITHMS = flags.DEFINE_list("algorithms", ["random", "evolution", "reinforce", "ppo"], "Algorithms to run.")
 
 
 def search(algorithm: Algorithm, table: dict[str, tuple[float, float]], marks: list[int]) -> list[float]:
-    """The figure of a run after each number of evaluations."""
+    """Run a search; returns its figure after each number of evaluations."""
     best, figures = (-np.inf, -np.inf), []
     for trial in range(marks[-1]):
         choices = algorithm.ask(trial)

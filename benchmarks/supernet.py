@@ -1,10 +1,11 @@
-"""A step of the supernet against a fixed network of the same architecture, and against computing every operation.
+"""Compare a step of the supernet with a fixed network of the same architecture, and with computing every operation.
 
     python benchmarks/supernet.py
     python benchmarks/supernet.py --space=enas_macro --filters=36
 
-The three take turns in one process, on the same images and architectures. Printed are the start-up of each (building,
-tracing and the first step), the median seconds of a step for each architecture, and median and range of the ratios.
+The three take turns in one process, on the same images and architectures. The script prints the start-up of each
+(building, tracing and the first step), the median seconds of a step for each architecture, and the median and range of
+the ratios.
 """
 
 import argparse
@@ -30,7 +31,7 @@ OBJECTIVE = StepConfig(weight_decay=1e-4, clip_norm=5.0, batch_statistics=True)
 
 
 class Everything:
-    """Trains a supernet that computes all operations and selects one, as the original does."""
+    """Let supernets compute all operations and select one, as ENAS' released code does."""
 
     def __enter__(self):
         def select(index, branches, **_):
@@ -53,7 +54,7 @@ class Trained:
         self._state = self._stepper.initial()
 
     def step(self, choices=None):
-        """Seconds of one step."""
+        """Take one step; returns its seconds."""
         started = time.perf_counter()
         self._state, figures = self._stepper.step(self._state, *self._batch, learning_rate=0.05, choices=choices)
         figures.numpy()
@@ -62,13 +63,13 @@ class Trained:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--space", default="enas_micro")
-    parser.add_argument("--num_repeats", type=int, default=2)
-    parser.add_argument("--filters", type=int, default=20)
-    parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument("--architectures", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=3, help="of each network with each architecture")
-    parser.add_argument("--without_everything", action="store_true", help="leave the slowest one out")
+    parser.add_argument("--space", default="enas_micro", help="search space")
+    parser.add_argument("--num_repeats", type=int, default=2, help="normal cells of each stack")
+    parser.add_argument("--filters", type=int, default=20, help="filters of the first stack")
+    parser.add_argument("--batch_size", type=int, default=64, help="images of a step")
+    parser.add_argument("--architectures", type=int, default=5, help="number of architectures")
+    parser.add_argument("--steps", type=int, default=3, help="steps of each network with each architecture")
+    parser.add_argument("--without_everything", action="store_true", help="leave out computing every operation")
     options = parser.parse_args()
     space = spaces.make(options.space, combines=("add",))
     network = {"filters": options.filters, "classes": 10}
@@ -99,7 +100,7 @@ def main():
     for choices in architectures:
         fixed, seconds = started(partial(make_fixed, supernet.model, space, choices.tolist(), **network), None)
         times = {"supernet": [], "fixed": [], "every": []}
-        supernet.step(choices)  # memory
+        supernet.step(choices)  # allocates its memory
         for _ in range(options.steps):
             times["supernet"].append(supernet.step(choices))
             times["fixed"].append(fixed.step())

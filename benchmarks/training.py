@@ -1,11 +1,11 @@
-"""Start-up, speed and memory of training: our layers and step against the same network from plain Keras layers.
+"""Measure start-up, speed and memory of training: our layers and step, against plain Keras layers and `fit`.
 
     python benchmarks/training.py [--runs=3] [--peer_onednn=0]
 
-NASNet-A, N=2, F=16, batches of 128 CIFAR-sized images; the peer under `model.compile` and `model.fit` with default
-settings. Each run is a process of its own. Start-up is the time from the genotype to the end of the first step.
-`--peer_onednn=0` shows the peer as it is on processors where TensorFlow leaves oneDNN off by default (AMD's without
-AVX512_VNNI).
+The network is NASNet-A, N=2, F=16, in batches of 128 CIFAR-sized images; the peer runs under `model.compile` and
+`model.fit` with default settings. Each run is a fresh process. Start-up is the time from the genotype to the end of the
+first step. `--peer_onednn=0` measures the peer as on processors for which TensorFlow leaves oneDNN off by default (AMD
+processors without AVX512_VNNI).
 """
 
 import argparse
@@ -26,7 +26,7 @@ def data():
 
 
 def ours(images, labels):
-    """The time of each step, the first from the genotype on."""
+    """Train our network; returns the moment of the start and of the end of each step."""
     from nasnet_keras import NASNetFromGenotype
     from nasnet_keras.training.step import StepConfig, TrainStep
 
@@ -43,7 +43,7 @@ def ours(images, labels):
 
 
 def plain(images, labels):
-    """The same of the peer."""
+    """Train the peer; returns the moment of the start and of the end of each step."""
     import keras
     from peers import plain_model
 
@@ -66,7 +66,7 @@ def measured(side):
     import numpy as np
     import tensorflow as tf
 
-    tf.config.list_logical_devices()  # what TensorFlow does once is no part of a network's start-up
+    tf.config.list_logical_devices()  # TensorFlow's own start-up is left out of the network's
     times = {"ours": ours, "plain": plain}[side](*data())
     steps = np.diff(times)
     return {
@@ -79,8 +79,8 @@ def measured(side):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("side", nargs="?", choices=("ours", "plain"), help="measure one side in this process")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--peer_onednn", choices=("0", "1"), help="default: TensorFlow's default")
+    parser.add_argument("--runs", type=int, default=3, help="number of pairs of runs")
+    parser.add_argument("--peer_onednn", choices=("0", "1"), help="oneDNN of the peer; TensorFlow decides by default")
     arguments = parser.parse_args()
     if arguments.side:
         print(json.dumps(measured(arguments.side)))

@@ -1,9 +1,9 @@
-"""Put a trained model into the registry: its weights in half precision, and its card, judged anew from that file.
+"""Add a trained model to the registry: its weights in half precision, and its card, with new figures of that file.
 
     python tools/add_model.py --run=FOLDER --licence=... [--note=...] [--wordnet]
 
-FOLDER is what `nasnet-train` or `nasnet-finetune` wrote. The model is judged on the test split of its data set, which
-TensorFlow Datasets has. The run's history goes to `docs/models/NAME.json`.
+FOLDER is the working folder of `nasnet-train` or `nasnet-finetune`. The model is judged on the test split of its data
+set, which TensorFlow Datasets must have. The run's history goes to `docs/models/NAME.json`.
 """
 
 import dataclasses
@@ -20,10 +20,10 @@ from absl import app, flags
 
 from nasnet_keras.utils import environment
 
-_RUN = flags.DEFINE_string("run", None, "What nasnet-train or nasnet-finetune wrote.", required=True)
+_RUN = flags.DEFINE_string("run", None, "Working folder of nasnet-train or nasnet-finetune.", required=True)
 _LICENCE = flags.DEFINE_string("licence", None, "Of the weights.", required=True)
-_NOTE = flags.DEFINE_string("note", None, "What the card is to say of the data set besides.")
-_WORDNET = flags.DEFINE_bool("wordnet", False, "The classes are WordNet ids of ImageNet: give them their names.")
+_NOTE = flags.DEFINE_string("note", None, "Note on the data set for the card.")
+_WORDNET = flags.DEFINE_bool("wordnet", False, "Replace the class names, which are WordNet ids of ImageNet, by words.")
 _ROOT = Path(__file__).resolve().parent.parent
 _PREDICTIONS = 500
 _REFERENCES = 4
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> None:
 
 
 def _judged(card, test, folder: Path):
-    """The card with the figures, the reference and the predictions of its weights in `folder`."""
+    """Give a card the figures, the reference and the predictions of its weights in `folder`."""
     from nasnet_keras import pretrained
     from nasnet_keras.card import encoded
 
@@ -81,7 +81,7 @@ def _judged(card, test, folder: Path):
 
 
 def _names(ids: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes' names, as the cards of ImageNet-1k have them in the order of their ids."""
+    """Look up the names of WordNet ids, which the cards of ImageNet-1k have in the order of the ids."""
     from nasnet_keras import pretrained
 
     file = resources.files("tensorflow_datasets") / "datasets/imagenet2012/labels.txt"
@@ -90,7 +90,7 @@ def _names(ids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _in_half_precision(source: Path, target: Any) -> None:
-    """Copy a weight file, its kernels as float16, large ones deflated; vectors stay as they are."""
+    """Copy a weight file with kernels as float16, the large ones compressed; vectors keep their type."""
     with h5py.File(source) as old, h5py.File(target, "w") as new:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:

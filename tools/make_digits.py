@@ -1,10 +1,10 @@
-"""Write `nasnet_keras/training/digits.npz` from scikit-learn's copy of the UCI handwritten digits.
+"""Write `nasnet_keras/training/datasets/digits.npz` from scikit-learn's copy of the UCI handwritten digits.
 
     pip install scikit-learn && python tools/make_digits.py
 
 Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998,
-doi:10.24432/C50P49, licence CC BY 4.0. scikit-learn has the test part of it: 1,797 images of 8×8 pixels from 0 to 16.
-The images are shuffled once, with a fixed seed, since they are sorted by writer; nothing else is changed.
+doi:10.24432/C50P49, license CC BY 4.0. scikit-learn has its test part: 1,797 images of 8×8 pixels from 0 to 16. The
+images, which are sorted by writer, are shuffled once with a fixed seed and otherwise unchanged.
 """
 
 from functools import partial

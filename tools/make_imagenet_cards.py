@@ -15,7 +15,7 @@ from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.weights.published import PUBLISHED
 
-_NAMES = flags.DEFINE_string("names", None, "The classes' names.", required=True)
+_NAMES = flags.DEFINE_string("names", None, "File of the classes' names, one a line.", required=True)
 _CARDS = Path(__file__).resolve().parent.parent / "pretrained/cards"
 _COMMON = {"stem": "imagenet", "padding": "keras", "batch_norm_epsilon": 1e-3, "classifier_activation": None}
 _SIZES = {

@@ -1,9 +1,10 @@
-"""Write the weights of a wider network that computes what a model of the registry computes, to train it from there.
+"""Write weights by which a wider network computes the same as a model of the registry, to continue its training.
 
     python tools/widen.py --model=NAME --filters=F --output=FILE.weights.h5
 
-Net2Net (Chen et al. 2016, arXiv 1511.05641): some channels get a twin, and what reads the two reads each by a share.
-The shares differ, so that training drives the twins apart. NAME may be the path of a card, too.
+Method: Net2Net (Chen et al. 2016, arXiv 1511.05641). Some channels get a twin, and each reader of a channel with a twin
+reads both by shares that add up to one. The shares differ, so that training drives the twins apart. NAME may also be
+the path of a card.
 """
 
 import math
@@ -35,15 +36,15 @@ def main(argv: list[str]) -> None:
 
 
 def widen(model: Any, wider: Any, seed: int = 0) -> None:
-    """Give `wider` weights by which it computes what `model` does, but for rounding.
+    """Give `wider` weights by which it computes the same as `model`, except for rounding.
 
     Raises:
-        ValueError: it is not the same network with up to twice the filters.
+        ValueError: `wider` is not the same network with up to twice the filters.
     """
     random = np.random.default_rng(seed)
     pairs = list(zip(model.weights, wider.weights, strict=True))
     widths = {pair for old, new in pairs for pair in zip(old.shape, new.shape, strict=True) if pair[0] != pair[1]}
-    # Every map has a whole number of units: F channels, or half as many where a factorized reduction makes two halves.
+    # Every map has a whole number of units: F channels, or half as many in each half of a factorized reduction.
     unit = math.gcd(*(old for old, _ in widths))
     wide = math.gcd(*(new for _, new in widths))
     if not 0 < unit < wide <= 2 * unit or any(old * wide != new * unit for old, new in widths):
@@ -52,13 +53,13 @@ def widen(model: Any, wider: Any, seed: int = 0) -> None:
     channels = np.concatenate([np.arange(unit), twins])
 
     def sources(old: int, new: int) -> np.ndarray:
-        """For each channel of the wider map the one that it is a copy of."""
+        """The channel that each channel of the wider map copies."""
         if old == new:
             return np.arange(old)
         return np.concatenate([channels + first for first in range(0, old, unit)])
 
     def shares(old: int, new: int, readers: int) -> np.ndarray:
-        """By which share each of `readers` reads each channel of the wider map."""
+        """The share by which each of `readers` reads each channel of the wider map."""
         first = random.uniform(0.25, 0.75, (old, readers))[sources(old, new)]
         place = np.arange(new) % wide
         twin = np.isin(channels, twins)[place]
@@ -69,14 +70,14 @@ def widen(model: Any, wider: Any, seed: int = 0) -> None:
         if values.ndim > 1:
             inputs = old.shape[-2], new.shape[-2]
             values = values[..., sources(*inputs), :]
-            if inputs[0] != inputs[1] and "depthwise" not in old.path:  # those read each channel for itself
+            if inputs[0] != inputs[1] and "depthwise" not in old.path:  # depthwise kernels read each channel separately
                 values = values * shares(*inputs, values.shape[-1])
         new.assign(values)
 
 
-if __name__ == "__main__":  # here, as its test imports this file beside the jobs, whose flags have the same names
+if __name__ == "__main__":  # defined here, since its test imports this file beside jobs with equal flags
     flags.DEFINE_string("model", None, "A model of the registry, or the path of its card.", required=True)
     flags.DEFINE_integer("filters", None, "F of the wider network: up to twice the model's.", required=True)
     flags.DEFINE_string("output", None, "The file to write, NAME.weights.h5.", required=True)
-    flags.DEFINE_integer("seed", 0, "Of which channels get a twin, and of the shares.")
+    flags.DEFINE_integer("seed", 0, "Seed of the choice of channels and of the shares.")
     app.run(main)
