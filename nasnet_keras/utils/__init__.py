@@ -1,1 +1,1 @@
-"""What every part of the package may use. Keras is not imported here."""
+"""Utilities that every part of the package may use. Importing them imports no Keras."""

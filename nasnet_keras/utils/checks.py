@@ -17,8 +17,10 @@ __all__ = [
     "number",
     "positive_integer",
     "quoted",
+    "seed",
+    "text",
+    "weights_file",
 ]
-__all__ += ["seed", "text", "weights_file"]
 
 SEEDS = 2**31
 """A seed that every random generator takes is a whole number below this, from 0."""
@@ -26,14 +28,14 @@ LARGEST = 2**63 - 1
 """The largest number of filters, classes, steps or the like."""
 
 FITS = ("crop", "pad", "squash")
-"""Ways to bring an image to a size: it is resized until it covers the size and its middle is cut out; or until it fits
-in, and what is left over is grey; or to the size, whatever becomes of its proportions."""
+"""Ways to bring an image to a size. `crop` resizes it until it covers the size, and cuts out the middle. `pad` resizes
+it until it fits in, and fills the rest with grey. `squash` resizes it to the size, and changes its proportions."""
 
-_FILES = ("fine_tuning", "history", "result", "training")  # that jobs write beside their models
+_FILES = ("fine_tuning", "history", "result", "training")  # names of files that jobs write beside their models
 
 
 class _Short(reprlib.Repr):
-    """`repr` in a few letters, of however large, deep or strange a value."""
+    """A `repr` of a few letters, for values of any size, depth and kind."""
 
     def __init__(self, letters: int) -> None:
         super().__init__()
@@ -48,9 +50,9 @@ class _Short(reprlib.Repr):
 
 
 def quoted(value: Any, letters: int = 120) -> str:
-    """A value for an error message: what `repr` says of it, in so many letters at most.
+    """Quote a value in an error message: its `repr`, cut to a number of letters.
 
-    Every error that quotes what came from elsewhere quotes it by this.
+    Every error that shows a value from outside the package quotes it by this function.
 
     Example:
         >>> quoted([1, "two"]), len(quoted("x" * 10**6))
@@ -58,7 +60,7 @@ def quoted(value: Any, letters: int = 120) -> str:
     """
     try:
         found = _Short(letters).repr(value)
-    except Exception:  # a `repr` of somebody else's, which raises anything
+    except Exception:  # another class' `repr` may raise anything
         found = f"<{type(value).__name__}>"
     if "\n" in found:
         found = " ".join(found.split())
@@ -66,7 +68,7 @@ def quoted(value: Any, letters: int = 120) -> str:
 
 
 def finite(value: Any) -> bool:
-    """Whether `value` is an int or a float, no bool, and finite as a float.
+    """Tell whether `value` is an int or a float, but no bool, and is finite as a float.
 
     Example:
         >>> finite(3), finite(10**400), finite(float("nan")), finite(True)
@@ -81,7 +83,7 @@ def finite(value: Any) -> bool:
 
 
 def integer(value: Any) -> int | None:
-    """`value` as an int where it is a whole number of any type (NumPy's too, but no bool), else None."""
+    """Convert a whole number of any type (NumPy's too, but no bool) to an int; return None for any other value."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         return None
     try:
@@ -91,22 +93,22 @@ def integer(value: Any) -> int | None:
 
 
 def choice(name: str, value: Any, legal: tuple[Any, ...]) -> None:
-    """Raise a ValueError where `value` is none of `legal`."""
+    """Raise a ValueError unless `value` is one of `legal`."""
     if value not in legal:
         raise ValueError(f"{name} must be one of {', '.join(map(str, legal))}, got {quoted(value)}")
 
 
 def number(name: str, value: Any, expected: str, legal: Callable[[float], bool]) -> None:
-    """Raise a ValueError where `value` is no finite int or float that is `legal`, which `expected` says in words."""
+    """Raise a ValueError unless `value` is a finite number for which `legal` holds; `expected` describes those."""
     if not finite(value) or not legal(value):
         raise ValueError(f"{name} must be {expected}, got {quoted(value)}")
 
 
 def positive_integer(name: str, value: Any, largest: int = LARGEST) -> int:
-    """`value` as an int.
+    """Convert `value` to an int.
 
     Raises:
-        ValueError: it is not a whole number from 1 to `largest`.
+        ValueError: `value` is not a whole number from 1 to `largest`.
 
     Example:
         >>> positive_integer("filters", np.int64(32))
@@ -121,10 +123,10 @@ def positive_integer(name: str, value: Any, largest: int = LARGEST) -> int:
 
 
 def seed(value: Any) -> int:
-    """`value` as an int that every random generator takes.
+    """Convert `value` to an int that every random generator takes.
 
     Raises:
-        ValueError: it is not a whole number from 0 to 2**31 - 1.
+        ValueError: `value` is not a whole number from 0 to 2**31 - 1.
     """
     number = integer(value)
     if number is None or not 0 <= number < SEEDS:
@@ -133,10 +135,10 @@ def seed(value: Any) -> int:
 
 
 def text(name: str, value: Any) -> str:
-    """`value`, where it is a text.
+    """Return `value` if it is a text.
 
     Raises:
-        ValueError: it is not.
+        ValueError: `value` is not a text.
     """
     if not isinstance(value, str):
         raise ValueError(f"{name} must be a text, got {quoted(value)}")
@@ -144,10 +146,11 @@ def text(name: str, value: Any) -> str:
 
 
 def model_name(value: Any) -> str:
-    """`value`, where it can be the name of a model and of its files.
+    """Return `value` if it can be the name of a model and of its files.
 
     Raises:
-        ValueError: it is not of letters, digits and underscores, or is the name of another file of a job.
+        ValueError: `value` has other characters than letters, digits and underscores, or is the name of another file
+            of a job.
     """
     if not isinstance(value, str) or not value.isascii() or not value.isidentifier():
         raise ValueError(f"name must be of letters, digits and underscores, got {quoted(value)}")
@@ -157,10 +160,10 @@ def model_name(value: Any) -> str:
 
 
 def weights_file(value: str | Path) -> Path:
-    """`value` as a path, where a file is.
+    """Convert `value` to the path of a file that exists.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such file.
     """
     try:
         found = Path(value).is_file()

@@ -1,4 +1,4 @@
-"""Settings of the process that must be made before TensorFlow is imported."""
+"""The process and its machine: settings to make before TensorFlow is imported, and the hardware that is there."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ __all__ = ["cores", "hardware", "has_gpu", "prepare", "processor", "require_tens
 
 
 def prepare() -> None:
-    """Make a job fast and quiet; a user's own settings win.
+    """Make a job fast and quiet by environment variables; those that a user has set win.
 
     oneDNN is off by default on AMD processors, where it doubles the speed of training (measured on AVX2 cores).
     """
@@ -21,14 +21,14 @@ def prepare() -> None:
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow has a GPU to compute on, which it has not where all are hidden from this process."""
+    """Tell whether TensorFlow has a GPU to compute on; GPUs that are hidden from this process do not count."""
     import tensorflow as tf
 
     return bool(tf.config.get_visible_devices("GPU"))
 
 
 def hardware() -> str:
-    """What this process computes on, for people: the accelerators, or the processor and how many of its cores."""
+    """Describe in words what this process computes on: the accelerators, or the processor and its cores."""
     import keras
 
     backend = keras.backend.backend()
@@ -51,7 +51,7 @@ def hardware() -> str:
 
 
 def processor() -> str:
-    """The processor's name, and how many of its cores this process may use."""
+    """Name the processor, and the number of its cores that this process may use."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -61,7 +61,7 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """How many of the processor's cores this process may use."""
+    """Count the processor's cores that this process may use."""
     process = psutil.Process()
     if hasattr(process, "cpu_affinity"):  # not on macOS
         return len(process.cpu_affinity())
@@ -69,12 +69,12 @@ def cores() -> int:
 
 
 def require_tensorflow() -> None:
-    """See that Keras runs on TensorFlow.
+    """Check that Keras runs on TensorFlow.
 
     Raises:
-        ValueError: it runs on another backend.
+        ValueError: Keras runs on another backend.
     """
-    import keras  # here, so that flags and settings come before it
+    import keras  # slow, and it reads settings of the environment
 
     if keras.backend.backend() != "tensorflow":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and knowing them again."""
+"""Files are written so that a reader never sees half of one, and are recognised by size and hash."""
 
 import contextlib
 import hashlib
@@ -19,31 +19,31 @@ import numpy as np
 
 try:
     import fcntl
-except ImportError:  # not on Windows, where what a killed writer left goes after a day
+except ImportError:  # Windows has none: there, leftovers of killed writers go after a day
     fcntl = None
 
 __all__ = ["check", "digest", "guard", "mismatch", "replacing", "scratch", "unguard", "write_bytes", "write_npz"]
 __all__ += ["write_saved", "write_text"]
 
 _MACHINE = hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
-_SCRATCH = re.compile(r"\.([0-9a-f]{8})-[0-9a-f]{16}\.new")  # the machine, then what no two writers share
+_SCRATCH = re.compile(r"\.([0-9a-f]{8})-[0-9a-f]{16}\.new")  # the machine, then a number of the writer's own
 _OLD_SECONDS = 24 * 3600.0
 _guards: dict[Path, Callable[[], None]] = {}
 
 
 def guard(folder: Path, check: Callable[[], None]) -> None:
-    """Have `check`, which raises an error if a folder may not be written to any more, called before each write."""
+    """Call `check` before each write to a folder; it raises an error once the folder may no longer be written to."""
     _guards[folder.absolute()] = check
 
 
 def unguard(folder: Path, check: Callable[[], None]) -> None:
-    """Take back what `guard` was told."""
+    """End what `guard` began."""
     if _guards.get(folder.absolute()) == check:
         del _guards[folder.absolute()]
 
 
 def check(path: Path) -> None:
-    """Raise the error of a folder that may not be written to any more, if `path` lies in such a one."""
+    """Raise the error of the guarded folder that `path` lies in, if that folder may no longer be written to."""
     for folder, may_be_written in list(_guards.items()):
         if path.absolute().is_relative_to(folder):
             may_be_written()
@@ -51,13 +51,13 @@ def check(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to instead of `path`, which it replaces when the block ends and leaves alone if that fails.
+    """Give a temporary path to write to, which replaces `path` when the block ends without an error.
 
-    A reader sees the old file or the new one, after a crash too. The file has the name of `path`, for writers that go
-    by it, in a folder of its own: see `scratch`.
+    A reader sees the old file or the new one, also after a crash. The temporary file has the name of `path`, for
+    writers that go by the name, and lies in a scratch folder: see `scratch`.
 
     Raises:
-        OSError: it cannot be written; the error names `path`.
+        OSError: the file cannot be written; the error names `path`.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder, replacing(pathlib.Path(folder, "a.txt")) as temporary:
@@ -67,7 +67,7 @@ def replacing(path: Path) -> Iterator[Path]:
     with scratch(path) as folder:
         temporary = folder / path.name
         yield temporary
-        check(path)  # making it may have taken long, and so may the disk
+        check(path)  # the block may have taken long, and so may the disk
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         check(path)
@@ -76,9 +76,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """A new folder beside `path`, no other writer's, to make in it what is then renamed to `path`.
+    """Make a new folder beside `path` for one writer, who makes a file or folder in it and renames that to `path`.
 
-    It is removed when the block ends, and so are those that killed writers left beside it.
+    The folder is removed when the block ends, and so are the folders that killed writers left beside it.
 
     Raises:
         OSError: something cannot be written; the error names `path`.
@@ -104,20 +104,20 @@ def scratch(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` at once."""
+    """Replace `path` by a file of `text`."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, data: Any) -> None:
-    """Write `data`, bytes or a view of them, to `path` at once."""
+    """Replace `path` by a file of `data`, bytes or a view of bytes."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_saved(path: Path, save: Callable[[Any], Any]) -> None:
-    """Write to `path`, at once, what `save` makes: a model's `save`, `save_weights`, or what else takes an open file.
+    """Replace `path` by the file that `save` writes: a model's `save` or `save_weights`, or any writer of open files.
 
-    It is made in memory: HDF5 can crash the process when a disk is full.
+    The file is made in memory first: HDF5 can crash the process when a disk is full.
 
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -132,9 +132,9 @@ def write_saved(path: Path, save: Callable[[Any], Any]) -> None:
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays to an `.npz` file at once.
+    """Replace `path` by an `.npz` file of arrays.
 
-    `np.savez` leaves an archive open that cannot be written, which complains when it is collected.
+    `np.savez` is not used: it leaves an archive open that cannot be written, which complains when it is collected.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -149,18 +149,18 @@ def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def digest(path: Path, algorithm: str) -> str:
-    """The hexadecimal hash of a file's content, such as `"sha256"`."""
+    """Hash a file's content by an algorithm such as `"sha256"`; returns hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def mismatch(path: Path, *, size: int | None, **digests: str | None) -> str | None:
-    """Why the file at `path` is not the one that is known by its size in bytes and its hashes, or None where it is.
+    """Tell why the file at `path` is not the file of a size and hashes; None if it is that file.
 
     Args:
-        path: need not be there.
-        size: None where it is not known.
-        **digests: hexadecimal, by algorithm; None where one is not known.
+        path: of a file, which may be missing.
+        size: in bytes; None if it is unknown.
+        **digests: hexadecimal hashes by algorithm; None for an unknown one.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -181,7 +181,7 @@ def mismatch(path: Path, *, size: int | None, **digests: str | None) -> str | No
 
 
 class _Memory(io.BytesIO):
-    """A file in memory that has a name, by which Keras knows what to write to it."""
+    """A file in memory with a name: Keras chooses the format by the name."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -193,15 +193,15 @@ class _Memory(io.BytesIO):
 
 @contextmanager
 def _locked(parent: Path) -> Iterator[Path]:
-    """A new folder that is locked until the block ends, and removed then.
+    """Make a folder that is locked until the block ends, and is removed then.
 
-    The folder is locked and not a file in it, which some network file systems would let nobody write then.
+    The lock is on the folder and not on a file in it: some network file systems let nobody write to a locked file.
     """
     while True:
         folder = parent / f".{_MACHINE}-{secrets.token_hex(8)}.new"
         folder.mkdir()
         with _opened(folder) as descriptor:
-            # Another writer may just have taken it for one that was left.
+            # Another writer may just have taken it for a leftover.
             if _lock(descriptor) is not False and folder.exists():
                 try:
                     yield folder
@@ -213,8 +213,8 @@ def _locked(parent: Path) -> Iterator[Path]:
 def _remove_left(parent: Path) -> None:
     """Remove the scratch folders of writers that were killed.
 
-    A writer holds a lock until it ends. Where folders cannot be locked, or another machine's locks may not be seen, a
-    day must have passed.
+    A writer holds a lock until it ends. If folders cannot be locked, or a folder is another machine's, whose locks may
+    be invisible here, it must be a day old.
     """
     with contextlib.suppress(OSError):
         names = os.listdir(parent)  # noqa: PTH208
@@ -229,7 +229,7 @@ def _remove_left(parent: Path) -> None:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int | None]:
-    """A descriptor of a folder; None where there are none of folders, and when it is gone."""
+    """Open a folder; None if the system cannot open folders, or the folder is gone."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW) if fcntl else None
     except OSError:
@@ -242,7 +242,7 @@ def _opened(folder: Path) -> Iterator[int | None]:
 
 
 def _lock(descriptor: int | None) -> bool | None:
-    """Lock a folder until its descriptor is closed: False when another one holds it, None when there are no locks."""
+    """Lock a folder until its descriptor is closed; False if another process holds it, None if there are no locks."""
     if descriptor is None:
         return None
     try:

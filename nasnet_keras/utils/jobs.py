@@ -1,6 +1,6 @@
-"""What the jobs' console scripts share: flags, signals, errors in one line, and streams that never fail.
+"""Shared parts of the jobs' console scripts: flags, signals, errors in one line, and streams that never fail.
 
-Nothing slow is imported here, nor by the modules of the jobs, so that signals are minded from the first moment.
+This module and those of the jobs import nothing slow, so that signals are handled from the first moment.
 """
 
 import io
@@ -20,7 +20,7 @@ _OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")  # of TensorFlow
 
 
 class Stopped(Exception):  # noqa: N818 – it is no error
-    """The run was asked to stop; its checkpoint is written."""
+    """A run was asked to stop, and has written its checkpoint."""
 
 
 def run_job(
@@ -29,32 +29,30 @@ def run_job(
     define_flags: Callable[[], "Sequence[flags.FlagHolder]"],
     kept: str,
 ) -> None:
-    """Define and parse the flags and call `main`, with the help of the module that it stands in.
+    """Define and parse the flags of a job and call its `main`; `--help` shows the docstring of `main`'s module.
 
-    An error that a user can do something about ends the process with exit code 1 and one line; any other, with its
-    traceback. A signal before there is a folder to leave whole ends it at once, with the exit code of the signal.
+    An error that a user can do something about ends the process with exit code 1 and one line, any other error with
+    its traceback. A signal that comes before the job has a folder to leave whole ends the process at once, with the
+    exit code of the signal.
 
     Args:
         name: of the console script.
-        main: called with the values of the flags defined, by name. It imports what it needs.
+        main: is called with the values of the job's flags, by name. It imports what it needs.
         define_flags: defines the job's own flags. It is called here and not when a module is imported: flags belong to
-            the whole process, and jobs have some of the same names.
-        kept: what a run that was stopped goes on from.
-
-    absl takes that help, and the flags to list in it, from the module that Python was started with. A console script
-    is another, which has none.
+            the whole process, and some jobs have flags of the same name.
+        kept: what a stopped run goes on from, for the message.
     """
     _open_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    from absl import app, flags
+    from absl import app  # slow
 
-    from nasnet_keras.utils import environment
+    from nasnet_keras.utils import environment  # slow
 
     environment.prepare()
     own = define_flags()
 
-    def checked(arguments: list[str]) -> None:
+    def run(arguments: list[str]) -> None:
         if len(arguments) > 1:
             raise app.UsageError(f"unexpected arguments {arguments[1:]}; flags start with --")
         values = {flag.name: flag.value for flag in own}
@@ -65,16 +63,25 @@ def run_job(
                 raise
             sys.exit(message if message.startswith("\n") else f"{name}: {message}")
 
-    module = sys.modules[main.__module__]
-    if module.__name__ != "__main__":
-        sys.modules["__main__"].__doc__ = module.__doc__
-        for flag in flags.FLAGS.get_key_flags_for_module(module):
+    _offer_help(main.__module__)
+    app.run(run, flags_parser=_parse)
+
+
+def _offer_help(module: str) -> None:
+    """Let `--help` show the docstring and the flags of a job's module.
+
+    absl looks for both in the module that Python was started with, and a console script has neither.
+    """
+    from absl import flags  # slow
+
+    if module != "__main__":
+        sys.modules["__main__"].__doc__ = sys.modules[module].__doc__
+        for flag in flags.FLAGS.get_key_flags_for_module(sys.modules[module]):
             flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    app.run(checked, flags_parser=_parse)
 
 
 def _message(error: BaseException, kept: str) -> str | None:
-    """What an error says to a user, in one line; None of one that is the program's own."""
+    """Put an error in one line for a user; None for an error of the program itself."""
     if isinstance(error, (Stopped, KeyboardInterrupt)):
         return f"\nStopped. The same command goes on from {kept}."
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -87,21 +94,21 @@ def _message(error: BaseException, kept: str) -> str | None:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    """Parse the flags. A shell leaves the `~` of `--workdir=~/study` as it is, and means the user's folder by it."""
+    """Parse the flags. A leading `~`, which shells leave as it is in `--workdir=~/study`, becomes the user's folder."""
     from absl import app, flags, logging
 
     rest = app.parse_flags_with_usage(arguments)
-    if not flags.FLAGS["verbosity"].present:  # libraries tell of every file that they read
+    if not flags.FLAGS["verbosity"].present:  # libraries report every file that they read
         flags.FLAGS.verbosity = logging.WARNING
     for name in flags.FLAGS:
         flag = flags.FLAGS[name]
         if isinstance(flag.value, str) and flag.value.startswith("~/"):
-            flag.value = os.path.expanduser(flag.value)  # noqa: PTH111 – of a text that need not be a path
+            flag.value = os.path.expanduser(flag.value)  # noqa: PTH111 – the text need not be a path
     return rest
 
 
 def _stop(number: int, frame: Any) -> None:
-    """Stop by an exception when a folder is to be left whole, before that at once: imports lose exceptions."""
+    """Stop by an exception if there is a folder to leave whole, else at once: an import can swallow an exception."""
     del frame
     begun = getattr(getattr(sys.modules.get("nasnet_keras.utils.workdir"), "Workdir", None), "begun", False)
     if begun:
@@ -111,7 +118,7 @@ def _stop(number: int, frame: Any) -> None:
 
 
 class _Unfailing(io.FileIO):
-    """A descriptor that takes whatever is written, though its terminal, pipe or disk may take nothing any more."""
+    """A descriptor that accepts all that is written, even when its terminal, pipe or disk no longer does."""
 
     def write(self, data: Any) -> int:
         try:
@@ -121,13 +128,13 @@ class _Unfailing(io.FileIO):
 
 
 def _open_streams() -> None:
-    """Make stdout and stderr show what they can of any text, and never end a run; leave noise out of stderr."""
+    """Make stdout and stderr accept any text and never end a run, and keep noise out of stderr."""
     from nasnet_keras.utils.noise import leave_out, level_wanted
 
     for number in range(3):
         try:
             os.fstat(number)
-        except OSError:  # else the next file that is opened would be taken for it
+        except OSError:  # else the next file to be opened would get its number
             os.open(os.devnull, os.O_RDWR)
     shown = {"stdout": 1, "stderr": leave_out(level_wanted())}
     for name, descriptor in shown.items():

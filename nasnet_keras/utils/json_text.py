@@ -1,7 +1,7 @@
-"""JSON from elsewhere: read within bounds, and whatever is wrong with it is one ValueError.
+"""JSON from outside: it is read within bounds, and every fault of it is a ValueError.
 
-What comes back is nested less deeply than Python's own functions can follow, from wherever they are called, and holds
-no integer that a float cannot. NaN and infinities are let through, as Python's `json` does.
+The values are nested less deeply than Python's own functions can follow from any depth of calls, and a float can hold
+every integer among them. NaN and infinities pass, as in Python's `json`.
 """
 
 import json
@@ -14,20 +14,20 @@ from nasnet_keras.utils.checks import quoted
 __all__ = ["DEEPEST", "parse", "text_of"]
 
 DEEPEST = 100
-"""How many lists and objects may stand within each other."""
+"""The number of lists and objects that may be nested in each other."""
 
 _LARGEST = 10**308
 
 
 def parse(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """The JSON values of a text.
+    """Parse the JSON values of a text.
 
     Args:
-        text: may be anything.
-        pairs: makes an object of its names and values, as `json.loads` takes it; by default a dict.
+        text: any text.
+        pairs: makes an object of its names and values, as the `object_pairs_hook` of `json.loads`; by default a dict.
 
     Raises:
-        ValueError: it is no JSON, is nested more than `DEEPEST` deep, or holds an integer beyond 10**308.
+        ValueError: the text is no JSON, is nested more than `DEEPEST` deep, or holds an integer beyond 10**308.
 
     Example:
         >>> parse('{"a": [1, 2.5, null]}')
@@ -46,15 +46,15 @@ def parse(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None
 
 
 def text_of(path: Path, largest: int = 2**26) -> str:
-    """The text of a file, of UTF-8.
+    """Read a text file in UTF-8.
 
     Args:
-        path: of a file that is one: a pipe or a device, which may never end, is refused unread.
-        largest: how many bytes it may have; by default 64 MiB, which no file of a job reaches.
+        path: of a regular file. A pipe or a device, which may never end, is refused unread.
+        largest: the number of bytes that it may have; by default 64 MiB, more than any file of a job has.
 
     Raises:
-        ValueError: it is no file, is larger, or is not UTF-8.
-        OSError: it cannot be read.
+        ValueError: there is no such file, it is too large, or it is not in UTF-8.
+        OSError: the file cannot be read.
     """
     if not path.is_file():
         raise ValueError("no such file" if not path.exists() else "it is no file")

@@ -12,7 +12,7 @@ from nasnet_keras.utils.files import replacing
 
 __all__ = ["LockedError", "LockedFile", "NoLocksError"]
 
-# What file systems without locks answer: Lustre without `flock`, NFS without its lock service, some of FUSE.
+# Errors of file systems without locks: Lustre without `flock`, NFS without its lock service, some FUSE ones.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 _held: "weakref.WeakSet[LockedFile]" = weakref.WeakSet()
@@ -29,17 +29,17 @@ class NoLocksError(OSError):
 class LockedFile:
     """A file that this process has locked, until `close`.
 
-    A kill lets go of it, and a forked child does not hold on to it.
+    The lock ends with the process, also when it is killed, and a forked child does not inherit it.
 
     Args:
-        path: made where it is missing, and left there, so that all lock the same file.
-        wait: until no other process has locked it.
-        take_over: put a new file in its place instead of locking it. Whoever had the old one can notice.
+        path: of the file. It is made if it is missing, and stays, so that all processes lock the same file.
+        wait: whether to wait until no other process has locked it.
+        take_over: put a new file in its place instead of locking it. The process that had the old file can notice.
 
     Raises:
-        LockedError: another process has locked it.
+        LockedError: another process has locked the file.
         NoLocksError: the file system has no locks.
-        OSError: it cannot be opened.
+        OSError: the file cannot be opened.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -58,14 +58,14 @@ class LockedFile:
         if take_over:
             with replacing(path) as temporary:
                 self._descriptor = _opened(temporary)
-        while not self.is_in_place():  # what was locked may have been removed before
+        while not self.is_in_place():  # the file may have been removed just before it was locked
             self.close()
             self._descriptor = _opened(path)
             self._lock(wait)
         _held.add(self)
 
     def is_in_place(self) -> bool:
-        """Whether the file at the path is still the one that was locked."""
+        """Tell whether the file at the path is still the one that was locked."""
         if self._descriptor is None:
             return False
         try:
@@ -74,7 +74,7 @@ class LockedFile:
             return False
 
     def close(self) -> None:
-        """Let go of it; a second time it does nothing."""
+        """Unlock the file; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -100,7 +100,7 @@ def _opened(path: Path) -> int:
 
 
 def _forget() -> None:
-    """In a forked child: let go of what its parent has locked, which stays the parent's."""
+    """In a forked child, close the files that its parent has locked; they stay locked by the parent."""
     for file in list(_held):
         with contextlib.suppress(OSError):
             file.close()

@@ -1,6 +1,6 @@
-"""What TensorFlow's libraries write of themselves when they start: left out, but for errors.
+"""Messages that TensorFlow's libraries write when they start are left out, but for errors.
 
-They write to the descriptor of stderr, some of it before they read how much of it is wanted.
+The libraries write to the descriptor of stderr, and in part before they read which messages are wanted.
 """
 
 import os
@@ -17,22 +17,22 @@ _ABOUT_LOGGING = (
     b"WARNING: All log messages before absl::InitializeLog()",
     b"To enable the following instructions: ",  # the second line of a message about the processor
 )
-_HARMLESS = (  # though they call themselves errors
+_HARMLESS = (  # messages that call themselves errors
     b"failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)",  # there is no driver
     b"when one has already been registered",  # cuFFT, cuDNN and cuBLAS, by each of two libraries
-    b"Falling back to the default Eigen-based implementation",  # what oneDNN does not know on this processor
+    b"Falling back to the default Eigen-based implementation",  # oneDNN lacks a kernel on this processor
 )
 _HELD = (signal.SIGINT, signal.SIGTERM)
 
 
 def level_wanted() -> int:
-    """What `TF_CPP_MIN_LOG_LEVEL` says, or 2, errors: the number of severities, of 4, that are not."""
+    """Read `TF_CPP_MIN_LOG_LEVEL`: the number of severities, of 4, that are not wanted; by default 2: errors stay."""
     text = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")
     return int(text) if text.isdecimal() else 2
 
 
 def is_noise(line: bytes, level: int) -> bool:
-    """Whether a line is of TensorFlow's libraries, and below a level.
+    """Tell whether a line is a message of TensorFlow's libraries below a level.
 
     Example:
         >>> is_noise(b"I0000 00:00:1795896800.529940    9387 port.cc:153] oneDNN custom operations are on.", 2)
@@ -47,19 +47,19 @@ def is_noise(line: bytes, level: int) -> bool:
 
 
 def leave_out(level: int) -> int:
-    """Leave noise out of what this process and its children write to descriptor 2 from now on.
+    """From now on, leave noise out of what this process and its children write to descriptor 2.
 
-    A process of its own reads it, so that the last words of one that crashes are shown too. It ends when nobody is left
-    that could write. It is to be started before any thread is.
+    Another process reads the descriptor, so that the last words of a process that crashes are shown too. It ends when
+    no process is left that could write. Call this before any thread is started.
 
     Returns:
-        A descriptor of what 2 was before, for messages that are not to wait for it.
+        A descriptor of the former stderr, for messages that should not pass through the other process.
     """
     shown = os.dup(2)
     if not level or not hasattr(os, "fork"):
         return shown
     reading, writing = os.pipe()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)  # whoever is stopped, it reads to the end
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)  # the reader must not be stopped with the others
     try:
         child = os.fork()
         if child == 0:
@@ -76,7 +76,7 @@ def leave_out(level: int) -> int:
 
 
 def _read_in_a_grandchild(reading: int, writing: int, level: int) -> None:
-    """Which is nobody's child to wait for, and not in the session that a terminal stops."""
+    """Read in a grandchild: this process need not wait for it, and its session is not the one that a terminal stops."""
     try:
         os.setsid()
         if os.fork() == 0:
@@ -88,7 +88,7 @@ def _read_in_a_grandchild(reading: int, writing: int, level: int) -> None:
 
 
 def _pass_on(reading: int, writing: int, level: int) -> None:
-    """Write the lines that are no noise."""
+    """Copy the lines that are no noise."""
     rest = b""
     while data := os.read(reading, 1 << 16):
         *lines, rest = (rest + data).split(b"\n")

@@ -1,4 +1,4 @@
-"""What only shows a run to people, and never ends it."""
+"""Progress bars and other displays of a run, whose errors never end it."""
 
 import sys
 import time
@@ -16,10 +16,10 @@ _told: set[str] = set()
 
 @contextmanager
 def showing(what: str) -> Iterator[None]:
-    """Do what only shows a run. An error, of whatever kind, is said in a warning, the first time, and the run goes on.
+    """Run a block that only displays something. An error of any kind becomes a warning, once, and the run goes on.
 
     Args:
-        what: is shown, in words.
+        what: the display, in words.
 
     Example:
         >>> with showing("the report"):
@@ -37,10 +37,10 @@ def showing(what: str) -> Iterator[None]:
 
 
 class Progress:
-    """A progress bar for work whose steps take long: often at a terminal, every half minute in a log.
+    """A progress bar for long steps, shown twice a second at a terminal and every half minute in a log.
 
     Args:
-        options: of `tqdm`.
+        options: arguments of `tqdm`.
 
     Example:
         >>> with Progress(total=2, desc="search", unit="child", disable=True) as bar:
@@ -56,20 +56,20 @@ class Progress:
             self._bar = tqdm(**{"mininterval": often, "smoothing": 0.1, **options})
 
     def update(self, steps: float = 1) -> None:
-        """So many more steps are done."""
+        """Count more steps as done."""
         with showing("the progress"):
             if self._bar is not None:
                 self._bar.update(steps)
 
     def reach(self, done: float, total: float | None = None) -> None:
-        """So many steps are done, of a total that may be known by now."""
+        """Set the number of steps that are done, and the total if it is known by now."""
         with showing("the progress"):
             if self._bar is not None:
                 self._bar.total = self._bar.total if total is None else total
                 self._bar.update(done - self._bar.n)
 
     def beat(self, **shown: str) -> None:
-        """Show the bar if that is due, with some figures."""
+        """Show the bar if that is due, with figures beside it."""
         with showing("the progress"):
             if self._bar is not None:
                 self._bar.set_postfix(shown, refresh=False)
@@ -78,7 +78,7 @@ class Progress:
                     self._bar.last_print_t = time.time()
 
     def close(self) -> None:
-        """Leave the bar as it is; a second time this does nothing."""
+        """End the bar, which stays as it is; a second call does nothing."""
         with showing("the progress"):
             if self._bar is not None:
                 self._bar.close()

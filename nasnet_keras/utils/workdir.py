@@ -18,7 +18,7 @@ __all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description", "recorde
 
 _SHOWN = 20  # differences
 _DESCRIPTIONS = ("fine_tuning.json", "study.json", "training.json")  # of the package's jobs
-_OF_IMAGES = {  # what images are known by, which files of earlier versions lack
+_OF_IMAGES = {  # fields by which images are identified, which files of earlier versions lack
     "split": "the rule by which images are put aside",
     "digest": "of images, labels and class names",
 }
@@ -32,24 +32,24 @@ class Workdir:
     """A folder that this process alone writes to, until `close`.
 
     On a file system without locks, a second writer cannot be kept out: it takes the folder over with a warning, and
-    the first one stops.
+    the first writer stops.
 
     Attributes:
-        begun: whether this process has opened any folder, and has something to leave whole.
+        begun: whether this process has opened any folder, so that there is something to leave whole.
 
     Args:
-        path: made where it is missing.
-        file: name of the JSON file that says what the folder is, such as `study.json`.
-        kind: what that file must say of its format, such as `nasnet_keras.study`.
+        path: of the folder, which is made if it is missing.
+        file: name of the JSON file that describes the folder, such as `study.json`.
+        kind: the format that the file must name, such as `nasnet_keras.study`.
         version: of the format.
-        config: of the job, JSON values.
+        config: the configuration of the job, as JSON values.
         error: the exception to raise, a subclass of `WorkdirError`.
-        complete: makes the configuration that an earlier version wrote one of this version. What identifies the
-            images, `split` and `digest`, is written to the file where it lacks them, and a warning says so.
+        complete: upgrades a configuration that an earlier version wrote. If the file lacks `split` or `digest`, by
+            which images are identified, they are added to it, with a warning.
 
     Raises:
-        WorkdirError: another process writes to it, it holds another configuration (the differences are shown) or
-            other files, it is damaged, or it cannot be written.
+        WorkdirError: another process writes to the folder, it holds another configuration (the differences are shown)
+            or other files, it is damaged, or it cannot be written.
     """
 
     begun = False
@@ -69,13 +69,7 @@ class Workdir:
         self._lock: LockedFile | None = None
         Workdir.begun = True
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            if not (self.path / file).exists():
-                others = sorted(entry.name for entry in self.path.iterdir() if not entry.name.startswith("."))
-                if others:
-                    raise error(f"{self.path} has no {file}, and is not empty (it has {others[0]}): name a new folder")
-            self._lock = _lock(self.path, error)
-            guard(self.path, self.check)
+            self._occupy(file)
             try:
                 if not (self.path / file).exists():
                     write_text(self.path / file, _describe(kind, version, config))
@@ -91,13 +85,23 @@ class Workdir:
         except OSError as problem:
             raise error(f"cannot write the folder {self.path}: {problem}") from None
 
-    def check(self) -> None:
-        """Do nothing where the folder is still the one that was opened.
+    def _occupy(self, file: str) -> None:
+        """Make the folder if it is missing, and lock it, unless it is a folder of something else."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not (self.path / file).exists():
+            others = sorted(entry.name for entry in self.path.iterdir() if not entry.name.startswith("."))
+            if others:
+                raise self._error(
+                    f"{self.path} has no {file}, and is not empty (it has {others[0]}): name a new folder"
+                )
+        self._lock = _lock(self.path, self._error)
+        guard(self.path, self.check)
 
-        It is called before everything that `files.replacing` writes there.
+    def check(self) -> None:
+        """Check that the folder is still the one that was opened. `files.replacing` calls this before each write.
 
         Raises:
-            WorkdirError: it was removed, or begun again by another process.
+            WorkdirError: the folder was removed, or another process began it again.
         """
         if self._lock is not None and not self._lock.is_in_place():
             raise self._error(
@@ -114,32 +118,32 @@ class Workdir:
 
 
 def recorded(path: str | Path, file: str) -> dict[str, Any]:
-    """The configuration that the file of a job says it has; nothing without such a file, or of a damaged one."""
+    """Read the configuration in a job's file; it is empty if the file is missing or damaged."""
     try:
         plain = parse(text_of(Path(path, file)))
-    except (OSError, ValueError):  # which is an error for those who go on with it
+    except (OSError, ValueError):  # a job that goes on in the folder raises an error of its own
         return {}
     config = plain.get("config") if isinstance(plain, dict) else None
     return config if isinstance(config, dict) else {}
 
 
 def is_workdir(path: Path) -> bool:
-    """Whether a folder is one of a job's, which people put among their images and name after them."""
+    """Tell whether a folder is a job's: people put such folders among their images, and name them alike."""
     return any((path / name).exists() for name in _DESCRIPTIONS)
 
 
 def _describe(kind: str, version: int, config: dict[str, Any]) -> str:
-    """The text of the file that says what a folder is."""
+    """Write the text of the file that describes a folder."""
     return json.dumps({"format": kind, "version": version, "config": config, "versions": _versions()}, indent=2) + "\n"
 
 
 def read_description(
     path: Path, file: str, kind: str, version: int, error: type[WorkdirError] = WorkdirError
 ) -> dict[str, Any]:
-    """The configuration of the job whose folder `path` is.
+    """Read the configuration of the job whose folder is `path`.
 
     Raises:
-        WorkdirError: it is no such folder, or one of a later version.
+        WorkdirError: `path` is no such folder, or a folder of a later version.
     """
     name = kind.rpartition(".")[2]
     try:
@@ -156,7 +160,7 @@ def read_description(
 
 
 def _add(path: Path, lacking: dict[str, Any]) -> None:
-    """Write to a folder's file what it lacks of its configuration."""
+    """Add to a folder's file the parts that its configuration lacks."""
     plain = json.loads(path.read_text(encoding="utf-8"))
     plain["config"] |= lacking
     write_text(path, json.dumps(plain, indent=2) + "\n")
