@@ -1,4 +1,4 @@
-"""Cards: what the file of a trained model says of itself. A `NAME.json` beside its `NAME.weights.h5`."""
+"""Cards describe trained models: a `NAME.json` beside the file of weights, `NAME.weights.h5`."""
 
 import base64
 import dataclasses
@@ -6,7 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ import numpy as np
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
 from nasnet_keras.genotypes.reading import genotype_from_json
 from nasnet_keras.networks.any import network_config, network_from_genotype
+from nasnet_keras.utils import values
 from nasnet_keras.utils.checks import FITS, finite, quoted
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.json_text import parse, text_of
+from nasnet_keras.utils.settings import Former, accepting_former, setting, upgraded
 from nasnet_keras.weights.file import CardError, WeightsFile
 
 __all__ = ["Card", "decoded", "encoded"]
@@ -27,7 +29,7 @@ _VERSION = 1
 _MAX_BYTES = 1 << 26
 _LONGEST_NAME = 200
 _OBJECTS = ("network", "dataset", "training", "metrics", "cost", "reference")
-# Arguments of the network that other fields say, or the user.
+# Arguments of the network that other fields hold, or that the user chooses.
 _ELSEWHERE = {"name", "classes", "input_shape", "include_top", "pooling", "auxiliary_head"}
 
 
@@ -49,12 +51,12 @@ def _are_names(values: Any) -> bool:
     return 0 < len(values) == len(set(values))
 
 
-# Each field, what it must be, and whether a value is that.
+# Fields, the values that they must have in words, and a test of such values.
 _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("genotype", "a genotype", lambda value: isinstance(value, BaseGenotype)),
     *((name, "an object of JSON values", _is_json) for name in _OBJECTS),
     ("dataset", f"none or one of {', '.join(FITS)} as fit", lambda value: value.get("fit", FITS[0]) in FITS),
-    ("licence", "a text", lambda value: isinstance(value, str)),
+    ("license", "a text", lambda value: isinstance(value, str)),
     ("weights", "a weight file", lambda value: isinstance(value, WeightsFile)),
     ("input_range", "two numbers", lambda value: isinstance(value, tuple | list) and len(value) == 2),
     ("preprocessing", "numbers scale and offset", lambda v: isinstance(v, dict) and set(v) == {"scale", "offset"}),
@@ -62,28 +64,34 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
 )
 
 
+@accepting_former
 @dataclass(frozen=True)
 class Card:
-    """Everything that is known of a trained model.
+    """The description of a trained model.
 
     Attributes:
         name: of the model, and of its files.
         genotype: the cells, or the layers.
-        network: arguments of `network_from_genotype` that, with the genotype and the input shape, build it.
-        input_shape: `(height, width, channels)` that it was trained at.
-        input_range: of the images' values before preprocessing.
-        preprocessing: `{"scale": …, "offset": …}`: the network reads `images * scale + offset`.
+        network: arguments of `network_from_genotype` that build the network, with the genotype and the input shape.
+        input_shape: `(height, width, channels)` of the images that the model was trained on.
+        input_range: lowest and highest value of the images before preprocessing.
+        preprocessing: `{"scale": …, "offset": …}`; the network reads `images * scale + offset`.
         class_names: by label.
-        dataset: name, source and encoding, numbers of images, and how they were brought to their size; see `fit`.
-        training: recipe, command, hardware, hours, epochs, seed, versions; the initial weights where there were some.
+        dataset: name, source and encoding, numbers of images, and the way they were brought to their size; see `fit`.
+        training: recipe, command, hardware, hours, epochs, seed, versions, and the initial weights if there were some.
         metrics: figures by name, with the number of images and of runs.
         cost: parameters, trainable parameters, multiply-adds.
-        licence: of the weights.
+        license: of the weights; `licence` in cards of earlier versions.
         weights: the weight file.
-        reference: a few images and what the model answers, to check an installation by.
+        reference: a few images and the model's outputs for them, to check an installation with.
 
     Raises:
         CardError: a value is missing or of the wrong kind.
+
+    Example:
+        >>> from nasnet_keras import pretrained
+        >>> pretrained.card("amoebanet_d_cifar10").input_shape
+        (32, 32, 3)
     """
 
     name: str
@@ -97,7 +105,7 @@ class Card:
     training: dict[str, Any]
     metrics: dict[str, Any]
     cost: dict[str, int]
-    licence: str
+    license: str = setting(MISSING, "License of the weights.", values.text(), was=Former("licence"))
     weights: WeightsFile
     reference: dict[str, Any]
 
@@ -113,6 +121,9 @@ class Card:
             raise CardError(
                 f"the card {self.name} must have numbers as input_range and preprocessing, got {quoted(numbers)}"
             )
+        self._check_network()
+
+    def _check_network(self) -> None:
         network = {"input_shape": self.input_shape, "classes": len(self.class_names), **self.network}
         try:
             if given := sorted(_ELSEWHERE & set(self.network)):
@@ -125,50 +136,38 @@ class Card:
 
     @property
     def fit(self) -> str:
-        """How images are brought to the model's size, one of `checks.FITS`; cards that do not say so were cropped."""
+        """The way images are brought to the model's size, one of `checks.FITS`; it is `crop` in cards without it."""
         return self.dataset.get("fit", FITS[0])
 
     def to_json(self) -> str:
-        """The card's text."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """Write the card as a JSON text."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         weights = {key: value for key, value in dataclasses.asdict(self.weights).items() if value is not None}
-        values |= {"genotype": json.loads(self.genotype.to_json()), "weights": weights}
+        fields |= {"genotype": json.loads(self.genotype.to_json()), "weights": weights}
         head = {"format": _FORMAT, "version": _VERSION, "name": self.name, "fingerprint": self.genotype.fingerprint}
-        text = json.dumps({**head, **values}, indent=1, ensure_ascii=False) + "\n"
-        return text.encode("utf-8", "backslashreplace").decode()  # names of files that are no UTF-8, as JSON escapes
+        text = json.dumps({**head, **fields}, indent=1, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "backslashreplace").decode()  # names of files need not be UTF-8
 
     def write(self, folder: Path) -> Path:
-        """Write `NAME.json` into `folder`, at once; returns its path."""
+        """Write `NAME.json` into `folder`, and return its path. A reader never sees half of it."""
         path = folder / f"{self.name}.json"
         write_text(path, self.to_json())
         return path
 
     @classmethod
     def read(cls, path: str | Path) -> "Card":
-        """Read a card; its weight file is not looked at.
+        """Read a card, but not its weight file.
 
         Raises:
-            CardError: no card, more than 64 MiB, one of a later version, or one that does not agree with itself.
-                Nothing else is raised, whatever the file.
+            CardError: the file is no card, has more than 64 MiB, is of a later version, or contradicts itself. No file
+                raises anything else.
         """
         path = Path(path)
-        try:
-            values = parse(text_of(path, _MAX_BYTES))
-        except (OSError, ValueError) as error:
-            problem = error.strerror if isinstance(error, OSError) else error
-            raise CardError(f"cannot read the card {quoted(str(path))}: {problem}") from None
-        if not isinstance(values, dict) or values.get("format") != _FORMAT:
-            raise CardError(f"{path} is no card: expected a JSON object with format {_FORMAT!r}")
-        if type(values.get("version")) is not int or values["version"] != _VERSION:
-            raise CardError(
-                f"{path} is a card of version {quoted(values.get('version'))}; this version of nasnet_keras reads "
-                f"{_VERSION}"
-            )
+        plain = upgraded(cls, _plain(path))
         fields = [field.name for field in dataclasses.fields(cls)]
-        if missing := [name for name in fields if name not in values]:
+        if missing := [name for name in fields if name not in plain]:
             raise CardError(f"{path} lacks {', '.join(missing)}")
-        values = {name: values[name] for name in [*fields, "fingerprint"] if name in values}
-        fingerprint = values.pop("fingerprint", None)
+        values, fingerprint = {name: plain[name] for name in fields}, plain.get("fingerprint")
         try:
             values["genotype"] = genotype_from_json(json.dumps(values["genotype"]))
             values["weights"] = WeightsFile(**values["weights"])
@@ -188,17 +187,37 @@ class Card:
         return card
 
     def build(self, **changes: Any) -> Any:
-        """The network without weights; it reads preprocessed images and returns what `network` says, mostly logits.
+        """Build the network without weights. It reads preprocessed images, and returns logits unless `network` differs.
 
         Args:
-            **changes: arguments of `network_from_genotype` to differ in.
+            **changes: arguments of `network_from_genotype`, in place of the card's.
         """
         given = {"name": self.name, "input_shape": self.input_shape, "classes": len(self.class_names)}
         return network_from_genotype(self.genotype, **{**given, **self.network, **changes})
 
 
+def _plain(path: Path) -> dict[str, Any]:
+    """Read the JSON values of a card of this version.
+
+    Raises:
+        CardError: there are none.
+    """
+    try:
+        plain = parse(text_of(path, _MAX_BYTES))
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise CardError(f"cannot read the card {quoted(str(path))}: {problem}") from None
+    if not isinstance(plain, dict) or plain.get("format") != _FORMAT:
+        raise CardError(f"{path} is no card: expected a JSON object with format {_FORMAT!r}")
+    if type(plain.get("version")) is not int or plain["version"] != _VERSION:
+        raise CardError(
+            f"{path} is a card of version {quoted(plain.get('version'))}; this version of nasnet_keras reads {_VERSION}"
+        )
+    return plain
+
+
 def encoded(images: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
-    """Reference images (uint8) and outputs (float32) as JSON values."""
+    """Pack reference images (uint8) and outputs (float32) as JSON values."""
     return {
         "images": base64.b64encode(zlib.compress(np.ascontiguousarray(images).tobytes(), 9)).decode(),
         "shape": list(images.shape),
@@ -207,10 +226,10 @@ def encoded(images: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
 
 
 def decoded(reference: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """The images and outputs that `encoded` packed.
+    """Unpack the images and outputs that `encoded` packed, and no more bytes than the images have.
 
     Raises:
-        CardError: it is damaged. No more is unpacked than the images are large.
+        CardError: the values are damaged.
     """
     try:
         shape = [int(size) for size in reference["shape"]]

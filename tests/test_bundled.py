@@ -46,7 +46,7 @@ needs_data = pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="TFDS_
 @pytest.mark.parametrize("name", NAMES)
 def test_a_card_is_complete(name):
     card = pretrained.card(name)
-    assert card.name == name and card.licence != "not stated" and 0 < card.metrics["test_accuracy"] < 1
+    assert card.name == name and card.license != "not stated" and 0 < card.metrics["test_accuracy"] < 1
     assert {"test_images", "runs"} <= set(card.metrics) and card.dataset["source"]
     cost = genotype_cost(card.genotype, card.input_shape, **{"classes": len(card.class_names), **card.network})
     assert dataclasses.asdict(cost) == card.cost

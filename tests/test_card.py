@@ -82,7 +82,7 @@ def test_values_nested_deeply_are_refused_at_every_depth(read):
         {"network": {"num_repeats": 1, "filters": 4, "batch_norm_epsilon": 10**300 * 10**90}},
         {"network": {"num_repeats": 1, "filters": 4, "input_tensor": 1}},
         {"input_shape": [10**300, 32, 3]},
-        {"licence": ["x" * 10**6]},
+        {"license": ["x" * 10**6]},
         {"version": 10**300},
         {"format": ["x" * 10**6]},
     ],

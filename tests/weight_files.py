@@ -55,7 +55,7 @@ def unending():
 
 def outcome(path):
     """What reading a file comes to, in a fork that may crash: HDF5 itself does on some."""
-    reading, writing = os.pipe()
+    ended, began = os.pipe()
     pid = os.fork()
     if pid == 0:
         signal.alarm(_SECONDS)
@@ -67,10 +67,10 @@ def outcome(path):
             said = "refused" if len(str(error).encode()) < 4000 else "a long error"
         except BaseException as error:
             said = repr(error)
-        os.write(writing, said.encode(errors="replace"))
+        os.write(began, said.encode(errors="replace"))
         os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as file:
+    os.close(began)
+    with os.fdopen(ended) as file:
         said = file.read()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return said if code == 0 else signal.Signals(-code).name

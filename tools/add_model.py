@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, f"{card.name}.weights.h5")
         write_saved(weights, partial(_in_half_precision, card.weights.check(run)))
-        changes = {"class_names": names, "licence": _LICENCE.value, "weights": WeightsFile.of(weights)}
+        changes = {"class_names": names, "license": _LICENCE.value, "weights": WeightsFile.of(weights)}
         card = dataclasses.replace(card, **changes, dataset=dataset)
         before = card.metrics["test_accuracy"]
         card = _judged(card, test, Path(folder))

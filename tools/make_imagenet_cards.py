@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
                 "source": "published: Zoph et al. 2018, tables 2 and 3; not measured here",
             },
             cost=dataclasses.asdict(genotype_cost(NASNET_A, shape, classes=1000, **network)),
-            licence="Apache-2.0",
+            license="Apache-2.0",
             weights=PUBLISHED[size, True],
             reference={},
         ).write(_CARDS)

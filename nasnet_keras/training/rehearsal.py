@@ -62,7 +62,7 @@ def card_of(
         training=training or {},
         metrics=metrics or {},
         cost=dataclasses.asdict(genotype_cost(genotype, dataset.image_shape, **network)),
-        licence=licence,
+        license=licence,
         weights=weights or WeightsFile(weights_name(name), 1, "0" * 64),
         reference=reference or {},
     )

@@ -1,4 +1,4 @@
-"""Files of weights: where they are, whether they are what they should be, and how they get into a model."""
+"""Files of weights: finding or downloading them, checking them strictly, and loading them into a model."""
 
 from nasnet_keras.utils.lazy import resolving
 

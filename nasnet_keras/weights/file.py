@@ -1,4 +1,4 @@
-"""A file of weights as a card names it: known by its size and its hash, beside the card or at an address."""
+"""A file of weights as a card describes it: its size and its hash, and its place beside the card or at a URL."""
 
 import re
 from dataclasses import dataclass
@@ -9,25 +9,32 @@ from nasnet_keras.utils.files import digest, mismatch
 
 __all__ = ["BARE_NAME", "CardError", "WeightsFile"]
 
-BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,219}")  # no folder, no drive, no hidden file
+BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,219}")  # without a folder or a drive, and not hidden
 
 
 class CardError(ValueError):
-    """A card or what it names cannot be used."""
+    """A card, or a file that it names, cannot be used."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A weight file beside a card, or at an address.
+    """A weight file beside a card, or at a URL.
 
     Attributes:
-        file: a bare name.
-        size: in bytes; None where it was never published.
-        sha256, md5: hexadecimal; one of them at least.
-        url: where it is, if it does not come with its card.
+        file: its name, without a folder.
+        size: in bytes; None if it was never published.
+        sha256, md5: hexadecimal hashes, of which at least one is given.
+        url: of the file, if it does not come with its card; http or https.
 
     Raises:
         CardError: a value is missing or of the wrong kind.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "a.weights.h5")
+        ...     _ = path.write_bytes(b"weights")
+        ...     WeightsFile.of(path).size
+        7
     """
 
     file: str
@@ -56,10 +63,10 @@ class WeightsFile:
         return cls(path.name, path.stat().st_size, digest(path, "sha256"))
 
     def check(self, folder: Path) -> Path:
-        """The path of the file in `folder`.
+        """Return the path of the file in `folder`.
 
         Raises:
-            CardError: it is missing, is no file of the folder itself, or has another size or content.
+            CardError: the file is missing, is a link out of the folder, or has another size or content.
         """
         path = folder / self.file
         if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
@@ -67,25 +74,25 @@ class WeightsFile:
         return self.verify(path)
 
     def verify(self, path: Path) -> Path:
-        """`path`, where it is this file, wherever it lies.
+        """Return `path` if the file there, in whatever folder, is this one.
 
         Raises:
-            CardError: it is missing, or has another size or content.
+            CardError: the file is missing, or has another size or content.
         """
         if problem := mismatch(path, size=self.size, sha256=self.sha256, md5=self.md5):
             raise CardError(f"the weight file {path} {problem}")
         return path
 
     def download(self) -> Path:
-        """The path of the file in Keras' cache, downloaded where it is missing; see `nasnet_keras.weights.download`.
+        """Return the path of the file in Keras' cache, and download it if it is missing; see `weights.download`.
 
-        What is known by its SHA-256 lies in a folder of its own there, so that no card's file stands in for another
+        Each file with a SHA-256 lies in a folder that is named after it, so that no card's file stands in for another
         of the same name.
 
         Raises:
-            DownloadError: it cannot be had.
+            DownloadError: the file cannot be downloaded.
         """
-        from nasnet_keras.weights.download import cache, fetch  # only where something may be downloaded
+        from nasnet_keras.weights.download import cache, fetch  # slow, and needed for downloads only
 
         folder = None if self.sha256 is None else cache() / "nasnet_keras" / self.sha256[:16]
         return fetch(self.url, self.file, size=self.size, sha256=self.sha256, md5=self.md5, folder=folder)

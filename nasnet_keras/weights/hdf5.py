@@ -1,6 +1,6 @@
-"""Strict access to an HDF5 file: what is reached lies in the file itself, and is not more than a network can have.
+"""Strict access to an HDF5 file: nothing outside the file is reached, and no more objects than a network can have.
 
-Keras is not imported here, nor by what reads weights: see `weight_reader`.
+Neither this module nor those that read weights by it import Keras: `isolated` starts them in a process of their own.
 """
 
 import math
@@ -13,15 +13,15 @@ import numpy as np
 __all__ = ["BFLOAT16", "Objects", "WeightsError", "brief"]
 
 BFLOAT16 = "bfloat16"
-"""The kind of numbers that Keras writes as two bytes each, with a note of what they are."""
+"""The kind of numbers that Keras writes as two bytes each, and marks by an attribute."""
 
-_MOST = 100_000  # objects that are looked at: NASNet-A large has 3,000
+_MOST = 100_000  # objects in a file: NASNet-A large has 3,000
 _LONGEST = 1_000  # letters of a layer's name
 _SHOWN = 100
-# deflate, shuffle, Fletcher's checksum, szip, n-bit and scale-offset are HDF5's own, LZF is h5py's; HDF5 would look for
-# others among the shared libraries of this machine.
+# HDF5's deflate, shuffle, Fletcher's checksum, szip, n-bit and scale-offset, and h5py's LZF. HDF5 would look for any
+# other filter among the shared libraries of this machine.
 _FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
-_CHUNK = 1 << 24  # bytes of a chunk beyond those of the array that it is part of
+_CHUNK = 1 << 24  # bytes that a chunk may have more than its array
 _WORDS = {
     "f": "floating-point numbers",
     BFLOAT16: "floating-point numbers",
@@ -40,15 +40,15 @@ class WeightsError(ValueError):
 
 
 class Objects:
-    """The objects of a file that is open, of which each is looked at once.
+    """The objects of an open file, each of which is visited once.
 
     Args:
         file: open for reading.
-        path: of it, for errors.
+        path: of the file, for errors.
 
     Raises:
-        WeightsError: by any method: a link leads out of the file or to another place in it, there are too many
-            objects, or one is of the wrong kind.
+        WeightsError: by any method, if a link leads out of the file or to another place in it, there are too many
+            objects, or an object is of the wrong kind.
     """
 
     def __init__(self, file: h5py.File, path: Any) -> None:
@@ -57,11 +57,11 @@ class Objects:
         self._groups: set[h5py.Group] = {file}
 
     def refused(self, problem: str) -> WeightsError:
-        """The error to raise."""
+        """Make the error of a problem; the caller raises it."""
         return WeightsError(f"{self._path} {problem}: refused")
 
     def groups(self, parent: h5py.Group) -> Iterator[tuple[str, h5py.Group]]:
-        """The groups in a group by name, but those that were met before by another name."""
+        """Yield the groups in a group by name, but for those that were met before under another name."""
         self._spend(len(parent))
         for name in parent:
             found = self._member(parent, name)
@@ -70,7 +70,7 @@ class Objects:
                 yield name, found
 
     def group(self, parent: h5py.Group, name: str) -> h5py.Group | None:
-        """The group of a name, None when there is none."""
+        """Return the group of a name; None if there is no such group."""
         self._spend(1)
         found = self._member(parent, name)
         if found is not None and not isinstance(found, h5py.Group):
@@ -78,12 +78,12 @@ class Objects:
         return found
 
     def datasets(self, parent: h5py.Group) -> list[h5py.Dataset]:
-        """The data sets of a group in which they are numbered from 0."""
+        """Return the data sets of a group, whose names are the numbers from 0."""
         self._spend(len(parent))
         return [self.dataset(parent, str(index)) for index in range(len(parent))]
 
     def dataset(self, parent: h5py.Group, path: str) -> h5py.Dataset:
-        """The data set at a path within a group."""
+        """Return the data set at a path within a group."""
         found: Any = parent
         for name in path.split("/"):
             self._spend(1)
@@ -97,21 +97,21 @@ class Objects:
         return found
 
     def text(self, owner: h5py.Group, name: str) -> str | None:
-        """The text that an attribute has, None when there is no such attribute."""
+        """Return the text of an attribute; None if there is no such attribute."""
         found = self._texts(owner, name, axes=0)
         return found and found[0]
 
     def texts(self, owner: h5py.Group, name: str) -> list[str]:
-        """The texts that an attribute has."""
+        """Return the texts of an attribute."""
         found = self._texts(owner, name, axes=1)
         if found is None:
             raise self.refused(f"has no {name} at {_brief_name(owner)}")
         return found
 
     def read(self, dataset: h5py.Dataset) -> np.ndarray:
-        """The values of a data set, of a shape that is expected, in this machine's byte order.
+        """Read the values of a data set, whose shape has been checked, in this machine's byte order.
 
-        Those of the kind `BFLOAT16` are given as the 16-bit whole numbers that they are stored as.
+        Values of the kind `BFLOAT16` are returned as the 16-bit whole numbers that they are stored as.
         """
         if dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > dataset.nbytes + _CHUNK:
             raise self.refused(f"has larger chunks than arrays at {_brief_name(dataset)}")
@@ -125,7 +125,7 @@ class Objects:
         return np.asarray(dataset.astype(f"={dataset.dtype.kind}{size}")[()])
 
     def _member(self, parent: h5py.Group, name: str) -> Any:
-        """What a hard link leads to, None when there is no such link. `in` and `get` would open what others lead to."""
+        """Follow a hard link; None if there is no link. `in` and `get` would open the targets of other links."""
         links, encoded = parent.id.links, name.encode(errors="surrogateescape")
         if not name or not links.exists(encoded):
             return None
@@ -155,7 +155,7 @@ class Objects:
 
 
 def kind(dataset: h5py.Dataset) -> str:
-    """NumPy's letter for the kind of a data set's values, or `BFLOAT16`."""
+    """Tell the kind of a data set's values by NumPy's letter, or as `BFLOAT16`."""
     dtype = dataset.dtype
     if dtype.kind == "V" and dtype.names is None and dtype.itemsize == 2 and "dtype" in dataset.attrs:
         return BFLOAT16
@@ -163,12 +163,12 @@ def kind(dataset: h5py.Dataset) -> str:
 
 
 def word(letter: str) -> str:
-    """What a kind of values is called."""
+    """Name a kind of values in words."""
     return _WORDS.get(letter, "values of another kind")
 
 
 def brief(text: Any) -> str:
-    """A text for an error: cut when it is long, and without letters that cannot be printed."""
+    """Shorten a text for an error, and escape letters that cannot be printed."""
     text = str(text).encode(errors="backslashreplace").decode()
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 

@@ -1,6 +1,6 @@
-"""Reading a file of weights of which nothing is known in a process of its own, which ends in time.
+"""Unknown files of weights are read in a separate process, which ends in time.
 
-HDF5 crashes on some damaged files and never ends on others.
+HDF5 crashes on some damaged files and never returns on others.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from nasnet_keras.weights.hdf5 import WeightsError, brief
 
 __all__ = ["read_apart"]
 
-_SECONDS = 30.0  # to read a file of any size,
-_BYTES_A_SECOND = 1 << 20  # and for its size: a slow network drive
-_MEMORY = 2 << 30  # bytes, and what the arrays take four times
+_SECONDS = 30.0  # for a file of any size
+_BYTES_A_SECOND = 1 << 20  # of a slow network drive, for the file's size
+_MEMORY = 2 << 30  # bytes, in addition to four times those of the arrays
 _PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -34,35 +34,21 @@ answer()
 
 
 def read_apart(path: Path, expected: reading.Expected, *, classifier: bool = True) -> dict[str, list[np.ndarray]]:
-    """As `reading.read`, in a process of its own that has 30 seconds, and one more for each MiB of the file.
+    """Do as `reading.read` in a separate process that has 30 seconds, and one more for each MiB of the file.
 
     Raises:
-        WeightsError: as there; also when it crashes, needs more time, or more memory than such weights take.
+        WeightsError: as there; also if the process crashes, needs more time, or more memory than such weights take.
     """
-    if not sys.executable:  # a program that has Python within it has none to start
+    if not sys.executable:  # Python is embedded in another program, and cannot be started
         return reading.read(path, expected, classifier=classifier)
     seconds = _SECONDS + path.stat().st_size / _BYTES_A_SECOND
     request = {"path": str(path.absolute()), "shown": str(path), "expected": expected, "classifier": classifier}
-    # The same modules as here, and none of the current folder.
-    own = str(Path(__file__).parents[2])
-    modules = [*(entry for entry in sys.path if os.path.isabs(entry)), own]  # noqa: PTH117
-    try:
-        started = subprocess.Popen(
-            [sys.executable, "-I", "-c", _PROGRAM, str(seconds), *modules],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # an interrupt at the terminal is this process's to handle
-        )
-    except OSError as error:  # there are too many processes, or Python is not where it says that it is
-        raise WeightsError(f"{path} cannot be read: no process can be started to read it in ({error})") from None
-    with started as process:
+    with _started(path, seconds) as process:
         try:
-            with contextlib.suppress(BrokenPipeError):  # it has ended: see below
+            with contextlib.suppress(BrokenPipeError):  # the process has ended: see below
                 process.stdin.write(json.dumps(request).encode())
                 process.stdin.close()
-            with contextlib.suppress(EOFError, json.JSONDecodeError):  # what it wrote is not whole
+            with contextlib.suppress(EOFError, json.JSONDecodeError):  # its answer is not whole
                 return _received(process.stdout, expected)
             words = process.stderr.read().decode(errors="replace").strip()
             raise WeightsError(f"{path} cannot be read: {_how(process.wait(), words, seconds)}")
@@ -70,12 +56,29 @@ def read_apart(path: Path, expected: reading.Expected, *, classifier: bool = Tru
             process.kill()
 
 
+def _started(path: Path, seconds: float) -> subprocess.Popen:
+    """Start the process that reads a file, with the modules of this process and none of the current folder."""
+    own = str(Path(__file__).parents[2])
+    modules = [*(entry for entry in sys.path if os.path.isabs(entry)), own]  # noqa: PTH117
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-c", _PROGRAM, str(seconds), *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # this process handles an interrupt at the terminal
+        )
+    except OSError as error:  # there are too many processes, or Python is no longer where it was
+        raise WeightsError(f"{path} cannot be read: no process can be started to read it in ({error})") from None
+
+
 def _received(stream: BinaryIO, expected: reading.Expected) -> dict[str, list[np.ndarray]]:
-    """The arrays that `answer` wrote.
+    """Read the arrays that `answer` wrote.
 
     Raises:
-        EOFError, json.JSONDecodeError: it did not write all of them.
-        WeightsError: that it wrote.
+        EOFError, json.JSONDecodeError: `answer` did not write all of them.
+        WeightsError: the error that `answer` wrote instead.
     """
     answered = json.loads(stream.readline())
     if "problem" in answered:
@@ -92,7 +95,7 @@ def _received(stream: BinaryIO, expected: reading.Expected) -> dict[str, list[np
 
 
 def _how(code: int, words: str, seconds: float) -> str:
-    """How a process ended that did not answer."""
+    """Describe how a process without an answer ended."""
     if code == -signal.SIGALRM:
         return f"reading it did not end within {seconds:.0f} seconds; it is damaged, or lies on a very slow drive"
     if code < 0:
@@ -101,10 +104,10 @@ def _how(code: int, words: str, seconds: float) -> str:
 
 
 def answer() -> None:
-    """Read the file that is asked for on the standard input, and write its arrays to the standard output."""
+    """Read the file that the standard input names, and write its arrays to the standard output."""
     request = json.load(sys.stdin)
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not come between
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # prints of libraries must not mix with the arrays
     expected = request["expected"]
     _limit_memory(sum(8 * int(np.prod(shape)) for variables in expected.values() for shape, _ in variables))
     head: dict[str, Any]
@@ -125,5 +128,5 @@ def _limit_memory(expected: int) -> None:
 
     limit = _MEMORY + 4 * expected
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with contextlib.suppress(OSError, ValueError):  # of the system's own, or not of this system
+    with contextlib.suppress(OSError, ValueError):  # the system has a lower limit, or none at all
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

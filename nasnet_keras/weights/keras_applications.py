@@ -1,4 +1,4 @@
-"""Files of `keras.applications`' NASNet in Keras' legacy HDF5 format, read as weights of our layers."""
+"""Files of `keras.applications`' NASNet in Keras' legacy HDF5 format, read as weights of this package's layers."""
 
 import re
 from typing import Any
@@ -15,10 +15,10 @@ _PREVIOUS = re.compile(r"adjust_conv_(projection|1)_(.+)")
 
 
 def found(objects: Objects, file: h5py.File) -> dict[str, list[h5py.Dataset]]:
-    """The file's data sets by the names of our layers that play the same part, in our layers' order.
+    """Group a file's data sets by the names of this package's layers, in the order of their variables.
 
-    A convolution takes the batch normalisation after it along. A layer that is none of NASNet's keeps its own name,
-    so that a comparison with a model shows it.
+    The data sets of a batch normalisation join those of the convolution before it. A layer that NASNet does not have
+    keeps its own name, so that a comparison with a model shows it.
 
     Raises:
         WeightsError: a data set lies outside the file, or is missing.
@@ -37,7 +37,7 @@ def found(objects: Objects, file: h5py.File) -> dict[str, list[h5py.Dataset]]:
 
 
 def _parts(name: str, repeats: int) -> tuple[list[str], str | None]:
-    """What else belongs to the layer that `name` begins, and our name of it; None where it begins none."""
+    """Name the layers of Keras that join the one called `name`, and the layer here; None if `name` joins another."""
     if name == "stem_conv1":
         return ["stem_bn1"], "stem_conv"
     if name == "predictions":
@@ -57,7 +57,7 @@ def _parts(name: str, repeats: int) -> tuple[list[str], str | None]:
 
 
 def _cell(place: str, repeats: int) -> str:
-    """Our name of a cell: they count reduction cells through, and the stem's from 1."""
+    """Name the cell here. Keras counts reduction cells along with the others, and cells of the stem from 1."""
     kind, _, number = place.rpartition("_")
     if kind == "stem":
         return f"stem_{int(number) - 1}"
@@ -67,7 +67,7 @@ def _cell(place: str, repeats: int) -> str:
 
 
 def _first_stack(names: Any) -> int:
-    """N: their first reduction cell after the stem is `reduce_N`."""
+    """Find N: Keras' first reduction cell after the stem is `reduce_N`."""
     numbers = [int(match[1]) for name in names if (match := re.fullmatch(r"reduction_conv_1_reduce_(\d+)", name))]
     return min(numbers, default=1)
 

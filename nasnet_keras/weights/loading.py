@@ -18,19 +18,27 @@ __all__ = ["load_weights"]
 def load_weights(model: Any, path: str | Path, *, classifier: bool = True, known: bool = False) -> None:
     """Load a file that `model.save_weights` wrote, into the layers of the same names.
 
-    The auxiliary head may be missing in the file (it keeps its values) or in the model (it is passed over).
-    Nothing is changed unless everything fits. Nothing outside the file is read, whatever it links to.
+    The auxiliary head may be missing in the file (it keeps its values) or in the model (it is left out).
+    Nothing is changed unless everything fits. Nothing outside the file is read, whatever the file links to.
 
     Args:
         model: a functional model made by `nasnet_keras`.
         path: of a `.weights.h5` file, or of a file of `keras.applications`' NASNet in Keras' legacy `.h5` format.
-        classifier: whether to load the classifier. Without, the model keeps its own, of any number of classes or none.
-        known: whether the file is known, by a hash that was checked or because this process wrote it. Any other is
-            read in a process of its own, which is given up after 30 seconds and one more for each MiB of the file.
+        classifier: whether to load the classifier. If not, the model keeps its own, with any number of classes, or has
+            none.
+        known: whether the file is trusted, since its hash was checked or this process wrote it. Any other file is
+            read in a separate process, which may take 30 seconds, and one more for each MiB of the file.
 
     Raises:
-        ValueError: no such file, no weights file, or weights of another network; the error lists what the file
-            holds and what the model expects.
+        ValueError: there is no such file, it is no weights file, or its weights are of another network; the error
+            lists what the file holds and what the model expects.
+
+    Example:
+        >>> from nasnet_keras import NASNetFromGenotype
+        >>> model = NASNetFromGenotype("nasnet_a", (16, 16, 3), num_repeats=1, filters=4)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save_weights(f"{folder}/a.weights.h5")
+        ...     load_weights(model, f"{folder}/a.weights.h5")
     """
     path = checks.weights_file(path)
     variables = _variables(model)
@@ -38,7 +46,7 @@ def load_weights(model: Any, path: str | Path, *, classifier: bool = True, known
         owner: [(tuple(each.shape), _kinds(each)) for each in variables] for owner, variables in variables.items()
     }
     values = (reading.read if known else read_apart)(path, expected, classifier=classifier)
-    # Whatever can fail comes before the first assignment.
+    # All that can fail comes before the first assignment.
     pairs = [
         (variable, _tensor(variable, array))
         for owner, arrays in values.items()
@@ -49,7 +57,7 @@ def load_weights(model: Any, path: str | Path, *, classifier: bool = True, known
 
 
 def _variables(model: Any) -> dict[str, list[Any]]:
-    """The model's variables by the path of the layer that owns them, in the order in which Keras saves them."""
+    """Group a model's variables by the path of their layer, in the order in which Keras saves them."""
     owners: dict[str, list[Any]] = {}
     for variable in model.weights:
         owners.setdefault(variable.path.rpartition("/")[0], []).append(variable)
@@ -57,7 +65,7 @@ def _variables(model: Any) -> dict[str, list[Any]]:
 
 
 def _kinds(variable: Any) -> tuple[str, ...]:
-    """The kinds of numbers that a variable can be given without changing them but for their precision."""
+    """The kinds of numbers that a variable can hold with no change but of their precision."""
     if "float" in variable.dtype:
         return FLOATS
     letter = np.dtype(variable.dtype).kind

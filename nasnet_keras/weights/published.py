@@ -1,4 +1,4 @@
-"""Keras' published ImageNet weights of NASNet-A mobile and large: where they are, and our networks with them."""
+"""The files of Keras' published ImageNet weights of NASNet-A mobile and large."""
 
 from nasnet_keras.weights.file import WeightsFile
 
@@ -6,8 +6,6 @@ __all__ = ["PUBLISHED"]
 
 _URL = "https://storage.googleapis.com/tensorflow/keras-applications/nasnet/"
 
-
-# (model, include_top): the file, its name in Keras' cache, and its MD5, as Keras' source has them
 PUBLISHED = {
     ("mobile", True): WeightsFile(
         "nasnet_mobile.h5", 24_227_760, md5="020fb642bf7360b370c678b08e0adf61", url=_URL + "NASNet-mobile.h5"
@@ -22,3 +20,4 @@ PUBLISHED = {
         "nasnet_large_no_top.h5", md5="d81d89dc07e6e56530c4e77faddd61b5", url=_URL + "NASNet-large-no-top.h5"
     ),
 }
+"""By model and `include_top`: the name in Keras' cache, the MD5 and the URL are those of Keras' own source."""

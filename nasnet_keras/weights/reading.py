@@ -1,4 +1,4 @@
-"""A file of weights: compared with what a network expects, and then read. Neither Keras nor a model is needed."""
+"""A file of weights is compared with what a network expects, and then read, without Keras or a model."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ __all__ = ["FLOATS", "Expected", "read"]
 FLOATS = ("f", BFLOAT16)
 
 Expected = dict[str, list[tuple[tuple[int, ...], tuple[str, ...]]]]
-"""By the path of a layer, for each of its variables the shape and the kinds of numbers, as `hdf5.kind` calls them."""
+"""By the path of a layer: the shape of each variable, and the kinds of its numbers, as `hdf5.kind` calls them."""
 
 _AUXILIARY = "auxiliary"
 _CLASSIFIER = "logits"
@@ -25,12 +25,12 @@ _Found = dict[str, list[h5py.Dataset]]
 
 
 def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str, list[np.ndarray]]:
-    """The arrays of a file of weights by the layers that are expected; see `weights.load_weights`.
+    """Read the arrays of a file of weights, by layer; see `weights.load_weights`.
 
-    Nothing is read before names, shapes and kinds are known to be right.
+    Names, shapes and kinds of numbers are checked before any array is read.
 
     Raises:
-        WeightsError: it is no such file, or of another network; the error lists what the file holds and what was
+        WeightsError: it is no file of weights, or of another network; the error lists what the file holds and what was
             expected.
     """
     try:
@@ -47,7 +47,7 @@ def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str
             return {owner: [objects.read(each) for each in found[owner]] for owner in expected if owner in found}
     except WeightsError:
         raise
-    except Exception as error:  # h5py raises any kind for what is damaged
+    except Exception as error:  # a damaged file makes h5py raise any exception
         raise WeightsError(
             f"{path} cannot be read as a .weights.h5 file (cut off, or another format?): "
             f"{brief(error) or type(error).__name__}"
@@ -55,7 +55,7 @@ def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str
 
 
 def _found(objects: Objects, file: h5py.File) -> _Found:
-    """A file's data sets by the path of the layer that owns them."""
+    """Group a file's data sets by the path of their layer."""
     if h5py.h5a.exists(file.id, b"layer_names"):
         return keras_applications.found(objects, file)
     layers = objects.group(file, "layers")
@@ -79,19 +79,11 @@ def _collect(objects: Objects, group: h5py.Group, prefix: str, owners: _Found) -
 
 
 def _mismatch(path: Path, expected: Expected, found: _Found) -> str | None:
-    """What differs between the file and the model, or None. The auxiliary head may be absent on one side."""
-
-    def same(owner):
-        if (owner in expected) != (owner in found):
-            return owner.startswith(_AUXILIARY)
-        pairs = list(zip(found[owner], expected[owner], strict=False))
-        equal = all(each.shape == tuple(shape) and kind(each) in kinds for each, (shape, kinds) in pairs)
-        return equal and len(found[owner]) == len(expected[owner])
-
-    differing = [owner for owner in dict.fromkeys([*expected, *found]) if not same(owner)]
+    """Describe how the file and the model differ; None if they agree. Either may lack the auxiliary head."""
+    differing = [owner for owner in dict.fromkeys([*expected, *found]) if not _agree(owner, expected, found)]
     if not differing:
         return None
-    # First what both have in other shapes, then what only the file, then what only the model has: some of each.
+    # Some layers of each kind: in both with other shapes, only in the file, only in the model.
     sides: dict[tuple[bool, bool], list[str]] = {(True, True): [], (False, True): [], (True, False): []}
     for owner in differing:
         sides[owner in expected, owner in found].append(owner)
@@ -105,6 +97,15 @@ def _mismatch(path: Path, expected: Expected, found: _Found) -> str | None:
             lines.append(f"  … and {len(owners) - _SHOWN} more like these")
     hint = _hint(expected, found, differing)
     return f"{path} does not fit the model{hint}; nothing was loaded:\n" + "\n".join(lines)
+
+
+def _agree(owner: str, expected: Expected, found: _Found) -> bool:
+    """Tell whether the file has what the model expects of a layer."""
+    if (owner in expected) != (owner in found):
+        return owner.startswith(_AUXILIARY)
+    pairs = list(zip(found[owner], expected[owner], strict=False))
+    equal = all(each.shape == tuple(shape) and kind(each) in kinds for each, (shape, kinds) in pairs)
+    return equal and len(found[owner]) == len(expected[owner])
 
 
 def _hint(expected: Expected, found: _Found, differing: list[str]) -> str:
