@@ -1,5 +1,6 @@
 """Cards: whatever is in one, it is read or refused with a CardError."""
 
+import dataclasses
 import json
 import os
 import time
@@ -129,3 +130,17 @@ def test_reference_images_unpack_to_their_size_or_not_at_all():
             decoded({**packed, **change})
     with pytest.raises(CardError, match="cannot be read"):
         decoded({})
+
+
+def test_the_former_name_of_the_license_is_read_and_told_of(read, caplog):
+    former = {"licence" if name == "license" else name: value for name, value in PLAIN.items()}
+    card = read(json.dumps(former))
+    assert card.license == PLAIN["license"] and json.loads(card.to_json())["license"] == card.license
+    read(json.dumps(former))
+    assert [record.getMessage().partition("=")[0] for record in caplog.records] == ["licence"], "once"
+    fields = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
+    with pytest.warns(DeprecationWarning, match="is now license=") as caught:
+        assert (
+            Card(**{name: value for name, value in fields.items() if name != "license"}, licence="CC0").license == "CC0"
+        )
+    assert {warning.filename for warning in caught} == {__file__}
