@@ -42,6 +42,12 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
+def short_heads(monkeypatch):
+    """A new classifier learns for a few epochs before the network does: enough to tell colours apart."""
+    monkeypatch.setattr("nasnet_keras.pretrained.head._EPOCHS", 12)
+
+
+@pytest.fixture
 def small_files():
     """A function that sets how large a file may become in this process, which is what a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

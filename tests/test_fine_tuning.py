@@ -21,12 +21,15 @@ from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import datasets
 from nasnet_keras.weights.file import CardError
 
+short_heads = pytest.mark.usefixtures("short_heads")
+
 
 def quick(folder, train_on, **changes):
     arguments = {"epochs": 2, "batch_size": 8, "pad": 1, **changes}
     return pretrained.fine_tune(card_of(folder), train_on, workdir=arguments.pop("workdir"), **arguments)
 
 
+@short_heads
 def test_fine_tuning_on_a_folder(trained, tmp_path):
     folder = write_folder(tmp_path / "lamps", 24, ("blue", "red"), size=20)
     result = quick(trained, folder, workdir=tmp_path / "run")
@@ -77,6 +80,7 @@ def test_fine_tuning_learns_and_begins_from_the_trained_weights(trained, tmp_pat
             assert np.linalg.norm(a.numpy() - b.numpy()) < 0.5 * np.linalg.norm(a.numpy()), "from where it was"
 
 
+@short_heads
 @pytest.mark.parametrize("batch_norm", ["adapt", "frozen"])
 def test_the_policy_of_batch_normalisation(trained, tmp_path, batch_norm):
     result = quick(trained, pictures(16), workdir=tmp_path / "run", batch_norm=batch_norm, patience=5, seed=3)
@@ -91,6 +95,7 @@ def test_the_policy_of_batch_normalisation(trained, tmp_path, batch_norm):
     assert not any(np.array_equal(value, end[path]) for path, value in start.items() if "kernel" in path)
 
 
+@short_heads
 def test_the_head_alone_leaves_the_network_as_it_is(trained, tmp_path):
     result = pretrained.fine_tune(card_of(trained), pictures(16), workdir=tmp_path / "run", epochs=0)
     start, end = (pretrained.load(m, include_top=False).weights for m in (card_of(trained), result.path))
@@ -99,6 +104,7 @@ def test_the_head_alone_leaves_the_network_as_it_is(trained, tmp_path):
     assert result.accuracy > 0.9
 
 
+@short_heads
 def test_what_is_gone_of_a_finished_run_is_told_and_made_again(trained, tmp_path, caplog):
     def tuned():
         return pretrained.fine_tune(card_of(trained), pictures(12), workdir=tmp_path, name="mine", epochs=0)
@@ -129,6 +135,7 @@ def test_class_names_given_twice_are_refused_before_a_folder_is_made(trained, tm
     assert not (tmp_path / "run").exists()
 
 
+@short_heads
 def test_a_loaded_model_is_fine_tuned_from_its_present_weights(trained, tmp_path):
     model = pretrained.load(card_of(trained))
     for variable in model.trainable_variables:
@@ -273,6 +280,7 @@ def test_labels_and_images_as_tools_give_them():
         dataset_of((images, names[labels]), (images[:2], ["red", "blue"]), None, (16, 16, 3))
 
 
+@short_heads
 def test_class_weights(trained, tmp_path):
     images, labels = pictures(24)
     few = np.flatnonzero(labels == 0).tolist() + np.flatnonzero(labels == 1)[:4].tolist()
@@ -295,6 +303,7 @@ def test_class_weights(trained, tmp_path):
             quick(trained, data, workdir=tmp_path / "no", class_names=["x", "y"], class_weights=wrong)
 
 
+@short_heads
 def test_class_weights_say_which_mistakes_count(trained, tmp_path):
     """Of images that are all the same, the heavier class is seen in all."""
     same = np.full((24, 16, 16, 3), 90, np.uint8), np.arange(24) % 2
@@ -304,6 +313,7 @@ def test_class_weights_say_which_mistakes_count(trained, tmp_path):
         assert result.confusion[:, heavy].sum() == result.confusion.sum() > 0
 
 
+@short_heads
 def test_training_stops_where_it_no_longer_helps(trained, tmp_path):
     """Noise that is learnt by heart: the best validation accuracy comes early. The last that is as good is kept."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8), np.arange(40) % 2
@@ -324,6 +334,7 @@ def test_epochs_by_default(images, epochs):
     assert recipe_for(images, {}).epochs == epochs and recipe_for(images, {"epochs": 7}).epochs == 7
 
 
+@short_heads
 def test_fine_tuning_on_a_tf_data_dataset(trained, tmp_path):
     import tensorflow as tf
 
@@ -423,6 +434,7 @@ def test_fine_tuning_refuses(trained, tmp_path):
             pretrained.predict(card_of(trained), images)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights(trained, tmp_path):
     folder = write_folder(tmp_path / "lamps", 32)
 
@@ -474,6 +486,7 @@ def test_the_job_says_what_is_wrong(tmp_path):
     assert "--train_dir" in done.stdout and "--learning_rate" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_job_with_folders_of_its_own_in_a_folder_named_like_the_images(trained, tmp_path, monkeypatch):
     """Among them `--dataset` for the folder, and the same command once more."""
     for split, count in (("flowers", 16), ("chosen", 8), ("tested", 12)):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from helpers import SMALL_GENOTYPE
 
-from nasnet_keras import Block, Cell, Edge, Genotype, genotype_cost
+from nasnet_keras import genotype_cost
 from nasnet_keras.card import Card, decoded
 from nasnet_keras.training import datasets, run
 from nasnet_keras.training.config import TrainingConfig
@@ -30,7 +30,9 @@ from nasnet_keras.utils import progress
 from nasnet_keras.utils.workdir import Workdir, WorkdirError
 from nasnet_keras.weights.file import CardError
 
-TINY = {"num_repeats": 1, "filters": 4}
+NASNET = {"num_repeats": 1, "filters": 4}
+TINY = {"genotype": SMALL_GENOTYPE, **NASNET}
+NAME = f"genotype_{SMALL_GENOTYPE.fingerprint}_digits"
 RECIPE = Recipe(epochs=2, batch_size=64, learning_rate=0.1, flip=False, pad=1, average_decay=0.9)
 
 
@@ -51,12 +53,12 @@ def few(digits):
 
 def test_a_run_ends_in_a_card_that_tells_how_to_load_it(tmp_path, digits):
     recipe = dataclasses.replace(RECIPE, epochs=6, auxiliary_weight=0.0, drop_path_rate=0.1, label_smoothing=0.1)
-    result = train(TrainingConfig(tmp_path, recipe=recipe, **TINY), digits)
+    result = train(TrainingConfig(tmp_path, recipe=recipe, **NASNET), digits)
     card = Card.read(tmp_path / "nasnet_a_digits.json")
     assert card == result.card and len(result.history) == 6
     assert result.history[-1]["loss"] < result.history[0]["loss"]
     assert card.metrics["test_accuracy"] > 0.8 and card.metrics["test_images"] == 300
-    assert card.cost["parameters"] == genotype_cost("nasnet_a", (8, 8, 1), **TINY).parameters
+    assert card.cost["parameters"] == genotype_cost("nasnet_a", (8, 8, 1), **NASNET).parameters
     assert card.weights.check(tmp_path) == tmp_path / "nasnet_a_digits.weights.h5"
     model = card.build(weights=tmp_path / card.weights.file)
     logits = model.predict(digits.test.images * card.preprocessing["scale"] + card.preprocessing["offset"], verbose=0)
@@ -74,16 +76,15 @@ def test_a_run_ends_in_a_card_that_tells_how_to_load_it(tmp_path, digits):
         "tensorboard",
         "training.json",
     ]
-    stamp = card_stamp = (tmp_path / "nasnet_a_digits.weights.h5").stat().st_mtime_ns
-    assert train(TrainingConfig(tmp_path, recipe=recipe, **TINY), digits).card == card
-    assert stamp == card_stamp == (tmp_path / "nasnet_a_digits.weights.h5").stat().st_mtime_ns, (
-        "nothing is trained twice"
-    )
+    files = [tmp_path / f"nasnet_a_digits.{kind}" for kind in ("json", "weights.h5")]
+    stamps = [path.stat().st_mtime_ns for path in files]
+    assert train(TrainingConfig(tmp_path, recipe=recipe, **NASNET), digits).card == card
+    assert [path.stat().st_mtime_ns for path in files] == stamps, "nothing is trained twice"
 
 
 def test_two_epochs_show_every_image_from_both_sides(few):
     recipe = dataclasses.replace(RECIPE, flip=True, pad=0)
-    trainer = Trainer(SMALL_GENOTYPE, {**TINY, "classes": 10}, few, recipe, seed=0)
+    trainer = Trainer(SMALL_GENOTYPE, {**NASNET, "classes": 10}, few, recipe, seed=0)
     step, seen = trainer.stepper.step, []
 
     def recorded(state, images, *arguments, **options):
@@ -129,19 +130,26 @@ def command(*flags):
     return [sys.executable, "-m", "nasnet_keras.training", *flags]
 
 
-SMALL_CELL = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0", "previous"])
-KILLED = ["--dataset=digits", "--num_repeats=1", "--filters=4", "--epochs=60", "--batch_size=100", "--seed=3"]
+KILLED = ["--dataset=digits", "--num_repeats=1", "--filters=4", "--batch_size=100", "--seed=3"]
 KILLED += ["--drop_path_rate=0.2", "--dropout_rate=0.2", "--cutout=2", "--sizes=0:1", "--checkpoint_minutes=0.003"]
-KILLED += [f"--genotype={Genotype(SMALL_CELL, SMALL_CELL).to_json()}", "--name=small"]
+KILLED += [f"--genotype={SMALL_GENOTYPE.to_json()}", "--name=small"]
 
 
-@pytest.mark.slow
-def test_a_run_killed_at_random_moments_reaches_the_same_weights(tmp_path):
-    subprocess.run(command(*KILLED, f"--workdir={tmp_path}/whole"), check=True, capture_output=True, timeout=300)
+@pytest.mark.parametrize(
+    ("epochs", "signals"),
+    [
+        (30, [signal.SIGKILL]),
+        pytest.param(60, [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL], marks=pytest.mark.slow),
+    ],
+    ids=["once", "thrice"],
+)
+def test_a_run_killed_at_random_moments_reaches_the_same_weights(epochs, signals, tmp_path):
+    flags = [*KILLED, f"--epochs={epochs}"]
+    subprocess.run(command(*flags, f"--workdir={tmp_path}/whole"), check=True, capture_output=True, timeout=300)
     moments = random.Random(0)
-    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+    for number in signals:
         process = subprocess.Popen(
-            command(*KILLED, f"--workdir={tmp_path}/killed"),
+            command(*flags, f"--workdir={tmp_path}/killed"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -151,11 +159,11 @@ def test_a_run_killed_at_random_moments_reaches_the_same_weights(tmp_path):
         while not path.exists() or path.stat().st_mtime_ns == before:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
-        time.sleep(moments.uniform(0.0, 0.3))
+        time.sleep(moments.uniform(0.0, 0.005 * epochs))
         process.send_signal(number)
         process.wait(timeout=60)
     assert not (tmp_path / "killed" / "small.json").exists(), "it was killed in the middle"
-    subprocess.run(command(*KILLED, f"--workdir={tmp_path}/killed"), check=True, capture_output=True, timeout=300)
+    subprocess.run(command(*flags, f"--workdir={tmp_path}/killed"), check=True, capture_output=True, timeout=300)
     found, expected = (json.loads((tmp_path / run / "small.json").read_text()) for run in ("killed", "whole"))
     assert found["weights"]["size"] == expected["weights"]["size"]
     import h5py
@@ -177,6 +185,7 @@ def test_a_run_killed_at_random_moments_reaches_the_same_weights(tmp_path):
 
 def test_a_run_that_is_asked_to_stop_says_how_to_go_on(tmp_path):
     flags = ["--num_repeats=1", "--filters=4", "--epochs=5000", "--checkpoint_minutes=0.001"]
+    flags += [f"--genotype={SMALL_GENOTYPE.to_json()}"]
     process = subprocess.Popen(
         command(*flags, f"--workdir={tmp_path}/run"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -268,12 +277,12 @@ def test_a_changed_configuration_is_refused_and_shown(finished, few):
 
 
 def test_another_name_is_another_configuration(finished, few):
-    card = Card.read(finished / "nasnet_a_digits.json")
+    card = Card.read(finished / f"{NAME}.json")
     files = {path: path.read_bytes() for path in finished.iterdir() if path.is_file()}
     other = TrainingConfig(finished, recipe=RECIPE, name="mine", **TINY)
-    with pytest.raises(WorkdirError, match="name was 'nasnet_a_digits' and is now 'mine'"):
+    with pytest.raises(WorkdirError, match=f"name was '{NAME}' and is now 'mine'"):
         train(other, few)
-    same = train(TrainingConfig(finished, recipe=RECIPE, name="nasnet_a_digits", **TINY), few)
+    same = train(TrainingConfig(finished, recipe=RECIPE, name=NAME, **TINY), few)
     assert same.card == card, "the name it would have had anyway"
     description = finished / "training.json"
     plain = json.loads(description.read_text())
@@ -284,7 +293,7 @@ def test_another_name_is_another_configuration(finished, few):
 
 
 def test_a_run_goes_on_from_the_weights_of_another(finished, few, tmp_path):
-    card = Card.read(finished / "nasnet_a_digits.json")
+    card = Card.read(finished / f"{NAME}.json")
     weights = tmp_path / "first.weights.h5"
     shutil.copy(card.weights.check(finished), weights)
     still = dataclasses.replace(RECIPE, epochs=1, learning_rate=1e-9, average_decay=0.0)
@@ -312,7 +321,7 @@ def test_a_run_goes_on_from_the_weights_of_another(finished, few, tmp_path):
 
 def test_what_is_gone_of_a_finished_run_is_told_and_made_again(finished, few, caplog):
     config = TrainingConfig(finished, recipe=RECIPE, **TINY)
-    name, history = "nasnet_a_digits", finished / "history.json"
+    name, history = NAME, finished / "history.json"
     card, weights = finished / f"{name}.json", finished / f"{name}.weights.h5"
     figures, content = Card.read(card).metrics, weights.read_bytes()
     weights.write_bytes(content[:-1] + b"?")
@@ -398,7 +407,7 @@ def test_help_lists_the_flags():
 
 
 def test_cards_that_cannot_be_used(finished):
-    path = finished / "nasnet_a_digits.json"
+    path = finished / f"{NAME}.json"
     text = path.read_text()
     plain = json.loads(text)
     weights = path.with_name(plain["weights"]["file"])
