@@ -1,6 +1,10 @@
 """What several tests use."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+import pytest
 
 from nasnet_keras.genotypes.cells import COMBINES, Block, Cell, Edge, Genotype, block_state
 from nasnet_keras.genotypes.chain import CHAIN_FILTERS, CHAIN_KERNELS, CHAIN_STRIDES, ChainGenotype, ChainLayer
@@ -10,6 +14,12 @@ from nasnet_keras.genotypes.operations import MACRO_OPERATIONS, OPERATIONS
 _CELL = Cell([Block(Edge("sep_conv_3x3", "current"), Edge("max_pool_3x3", "previous"))], ["block_0"])
 SMALL_GENOTYPE = Genotype(_CELL, _CELL)
 """For what is no matter of the genotype: quickly built and compiled."""
+
+
+def mostly_slow(values: Iterable[Any], quick: Iterable[Any]) -> list[Any]:
+    """Parameters of a test: all values, those that are not among the quick ones marked `slow`."""
+    quick = set(quick)
+    return [value if value in quick else pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 def random_cell(generator: np.random.Generator, operations=tuple(OPERATIONS)) -> Cell:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import mostly_slow
 
 from nasnet_keras import fuse_for_inference, pretrained
 from nasnet_keras.card import decoded
@@ -65,7 +66,7 @@ def test_the_bundled_files_are_small():
     assert sum(path.stat().st_size for path in files) <= 24 * 2**20
 
 
-@pytest.mark.parametrize("size", ["mobile", "large"])
+@pytest.mark.parametrize("size", mostly_slow(("mobile", "large"), ("large",)))
 def test_the_published_weights_are_those_of_the_applications(size, monkeypatch, tmp_path):
     name = f"nasnet_{size}_imagenet"
     assert pretrained.card(name).weights == PUBLISHED[size, True]
@@ -92,7 +93,7 @@ def test_reference_outputs(name):
 
 
 @needs_data
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", mostly_slow(BUNDLED, ("nasnet_a_cifar10",)))
 def test_it_answers_to_test_images_as_its_card_recorded(name):
     """500 answers pin the weights down; that the card's accuracy is theirs, the whole split says in the long form."""
     card, split = pretrained.card(name), test_images(name)
@@ -120,6 +121,7 @@ def test_the_whole_test_split(name):
 
 
 @needs_data
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_give_exactly_the_recorded_predictions(backend, tmp_path):
     if not BUNDLED or not importlib.util.find_spec(backend):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import difference, random_genotype, randomize
+from helpers import difference, mostly_slow, random_genotype, randomize
 from peers import copy_weights, plain_model
 
 from nasnet_keras import Block, Cell, Edge, Genotype, NASNetFromGenotype, genotypes
@@ -12,6 +12,8 @@ from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.layers.depthwise import depthwise_conv
 
 TOLERANCE = 1e-4
+LIKE_OTHERS = {"conv_1x3_3x1", "sep_conv_3x3", "sep_conv_5x5", "dil_sep_conv_3x3", "max_pool_5x5", "max_pool_7x7"}
+"""Operations that differ from another one by the size of a kernel."""
 
 
 def outputs_and_gradients(model, images):
@@ -68,19 +70,19 @@ def differences(ours, plain, images):
     return differing
 
 
-@pytest.mark.parametrize("name", genotypes.names())
+@pytest.mark.parametrize("name", mostly_slow(genotypes.names(), ("nasnet_a", "enas_micro")))
 def test_catalogue(name):
     compare(genotypes.get(name))
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.parametrize("name", mostly_slow(sorted(OPERATIONS), OPERATIONS.keys() - LIKE_OTHERS))
 def test_every_operation(name):
     # One block: deep chains of narrow convolutions magnify a change of one bit in the images a thousandfold.
     cell = Cell([Block(Edge(name, "current"), Edge(name, "previous"))], ["block_0"])
     compare(Genotype(cell, cell), size=8)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", mostly_slow(range(6), range(2)))
 def test_random_genotypes(seed):
     compare(random_genotype(np.random.default_rng(seed)), size=(15, 16, 18)[seed % 3])
 

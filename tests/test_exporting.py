@@ -86,6 +86,7 @@ def test_formats(model, format_, tmp_path, generator):
     assert format_ == "saved_model" or not computed_kernels(path)
 
 
+@pytest.mark.slow
 def test_every_kernel_of_a_network_that_was_not_fused_is_a_constant(tmp_path, generator):
     """So that it can be quantised: in int8 LiteRT refuses a kernel that the graph computes."""
     pairs = (("sep_conv_5x5", "dil_sep_conv_3x3"), ("skip_connect", "dil_conv_3x3"), ("conv_1x7_7x1", "identity"))

@@ -162,7 +162,7 @@ def test_new_images_are_brought_to_size_as_the_card_says(trained, folder, tmp_pa
             Card.read(with_fit(trained, tmp_path / "card.json", fit=value))
 
 
-def test_fine_tuning_takes_it_and_its_runs_differ_by_it(trained, folder, tmp_path):
+def test_fine_tuning_takes_it_and_its_runs_differ_by_it(trained, folder, tmp_path, short_heads):
     def run(**options):
         return pretrained.fine_tune(card_of(trained), folder, workdir=tmp_path / "run", epochs=0, **options)
 

@@ -51,6 +51,7 @@ def test_mobile_with_top(mobile, generator):
     assert keras.models.clone_model(ours).count_params() == peer.count_params()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [96, 97, 225])
 def test_mobile_without_top(mobile_without_top, size, generator):
     peer = keras.applications.NASNetMobile((size, size, 3), include_top=False, weights=None)
@@ -73,6 +74,7 @@ def test_large(tmp_path, generator):
     assert difference(ours.predict(x, verbose=0), peer.predict(x, verbose=0)) < TOLERANCE
 
 
+@pytest.mark.slow
 def test_a_mismatch_lists_both_sides(mobile, mobile_without_top, tmp_path):
     with pytest.raises(ValueError, match="does not fit the model") as caught:
         applications.NASNetMobile(weights=mobile_without_top)

@@ -38,6 +38,7 @@ def test_every_name_and_every_module_may_be_the_first_import():
     assert not failures("tensorflow", [*names, *ALL_NAMES, *(f"import {name}" for name in modules())])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_names_on_other_backends(backend):
     if not importlib.util.find_spec(backend):

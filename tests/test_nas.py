@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import difference
+from helpers import difference, mostly_slow
 
 from nasnet_keras import ChainFromGenotype, ChainGenotype, ChainLayer, genotypes
 from nasnet_keras.search import SearchConfig, StudyError, load_study, run
@@ -258,7 +258,11 @@ def test_the_report_shows_layers_and_how_to_build_them(unbroken, tmp_path):
     assert shown.count_params() == unbroken.best.metrics["parameters"]
 
 
-@pytest.mark.parametrize("changes", [{}, {"num_layers": 4, "deepen_every": 2}], ids=["fixed depth", "growing"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, pytest.param({"num_layers": 4, "deepen_every": 2}, marks=pytest.mark.slow)],
+    ids=["fixed depth", "growing"],
+)
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(changes, unbroken, tmp_path, monkeypatch, request):
     if changes:  # from two layers, not from six
         monkeypatch.setattr("nasnet_keras.search.spaces.SPACES", {"nas": (ChainSpace, {"first_layers": 2})})
@@ -287,7 +291,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(changes, unbroken, t
         assert again.result["test_accuracy"] == expected.result["test_accuracy"]
 
 
-@pytest.mark.parametrize("algorithm", ["random", "evolution", "reinforce", "ppo"])
+@pytest.mark.parametrize("algorithm", mostly_slow(("random", "evolution", "reinforce", "ppo"), ("evolution", "ppo")))
 def test_every_algorithm_searches_chains(algorithm, tmp_path, without_finals):
     changes = {"children_per_update": None} if algorithm in ("random", "evolution") else {}
     changes |= {"random_trials": 1}

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import difference, random_genotype, randomize
+from helpers import difference, mostly_slow, random_genotype, randomize
 
 from nasnet_keras import (
     Block,
@@ -125,9 +125,10 @@ def test_auxiliary_outputs_and_its_need_of_a_map():
         NASNetFromGenotype(NASNET_A, auxiliary_head=True, include_top=False, **SMALL)
 
 
-def test_a_sample_of_random_genotypes_trains_and_costs_what_it_says():
-    generator = np.random.default_rng(3)
-    for index in range(16):
+@pytest.mark.parametrize("seed", mostly_slow(range(4), (0,)))
+def test_a_sample_of_random_genotypes_trains_and_costs_what_it_says(seed):
+    generator = np.random.default_rng((3, seed))
+    for index in range(4):
         genotype = random_genotype(generator)
         arguments = {"num_repeats": 1 + index % 2, "filters": int(generator.integers(1, 9)), "classes": 4}
         if index % 4 == 3:

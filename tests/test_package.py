@@ -134,6 +134,7 @@ def test_examples_in_docstrings(name):
     assert result.attempted and not result.failed
 
 
+@pytest.mark.slow
 def test_readme_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for page in (

@@ -427,6 +427,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(trials, kills, tm
     assert not list(killed.glob(".workers*"))
 
 
+@pytest.mark.slow
 def test_a_killed_child_costs_itself_alone(tmp_path, generator):
     """On a folder of images, by random search, whose other trials must be the same.
 

@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+from helpers import mostly_slow
 
 from nasnet_keras import MacroGenotype
 from nasnet_keras.search import SearchConfig, StudyError, load_study, run
@@ -19,6 +20,7 @@ from nasnet_keras.training.recipes import Recipe
 RECIPE = Recipe(epochs=2, batch_size=64, learning_rate=0.1, pad=1, flip=False)
 TINY = {"evaluator": "shared", "space": "enas_micro", "operations": ("sep_conv_3x3", "max_pool_3x3"), "num_blocks": 1}
 TINY |= {"recipe": RECIPE, "train_images": 256, "filters": 2, "trials": 8, "children_per_update": 2, "window": 1}
+MOMENTS = ("interrupted in an epoch", "killed in an epoch", "killed in a trial")
 TINY |= {"derived_trials": 3, "random_trials": 3, "finalists": 1, "final_epochs": 1}
 
 
@@ -64,7 +66,7 @@ def test_rewards_are_of_a_batch_and_scores_of_all_validation_images(unbroken):
     assert evaluator.evaluate(last.genotype, last.seed)[0] == last.reward
 
 
-@pytest.mark.parametrize("moment", ["interrupted in an epoch", "killed in an epoch", "killed in a trial"])
+@pytest.mark.parametrize("moment", mostly_slow(MOMENTS, ("killed in an epoch",)))
 def test_it_goes_on_as_if_nothing_had_happened(moment, unbroken, tmp_path, monkeypatch):
     calls = {"step": 0, "trial": 0}
     advance, evaluate = SupernetTrainer.advance, SupernetEvaluator.evaluate
@@ -108,13 +110,14 @@ def test_layer_wise_networks_are_searched_trained_and_saved(tmp_path):
     assert "nk.MacroGenotype.from_json" in page and "nk.applications.ENASMacro(" in page and "layer_2 = " in page
 
 
-@pytest.mark.parametrize("space", ["enas_micro", "enas_macro"])
+@pytest.mark.parametrize("space", mostly_slow(("enas_micro", "enas_macro"), ("enas_micro",)))
 def test_its_spaces_are_for_children_that_are_trained_too(space, tmp_path):
     changes = {"evaluator": "child", "executor": "inline", "derived_trials": 0, "trials": 1, "random_trials": 1}
     study = search(tmp_path / "study", space=space, num_layers=2, algorithm="enas", **changes)
     assert study.best.metrics["parameters"] > 0 and study.result["winner"] == study.best.genotype.fingerprint
 
 
+@pytest.mark.slow
 def test_other_algorithms_share_weights_too(tmp_path, without_finals):
     for algorithm in ("random", "evolution"):
         study = search(tmp_path / algorithm, algorithm=algorithm, children_per_update=None)

@@ -15,6 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers import mostly_slow
 
 from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, load_study, run
@@ -157,7 +158,7 @@ def test_a_window_delays_what_is_told_by_its_length(window, table, tmp_path):
         assert t.genotype == SPACE.decode(algorithm.ask(number))
 
 
-@pytest.mark.parametrize("algorithm", ["random", "evolution", "ppo"])
+@pytest.mark.parametrize("algorithm", mostly_slow(("random", "evolution", "ppo"), ("evolution",)))
 def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, table, tmp_path):
     learns = algorithm == "ppo"  # which imports TensorFlow first
     settings = config(tmp_path / "killed", table, algorithm=algorithm, trials=250 if learns else 1200, window=3)
@@ -237,6 +238,7 @@ def test_a_checkpoint_of_the_future_is_not_used_and_not_lost(table, tmp_path):
     assert sorted(json.loads(line)["trial"] for line in log.read_text().splitlines()) == list(range(330))
 
 
+@pytest.mark.slow
 def test_the_last_of_thousands_of_trials_take_as_long_as_the_first(table, tmp_path):
     """Twenty thousand take a minute or two."""
     seconds = []

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import difference
+from helpers import difference, mostly_slow
 
 from nasnet_keras.genotypes.catalogue import DARTS_V2
 from nasnet_keras.genotypes.operations import OPERATIONS
@@ -58,7 +58,7 @@ def test_counts_are_those_of_the_released_code():
     assert (sum(sizes.values()) - head, head) == (5_373_140, 412_928)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", mostly_slow(SPACES, ("enas",)))
 def test_a_fixed_architecture_is_the_network_of_its_weights(name, generator):
     space = SPACES[name]
     model, x = supernet(space, generator), images(generator)
