@@ -1,6 +1,6 @@
 """Add a trained model to the registry: its weights in half precision, and its card, with new figures of that file.
 
-    python tools/add_model.py --run=FOLDER --licence=... [--note=...] [--wordnet]
+    python tools/add_model.py --run=FOLDER --license=... [--note=...] [--wordnet]
 
 FOLDER is the working folder of `nasnet-train` or `nasnet-finetune`. The model is judged on the test split of its data
 set, which TensorFlow Datasets must have. The run's history goes to `docs/models/NAME.json`.
@@ -21,7 +21,7 @@ from absl import app, flags
 from nasnet_keras.utils import environment
 
 _RUN = flags.DEFINE_string("run", None, "Working folder of nasnet-train or nasnet-finetune.", required=True)
-_LICENCE = flags.DEFINE_string("licence", None, "Of the weights.", required=True)
+_LICENSE = flags.DEFINE_string("license", None, "License of the weights, as SPDX names it.", required=True)
 _NOTE = flags.DEFINE_string("note", None, "Note on the data set for the card.")
 _WORDNET = flags.DEFINE_bool("wordnet", False, "Replace the class names, which are WordNet ids of ImageNet, by words.")
 _ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, f"{card.name}.weights.h5")
         write_saved(weights, partial(_in_half_precision, card.weights.check(run)))
-        changes = {"class_names": names, "license": _LICENCE.value, "weights": WeightsFile.of(weights)}
+        changes = {"class_names": names, "license": _LICENSE.value, "weights": WeightsFile.of(weights)}
         card = dataclasses.replace(card, **changes, dataset=dataset)
         before = card.metrics["test_accuracy"]
         card = _judged(card, test, Path(folder))
