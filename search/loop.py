@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.search import algorithms, evaluators, executors
+from nasnet_keras.search import algorithms, evaluators, executors, registry
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
@@ -55,9 +55,8 @@ def run(config: SearchConfig) -> Study:
     with executor:
         try:
             evaluator = evaluators.make(config)
-            algorithm = algorithms.make(
-                config.algorithm, config.search_space(), config.seed, config.children_per_update, config.population_size
-            )
+            parameters = {name: getattr(config, name) for name in registry.algorithm(config.algorithm).parameters}
+            algorithm = algorithms.make(config.algorithm, config.search_space(), config.seed, **parameters)
         except ValueError as error:
             raise SearchError(str(error)) from error
         study = Study.open(config, evaluator.facts())
@@ -101,7 +100,7 @@ class _Search:
                 count = len(study.trials)
                 raise StudyError(f"none of {count} children could be trained; see {study.path}/trials.jsonl")
             beside = {"derived": (config.derived_trials, self._derive)}
-            if config.algorithm != "random" or config.derived_trials:
+            if config.derived_trials or not registry.algorithm(config.algorithm).is_baseline:
                 beside["random"] = (config.random_trials, self._draw)
             for group, (count, task) in beside.items():
                 numbers = [number for number in range(count) if study.get(number, group) is None]

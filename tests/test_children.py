@@ -90,16 +90,14 @@ def test_rewards(monkeypatch):
         recipe = dataclasses.replace(RECIPE, epochs=len(accuracies))
         reward, metrics = ChildEvaluator(config(recipe=recipe, train_images=64, **changes)).evaluate(SMALL, seed=0)
         assert next(given, None) is None, "no accuracy was computed for nothing"
-        assert metrics["validation_accuracy"] == pytest.approx(
-            reward ** (1 / 3) if changes.get("cubed_reward") else reward
-        )
+        assert metrics["validation_accuracy"] == pytest.approx(reward ** (1 / changes.get("reward_exponent", 1)))
         return reward
 
     counted = 1
     assert rewarded() == 0.4
     counted = 7
     assert rewarded(reward="best") == 0.9
-    assert rewarded(reward="best", cubed_reward=True) == pytest.approx(0.9**3)
+    assert rewarded(reward="best", reward_exponent=3) == pytest.approx(0.9**3)
     counted = 5
     assert rewarded(reward="best_of_last_five") == 0.6
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from helpers import difference, mostly_slow
 
 from nasnet_keras import ChainFromGenotype, ChainGenotype, ChainLayer, genotypes
-from nasnet_keras.search import SearchConfig, StudyError, load_study, run
+from nasnet_keras.search import SearchConfig, StudyError, load_study, registry, run
 from nasnet_keras.search.algorithms.nas import NAS
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.controllers.nas import NASController
@@ -232,7 +232,7 @@ def unbroken(tmp_path_factory):
 def test_a_search_layer_by_layer(unbroken):
     study = unbroken
     config = study.config
-    assert (config["algorithm"], config["reward"], config["cubed_reward"]) == ("nas", "best_of_last_five", True)
+    assert (config["algorithm"], config["reward"], config["reward_exponent"]) == ("nas", "best_of_last_five", 3)
     assert all(len(t.genotype.layers) == 3 for t in (*study.trials, *study.random_trials)) and study.updates == 2
     for trial in study.trials:
         assert trial.reward == trial.metrics["validation_accuracy"] ** 3
@@ -253,7 +253,9 @@ def test_the_report_shows_layers_and_how_to_build_them(unbroken, tmp_path):
     ):
         assert text in page, text
     assert "nk.ChainFromGenotype(\n    genotype=genotype,\n    input_shape=(8, 8, 1),\n    classes=10,\n)" in page
-    assert "--space=nas" in page and "--cubed_reward" not in page and "--reward" not in page, "defaults are not shown"
+    assert "--space=nas" in page and "--reward_exponent" not in page and "--reward" not in page, (
+        "defaults are not shown"
+    )
     shown = ChainFromGenotype(unbroken.best.genotype, (8, 8, 1))
     assert shown.count_params() == unbroken.best.metrics["parameters"]
 
@@ -265,7 +267,8 @@ def test_the_report_shows_layers_and_how_to_build_them(unbroken, tmp_path):
 )
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(changes, unbroken, tmp_path, monkeypatch, request):
     if changes:  # from two layers, not from six
-        monkeypatch.setattr("nasnet_keras.search.spaces.SPACES", {"nas": (ChainSpace, {"first_layers": 2})})
+        row = dataclasses.replace(registry.SPACES["nas"], arguments={"first_layers": 2})
+        monkeypatch.setattr("nasnet_keras.search.spaces.SPACES", {"nas": row})
         request.getfixturevalue("without_finals")
     expected = search(tmp_path / "whole", **changes) if changes else unbroken
     evaluate, calls = ChildEvaluator.evaluate, []
@@ -308,7 +311,7 @@ def test_every_algorithm_searches_chains(algorithm, tmp_path, without_finals):
         ({"final_filters": 32}, "final_filters=32 is for spaces other than 'nas'"),
         ({"pool_after": (3,)}, "pool_after must be numbers of layers from 0 to 2"),
         ({"algorithm": "enas"}, "'enas' has a policy for the spaces"),
-        ({"evaluator": "shared"}, "evaluator 'shared' judges genotypes of nasnet, enas_micro, enas_macro only"),
+        ({"evaluator": "supernet"}, "evaluator 'supernet' judges genotypes of nasnet, enas_micro, enas_macro only"),
         ({"space": "nasnet", "algorithm": "nas"}, "'nas' has a policy for the space 'nas' only"),
         ({"space": "nasnet", "predict_strides": True}, "predict_strides=True is for 'nas'; space is 'nasnet'"),
         ({"space": "nasnet", "deepen_every": 5}, "deepen_every=5 is for 'nas'"),

@@ -342,7 +342,7 @@ def test_finalists(tmp_path):
 
 def test_genotypes_derived_from_shared_weights_are_not_taken_for_trials_of_their_numbers(tmp_path):
     trials = [trial(number, reward) for number, reward in enumerate((0.2, 0.4, 0.6, 0.3))]
-    study_of(tmp_path, trials, evaluator="shared")
+    study_of(tmp_path, trials, evaluator="supernet")
     derived = [trial(number, reward, np.random.default_rng(9 + number)) for number, reward in enumerate((0.5, 0.7))]
     (tmp_path / "derived_trials.jsonl").write_text("".join(one.to_line() for one in derived))
     page = report(load_study(tmp_path))
@@ -421,11 +421,11 @@ def test_the_command_names_what_differs_from_the_defaults(tmp_path):
     path = tmp_path / "a b"
     recipe = {**child_recipe("digits", "child").to_json(), "epochs": 7, "sizes": [[0.0, 0.5], [0.5, 1.0]], "flip": True}
     config = {"operations": ["identity", "conv_3x3"], "num_blocks": 5, "seed": 3, "table": None, "recipe": recipe}
-    study = study_of(path, [trial(0)], **config, algorithm="evolution", cubed_reward=True, images={"train": 5})
+    study = study_of(path, [trial(0)], **config, algorithm="evolution", reward_exponent=3, images={"train": 5})
     flags = command(gather(study)).replace("\\\n", " ").split()
     assert flags[0] == "nasnet-search" and f"'--workdir={path}'" in command(gather(study))
     expected = {"--trials=60", "--algorithm=evolution", "--seed=3", "--operations=identity,conv_3x3"}
-    expected |= {"--epochs=7", "--sizes=0.0:0.5,0.5:1.0", "--flip=true", "--cubed_reward=true"}
+    expected |= {"--epochs=7", "--sizes=0.0:0.5,0.5:1.0", "--flip=true", "--reward_exponent=3"}
     # of a study from before they were written
     assumed = {"--window=1", "--deterministic=false", "--population_size=50"}
     assert {flag for flag in flags if flag.startswith("--")} == expected | assumed

@@ -18,7 +18,7 @@ from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.recipes import Recipe
 
 RECIPE = Recipe(epochs=2, batch_size=64, learning_rate=0.1, pad=1, flip=False)
-TINY = {"evaluator": "shared", "space": "enas_micro", "operations": ("sep_conv_3x3", "max_pool_3x3"), "num_blocks": 1}
+TINY = {"evaluator": "supernet", "space": "enas_micro", "operations": ("sep_conv_3x3", "max_pool_3x3"), "num_blocks": 1}
 TINY |= {"recipe": RECIPE, "train_images": 256, "filters": 2, "trials": 8, "children_per_update": 2, "window": 1}
 MOMENTS = ("interrupted in an epoch", "killed in an epoch", "killed in a trial")
 TINY |= {"derived_trials": 3, "random_trials": 3, "finalists": 1, "final_epochs": 1}

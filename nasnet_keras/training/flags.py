@@ -5,29 +5,13 @@ from typing import Any
 
 from absl import flags
 
+from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.training.recipes import PRECISIONS, RECIPES, SCHEDULES, Recipe, default_recipe
-from nasnet_keras.utils.checks import FITS
+from nasnet_keras.utils.settings import define_flags
 
 __all__ = ["DATASET", "RECIPE", "changes", "recipe"]
 
-DATASET = {
-    "dataset": flags.DEFINE_string(
-        "dataset",
-        "digits",
-        "'digits', a name of TensorFlow Datasets, a folder of images (FOLDER/CLASS/IMAGE), or .npz.",
-    ),
-    "data_dir": flags.DEFINE_string("data_dir", None, "Of TensorFlow Datasets; by default $TFDS_DATA_DIR."),
-    "image_size": flags.DEFINE_integer("image_size", None, "Side to bring all images to.", lower_bound=8),
-    "fit": flags.DEFINE_enum(
-        "fit", "crop", FITS, "How images are brought to the side of --image_size: cut, padded with grey, or squashed."
-    ),
-    "follow_links": flags.DEFINE_bool(
-        "follow_links", False, "Read what links in a folder of images lead to outside of it: if they are your own."
-    ),
-    "validation_fraction": flags.DEFINE_float(
-        "validation_fraction", 0.1, "Share of the training images to validate by, where there is no such split."
-    ),
-}
+DATASET = {flag.name: flag for flag in define_flags(DatasetSettings)}
 
 RECIPE = {
     "epochs": flags.DEFINE_integer("epochs", None, "Passes over the training images.", lower_bound=1),

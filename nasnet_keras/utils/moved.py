@@ -82,6 +82,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "search.progress": ("utils.progress",),
     "search.recurrent": ("search.controllers.recurrent",),
     "search.result": ("search.study.result",),
+    "search.settings": ("utils.settings",),
     "search.space": ("search.spaces.base",),
     "search.statistics": ("search.report.statistics",),
     "search.summary": ("search.report.terminal",),

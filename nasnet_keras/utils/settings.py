@@ -7,6 +7,7 @@ is added, or renamed, in one place.
 
 import dataclasses
 import functools
+import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
@@ -15,8 +16,8 @@ from typing import Any, TypeVar
 from nasnet_keras.utils.checks import choice, quoted
 from nasnet_keras.utils.values import Kind
 
-__all__ = ["Former", "Setting", "accepting_former", "check", "check_json", "define_flags", "from_flags"]
-__all__ += ["setting", "settings", "upgraded"]
+__all__ = ["Former", "Setting", "accepting_former", "as_in", "check", "check_json", "define_flags", "documented"]
+__all__ += ["from_flags", "setting", "settings", "to_json", "upgraded"]
 
 T = TypeVar("T")
 
@@ -66,13 +67,14 @@ class Setting:
     may_change: bool = False
     was: Former | None = None
 
-    def check(self, name: str, value: Any) -> Any:
-        """A value in the type that it has in a configuration.
+    def check(self, name: str, value: Any, in_file: bool = False) -> Any:
+        """A value in the type that it has in a configuration, or as it is in a file.
 
         Raises:
             ValueError: it has another type, or is out of the range that it has in all versions.
         """
-        return None if value is None and self.optional else self.kind.check(name, value)
+        check = (in_file and self.kind.check_json) or self.kind.check
+        return None if value is None and self.optional else check(name, value)
 
 
 def setting(default: Any, help: str, kind: Kind, *, optional: bool | None = None, **facts: Any) -> Any:  # noqa: A002
@@ -102,13 +104,32 @@ def settings(cls: type) -> dict[str, Setting]:
     return {one.name: one.metadata["setting"] for one in dataclasses.fields(cls) if "setting" in one.metadata}
 
 
-def check(config: Any) -> None:
-    """Give every setting of a configuration, which may be frozen, its value in its type.
+def as_in(cls: type, name: str, **changes: Any) -> Any:
+    """A field like that of another dataclass, whose setting has other facts."""
+    like = cls.__dataclass_fields__[name]
+    return field(default=like.default, metadata={"setting": dataclasses.replace(like.metadata["setting"], **changes)})
+
+
+def documented(cls: type[T]) -> type[T]:
+    """Add the settings of a dataclass to its docstring; a class decorator."""
+    known = (textwrap.fill(f"{name}: {one.help}", 112, subsequent_indent="    ") for name, one in settings(cls).items())
+    if cls.__doc__ is not None:
+        listed = textwrap.indent("\n".join(known), " " * 8)
+        cls.__doc__ = f"{cls.__doc__.rstrip()}\n\n    Attributes:\n{listed}\n    "
+    return cls
+
+
+def check(config: Any, names: Iterable[str] | None = None) -> None:
+    """Give settings of a configuration, which may be frozen, their values in their types.
+
+    Args:
+        config: a dataclass.
+        names: of the settings; None for all.
 
     Raises:
         ValueError: a value has another type, or is not legal.
     """
-    known = settings(type(config))
+    known = {name: one for name, one in settings(type(config)).items() if names is None or name in names}
     for name, one in known.items():
         object.__setattr__(config, name, one.check(name, getattr(config, name)))
     for name, one in known.items():
@@ -125,7 +146,13 @@ def check_json(cls: type, plain: Mapping[str, Any]) -> None:
     known = settings(cls)
     for name, value in plain.items():
         if name in known:
-            known[name].check(name, value)
+            known[name].check(name, value, in_file=True)
+
+
+def to_json(config: Any) -> dict[str, Any]:
+    """The settings of a configuration as JSON values."""
+    found = {name: (one.kind, getattr(config, name)) for name, one in settings(type(config)).items()}
+    return {name: None if value is None else kind.to_json(value) for name, (kind, value) in found.items()}
 
 
 def upgraded(cls: type, plain: Mapping[str, Any]) -> dict[str, Any]:

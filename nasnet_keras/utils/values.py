@@ -13,7 +13,19 @@ from typing import Any
 
 from nasnet_keras.utils import checks
 
-__all__ = ["MOST", "Kind", "choice", "choice_of_version", "from_zero", "instance", "items", "limit", "number", "path"]
+__all__ = [
+    "MOST",
+    "Kind",
+    "choice",
+    "choice_of_version",
+    "from_zero",
+    "integer_if_any",
+    "items",
+    "limit",
+    "nested",
+    "number",
+    "path",
+]
 __all__ += ["positive", "positive_number", "seed", "share", "switch", "text", "whole"]
 
 MOST = 2**31 - 1
@@ -32,6 +44,8 @@ class Kind:
         flag: the sort of its flag, after absl's `DEFINE_`: `string`, `integer`, `float`, `bool`, `list` or `enum`.
         options: further arguments of that function.
         parse: makes a value of what the flag holds. What is wrong with it is found by `check`.
+        to_json: makes a JSON value of a value.
+        check_json: what files must obey, if their values have another form; else None.
         choices: among which a call must choose, when files of later versions may have others; else empty.
     """
 
@@ -39,6 +53,8 @@ class Kind:
     flag: str = "string"
     options: Mapping[str, Any] = field(default_factory=dict)
     parse: Callable[[Any], Any] = lambda value: value
+    to_json: Callable[[Any], Any] = lambda value: value
+    check_json: Check | None = None
     choices: tuple[str, ...] = ()
 
 
@@ -131,7 +147,7 @@ def path(as_text: bool = True) -> Kind:
             raise ValueError(f"{name} must be a text or a path, got {checks.quoted(value)}")
         return str(value) if as_text else value
 
-    return Kind(check)
+    return Kind(check, to_json=str)
 
 
 def choice(*legal: str) -> Kind:
@@ -172,15 +188,26 @@ def items(described: str, legal: Callable[[Any], bool], parse: Callable[[str], A
             raise ValueError(f"{name} must be a list of {described}, got {checks.quoted(list(found))}")
         return found
 
-    return Kind(check, "list", parse=lambda texts: [parse(one) for one in texts])
+    return Kind(check, "list", parse=lambda texts: [parse(one) for one in texts], to_json=list)
 
 
-def instance(kind: type, described: str) -> Kind:
-    """Values of a class, which `described` says in an error. They are given by no flag."""
+def integer_if_any(given: str) -> int | str:
+    """The number that a text of a flag is; a text that is none as it is, for `check` to refuse."""
+    return int(given) if given.isdecimal() else given
+
+
+def nested(kind: type, described: str, check_json: Check) -> Kind:
+    """Values of a class that has `to_json`, which are given by no flag.
+
+    Args:
+        kind: the class.
+        described: a value of it, such as `a Recipe`, for an error.
+        check_json: raises a `ValueError` if a JSON value does not describe one.
+    """
 
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, kind):
             raise ValueError(f"{name} must be {described}, got {checks.quoted(value)}")
         return value
 
-    return Kind(check, flag="")
+    return Kind(check, flag="", to_json=lambda value: value.to_json(), check_json=check_json)

@@ -3,12 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.config import SearchConfig
 
 __all__ = ["Evaluator"]
 
@@ -16,10 +15,10 @@ __all__ = ["Evaluator"]
 class Evaluator(ABC):
     """Judges genotypes. The rules:
 
-    - It is made from the configuration of a search, before the study's folder is, and raises `ValueError` where
+    - It is made from the configuration of a search, before the study's folder is, and raises `ValueError` if
       something that it needs is missing.
-    - A child's result depends on its genotype and seed only, never on the children before it, but for what `prepare`
-      learnt of them.
+    - A child's result depends on its genotype and seed only, never on the children before it, except through what
+      `prepare` learnt.
     - A child that fails raises: `DivergedError` and `MemoryError` are told apart from all other errors, and none of
       them ends the search.
     - What is made on import and by the constructor can be shared with forked processes: no threads, no devices.
@@ -27,36 +26,45 @@ class Evaluator(ABC):
 
     @abstractmethod
     def evaluate(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
-        """The reward of a child, finite and the higher the better, and whatever else was measured, as JSON values."""
+        """Judge a child.
+
+        Args:
+            genotype: of the space that is searched.
+            seed: of everything random.
+
+        Returns:
+            Its reward, which is finite and the higher the better, and all other figures by name, as JSON values.
+        """
 
     def prepare(self, number: int, draw: Callable[[int, np.random.Generator], np.ndarray]) -> None:
         """Get ready for trial `number`, which comes after all trials before it.
 
         Args:
             number: of the trial.
-            draw: gives choices of the present policy; see `Algorithm.draw`.
+            draw: gives choice vectors of the present policy; see `Algorithm.draw`.
 
         Raises:
-            DivergedError: what is shared by all children could not be trained.
+            DivergedError: the weights that all children share could not be trained.
             Stopped: a signal asked to stop.
         """
         del number, draw
 
     def score(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
-        """What a genotype is worth beside others at the end of a search: by default what `evaluate` says."""
+        """Judge a genotype for the comparison at the end of a search: by default as `evaluate` does."""
         return self.evaluate(genotype, seed)
 
     @abstractmethod
     def finish(self, genotype: Any, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
-        """Judge one of the best genotypes by what no child was judged by.
+        """Judge one of the best genotypes by images, or figures, by which no child was judged.
 
         Args:
             genotype: to be judged.
             seed: of everything random.
-            folder: for files, with which a call that was cut off goes on.
+            folder: for files, from which a call that was cut off goes on.
 
         Returns:
-            The score by which the winner is chosen, not by test images, and figures, those of the test among them.
+            The score by which the winner is chosen, which test images have no part in, and all figures by name, those
+            of the test among them.
 
         Raises:
             DivergedError: it could not be trained.
@@ -64,15 +72,15 @@ class Evaluator(ABC):
         """
 
     def facts(self) -> dict[str, Any]:
-        """What else makes two searches the same one: JSON values for `study.json`."""
+        """Further JSON values for `study.json` that two searches must have in common to be the same one."""
         return {}
 
-    def exported(self, config: "SearchConfig", folder: Path) -> "SearchConfig":
-        """A configuration with which another process makes an equal evaluator, fast; files for it go to `folder`."""
+    def exported(self, config: SearchConfig, folder: Path) -> SearchConfig:
+        """A configuration from which another process quickly makes an equal evaluator; its files go to `folder`."""
         del folder
         return config
 
     def publish(self, folder: Path, path: Path) -> dict[str, Any]:
-        """Copy what `finish` left in `folder` to `path`, for the winner; gives names of the files for `result.json`."""
+        """Copy the winner's files, which `finish` left in `folder`, to `path`; gives their names for `result.json`."""
         del folder, path
         return {}

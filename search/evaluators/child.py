@@ -155,7 +155,7 @@ class ChildEvaluator(Evaluator):
         accuracy = max(accuracies)
         metrics = {"validation_accuracy": accuracy, "loss": figures["loss"], "train_accuracy": figures["accuracy"]}
         cost = dataclasses.asdict(genotype_cost(genotype, self._proxy.image_shape, **network))
-        return accuracy**3 if config.cubed_reward else accuracy, {**metrics, **cost}
+        return accuracy**config.reward_exponent, {**metrics, **cost}
 
     def finish(self, genotype: Genotype, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
         """Train the genotype anew, longer, by the training job, and judge what it saved on the test images."""

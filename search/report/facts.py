@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from nasnet_keras.search import registry
 from nasnet_keras.search.report.markup import number
 from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.search.study.trial import Trial
@@ -50,7 +51,7 @@ class Facts:
     @property
     def is_random(self) -> bool:
         """Whether the search is random search itself."""
-        return self.algorithm == "random" and not self.derived
+        return registry.algorithm(self.algorithm).is_baseline and not self.derived
 
     @property
     def candidates(self) -> list[Trial]:
@@ -84,7 +85,7 @@ def gather(study: Study) -> Facts:
     beside = study.random_trials
     successful = [trial for trial in study.trials if number(trial.reward) is not None]
     derived = [trial for trial in study.derived_trials if number(trial.reward) is not None]
-    is_random = study.config["algorithm"] == "random" and not derived
+    is_random = registry.algorithm(study.config["algorithm"]).is_baseline and not derived
     found = result.get("finalists") if result else None
     return Facts(
         study=study,

@@ -4,18 +4,19 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from nasnet_keras.search import registry
 from nasnet_keras.search.report.facts import Facts, accuracy
 from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
 
 __all__ = ["failures", "head"]
 
 _REASONS = 12
-_WITHOUT = {"nas": ("num_repeats", "filters"), "enas_macro": ("num_repeats",)}  # sizes that a space's networks lack
 _REWARD = {
     "last": "the last validation accuracy",
     "best": "the best validation accuracy",
     "best_of_last_five": "the best of the last five validation accuracies",
 }
+_POWER = {1: "", 3: "the cube of "}
 
 
 def head(facts: Facts) -> str:
@@ -123,29 +124,30 @@ def _state(facts: Facts) -> str:
 
 def _training(config: dict[str, Any]) -> str:
     """The evaluation of a child, in a sentence."""
-    if config.get("evaluator", "child") == "tabular":
+    evaluator = registry.evaluator(config.get("evaluator", "child"))
+    if not evaluator.trains:
         return f"No child is trained: its figures are looked up in {code(config.get('table', 'a table'))}."
     recipe = config.get("recipe")
     values = {**config, **recipe} if isinstance(recipe, dict) else config
-    if config.get("evaluator") == "shared":
+    if evaluator.shares_weights:
         epochs = f" in {integer(values['epochs'])} epochs" if number(values.get("epochs")) is not None else ""
         return (
             f"Children share the weights of one supernet{_size(values)}, trained{epochs}; a reward is the accuracy on "
             f"a batch."
         )
-    evaluator = config.get("evaluator", "child")
-    how = "trained from scratch" if evaluator == "child" else f"judged by the evaluator {code(evaluator)}"
+    how = evaluator.how or f"judged by the evaluator {code(config.get('evaluator'))}"
     reward = _REWARD.get(config.get("reward"), "an accuracy")
-    power = "the cube of " if config.get("cubed_reward") else ""
+    power = _POWER.get(exponent := config.get("reward_exponent", 1), f"the power of {exponent:g} of ")
     return f"Each child{_size(values)} is {' '.join([how, *_recipe(values)])}; its reward is {power}{reward}."
 
 
 def _size(values: dict[str, Any]) -> str:
     """The sizes of the children's networks, in brackets."""
+    space = registry.space(values.get("space"))
     sizes = [
         f"{sign}&nbsp;=&nbsp;{integer(values[name])}"
         for sign, name in (("N", "num_repeats"), ("F", "filters"))
-        if number(values.get(name)) is not None and name not in _WITHOUT.get(values.get("space"), ())
+        if number(values.get(name)) is not None and name not in (*space.lacks, *space.ignores)
     ]
     return f" ({', '.join(sizes)})" if sizes else ""
 

@@ -14,7 +14,7 @@ from nasnet_keras.genotypes.chain import ChainGenotype
 from nasnet_keras.genotypes.macro import MacroGenotype
 from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
 from nasnet_keras.networks.any import size_arguments
-from nasnet_keras.search.config import SearchConfig, child_recipe, defaults
+from nasnet_keras.search.config import SearchConfig, child_recipe, defaults, may_change
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.markup import section, text
 from nasnet_keras.search.study.trial import network_genotype
@@ -37,7 +37,7 @@ def rebuild(facts: Facts) -> str:
     parts = []
     if facts.study.best is not None and network_genotype(facts.study.best.genotype) is not None:
         parts.append(f"<h3>The best genotype as a model</h3>\n<pre><code>{escape(_snippet(facts))}</code></pre>")
-    grows = "" if facts.config.get("evaluator") == "shared" else "; <code>--trials</code> may grow"
+    grows = "; <code>--trials</code> may grow" if "trials" in may_change(facts.config.get("evaluator")) else ""
     parts.append(
         f"<h3>Continuing</h3>\n<p>The same command continues the search from its last trial{grows}.</p>\n"
         f"<pre><code>{escape(command(facts))}</code></pre>"

@@ -1,32 +1,22 @@
-"""Search spaces by name: one module a space."""
+"""Search spaces by name: one module a space. `base.Space` states the rules."""
 
 import dataclasses
-from types import MappingProxyType
 from typing import Any
 
-from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
+from nasnet_keras.search.registry import SPACES
 from nasnet_keras.search.spaces.base import Space
-from nasnet_keras.search.spaces.enas_macro import MacroSpace
-from nasnet_keras.search.spaces.nas import ChainSpace
-from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
-from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.utils.checks import choice
 
 __all__ = ["SPACES", "make"]
 
-SPACES = MappingProxyType(  # the class, and what it is made with where nobody said otherwise
-    {
-        "nasnet": (CellSpace, {}),
-        "nasbench201": (NASBench201Space, {}),
-        "enas_micro": (CellSpace, {"operations": ENAS_OPERATIONS, "combines": ("add",), "unread_inputs": True}),
-        "enas_macro": (MacroSpace, {}),
-        "nas": (ChainSpace, {}),
-    }
-)
-
 
 def make(name: str, **settings: Any) -> Space:
-    """The space called `name`; of the settings, those that it has, and its own defaults for those that are None.
+    """The space called `name`.
+
+    Args:
+        name: one of `SPACES`.
+        settings: of a search, by name, such as `operations` and `num_blocks`. Those that the space does not have are
+            left out, and its own defaults stand for those that are None.
 
     Raises:
         ValueError: no space has that name, or a setting is illegal.
@@ -36,7 +26,8 @@ def make(name: str, **settings: Any) -> Space:
         64
     """
     choice("space", name, tuple(SPACES))
-    kind, defaults = SPACES[name]
-    known = {field.name for field in dataclasses.fields(kind) if field.init}
+    row = SPACES[name]
+    made = row.load()
+    known = {field.name for field in dataclasses.fields(made) if field.init}
     given = {key: value for key, value in settings.items() if key in known and value is not None}
-    return kind(**{**defaults, **given})
+    return made(**{**row.arguments, **given})

@@ -16,13 +16,13 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.search.config import SearchConfig, may_change
-from nasnet_keras.search.settings import checked_json
 from nasnet_keras.search.study.checkpoints import Checkpoints
 from nasnet_keras.search.study.result import read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint, genotype_text
 from nasnet_keras.search.study.trial_log import TrialLog, read_trials
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.settings import check_json, upgraded
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, read_description
 
 __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
@@ -32,28 +32,6 @@ _BEST = "best_genotype.json"
 _FORMAT = "nasnet_keras.study"
 _VERSION = 1
 _LOGS = {"search": "trials.jsonl", "random": "random_trials.jsonl", "derived": "derived_trials.jsonl"}
-_ASSUMED = {  # what studies did before their files said so
-    "space": "nasnet",
-    "operations": None,
-    "algorithm": "random",
-    "children_per_update": None,
-    "num_layers": 12,
-    "predict_strides": False,
-    "pool_after": [],
-    "deepen_every": None,
-    "window": 1,
-    "evaluator": "child",
-    "table": None,
-    "image_size": None,
-    "fit": "crop",
-    "follow_links": False,
-    "validation_fraction": 0.1,
-    "train_images": None,
-    "reward": "last",
-    "cubed_reward": False,
-    "synchronized_batch_norm": False,
-    "deterministic": False,
-}
 
 
 class StudyError(WorkdirError):
@@ -79,7 +57,7 @@ class Study:
         self.path = path
         self._config, self._damage = config, None
         try:
-            checked_json(config)
+            check_json(SearchConfig, config)
         except ValueError as error:  # the trials can be read all the same
             self._damage = f"the configuration in {path / _FILE} is damaged: {error}"
         self.checkpoints = Checkpoints(path / "checkpoints")
@@ -108,14 +86,14 @@ class Study:
 
         found: list[Study] = []
 
-        def upgraded(before: dict[str, Any]) -> dict[str, Any]:
+        def present(before: dict[str, Any]) -> dict[str, Any]:
             """What the folder is, once all that it has is read, before anything in it is changed."""
-            found.append(_read(path, _completed(before)))
+            found.append(_read(path, _upgraded(before)))
             found[0].result  # noqa: B018 – a damaged one is told of now and not after all trials
             return {**facts, **found[0].config}
 
         path = Path(config.workdir)
-        folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, upgraded)
+        folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, present)
         try:
             (study,) = found
             study.config.update(config.to_json())  # with what is of this sitting only
@@ -254,7 +232,7 @@ def load_study(workdir: str | Path) -> Study:
         StudyError: the folder holds no study, one of a later version, or a damaged one.
     """
     path = Path(workdir)
-    return _read(path, _completed(read_description(path, _FILE, _FORMAT, _VERSION, StudyError)))
+    return _read(path, _upgraded(read_description(path, _FILE, _FORMAT, _VERSION, StudyError)))
 
 
 def _read(path: Path, config: dict[str, Any]) -> Study:
@@ -266,10 +244,9 @@ def _read(path: Path, config: dict[str, Any]) -> Study:
         raise StudyError(str(error)) from None
 
 
-def _completed(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with what studies did before their files said so."""
-    config = {**_ASSUMED, **config}
-    config.setdefault("population_size", 50 if config["algorithm"] == "evolution" else None)
+def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a study of any version, in the words of this one, without what may change."""
+    config = upgraded(SearchConfig, config)
     if "recipe" not in config and "epochs" in config:
         plain = {name: config.pop(name, None) for name in ("epochs", "batch_size", "learning_rate")}
         try:

@@ -1,0 +1,129 @@
+"""What of a search's choices and settings may be combined, by the facts of `registry`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nasnet_keras.search import registry
+from nasnet_keras.utils.checks import quoted
+
+__all__ = ["check"]
+
+Values = Mapping[str, Any]
+"""The values of settings by name."""
+
+
+def check(given: Values, usual: Values) -> None:
+    """Refuse settings that contradict each other.
+
+    Args:
+        given: the values of all settings of a search by name, each legal by itself.
+        usual: those that they have by default.
+
+    Raises:
+        ValueError: two contradict each other; the message says what would do.
+    """
+    _check_space(given, usual)
+    _check_evaluator(given)
+    _check_algorithm(given)
+    _check_weights(given)
+    _check_executor(given)
+    _check_parameters(given)
+
+
+def _check_space(given: Values, usual: Values) -> None:
+    """Refuse settings that are for other spaces."""
+    searched = given["space"]
+    known = dict.fromkeys(name for row in registry.SPACES.values() for name in (*row.own, *row.lacks))
+    for name in known:
+        if given[name] == usual[name]:
+            continue
+        owners = [space for space, row in registry.SPACES.items() if name in row.own]
+        if owners and searched not in owners:
+            raise _other_space(name, given, f"for {_names(owners)}")
+        without = [space for space, row in registry.SPACES.items() if name in row.lacks]
+        if searched in without:
+            raise _other_space(name, given, f"for spaces other than {_names(without)}, whose networks have none")
+
+
+def _other_space(name: str, given: Values, whose: str) -> ValueError:
+    return ValueError(f"{name}={quoted(given[name])} is {whose}; space is {quoted(given['space'])}")
+
+
+def _check_evaluator(given: Values) -> None:
+    """Refuse an evaluator that cannot judge the space's genotypes, or lacks what it needs."""
+    name, row, searched = given["evaluator"], registry.evaluator(given["evaluator"]), given["space"]
+    legal = [space for space, offering in registry.SPACES.items() if row.judges in (None, *offering.offers)]
+    if searched not in legal:
+        raise ValueError(
+            f"evaluator {quoted(name)} judges genotypes of {', '.join(legal)} only, got {quoted(searched)}"
+        )
+    for setting in dict.fromkeys(setting for other in registry.EVALUATORS.values() for setting in other.requires):
+        if (setting in row.requires) != (given[setting] is not None):
+            owners = [other for other, facts in registry.EVALUATORS.items() if setting in facts.requires]
+            raise ValueError(
+                f"a {setting} must be given with the evaluator {_names(owners)} and no other, got {quoted(name)} and "
+                f"{quoted(given[setting])}"
+            )
+
+
+def _check_algorithm(given: Values) -> None:
+    """Refuse an algorithm whose controller is for other spaces."""
+    row = registry.algorithm(given["algorithm"])
+    sharing = [name for name, facts in registry.EVALUATORS.items() if facts.shares_weights]
+    legal = (*row.spaces, *(row.spaces_of_sums if given["evaluator"] in sharing else ()))
+    if not row.spaces or given["space"] in legal:
+        return
+    one = f"the space {_names(row.spaces)} only" if len(row.spaces) == 1 else f"the spaces {_names(row.spaces)}"
+    sums = f", and for {_names(row.spaces_of_sums)} with the evaluator {_names(sharing)}" if row.spaces_of_sums else ""
+    raise ValueError(f"algorithm {quoted(given['algorithm'])} has a policy for {one}{sums}")
+
+
+def _check_weights(given: Values) -> None:
+    """Refuse what children cannot do that share weights, or that do not."""
+    shared = registry.evaluator(given["evaluator"]).shares_weights
+    epochs = given["recipe"].epochs
+    if given["derived_trials"] and not shared:
+        raise ValueError(f"derived_trials is for children that share weights, got {given['derived_trials']}")
+    if shared and given["synchronized_batch_norm"]:
+        raise ValueError("batch normalisation of shared weights cannot be synchronized over GPUs")
+    if shared and given["trials"] < epochs:
+        raise ValueError(f"trials={given['trials']} leave none for some of the {epochs} epochs")
+
+
+def _check_executor(given: Values) -> None:
+    """Refuse an executor that cannot do what it is asked for."""
+    name, workers, window = given["executor"], given["workers"], given["window"]
+    isolates = registry.executor(name).isolates
+    here, apart = (
+        _names([other for other, row in registry.EXECUTORS.items() if row.isolates == yes]) for yes in (False, True)
+    )
+    if not isolates and (workers or 1) > 1:
+        raise ValueError(f"executor {quoted(name)} has one worker, got {workers}: choose {apart}")
+    if not isolates and given["child_memory_gib"] is not None:
+        raise ValueError(f"executor {quoted(name)} cannot limit memory: choose {apart}")
+    if isolates and registry.evaluator(given["evaluator"]).shares_weights:
+        raise ValueError(
+            f"children that share weights are judged where these are, by executor {here}, got {quoted(name)}"
+        )
+    if workers is not None and workers > window:
+        raise ValueError(
+            f"{workers} workers need a window of {workers} at least, got {window}: a wider window lets more "
+            f"children start before the results of others are known"
+        )
+
+
+def _check_parameters(given: Values) -> None:
+    """Refuse parameters of other algorithms."""
+    row = registry.algorithm(given["algorithm"])
+    for name in dict.fromkeys(name for other in registry.ALGORITHMS.values() for name in other.parameters):
+        if given[name] is not None and name not in row.parameters:
+            raise ValueError(f"{name} is for {_owners(name)}not for {quoted(given['algorithm'])}")
+
+
+def _owners(parameter: str) -> str:
+    names = registry.algorithms_with(parameter)
+    return f"{_names(names)}, " if len(names) == 1 else f"{', '.join(names)}, which have a controller, "
+
+
+def _names(values: Any) -> str:
+    return " and ".join(map(repr, values))

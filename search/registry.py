@@ -1,0 +1,262 @@
+"""What a search can be made of, and what each choice implies: one row an algorithm, an evaluator, an executor, a space.
+
+Whatever else needs to know what a choice means, such as the checks of a configuration, its defaults, its flags and its
+report, reads the facts of its row. Classes are imported when they are made: some need TensorFlow.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
+
+__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "SPACES", "AlgorithmRow", "EvaluatorRow", "ExecutorRow", "Row"]
+__all__ += ["SpaceRow", "algorithm", "algorithms_with", "evaluator", "executor", "explained", "space"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of a choice.
+
+    Attributes:
+        place: the module and the class that it stands for, `"module:Class"`.
+        help: what it is, in a few words, for `--help`.
+    """
+
+    place: str
+    help: str
+
+    def load(self) -> type:
+        """The class, imported with all that it needs."""
+        module, _, name = self.place.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+@dataclass(frozen=True)
+class AlgorithmRow(Row):
+    """An algorithm: a `search.algorithms.base.Algorithm`.
+
+    Attributes:
+        parameters: its own settings, by name, and the arguments of its class that they are.
+        is_baseline: whether it is what searches are compared with, and needs no comparison itself.
+        spaces: those whose decisions its controller takes; empty for an algorithm that searches all.
+        spaces_of_sums: those whose decisions it takes when their blocks only add.
+    """
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    is_baseline: bool = False
+    spaces: tuple[str, ...] = ()
+    spaces_of_sums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EvaluatorRow(Row):
+    """An evaluator: a `search.evaluators.base.Evaluator`.
+
+    Attributes:
+        judges: what a space must offer so that its genotypes can be judged; None if all can.
+        trains: whether children are trained. If not, all settings of their training say nothing.
+        shares_weights: whether children share weights, which are trained between them in the search's own process.
+        epochs: passes over the training images, by default: of a child, or of the shared weights.
+        trials_per_epoch: children for each epoch of shared weights, by default.
+        executor: where children are judged by default.
+        requires: settings that it cannot do without, and that no other evaluator takes.
+        defaults: values of settings that are not given.
+        how: what is done with a child, for the report.
+    """
+
+    judges: str | None = None
+    trains: bool = True
+    shares_weights: bool = False
+    epochs: int = 5
+    trials_per_epoch: int = 0
+    executor: str = "subprocess"
+    requires: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=lambda: {"children_per_update": 4, "population_size": 10})
+    how: str | None = None
+
+
+@dataclass(frozen=True)
+class ExecutorRow(Row):
+    """An executor: a `search.executors.base.Executor`.
+
+    Attributes:
+        isolates: whether each child has a process of its own, with GPUs and limits of its own. Otherwise children are
+            judged in the search's process, one after another.
+    """
+
+    isolates: bool = True
+
+
+@dataclass(frozen=True)
+class SpaceRow(Row):
+    """A search space: a `search.spaces.base.Space`.
+
+    Attributes:
+        arguments: what its class is made with, unless settings say otherwise.
+        offers: what its genotypes can be judged by: `network`, `supernet` or `table`.
+        own: settings that no other space takes.
+        lacks: settings that it refuses, since its networks have no such thing.
+        ignores: settings that say nothing of its networks.
+        defaults: values of settings that are not given.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    offers: tuple[str, ...] = ("network",)
+    own: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    ignores: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+_SEARCH = "nasnet_keras.search"
+_UPDATED = {"children_per_update": "batch_size"}  # of algorithms with a controller
+
+ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
+    {
+        "random": AlgorithmRow(
+            f"{_SEARCH}.algorithms.random:RandomSearch", "draws all choices uniformly", is_baseline=True
+        ),
+        "evolution": AlgorithmRow(
+            f"{_SEARCH}.algorithms.evolution:RegularizedEvolution",
+            "mutates the best of a population that ages (Real et al. 2019)",
+            {"population_size": "population_size"},
+        ),
+        "reinforce": AlgorithmRow(
+            f"{_SEARCH}.algorithms.reinforce:Reinforce", "trains an LSTM controller by REINFORCE", _UPDATED
+        ),
+        "ppo": AlgorithmRow(
+            f"{_SEARCH}.algorithms.ppo:PPO", "trains an LSTM controller by proximal policy optimisation", _UPDATED
+        ),
+        "enas": AlgorithmRow(
+            f"{_SEARCH}.algorithms.enas:ENAS",
+            "trains ENAS' controller (Pham et al. 2018)",
+            _UPDATED,
+            spaces=("enas_micro", "enas_macro"),
+            spaces_of_sums=("nasnet",),
+        ),
+        "nas": AlgorithmRow(
+            f"{_SEARCH}.algorithms.nas:NAS",
+            "trains the controller of NAS (Zoph and Le 2017)",
+            _UPDATED,
+            spaces=("nas",),
+        ),
+    }
+)
+
+EVALUATORS: Mapping[str, EvaluatorRow] = MappingProxyType(
+    {
+        "child": EvaluatorRow(
+            f"{_SEARCH}.evaluators.child:ChildEvaluator",
+            "trains each child from scratch",
+            judges="network",
+            how="trained from scratch",
+        ),
+        "supernet": EvaluatorRow(
+            f"{_SEARCH}.evaluators.supernet:SupernetEvaluator",
+            "trains one supernet, whose weights children share",
+            judges="supernet",
+            shares_weights=True,
+            epochs=150,
+            trials_per_epoch=10,
+            executor="inline",
+            defaults={
+                "random_trials": 20,
+                "derived_trials": 20,
+                "algorithm": "enas",
+                "children_per_update": 10,
+                "population_size": 50,
+            },
+        ),
+        "tabular": EvaluatorRow(
+            f"{_SEARCH}.evaluators.tabular:TabularEvaluator",
+            "looks children up in the table of a benchmark",
+            judges="table",
+            trains=False,
+            executor="inline",
+            requires=("table",),
+            defaults={"children_per_update": 4, "population_size": 50},
+        ),
+    }
+)
+
+EXECUTORS: Mapping[str, ExecutorRow] = MappingProxyType(
+    {
+        "inline": ExecutorRow(
+            f"{_SEARCH}.executors.inline:Inline", "in the search's own process, one after another", isolates=False
+        ),
+        "subprocess": ExecutorRow(
+            f"{_SEARCH}.executors.subprocesses:Subprocesses", "each in a process of its own, several at once"
+        ),
+    }
+)
+
+SPACES: Mapping[str, SpaceRow] = MappingProxyType(
+    {
+        "nasnet": SpaceRow(
+            f"{_SEARCH}.spaces.nasnet:CellSpace", "NASNet's cells (Zoph et al. 2018)", offers=("network", "supernet")
+        ),
+        "nasbench201": SpaceRow(
+            f"{_SEARCH}.spaces.nasbench201:NASBench201Space",
+            "the cells of NAS-Bench-201 (Dong and Yang 2020)",
+            offers=("table",),
+        ),
+        "enas_micro": SpaceRow(
+            f"{_SEARCH}.spaces.nasnet:CellSpace",
+            "ENAS' cells (Pham et al. 2018)",
+            {"operations": ENAS_OPERATIONS, "combines": ("add",), "unread_inputs": True},
+            offers=("network", "supernet"),
+        ),
+        "enas_macro": SpaceRow(
+            f"{_SEARCH}.spaces.enas_macro:MacroSpace",
+            "ENAS' networks layer by layer (Pham et al. 2018)",
+            offers=("network", "supernet"),
+            ignores=("num_repeats",),
+        ),
+        "nas": SpaceRow(
+            f"{_SEARCH}.spaces.nas:ChainSpace",
+            "the chains of convolutions of NAS (Zoph and Le 2017)",
+            own=("predict_strides", "pool_after", "deepen_every"),
+            lacks=("num_repeats", "filters", "num_blocks", "operations", "final_num_repeats", "final_filters"),
+            defaults={"algorithm": "nas", "reward": "best_of_last_five", "reward_exponent": 3, "num_layers": 6},
+        ),
+    }
+)
+
+_Row = TypeVar("_Row", bound=Row)
+
+
+def algorithm(name: Any) -> AlgorithmRow:
+    """The row of an algorithm; one without facts for a name that is not in `ALGORITHMS`, such as a later version's."""
+    return _found(ALGORITHMS, name, AlgorithmRow)
+
+
+def evaluator(name: Any) -> EvaluatorRow:
+    """The row of an evaluator; one without facts for a name that is not in `EVALUATORS`."""
+    return _found(EVALUATORS, name, EvaluatorRow)
+
+
+def executor(name: Any) -> ExecutorRow:
+    """The row of an executor; one without facts for a name that is not in `EXECUTORS`."""
+    return _found(EXECUTORS, name, ExecutorRow)
+
+
+def space(name: Any) -> SpaceRow:
+    """The row of a search space; one without facts for a name that is not in `SPACES`."""
+    return _found(SPACES, name, SpaceRow)
+
+
+def algorithms_with(parameter: str) -> tuple[str, ...]:
+    """The names of the algorithms that a setting is for."""
+    return tuple(name for name, row in ALGORITHMS.items() if parameter in row.parameters)
+
+
+def explained(rows: Mapping[str, Row]) -> str:
+    """The names of choices, each with what it is, for the help of a flag."""
+    return "; ".join(f"{name}: {row.help}" for name, row in rows.items())
+
+
+def _found(rows: Mapping[str, _Row], name: Any, unknown: Callable[[str, str], _Row]) -> _Row:
+    return rows[name] if isinstance(name, str) and name in rows else unknown(str(name), "")
