@@ -20,29 +20,30 @@ class DatasetSettings:
 
     dataset: str | Path = setting(
         "digits",
-        "The data set: 'digits', a name of TensorFlow Datasets, a folder of images (FOLDER/CLASS/IMAGE), or an .npz.",
+        "Images to train on: 'digits', a name of TensorFlow Datasets, a folder of images (FOLDER/CLASS/IMAGE) or the "
+        "path of an .npz file.",
         values.path(),
     )
     data_dir: str | Path | None = setting(
-        None, "The folder of TensorFlow Datasets; by default $TFDS_DATA_DIR.", values.path()
+        None, "Folder that TensorFlow Datasets keeps its data in; by default $TFDS_DATA_DIR.", values.path()
     )
     image_size: int | None = setting(
         None,
-        "The side, in pixels, to which all images are brought; by default they keep theirs.",
+        "Side in pixels that all images are brought to; by default their own.",
         dataclasses.replace(values.positive(), options={"lower_bound": _LEAST_SIZE}),
     )
     fit: str = setting(
         "crop",
-        "How images are brought to the side of --image_size: cut, padded with grey, or squashed.",
+        "How images are brought to --image_size: cut, padded with grey, or squashed.",
         values.choice_of_version(*FITS),
     )
     follow_links: bool = setting(
         False,
-        "Whether to read what links in a folder of images lead to outside of it, which is safe if they are your own.",
+        "Read images that links in a folder lead to outside of it. Use it for your own links.",
         values.switch(),
     )
     validation_fraction: float = setting(
         0.1,
-        "The share of the training images to validate by, if the data set has no validation images.",
+        "Share of the training images to validate by, if there is no validation split.",
         values.share(),
     )
