@@ -24,25 +24,25 @@ from nasnet_keras.utils.progress import Progress, showing
 
 __all__ = ["SearchError", "run"]
 
-_CHECKPOINT_TRIALS = 100  # told between two checkpoints: as many may have to be told again
+_CHECKPOINT_TRIALS = 100  # between two checkpoints: after a kill, as many are told again
 _REPORT_SECONDS = 60.0
 _CURVES = "the search in TensorBoard"
 _RANDOM_SEEDS = SEEDS  # beyond all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2 * SEEDS
-_GROWN_UP = 2**31  # a trial by which every space is as large as it becomes
+_LAST_TRIAL = 2**31  # beyond which no space grows
 
 
 class SearchError(ValueError):
-    """What a search needs is missing; no folder was made."""
+    """Something that a search needs is missing; no folder was made."""
 
 
 def run(config: SearchConfig) -> Study:
-    """Search, compare with random search, train the best genotypes to the end beside random ones, save the winner.
+    """Search, compare with random search, train the best genotypes and random ones to the end, save the winner.
 
     A search that was stopped at any moment goes on where it was when it is run again with the same configuration.
 
     Returns:
-        The study; `study.best` is the best trial and `study.result` what it led to.
+        The study: `study.best` is the best trial, `study.result` has the figures of the winner.
 
     Raises:
         SearchError: the table, the data set, GPUs or TensorFlow are missing, or no process can be started.
@@ -85,7 +85,7 @@ class _Search:
         self.evaluator, self.executor = evaluator, executor
         self.log: Any = None
         with showing(_CURVES):
-            from nasnet_keras.search.report.tensorboard import SearchLog  # which may not even be imported
+            from nasnet_keras.search.report.tensorboard import SearchLog  # whose import may fail
 
             self.log = SearchLog(study.path, study.trials, getattr(algorithm.space, "operations", ()))
         self._reported = time.monotonic()
@@ -104,7 +104,7 @@ class _Search:
                 beside["random"] = (config.random_trials, self._draw)
             for group, (count, task) in beside.items():
                 numbers = [number for number in range(count) if study.get(number, group) is None]
-                if numbers:  # there is nothing to prepare, unless it was removed
+                if numbers:  # the evaluator is ready, unless its files were removed
                     self.evaluator.prepare(config.trials - 1, self._drawn)
                 self._evaluate(group, count, numbers, task)
             if not is_finished(config, study):
@@ -116,7 +116,7 @@ class _Search:
             self._report()
 
     def _evaluate(self, group: str, total: int, numbers: list[int], task: Callable[[int], Task]) -> None:
-        """Evaluate the children that are left of a group, and record each when it is finished."""
+        """Evaluate the given children of a group, and record each when it is finished."""
         waiting = deque(numbers)
 
         def following() -> Task | None:
@@ -138,7 +138,7 @@ class _Search:
         return all(self.study.get(earlier) is not None for earlier in must)
 
     def _propose(self, number: int) -> Task:
-        """The child that the algorithm proposes, from just the results of the trials up to `number - window`."""
+        """The child that the algorithm proposes, given the results of all trials up to `number - window` only."""
         algorithm = self.algorithm
         self._tell(max(0, number - self.config.window + 1))
         self.evaluator.prepare(number, algorithm.draw)
@@ -146,7 +146,7 @@ class _Search:
         return Task("search", number, genotype, self._seed(number))
 
     def _tell(self, count: int) -> None:
-        """Tell the algorithm the first `count` trials, of which it may know some."""
+        """Tell the algorithm the results of the first `count` trials that it does not know yet."""
         study, algorithm = self.study, self.algorithm
         if self._told == 0 and count:
             self._told = self._restored(count)
@@ -164,38 +164,38 @@ class _Search:
                 study.save_checkpoint(self._told, state)
 
     def _restored(self, must: int) -> int:
-        """Go on from the latest checkpoint that can be used; gives the number of trials that it was told."""
+        """Go on from the latest checkpoint that can be used; gives the number of trials that the algorithm was told."""
         new = self.algorithm.state()
         for told, state in self.study.checkpoints.load(len(self.study.trials)):
             if told > must:
                 continue
             try:
                 self.algorithm.restore(state)
-            except Exception:  # of another version, or damaged, in whatever way
-                self.algorithm.restore(new)  # a part of it may have been taken over
+            except Exception:  # it is of another version, or damaged
+                self.algorithm.restore(new)  # some of it may have been taken over
                 continue
             return told
         return 0
 
     def _draw(self, number: int) -> Task:
-        """A child of random search."""
-        space = self.algorithm.space.at(_GROWN_UP)
+        """A child of random search, to be evaluated."""
+        space = self.algorithm.space.at(_LAST_TRIAL)
         genotype = space.decode(RandomSearch(space, self.config.seed + _RANDOM_SEEDS).ask(number))
         return Task("random", number, genotype, self._seed(number))
 
     def _drawn(self, count: int, generator: np.random.Generator) -> np.ndarray:
-        """Choices of the policy that the whole search led to."""
+        """Draw choice vectors by the policy at the end of the search."""
         self._tell(self.config.trials)
         return self.algorithm.draw(count, generator)
 
     def _derive(self, number: int) -> Task:
-        """A genotype of the policy that the whole search led to."""
+        """A genotype drawn by the policy at the end of the search, to be evaluated."""
         generator = np.random.default_rng((self.config.seed + _DERIVED_SEEDS, number))
         genotype = self.algorithm.space.decode(self._drawn(1, generator)[0].tolist())
         return Task("derived", number, genotype, self._seed(number))
 
     def _seed(self, number: int) -> int:
-        """Of the child of that number."""
+        """The seed of a child, by its number."""
         return (self.config.seed + number) % SEEDS
 
     def _record(self, group: str, trial: Trial) -> None:

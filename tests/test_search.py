@@ -163,6 +163,40 @@ def test_a_configuration_survives_json(tmp_path):
     assert SearchConfig(tmp_path, dataset="cifar10").recipe.flip
 
 
+def test_former_words_of_a_configuration_are_taken_with_a_warning(tmp_path):
+    with pytest.warns(DeprecationWarning) as told:
+        config = SearchConfig(tmp_path, evaluator="shared", cubed_reward=True)
+    assert (config.evaluator, config.reward_exponent) == ("supernet", 3)
+    expected = ["cubed_reward=True is now reward_exponent=3", "evaluator='shared' is now evaluator='supernet'"]
+    assert sorted(str(one.message) for one in told) == expected and {one.filename for one in told} == {__file__}
+    plain = {**config.to_json(), "evaluator": "shared", "cubed_reward": False}
+    with pytest.warns(DeprecationWarning):
+        assert SearchConfig.from_json(plain) == dataclasses.replace(config, reward_exponent=1)
+
+
+def test_former_flags_are_taken_with_a_warning(tmp_path):
+    script = """
+import sys
+from absl import flags
+from nasnet_keras.search.__main__ import _define_flags
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.utils.settings import from_flags
+own = _define_flags()
+flags.FLAGS(sys.argv)
+values = from_flags(SearchConfig, {flag.name: flag.value for flag in own})
+print(values["evaluator"], values["reward_exponent"], values["pool_after"], "cubed_reward" in values)
+print("cubed_reward" in flags.FLAGS.main_module_help(), "tensorflow" in sys.modules)
+"""
+    for given, found in (
+        ([], "child None [] False"),
+        (["--evaluator=shared", "--cubed_reward", "--pool_after=1,x"], "supernet 3 [1, 'x'] False"),
+        (["--nocubed_reward", "--evaluator=supernet"], "supernet 1 [] False"),
+    ):
+        done = subprocess.run([sys.executable, "-c", script, *given], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines() == [found, "False False"]
+        assert done.stderr.count(" is now ") == sum("shared" in one or "cubed" in one for one in given), done.stderr
+
+
 def test_where_a_search_runs_may_change_and_how_children_are_trained_may_not(tmp_path):
     Study.open(SearchConfig(tmp_path)).close()
     Study.open(

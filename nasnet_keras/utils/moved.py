@@ -61,6 +61,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "padded_concatenate": ("layers.padded_concatenate",),
     "pixels": ("layers.windows",),
     "pooling": ("layers.pooling",),
+    "search.algorithms.policy": ("search.algorithms.policy_gradient",),
     "search.attention": ("search.controllers.enas",),
     "search.backend": ("utils.environment",),
     "search.chain_policy": ("search.controllers.nas",),

@@ -20,8 +20,8 @@ def make(name: str, space: Space, seed: int, **settings: Any) -> Algorithm:
 
     Args:
         name: one of `names`.
-        space: where to search.
-        seed: of everything random, from 0 to 2**31 - 1.
+        space: the space to search.
+        seed: of all random numbers, from 0 to 2**31 - 1.
         settings: of a search, by name, such as `children_per_update` and `population_size`. Those that the algorithm
             does not have are left out, and its own defaults stand for those that are None.
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nasnet_keras.search.algorithms.policy import PolicyGradient, scaled
+from nasnet_keras.search.algorithms.policy_gradient import PolicyGradient, scaled
 from nasnet_keras.search.controllers.enas import controller_for
 from nasnet_keras.search.spaces.base import Space
 
@@ -12,20 +12,20 @@ __all__ = ["ENAS"]
 
 
 class ENAS(PolicyGradient):
-    """REINFORCE on ENAS' own policy: an LSTM that attends to earlier nodes.
+    """REINFORCE on ENAS' controller: an LSTM that attends to earlier nodes.
 
-    Rewards enter as they are but for their scale; a failed child's is the worst of late.
+    Gains are rewards divided by the largest magnitude of late; the reward of a failed child counts as the worst.
 
     Args:
-        space: where to search: cells that only add, or layer-wise networks.
-        seed: of everything random.
-        batch_size, learning_rate, entropy_weight: see `PolicyGradient`; those of the released code.
+        space: the space to search: cells whose blocks only add, or layer-wise networks.
+        seed: of all random numbers.
+        batch_size, learning_rate, entropy_weight: see `PolicyGradient`; by default those of the released code.
 
     Raises:
         ValueError: ENAS has no controller for the space.
 
-    Source: Pham et al. 2018, sections 2.2 to 2.4; Adam without a first moment and a baseline that keeps nine tenths at
-    an update as in the released code. There entropy is a part of the reward; here it is differentiated.
+    Source: Pham et al. 2018, sections 2.2 to 2.4. Adam without a first moment, and a baseline that keeps nine tenths at
+    an update, are those of the released code. There, entropy is a part of the reward; here, it is differentiated.
 
     Example:
         >>> from nasnet_keras.search import CellSpace

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nasnet_keras.search.algorithms.base import Algorithm, Seen, lists, neighbours, rows
+from nasnet_keras.search.algorithms.base import Algorithm, Seen, from_rows, neighbours, to_rows
 from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.utils.checks import positive_integer
 
@@ -19,16 +19,16 @@ class RegularizedEvolution(Algorithm):
     The first population is random. A child that was evaluated before is mutated again, since its reward is known.
 
     Args:
-        space: where to search.
-        seed: of everything random.
-        population_size: how many of the last children may become parents.
-        sample_size: how many of them, drawn with replacement, compete to become the parent; None for a fifth.
+        space: the space to search.
+        seed: of all random numbers.
+        population_size: number of the last children, which may become parents.
+        sample_size: number of those, drawn with replacement, that compete to become the parent; None for a fifth.
 
     Raises:
-        ValueError: the space holds one genotype only.
+        ValueError: the space has one genotype only, or a size is not a positive integer.
 
-    Source: Real et al. 2019, section 3; they use populations of 100 and samples of 25 for 20,000 children, the
-    default is for hundreds.
+    Source: Real et al. 2019, section 3. They use populations of 100 and samples of 25 for 20,000 children; the default
+    is for hundreds.
 
     Example:
         >>> from nasnet_keras.search import CellSpace
@@ -61,7 +61,7 @@ class RegularizedEvolution(Algorithm):
 
     def state(self) -> dict[str, np.ndarray]:
         return {
-            "population": rows((member for member, _ in self._population), len(self.space.decisions)),
+            "population": to_rows((member for member, _ in self._population), len(self.space.decisions)),
             "rewards": np.array([reward for _, reward in self._population], np.float64),
             "seen": self._seen.to_array(),
         }
@@ -69,7 +69,7 @@ class RegularizedEvolution(Algorithm):
     def restore(self, state: dict[str, np.ndarray]) -> None:
         if set(state) != {"population", "rewards", "seen"} or len(state["population"]) != len(state["rewards"]):
             raise ValueError(f"expected a state of regularised evolution, got {', '.join(state)}")
-        members = lists(state["population"])
+        members = from_rows(state["population"])
         for member in members:
             self.space.pick(member)
         self._seen.restore(state["seen"])

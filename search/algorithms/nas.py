@@ -2,23 +2,24 @@
 
 import numpy as np
 
-from nasnet_keras.search.algorithms.policy import PolicyGradient, scaled
+from nasnet_keras.search.algorithms.policy_gradient import PolicyGradient, scaled
 from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["NAS"]
 
 
 class NAS(PolicyGradient):
-    """REINFORCE on NAS' own policy: an LSTM that writes a network layer by layer, with anchor points.
+    """REINFORCE on NAS' controller: an LSTM that writes a network layer by layer, with anchor points.
 
-    Rewards enter as they are but for their scale; a failed child's is the worst of late.
+    Gains are rewards divided by the largest magnitude of late; the reward of a failed child counts as the worst.
 
     Args:
-        space: where to search: chains.
-        seed: of everything random.
-        batch_size, learning_rate, entropy_weight, baseline_decay: see `PolicyGradient`. The paper's batch is 8 for each
-            of 100 controllers that learn at once, and it does not say how its baseline forgets. It mentions no entropy:
-            without, one in five searches for a planted network ends in another one (`benchmarks/planted.py`).
+        space: the space to search, of chains.
+        seed: of all random numbers.
+        batch_size, learning_rate, entropy_weight, baseline_decay: see `PolicyGradient`. In the paper, each of 100
+            controllers that learn at once has batches of 8; it does not say how the baseline forgets, and does not
+            mention entropy. Without entropy, one in five searches for a planted network ends in another one
+            (`benchmarks/planted.py`).
 
     Source: Zoph and Le 2017, sections 3.2 and 4.1.
 

@@ -2,21 +2,21 @@
 
 import tensorflow as tf
 
-from nasnet_keras.search.algorithms.policy import PolicyGradient
+from nasnet_keras.search.algorithms.policy_gradient import PolicyGradient
 from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["PPO"]
 
 
 class PPO(PolicyGradient):
-    """Several steps a batch on the clipped ratio of new to old probabilities.
+    """Several steps for each batch, on the clipped ratio of new to old probabilities.
 
     Args:
-        space: where to search.
-        seed: of everything random.
-        clip: how far a ratio may gain, as a share of one.
-        batch_size, epochs, learning_rate, entropy_weight: see `PolicyGradient`. NASNet's own learning rate of 0.00035
-            is for 20,000 children; these are for hundreds.
+        space: the space to search.
+        seed: of all random numbers.
+        clip: distance of a ratio from 1 beyond which the objective gains nothing more.
+        batch_size, epochs, learning_rate, entropy_weight: see `PolicyGradient`. NASNet's learning rate of 0.00035 is
+            for 20,000 children; the default is for hundreds.
 
     Source: Schulman et al. 2017, equation 7; Zoph et al. 2018, appendix A.
 

@@ -22,7 +22,7 @@ class RandomSearch(Algorithm):
         return self.space.at(trial).sample(self.generator(trial))
 
     def tell(self, choices: Choices, reward: float | None) -> None:
-        """Nothing is learnt."""
+        """Do nothing: random search does not learn."""
 
     def state(self) -> dict[str, np.ndarray]:
         return {}

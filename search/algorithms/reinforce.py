@@ -1,17 +1,17 @@
 """REINFORCE."""
 
-from nasnet_keras.search.algorithms.policy import PolicyGradient
+from nasnet_keras.search.algorithms.policy_gradient import PolicyGradient
 from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["Reinforce"]
 
 
 class Reinforce(PolicyGradient):
-    """One step a batch along the policy gradient, with a moving baseline.
+    """One step for each batch along the policy gradient, with a moving baseline.
 
     Args:
-        space: where to search.
-        seed: of everything random.
+        space: the space to search.
+        seed: of all random numbers.
         batch_size, learning_rate, entropy_weight: see `PolicyGradient`.
 
     Source: Williams 1992; Zoph and Le 2017, section 3.2.

@@ -1,4 +1,4 @@
-"""Search spaces as ordered lists of decisions: what every algorithm acts on."""
+"""The interface of search spaces: ordered decisions, on which every algorithm acts."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,72 +12,81 @@ from nasnet_keras.utils import checks
 
 __all__ = ["Choices", "Decision", "Space"]
 
-Choices = tuple[int, ...]  # one index a decision
+Choices = tuple[int, ...]
+"""A choice vector: one index for each decision."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One choice among named ones."""
+    """One choice among several.
+
+    Attributes:
+        name: of the decision, such as `normal_block_0_combine`.
+        choices: their names, at least one.
+    """
 
     name: str
     choices: tuple[str, ...]
 
 
 class Space(ABC):
-    """What may be searched: genotypes, each described by exactly one list of choices, one index a decision.
+    """A set of genotypes to search. Each is described by exactly one choice vector: one index for each decision.
 
-    A space gives `decisions`, `decode` and `encode`; the rest follows. The rules:
+    A space gives `decisions`, `decode` and `encode`; the other methods follow from them. The rules:
 
-    - Every list of choices within the decisions' ranges is legal, whatever the other choices are.
-    - Where a space grows with the trials, `at` gives the one of a trial, whose decisions are the first of the whole
-      space's. Its lists of choices are legal in the whole space too, though they are shorter.
-    - `encode` is the inverse of `decode`: `encode(decode(choices)) == choices`, and a genotype that `decode` cannot
-      give is refused with a `ValueError`.
-    - A genotype is a value: equal, hashable and writable as JSON.
-    - Nothing is random but through the generator that is handed in.
+    - Every choice vector within the decisions' ranges is legal: no decision restricts another.
+    - If a space grows with the trials, `at` gives the space of a trial, whose decisions are the first ones of the whole
+      space. Its choice vectors are shorter, and legal in the whole space too.
+    - `encode` is the inverse of `decode`: `encode(decode(choices)) == choices`, and it refuses a genotype that `decode`
+      cannot give with a `ValueError`.
+    - A genotype is a value: it can be compared, hashed and written as JSON.
+    - All randomness comes from the generator that a method is given.
+
+    Attributes:
+        decisions: in order; an algorithm takes them one after another.
     """
 
     decisions: tuple[Decision, ...]
 
     @abstractmethod
     def decode(self, choices: Sequence[int]) -> Any:
-        """The genotype that a list of choices describes.
+        """The genotype that a choice vector describes.
 
         Raises:
-            ValueError: the list has another length, or an index is out of range.
+            ValueError: the vector has another length, or an index is out of range.
         """
 
     @abstractmethod
     def encode(self, genotype: Any) -> Choices:
-        """The choices that describe a genotype.
+        """The choice vector that describes a genotype.
 
         Raises:
-            ValueError: the genotype is not one of this space; it says why.
+            ValueError: the genotype is not of this space; the message says why.
         """
 
     def at(self, trial: int) -> "Space":
-        """The space that trial number `trial` is proposed from: by default the whole one."""
+        """The space that trial number `trial` is proposed from: by default the whole space."""
         del trial
         return self
 
     def legal_length(self, length: int) -> bool:
-        """Whether a list of choices may be so long: by default as long as there are decisions."""
+        """Whether a choice vector may have a length: by default that of `decisions`."""
         return length == len(self.decisions)
 
     @property
     def size(self) -> int:
-        """How many lists of choices there are (several may describe the same network)."""
+        """The number of choice vectors, of which several may describe the same network."""
         return math.prod(len(decision.choices) for decision in self.decisions)
 
     def sample(self, generator: np.random.Generator) -> Choices:
-        """Choices drawn uniformly for each decision."""
+        """Draw each decision's choice uniformly."""
         return tuple(int(generator.integers(len(decision.choices))) for decision in self.decisions)
 
     def mutate(self, choices: Sequence[int], generator: np.random.Generator) -> Choices:
-        """The same choices but for one decision, drawn uniformly, which gets another value, drawn uniformly.
+        """Change the choice of one decision, drawn uniformly, to another one, drawn uniformly.
 
         Raises:
-            ValueError: the choices are not legal, or no decision has a second choice.
+            ValueError: the choice vector is not legal, or no decision has a second choice.
         """
         self.pick(choices)
         open_decisions = [i for i in range(len(choices)) if len(self.decisions[i].choices) > 1]
@@ -90,10 +99,10 @@ class Space(ABC):
         return tuple(mutated)
 
     def pick(self, choices: Sequence[int]) -> list[str]:
-        """The names that a list of choices picks.
+        """The names of the choices of a vector.
 
         Raises:
-            ValueError: the list has another length, or an index is out of range.
+            ValueError: the vector has another length, or an index is out of range.
         """
         if not self.legal_length(len(choices)):
             raise ValueError(f"expected {len(self.decisions)} choices, got {len(choices)}")
@@ -106,7 +115,7 @@ class Space(ABC):
         return picked
 
     def find(self, names: Sequence[str]) -> Choices:
-        """The choices that pick these names: the inverse of `pick`.
+        """The choice vector of names: the inverse of `pick`.
 
         Raises:
             ValueError: there are more or fewer names than decisions, or a name is not among a decision's choices.

@@ -16,13 +16,13 @@ _SKIP = ("no", "yes")
 
 @dataclass(frozen=True)
 class MacroSpace(Space):
-    """ENAS' macro space: a chain of layers, each with an operation and any of the outputs before its input as skips.
+    """ENAS' macro space: a chain of layers, each with an operation and skips to any of the outputs before its input.
 
-    The decisions of a layer are its operation, then whether it skips to each earlier output, the stem's first.
+    The decisions of a layer are its operation, then whether it skips to each earlier output, from the stem's on.
 
     Attributes:
-        operations: names of operations to choose from.
-        num_layers: of the chain.
+        operations: names of the operations to choose from.
+        num_layers: number of layers of the chain.
 
     Raises:
         ValueError: an operation is unknown or listed twice, there is none, or there is no layer.
@@ -78,7 +78,7 @@ class MacroSpace(Space):
 
 
 def earlier(index: int) -> tuple[str, ...]:
-    """The outputs that layer number `index` may skip to: all before its input.
+    """The outputs that layer number `index` may skip to: all those before its input.
 
     Example:
         >>> earlier(2)

@@ -20,18 +20,18 @@ _MORE = 2  # layers at a time
 
 @dataclass(frozen=True)
 class ChainSpace(Space):
-    """NAS' space: a chain of convolutions, each with a size of its own and any of the layers before it as inputs.
+    """NAS' space: a chain of convolutions, each of which has its own size and reads any of the layers before it.
 
-    The decisions of a layer are the height and the width of its filters, its strides where they are predicted, the
-    number of its filters, then whether it reads each earlier layer, the first one's first.
+    The decisions of a layer are the height and the width of its filters, its strides if they are predicted, the number
+    of its filters, then for each earlier layer, from the first on, whether this one reads it.
 
     Attributes:
-        num_layers: of the chain.
-        predict_strides: whether strides are chosen too, along height and width; they are 1 otherwise.
+        num_layers: number of layers of the chain.
+        predict_strides: whether the strides along height and width are decisions too; otherwise they are 1.
         pool_after: numbers of layers, from 0, whose output is halved.
-        deepen_every: trials after which networks get two layers more, up to `num_layers`; None for networks of that
-            depth from the start. The paper's is 1,600.
-        first_layers: of the networks of a search that deepens.
+        deepen_every: number of trials after which networks get two layers more, up to `num_layers`; None for networks
+            of that depth from the start. In the paper it is 1,600.
+        first_layers: number of layers of the first networks of a search that deepens.
 
     Raises:
         ValueError: a value is out of range.
@@ -82,7 +82,7 @@ class ChainSpace(Space):
 
     @property
     def shape_decisions(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """What is decided of every layer but its inputs, and among which numbers, in order."""
+        """The decisions of every layer, except for its inputs, and the numbers to choose from, in order."""
         strides = (("stride_height", CHAIN_STRIDES), ("stride_width", CHAIN_STRIDES)) if self.predict_strides else ()
         return (("height", CHAIN_KERNELS), ("width", CHAIN_KERNELS), *strides, ("filters", CHAIN_FILTERS))
 

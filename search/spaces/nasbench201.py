@@ -1,4 +1,4 @@
-"""The search space of NAS-Bench-201, in which every cell's accuracy is in a table."""
+"""The search space of NAS-Bench-201, a table of the accuracies of all its cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ OPERATIONS = NASBENCH201_OPERATIONS
 class NASBench201Space(Space):
     """NAS-Bench-201's space: a cell of four nodes, an operation on each of the six edges between them.
 
-    A genotype is the benchmark's own string, `|operation~input|` an edge and `+` between nodes, by which its table
-    knows it; `nasnet_keras.NASBench201Genotype` is the value of that string, and `encode` takes both.
+    A genotype is the string by which the benchmark's table knows it: `|operation~input|` for each edge, and `+` between
+    nodes. `nasnet_keras.NASBench201Genotype` is the value of that string, and `encode` takes both.
 
     Attributes:
-        operations: names of operations to choose from.
+        operations: names of the operations to choose from.
 
     Raises:
-        ValueError: an operation is unknown or listed twice, or there is none.
+        ValueError: an operation is unknown or listed twice, or there is no operation.
 
     Source: Dong and Yang 2020, section 2.1.
 

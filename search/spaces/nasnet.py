@@ -23,14 +23,14 @@ class CellSpace(Space):
     """NASNet's space: a normal and a reduction cell of blocks, each with two inputs, two operations and a combine.
 
     The decisions of a block come in the paper's order: two inputs, two operations, the combine; the normal cell's
-    blocks come first. A cell outputs the blocks that no block reads, so a genotype with other outputs (the released
-    NASNet-A) is none of this space.
+    blocks come first. A cell outputs the blocks that no block reads, so that a genotype with other outputs, such as the
+    released NASNet-A, is not of this space.
 
     Attributes:
-        operations: names of operations to choose from.
-        num_blocks: blocks in a cell.
-        combines: how a block may combine its two results.
-        unread_inputs: whether a cell outputs its inputs too where no block reads them, as ENAS' do.
+        operations: names of the operations to choose from.
+        num_blocks: number of blocks in a cell.
+        combines: ways to combine the two results of a block.
+        unread_inputs: whether a cell also outputs those of its inputs that no block reads, as ENAS' cells do.
 
     Raises:
         ValueError: an operation is unknown or listed twice, a list is empty, or there is no block.

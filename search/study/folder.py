@@ -1,9 +1,9 @@
 """A study's folder: written as the search goes, read at any time, continued after a kill.
 
 - `study.json`: configuration and versions
-- `trials.jsonl`: one line a finished trial, appended and flushed; `random_trials.jsonl`: those of random search beside;
-  `derived_trials.jsonl`: of a search with shared weights, the policy's genotypes judged at the end
-- `checkpoints/`: the algorithm's state after a number of trials; `supernet/`: the shared weights
+- `trials.jsonl`: one line for each finished trial, appended and flushed; `random_trials.jsonl`: the same of random
+  search, for comparison; `derived_trials.jsonl`: genotypes that the controller of a search with a supernet led to
+- `checkpoints/`: the algorithm's state after a number of trials; `supernet/`: the weights that children share
 - `best_genotype.json`: the best so far
 - `final/`: the trainings of the finalists; `result.json`: their figures; the winner's model and card
 - `report.html`, `tensorboard/`: for people
@@ -43,13 +43,13 @@ class Study:
 
     Attributes:
         path: its folder.
-        config: the configuration as `study.json` has it; a `StudyError` where it is damaged.
-        trials: in the order of their numbers; those still under way are missing.
-        random_trials: of random search in the same space, judged alike and told to no algorithm.
-        derived_trials: of a search with shared weights: drawn from the policy when it had ended, and judged as the
-            random ones are.
-        best: the trial of the highest reward, the earliest of equals, of the derived ones where there are some; None
-            without a successful one.
+        config: the configuration in `study.json`, in the words of this version. Reading it raises a `StudyError` if it
+            is damaged.
+        trials: finished ones, in the order of their numbers.
+        random_trials: trials of random search in the same space, judged alike and told to no algorithm.
+        derived_trials: in a search with a supernet, trials drawn by the policy at the end, judged as random ones.
+        best: the trial of the highest reward, the earliest of equals, among the derived ones if there are any; None if
+            no trial succeeded.
         checkpoints: of the algorithm.
     """
 
@@ -75,7 +75,7 @@ class Study:
 
         Args:
             config: of the search.
-            facts: what else may not change, JSON values.
+            facts: further JSON values that may not change.
 
         Raises:
             StudyError: another process writes to it, it holds another configuration (the differences are shown) or
@@ -87,16 +87,16 @@ class Study:
         found: list[Study] = []
 
         def present(before: dict[str, Any]) -> dict[str, Any]:
-            """What the folder is, once all that it has is read, before anything in it is changed."""
+            """The folder's configuration, after all its files are read and before any of them is changed."""
             found.append(_read(path, _upgraded(before)))
-            found[0].result  # noqa: B018 – a damaged one is told of now and not after all trials
+            found[0].result  # noqa: B018 – if it is damaged, the error comes now and not after all trials
             return {**facts, **found[0].config}
 
         path = Path(config.workdir)
         folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, present)
         try:
             (study,) = found
-            study.config.update(config.to_json())  # with what is of this sitting only
+            study.config.update(config.to_json())  # with the values of this sitting
             if study.best is None and (path / _BEST).exists():
                 logging.warning("%s lacks its trials: it is searched anew", path)
             study._logs = {group: TrialLog(path / name) for group, name in _LOGS.items()}
@@ -134,12 +134,12 @@ class Study:
         return self._best.get("derived", self._best.get("search"))
 
     def get(self, number: int, group: str = "search") -> Trial | None:
-        """The trial of a number, where it is finished; of a group `search`, `random` or `derived`."""
+        """The trial of a number in a group, `search`, `random` or `derived`; None if it is not finished."""
         return self._trials[group].get(number)
 
     @property
     def updates(self) -> int | None:
-        """How often a controller was updated before the last child was proposed; None where there is none."""
+        """The number of updates of the controller before the last child was proposed; None without a controller."""
         each = self.config.get("children_per_update")
         return None if each is None else max(0, len(self.trials) - self.config["window"]) // each
 
@@ -178,7 +178,7 @@ class Study:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What the search led to in the end; None while the best genotype was not trained to the end.
+        """The figures of the finalists and the winner; None while the best genotype was not trained to the end.
 
         Raises:
             StudyError: `result.json` is damaged.

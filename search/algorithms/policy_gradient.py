@@ -1,4 +1,4 @@
-"""What REINFORCE and PPO share: the controller, its batches of trials, and the advantages of their rewards."""
+"""Policy gradients: a controller, its batches of trials, and the advantages of their rewards."""
 
 import math
 from collections import deque
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nasnet_keras.search.algorithms.base import Algorithm, Seen, lists, neighbours, rows
+from nasnet_keras.search.algorithms.base import Algorithm, Seen, from_rows, neighbours, to_rows
 from nasnet_keras.search.controllers.base import Controller
 from nasnet_keras.search.controllers.lstm import LSTMController
 from nasnet_keras.search.spaces.base import Choices, Space
@@ -16,29 +16,35 @@ from nasnet_keras.utils.checks import positive_integer
 
 __all__ = ["PolicyGradient", "scaled"]
 
-_CANDIDATES = 8  # drawn for a trial; the first that was not evaluated yet is proposed
+_CANDIDATES = 8  # drawn for a trial, which gets the first that was not evaluated yet
 _HISTORY = 1000  # rewards that a reward is ranked among
 _EMPHASIS = 3  # the power of a rank
-_LEAST_DIFFERENCE = 1e-3  # of gains, which are from -1 to 1: what is less is not made large
+_LEAST_DIFFERENCE = 1e-3  # of gains, which are from -1 to 1: smaller ones are not scaled up
 
 
 class PolicyGradient(Algorithm):
-    """A controller that proposes what its policy samples and is updated after every batch of trials.
+    """A controller that samples proposals from its policy and is updated after every batch of trials.
 
-    A reward enters as the cube of its rank among the last thousand, from 0 to 1: its scale does not matter, a failed
-    child is as bad as the worst, and differences among the best weigh most (Zoph and Le 2017 cube accuracies). The
-    advantage is what enters less a moving baseline, divided by the root of the batch's mean square.
+    The gain of a reward is the cube of its rank among the last thousand, from 0 to 1: its scale does not matter, a
+    failed child is as bad as the worst, and differences among the best weigh most (Zoph and Le 2017 cube accuracies).
+    The advantage is the gain less a moving baseline, divided by the root of the batch's mean square.
 
     Args:
-        space: where to search.
-        seed: of everything random.
-        batch_size: trials an update.
-        epochs: gradient steps an update.
+        space: the space to search.
+        seed: of all random numbers.
+        batch_size: number of trials for each update.
+        epochs: number of gradient steps of an update.
         learning_rate: of Adam.
-        entropy_weight: how much the policy's entropy, summed over decisions, adds to what is maximised.
-        baseline_decay: of the moving average of what enters.
-        controller: the policy; by default the LSTM that works for every space.
+        entropy_weight: weight of the policy's entropy, in nats and summed over decisions, in the objective.
+        baseline_decay: share of the moving baseline that an update keeps.
+        controller: takes the decisions; by default an LSTM that suits every space.
         optimizer: by default Adam.
+
+    Attributes:
+        controller, batch_size: as above.
+
+    Raises:
+        ValueError: Keras does not run on TensorFlow, or `batch_size` or `epochs` is not a positive integer.
     """
 
     def __init__(
@@ -77,12 +83,12 @@ class PolicyGradient(Algorithm):
         )
 
     def objective(self, log_probabilities: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> tf.Tensor:
-        """What is maximised, one value a trial: by default what makes a step along the policy gradient.
+        """The objective to maximise, one value for each trial: by default the step follows the policy gradient.
 
         Args:
-            log_probabilities: of the proposals, now; shape (trials,).
+            log_probabilities: present ones of the proposals, in nats; shape (trials,).
             old: the same before the update's first step.
-            advantages: of their rewards.
+            advantages: of the trials' rewards; shape (trials,).
         """
         del old
         return log_probabilities * advantages
@@ -105,7 +111,7 @@ class PolicyGradient(Algorithm):
         arrays = {f"variable_{index}": value.numpy() for index, value in enumerate(self._variables())}
         return arrays | {
             "baseline": np.array(self._baseline),
-            "batch": rows(self._batch, len(self.space.decisions)),
+            "batch": to_rows(self._batch, len(self.space.decisions)),
             "rewards": np.array(self._rewards, np.float64),
             "seen": self._seen.to_array(),
         }
@@ -122,7 +128,7 @@ class PolicyGradient(Algorithm):
                 variable.assign(state[f"variable_{index}"])
         self._seen.restore(state["seen"])
         self._baseline = float(state["baseline"])
-        self._batch = lists(state["batch"])
+        self._batch = from_rows(state["batch"])
         self._rewards.clear()
         self._rewards.extend(state["rewards"].tolist())
 
@@ -130,25 +136,25 @@ class PolicyGradient(Algorithm):
         for row in self.draw(_CANDIDATES, generator).tolist():
             candidate = tuple(row[: len(space.decisions)])
             yield candidate
-        if space.size > 1:  # a policy that is sure of children it knows looks around them
+        if space.size > 1:  # a policy that has settled on known children looks around them
             yield from neighbours(space, candidate, generator)
 
     def _update(self) -> None:
         with tf.device("/CPU:0"):
             advantages = tf.constant(self._advantages(), tf.float32)
-            actions = tf.constant(rows(self._batch, len(self.space.decisions)), tf.int32)
+            actions = tf.constant(to_rows(self._batch, len(self.space.decisions)), tf.int32)
             old = tf.reduce_sum(self.controller.evaluate(actions)[0], axis=1)
             for _ in range(self._epochs):
                 self._step(actions, old, advantages)
 
     def gains(self, rewards: np.ndarray) -> np.ndarray:
-        """What the rewards of the present batch enter as.
+        """The gains of the present batch's rewards.
 
         Args:
-            rewards: the last ones, at most a thousand, the batch's at the end; minus infinity where a child failed.
+            rewards: the last ones, at most a thousand, the batch's at the end; minus infinity for a child that failed.
 
         Returns:
-            Finite numbers, one for each of the batch.
+            Finite numbers, shape (batch_size,).
         """
         batch = rewards[-self.batch_size :, None]
         ranks = ((rewards < batch).mean(axis=1) + (rewards <= batch).mean(axis=1)) / 2
@@ -161,7 +167,7 @@ class PolicyGradient(Algorithm):
         else:
             self._baseline += (1.0 - self._baseline_decay) * (float(gains.mean()) - self._baseline)
         differences = gains - self._baseline
-        # Not by the deviation: that of equal rewards is nothing, and one such batch would hold Adam up for a thousand
+        # Not by the deviation: that of equal rewards is 0, and one such batch would hold Adam up for a thousand.
         return differences / max(float(np.sqrt(np.mean(differences**2))), _LEAST_DIFFERENCE)
 
     def _gradient_step(self, actions: tf.Tensor, old: tf.Tensor, advantages: tf.Tensor) -> None:
@@ -177,11 +183,11 @@ class PolicyGradient(Algorithm):
 
 
 def scaled(rewards: np.ndarray, count: int) -> np.ndarray:
-    """The last rewards divided by the largest magnitude of all: gains that keep the rewards' own proportions.
+    """The last rewards divided by the largest magnitude of all: gains that keep the rewards' proportions.
 
     Args:
-        rewards: minus infinity where a child failed, which counts as the worst that did not.
-        count: of the last ones.
+        rewards: minus infinity for a child that failed, which counts as the worst that did not.
+        count: number of the last rewards.
 
     Example:
         >>> scaled(np.array([0.5, 2.0, -np.inf]), count=2).tolist()
