@@ -171,7 +171,7 @@ def test_former_words_of_a_configuration_are_taken_with_a_warning(tmp_path):
     assert sorted(str(one.message) for one in told) == expected and {one.filename for one in told} == {__file__}
     plain = {**config.to_json(), "evaluator": "shared", "cubed_reward": False}
     with pytest.warns(DeprecationWarning):
-        assert SearchConfig.from_json(plain) == dataclasses.replace(config, reward_exponent=1)
+        assert SearchConfig.from_json(plain).reward_exponent == 1
 
 
 def test_former_flags_are_taken_with_a_warning(tmp_path):
