@@ -8,6 +8,7 @@ without importing Keras.
 """
 
 from nasnet_keras import inference, layers  # noqa: F401 – they tell Keras of the layers that saved models hold
+from nasnet_keras.genotypes.kinds import KINDS
 from nasnet_keras.utils import moved
 from nasnet_keras.utils.lazy import resolving
 
@@ -18,27 +19,23 @@ _EXPORTS = {
     "Builder": "networks.builder",
     "Card": "card",
     "Cell": "genotypes.cells",
-    "ChainFromGenotype": "networks.chain",
-    "ChainGenotype": "genotypes.chain",
     "ChainLayer": "genotypes.chain",
     "Cost": "networks.cost",
     "DropPathSchedule": "layers.drop_path",
     "Edge": "genotypes.cells",
     "ExportError": "inference.exporting",
     "ExportReport": "inference.exporting",
-    "Genotype": "genotypes.cells",
     "GenotypeError": "genotypes.base",
-    "MacroGenotype": "genotypes.macro",
     "MacroLayer": "genotypes.macro",
-    "NASBench201FromGenotype": "networks.nasbench201",
-    "NASBench201Genotype": "genotypes.nasbench201",
-    "NASNetFromGenotype": "networks.cells",
+    "OperationBuilder": "genotypes.operation_builder",
     "Skeleton": "genotypes.skeleton",
     "export": "inference.exporting",
     "fuse_for_inference": "inference.fusing",
     "genotype_cost": "networks.cost",
     "model_cost": "networks.cost",
     "plot_genotype": "plotting.cells",
+    **{kind.genotype: f"genotypes.{kind.module}" for kind in KINDS},
+    **{kind.function: f"networks.{kind.module}" for kind in KINDS if "." not in kind.function},
 }
 _MODULES = {"applications": "applications", "conventions": "genotypes.conventions", "genotypes": "genotypes"}
 

@@ -1,5 +1,7 @@
 """The contract of `Builder`: one test for the builders of a network, of its cost and of a supernet's operations."""
 
+import dataclasses
+import importlib
 import inspect
 import re
 
@@ -9,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from nasnet_keras import Builder, ChainGenotype, ChainLayer, MacroGenotype, MacroLayer
+from nasnet_keras.genotypes.kinds import KINDS
 from nasnet_keras.genotypes.operation_builder import OperationBuilder
 from nasnet_keras.genotypes.operations import MACRO_APPLY, OPERATIONS
 from nasnet_keras.networks.any import network_config
@@ -110,3 +113,14 @@ def test_every_network_has_the_same_shapes_with_all_builders_and_names_of_its_ow
         assert counting.cost().parameters == model.count_params()
         names.append([layer.name for layer in model.layers])
     assert names[0] == names[1] and len(set(names[0])) == len(names[0]) and all(map(LEGAL.fullmatch, names[0]))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_kind_of_network_lists_its_arguments_once_for_readers_and_once_as_fields(kind):
+    module = importlib.import_module(f"nasnet_keras.networks.{kind.module}")
+    config, function = getattr(module, kind.config), getattr(module, kind.function.rpartition(".")[2])
+    assert config.KIND is kind.genotype_class and isinstance(config.SIZES, tuple) and function.__doc__
+    fields = {field.name: field.default for field in dataclasses.fields(config) if field.init}
+    told = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+    assert told.keys() == {*fields, "weights", "input_tensor", "name"}
+    assert all(told[name] == default for name, default in fields.items() if name != "genotype")

@@ -7,10 +7,12 @@ refused before anything is built from them.
 import difflib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
+from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.json_text import parse, text_of
 
@@ -35,14 +37,15 @@ class BaseGenotype:
     """A genotype of any kind: a frozen value with a JSON form.
 
     A kind of genotype is a frozen dataclass that inherits from this class, sets `FORMAT`, and defines `describe`,
-    `to_plain` and `from_plain`. Equal genotypes have equal JSON values and equal fingerprints.
+    `operation_counts`, `rows`, `to_plain` and `from_plain`. Equal genotypes have equal JSON values and equal
+    fingerprints.
 
     Attributes:
-        FORMAT: the value of the field `format` in its JSON object.
+        FORMAT: the value of the field `format` in its JSON object; None if its JSON form is not an object.
         VERSION: the newest version of that format, from 1.
     """
 
-    FORMAT: ClassVar[str]
+    FORMAT: ClassVar[str | None] = None
     VERSION: ClassVar[int] = 1
 
     @property
@@ -62,9 +65,22 @@ class BaseGenotype:
         """Describe the genotype in words, in one or several lines."""
         raise NotImplementedError
 
+    def operation_counts(self) -> dict[str, Counter[str]]:
+        """Count how often each operation stands in each part of the architecture, by the part's name."""
+        raise NotImplementedError
+
+    def rows(self) -> tuple[Row, ...]:
+        """The boxes of its picture, from top to bottom. Cells have a picture of their own."""
+        raise NotImplementedError
+
     def to_plain(self) -> dict[str, Any]:
         """Convert the genotype to JSON values, with its format and its version."""
         raise NotImplementedError
+
+    @classmethod
+    def is_plain(cls, plain: object) -> bool:
+        """Whether JSON values say that they are a genotype of this kind."""
+        return isinstance(plain, dict) and "format" in plain and plain["format"] == cls.FORMAT
 
     @classmethod
     def from_plain(cls, plain: object) -> Self:

@@ -6,6 +6,7 @@ one below that), and block number `i` makes the state `"block_i"`. A cell lists 
 rule "concatenate the states that no block reads" cannot express the released networks.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -222,6 +223,10 @@ class Genotype(BaseGenotype):
             body = "\n".join(f"  {line}" for line in cell.describe().splitlines())
             parts.append(f"{title}: {len(cell.blocks)} blocks, {len(cell.outputs)} states in the output\n{body}")
         return "\n".join([*parts, *([f"skeleton: {self.skeleton}"] if self.skeleton else [])])
+
+    def operation_counts(self) -> dict[str, Counter[str]]:
+        cells = {"normal cell": self.normal, "reduction cell": self.reduction}
+        return {name: Counter(e.operation for b in cell.blocks for e in b.edges) for name, cell in cells.items()}
 
     def to_plain(self) -> dict[str, Any]:
         plain = self._identity()

@@ -6,6 +6,7 @@ Layer number `i` is called `"layer_i"`.
 Only the standard library is used here, as for the genotypes of cells.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ from nasnet_keras.genotypes.base import (
     tuple_of,
 )
 from nasnet_keras.genotypes.macro import layer_output
+from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import integer
 
 __all__ = ["CHAIN_FILTERS", "CHAIN_KERNELS", "CHAIN_STRIDES", "ChainGenotype", "ChainLayer"]
@@ -122,6 +124,18 @@ class ChainGenotype(BaseGenotype):
             pool = ", pooled" if name in pooled else ""
             lines.append(f"  {name} = {layer}{pool} ({', '.join(layer.inputs) or 'image'})")
         return "\n".join([*lines, f"  classifier ({', '.join(self.unread)})"])
+
+    def operation_counts(self) -> dict[str, Counter[str]]:
+        kernels = Counter("conv_{}x{}".format(*layer.kernel) for layer in self.layers)
+        return {"layers": kernels, "numbers of filters": Counter(str(layer.filters) for layer in self.layers)}
+
+    def rows(self) -> tuple[Row, ...]:
+        numbers = {name: number for number, name in enumerate(self.outputs, start=1)}
+        rows = [Row("image")]
+        for name, layer in zip(self.outputs, self.layers, strict=True):
+            lines = (*str(layer).split(", "), *(("max_pool_2x2",) if name in self.pooled else ()))
+            rows.append(Row(name, lines, tuple(numbers[read] for read in layer.inputs) or (0,)))
+        return (*rows, Row("classifier", reads=tuple(numbers[name] for name in self.unread)))
 
     def to_plain(self) -> dict[str, Any]:
         layers = [

@@ -2,10 +2,9 @@
 
 A layer-wise network is a chain. A layer applies its operation to the output just before it and joins the result with
 outputs further back, its *skips*. Outputs have names: `"stem"`, and layer number `i` makes `"layer_i"`.
-
-Only the standard library is used here, as for the genotypes of cells.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from nasnet_keras.genotypes.base import (
     tuple_of,
 )
 from nasnet_keras.genotypes.operations import MACRO_OPERATIONS
+from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["STEM", "MacroGenotype", "MacroLayer", "layer_output", "reduction_places"]
@@ -120,6 +120,19 @@ class MacroGenotype(BaseGenotype):
             joined = "".join(f" + {skip}" for skip in layer.skips)
             lines.append(f"  {layer_output(index)} = {layer.operation}({source}){joined}")
         return "\n".join(lines)
+
+    def operation_counts(self) -> dict[str, Counter[str]]:
+        return {"layers": Counter(layer.operation for layer in self.layers)}
+
+    def rows(self) -> tuple[Row, ...]:
+        numbers = {output: number for number, output in enumerate(self.outputs)}
+        places = reduction_places(len(self.layers))
+        rows = [Row(STEM)]
+        for index, layer in enumerate(self.layers):
+            skips = (numbers[skip] for skip in layer.skips)
+            mark = "size / 2" if index in places else None
+            rows.append(Row(layer_output(index), (layer.operation,), (*skips, index), mark))
+        return tuple(rows)
 
     def to_plain(self) -> dict[str, Any]:
         layers = [{"operation": layer.operation, "skips": list(layer.skips)} for layer in self.layers]

@@ -2,16 +2,15 @@
 
 A cell has four nodes. Node 0 is its input; an edge applies an operation to an earlier node, and a node is the sum of
 the edges that lead to it. The last node is the output.
-
-Only the standard library is used here, as for the other genotypes.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError, short, tuple_of
+from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["NASBENCH201_EDGES", "NASBENCH201_OPERATIONS", "NASBench201Genotype"]
@@ -48,8 +47,6 @@ class NASBench201Genotype(BaseGenotype):
         True
     """
 
-    FORMAT: ClassVar[str] = "nasnet_keras.nasbench201_genotype"
-
     operations: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -82,8 +79,25 @@ class NASBench201Genotype(BaseGenotype):
             terms = [f"{operation}(node_{source})" for source, operation in node if operation != "none"]
             yield f"  {title} = {' + '.join(terms) or 'zeros'}"
 
+    def operation_counts(self) -> dict[str, Counter[str]]:
+        return {"cell": Counter(self.operations)}
+
+    def rows(self) -> tuple[Row, ...]:
+        """The boxes of its picture. An edge of `none` is not drawn."""
+        rows = [Row("node_0: input")]
+        for number, node in enumerate(self.nodes, start=1):
+            read = [(source, operation) for source, operation in node if operation != "none"]
+            lines = tuple(f"{operation} (node_{source})" for source, operation in read)
+            title = f"node_{number}: {'output' if number == len(self.nodes) else 'add'}"
+            rows.append(Row(title, lines, tuple(source for source, _ in read)))
+        return tuple(rows)
+
     def to_plain(self) -> str:
         return str(self)
+
+    @classmethod
+    def is_plain(cls, plain: object) -> bool:
+        return isinstance(plain, str) and plain.lstrip().startswith("|")
 
     @classmethod
     def from_plain(cls, plain: object) -> "NASBench201Genotype":

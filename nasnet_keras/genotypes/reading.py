@@ -1,4 +1,4 @@
-"""A genotype of any kind, from a name, a JSON text, a file, or what other code writes."""
+"""A genotype of any kind, from a name, a JSON text, a file, or the text of other code."""
 
 import re
 from pathlib import Path
@@ -6,16 +6,12 @@ from typing import Any
 
 from nasnet_keras.genotypes import catalogue
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError, read, short
-from nasnet_keras.genotypes.cells import Genotype
-from nasnet_keras.genotypes.chain import ChainGenotype
 from nasnet_keras.genotypes.conventions import DARTS_FIELDS, from_darts
-from nasnet_keras.genotypes.macro import MacroGenotype
-from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
+from nasnet_keras.genotypes.kinds import KINDS
 
-__all__ = ["genotype_from_json", "resolve_genotype"]
+__all__ = ["genotype_from_json", "genotype_from_plain", "resolve_genotype"]
 
-_KINDS: dict[str, type[BaseGenotype]] = {kind.FORMAT: kind for kind in (Genotype, MacroGenotype, ChainGenotype)}
-_PRINTED = re.compile(r"\s*(\w+\s*=\s*)?Genotype\(")  # by DARTS' code, or in it
+_PRINTED = re.compile(r"\s*(\w+\s*=\s*)?Genotype\(")  # printed by DARTS' code, or copied from it
 
 
 def genotype_from_json(text_or_path: str | Path) -> BaseGenotype:
@@ -31,15 +27,36 @@ def genotype_from_json(text_or_path: str | Path) -> BaseGenotype:
         >>> genotype_from_json(nk.genotypes.ENAS_MACRO.to_json()) == nk.genotypes.ENAS_MACRO
         True
     """
-    return read(text_or_path, _from_plain)
+    return read(text_or_path, genotype_from_plain)
+
+
+def genotype_from_plain(plain: object) -> BaseGenotype:
+    """Make a genotype of any kind of its JSON values, or of the fields of one of DARTS' genotypes.
+
+    Raises:
+        GenotypeError: they are not those of a genotype.
+
+    Example:
+        >>> genotype_from_plain(nk.genotypes.NASNET_A.to_plain()) == nk.genotypes.NASNET_A
+        True
+    """
+    if isinstance(plain, dict) and set(DARTS_FIELDS) <= set(plain) and "format" not in plain:
+        return from_darts(plain)
+    classes = [kind.genotype_class for kind in KINDS]
+    for genotype_class in classes:
+        if genotype_class.is_plain(plain):
+            return genotype_class.from_plain(plain)
+    given = plain.get("format") if isinstance(plain, dict) else plain
+    formats = ", ".join(each.FORMAT for each in classes if each.FORMAT is not None)
+    raise GenotypeError(f"a genotype's format must be one of {formats}, got {short(given)}")
 
 
 def resolve_genotype(genotype: BaseGenotype | str | Path, kind: type[BaseGenotype] = BaseGenotype) -> BaseGenotype:
-    """A genotype from itself, a name of the catalogue, a JSON text or a path.
+    """Return a genotype that is given as itself, by a name of the catalogue, as a JSON text or by a path.
 
     Args:
         genotype: one of these; or a text that DARTS' code printed or has, `NAME = Genotype(normal=[…], …)`.
-        kind: the class that it must be of, where only one will do.
+        kind: the class that it must be of.
 
     Raises:
         GenotypeError: it is none of these, or is of another kind.
@@ -57,18 +74,6 @@ def resolve_genotype(genotype: BaseGenotype | str | Path, kind: type[BaseGenotyp
     return found
 
 
-def _from_plain(plain: object) -> BaseGenotype:
-    """The genotype whose JSON values these are, of the kind that they say as `format`."""
-    if isinstance(plain, dict) and set(DARTS_FIELDS) <= set(plain) and "format" not in plain:
-        return from_darts(plain)
-    if isinstance(plain, str) and plain.lstrip().startswith("|"):
-        return NASBench201Genotype.from_plain(plain)
-    given = plain.get("format") if isinstance(plain, dict) else plain
-    if not isinstance(given, str) or given not in _KINDS:
-        raise GenotypeError(f"a genotype's format must be one of {', '.join(_KINDS)}, got {short(given)}")
-    return _KINDS[given].from_plain(plain)
-
-
 def _found(genotype: Any) -> BaseGenotype:
     if isinstance(genotype, str):
         if genotype in catalogue.names(BaseGenotype) or _is_unknown_name(genotype):
@@ -84,7 +89,7 @@ def _found(genotype: Any) -> BaseGenotype:
 
 
 def _is_unknown_name(text: str) -> bool:
-    """Whether a text looks like a catalogue name, and is no file that a genotype could be read from."""
+    """Whether a text looks like a catalogue name, and is not the name of a file."""
     try:
         return text.isidentifier() and not Path(text).is_file()
     except OSError:  # longer than a path can be

@@ -11,6 +11,7 @@ from typing import Any
 
 from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.genotypes.skeleton import auxiliary_map
+from nasnet_keras.networks.any import network_config
 from nasnet_keras.networks.builder import Builder
 from nasnet_keras.utils.checks import quoted
 
@@ -152,25 +153,23 @@ class CostBuilder(Builder):
 
 
 def genotype_cost(genotype: Any, input_shape: tuple[int, int, int] | None = None, **network: Any) -> Cost:
-    """The cost of the network that is made of the same arguments, without building it.
+    """The cost of the network that is built with the same arguments, without building it.
 
     Args:
-        genotype: as for `NASNetFromGenotype`, `ENASMacro` or `ChainFromGenotype`.
-        input_shape: `(height, width, channels)`; by default what the network takes by default.
-        **network: `num_repeats`, `filters`, `stem`, `classes`, … of that function. Those that do not change the cost
-            (`weights`, `name`, rates, …) are accepted.
+        genotype: a genotype of any kind, a catalogue name, a JSON text or a path.
+        input_shape: `(height, width, channels)`; by default the network's own default.
+        **network: `num_repeats`, `filters`, `stem`, `classes` and other arguments of the function that builds the
+            network. Arguments that do not change the cost (`weights`, `name`, rates) may be given too.
 
     Raises:
-        ValueError: what that function would raise, or an unknown input size.
+        ValueError: an argument is not legal, or the input size is unknown.
 
     Example:
         >>> genotype_cost("nasnet_a").trainable_parameters
         3346538
     """
-    from nasnet_keras.networks.any import network_config
-
-    network.pop("weights", None)
-    config = network_config(genotype, input_shape, **network)
+    described = {key: value for key, value in network.items() if key not in ("weights", "name")}
+    config = network_config(genotype, input_shape, **described)
     if None in config.input_shape:
         raise ValueError(f"a cost needs a known input size, got input_shape={config.input_shape}")
     builder = CostBuilder()
@@ -201,8 +200,8 @@ def model_cost(model: Any, input_shape: tuple[int, int, int] | None = None) -> C
 
     Args:
         model: a functional model of ours, of `keras.applications`, or any of convolutions and dense layers.
-        input_shape: `(height, width, channels)` to count the multiply-adds at; needed where the model was built for
-            an unknown size, otherwise by default the model's own.
+        input_shape: `(height, width, channels)` to count the multiply-adds at, by default the model's own. It is needed
+            if the model was built for an unknown size.
 
     Raises:
         ValueError: the model is not functional, its input size is unknown, or it holds a layer with weights whose

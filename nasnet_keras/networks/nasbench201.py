@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
+from nasnet_keras.genotypes.operation_builder import Tensor
 from nasnet_keras.genotypes.skeleton import MOST_REPEATS
-from nasnet_keras.networks.base import LayerwiseConfig, build_head, given_tensor, keras_model
+from nasnet_keras.networks.base import NetworkConfig
+from nasnet_keras.networks.builder import Builder
+from nasnet_keras.networks.model import builds
 from nasnet_keras.utils.checks import positive_integer
 
 __all__ = ["NASBench201Config", "NASBench201FromGenotype"]
@@ -15,21 +18,21 @@ _STACKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class NASBench201Config(LayerwiseConfig):
+class NASBench201Config(NetworkConfig):
     """The arguments of `NASBench201FromGenotype`."""
 
     KIND = NASBench201Genotype
+    SIZES = ("num_repeats", "filters")
     SMALLEST = 4
 
     num_repeats: int = 5
     filters: int = 16
 
-    def __post_init__(self, name: str | None) -> None:
-        super().__post_init__(name)
-        object.__setattr__(self, "num_repeats", positive_integer("num_repeats", self.num_repeats, MOST_REPEATS))
-        object.__setattr__(self, "filters", positive_integer("filters", self.filters))
+    def _checked(self) -> dict[str, Any]:
+        num_repeats = positive_integer("num_repeats", self.num_repeats, MOST_REPEATS)
+        return {"num_repeats": num_repeats, "filters": positive_integer("filters", self.filters)}
 
-    def build(self, builder: Any, image: Any) -> Any:
+    def build(self, builder: Builder, image: Tensor) -> Any:
         filters = self.filters
         x = builder.conv(image, filters, (3, 3), name="stem_conv", relu=False)
         for stack in range(_STACKS):
@@ -39,9 +42,9 @@ class NASBench201Config(LayerwiseConfig):
             for index in range(self.num_repeats):
                 x = self._cell(builder, x, filters, f"cell_{stack * self.num_repeats + index:02d}")
         x = builder.relu(builder.normalize(x, name="head_normalization"), name="head_relu")
-        return build_head(builder, x, self, use_bias=True)
+        return self._head(builder, x, use_bias=True)
 
-    def _cell(self, builder: Any, x: Any, filters: int, name: str) -> Any:
+    def _cell(self, builder: Builder, x: Tensor, filters: int, name: str) -> Tensor:
         nodes = [x]
         for number, node in enumerate(self.genotype.nodes, start=1):
             terms = [
@@ -53,9 +56,9 @@ class NASBench201Config(LayerwiseConfig):
         return nodes[-1]
 
 
-def _edge(builder: Any, x: Any, operation: str, filters: int, name: str) -> Any:
+def _edge(builder: Builder, x: Tensor, operation: str, filters: int, name: str) -> Tensor:
     if operation == "none":
-        # Zeros of what it reads, as the benchmark has it: what leads to no output is there, and is counted.
+        # Zeros, as in the benchmark, whose networks hold and count also the operations that lead to no output.
         return builder.zeros(x, name=f"{name}_zeros")
     if operation == "avg_pool_3x3":
         return builder.pool(x, "avg", 3, 1, name=f"{name}_pool")
@@ -65,8 +68,8 @@ def _edge(builder: Any, x: Any, operation: str, filters: int, name: str) -> Any:
     return builder.conv(x, filters, (size, size), name=f"{name}_conv")
 
 
-def _residual_block(builder: Any, x: Any, filters: int, name: str) -> Any:
-    """Two convolutions, of which the first halves the maps, beside an average pool and a 1×1 convolution."""
+def _residual_block(builder: Builder, x: Tensor, filters: int, name: str) -> Tensor:
+    """Two convolutions, the first of which halves the maps, beside an average pool and a 1×1 convolution."""
     y = builder.conv(x, filters, (3, 3), name=f"{name}_conv_1", stride=2)
     y = builder.conv(y, filters, (3, 3), name=f"{name}_conv_2")
     shortcut = builder.pool(x, "avg", 2, 2, name=f"{name}_pool")
@@ -74,6 +77,7 @@ def _residual_block(builder: Any, x: Any, filters: int, name: str) -> Any:
     return builder.combine([shortcut, y], "add", name=f"{name}_add")
 
 
+@builds(NASBench201Config)
 def NASBench201FromGenotype(
     genotype: NASBench201Genotype | str | Path,
     input_shape: tuple[int | None, int | None, int] | None = None,
@@ -91,12 +95,12 @@ def NASBench201FromGenotype(
     batch_norm_momentum: float = 0.9,
     batch_norm_epsilon: float = 1e-5,
 ) -> Any:
-    """The network of a cell of NAS-Bench-201, as the benchmark made it.
+    """Build the network of a cell of NAS-Bench-201, as the benchmark made it.
 
     A 3×3 convolution is followed by three stacks of cells, of F, 2F and 4F filters; between two stacks a residual block
     halves the maps. An operation is a ReLU, a convolution and batch normalisation; an average pool; or nothing. Batch
     normalisation and ReLU come before the classifier. An edge of `none` multiplies by zero, so that every cell has the
-    published number of parameters, also one of whose operations lead nowhere.
+    published number of parameters, even if some of its operations lead nowhere.
 
     Args:
         genotype: a `NASBench201Genotype`, the benchmark's own text of one, that text as JSON, or the path of a file.
@@ -108,18 +112,18 @@ def NASBench201FromGenotype(
         pooling: None, `"avg"` or `"max"`, without the classifier.
         classes: number of classes.
         classifier_activation: `"softmax"`, or None for logits.
-        name: of the model.
+        name: name of the model.
         num_repeats: N, cells in each of the three stacks, 5 in the benchmark.
         filters: F of the first stack, 16 in the benchmark.
-        dropout_rate: of the dropout before the classifier.
-        batch_norm_momentum, batch_norm_epsilon: of all batch normalisations.
+        dropout_rate: rate of the dropout before the classifier.
+        batch_norm_momentum, batch_norm_epsilon: momentum and epsilon of all batch normalisations.
 
     Returns:
         A functional `keras.Model`: `(batch, height, width, channels)` to `(batch, classes)`.
 
     Raises:
         GenotypeError: the genotype is not legal, or not of NAS-Bench-201.
-        ValueError: any other argument is not; the error says what was expected and what came.
+        ValueError: any other argument is not; the error says what was expected and what was received.
 
     Source: Dong and Yang 2020 (arXiv 2001.00326), section 2.1 and figure 1, and its released code. Known deviation:
     strided convolutions are padded as TensorFlow's "same" pads, a pixel off PyTorch's symmetric padding.
@@ -129,17 +133,3 @@ def NASBench201FromGenotype(
         >>> NASBench201FromGenotype(cell, (8, 8, 1), num_repeats=1, filters=4, classes=7).output_shape
         (None, 7)
     """
-    config = NASBench201Config(
-        genotype=genotype,
-        input_shape=given_tensor(input_tensor, input_shape),
-        num_repeats=num_repeats,
-        filters=filters,
-        include_top=include_top,
-        pooling=pooling,
-        classes=classes,
-        classifier_activation=classifier_activation,
-        dropout_rate=dropout_rate,
-        batch_norm_momentum=batch_norm_momentum,
-        batch_norm_epsilon=batch_norm_epsilon,
-    )
-    return keras_model(config, input_tensor, weights, name)

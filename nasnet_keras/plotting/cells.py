@@ -6,11 +6,8 @@ from pathlib import Path
 
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Cell, Genotype, block_state
-from nasnet_keras.genotypes.chain import ChainGenotype
-from nasnet_keras.genotypes.macro import MacroGenotype
-from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
 from nasnet_keras.genotypes.reading import resolve_genotype
-from nasnet_keras.plotting.layers import chain_svg, macro_svg, nasbench201_svg
+from nasnet_keras.plotting.layers import column_svg
 from nasnet_keras.plotting.svg import BOX_WIDTH, HEADER, MARGIN, ROW_HEIGHT, Box, document
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.files import write_text
@@ -55,13 +52,7 @@ def plot_genotype(genotype: BaseGenotype | str | Path, path: str | Path) -> Path
 
 def genotype_svg(genotype: BaseGenotype) -> str:
     """The picture as SVG text; the same genotype gives the same text."""
-    drawn = {
-        Genotype: _cells_svg,
-        MacroGenotype: macro_svg,
-        ChainGenotype: chain_svg,
-        NASBench201Genotype: nasbench201_svg,
-    }
-    return drawn[type(genotype)](genotype)
+    return _cells_svg(genotype) if isinstance(genotype, Genotype) else column_svg(genotype.rows())
 
 
 def _cells_svg(genotype: Genotype) -> str:

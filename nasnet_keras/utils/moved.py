@@ -51,7 +51,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "legacy": ("weights.keras_applications",),
     "locks": ("utils.locks",),
     "macro_genotype": ("genotypes.macro", "genotypes.operations"),
-    "model": ("networks.base",),
+    "model": ("networks.base", "networks.model"),
     "nasbench201": ("networks.nasbench201",),
     "nasbench201_genotype": ("genotypes.nasbench201",),
     "network": ("networks.cells",),
@@ -111,6 +111,10 @@ MOVED: dict[str, tuple[str, ...]] = {
 
 RENAMED: dict[str, str] = {
     "chain.APPLY": "genotypes.operations.MACRO_APPLY",
+    "chain.LayerwiseConfig": "networks.base.NetworkConfig",
+    "chain_plotting.chain_svg": "plotting.cells.genotype_svg",
+    "chain_plotting.macro_svg": "plotting.cells.genotype_svg",
+    "chain_plotting.nasbench201_svg": "plotting.cells.genotype_svg",
     "fusion.alignment.aligned": "inference.alignment.channels_padded",
     "fusion.engines.Engine": "inference.targets.Target",
     "fusion.graph.Image": "inference.graph.Input",
@@ -121,6 +125,7 @@ RENAMED: dict[str, str] = {
     "imagenet.build_with_imagenet_weights": "applications._build_with_imagenet_weights",
     "layers.CountedLayer": "layers.normalized.CountedLayer",
     "layers.NormalizedConv": "layers.normalized.NormalizedConv",
+    "network.NetworkConfig": "networks.cells.CellsConfig",
     "search.attention.AttentionPolicy": "search.controllers.enas.AttentionController",
     "search.attention.CellPolicy": "search.controllers.enas.ENASMicroController",
     "search.attention.LayerPolicy": "search.controllers.enas.ENASMacroController",

@@ -9,10 +9,7 @@ from typing import Any
 
 from nasnet_keras.card import Card
 from nasnet_keras.genotypes.base import BaseGenotype
-from nasnet_keras.genotypes.cells import Genotype
-from nasnet_keras.genotypes.chain import ChainGenotype
-from nasnet_keras.genotypes.macro import MacroGenotype
-from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
+from nasnet_keras.genotypes.kinds import kind_of
 from nasnet_keras.networks.any import size_arguments
 from nasnet_keras.search.config import SearchConfig, child_recipe, defaults, may_change
 from nasnet_keras.search.report.facts import Facts
@@ -24,12 +21,6 @@ from nasnet_keras.weights.file import CardError
 __all__ = ["command", "rebuild"]
 
 _RECIPE = [field.name for field in dataclasses.fields(Recipe)]
-_FUNCTIONS = {
-    Genotype: "nk.NASNetFromGenotype",
-    MacroGenotype: "nk.applications.ENASMacro",
-    ChainGenotype: "nk.ChainFromGenotype",
-    NASBench201Genotype: "nk.NASBench201FromGenotype",
-}
 
 
 def rebuild(facts: Facts) -> str:
@@ -79,7 +70,7 @@ def _snippet(facts: Facts) -> str:
     name = result.get("card")
     name = name if isinstance(name, str) and Path(name).name == name else None
     genotype = network_genotype(facts.study.best.genotype)
-    arguments = _arguments(genotype, facts.config, _card(folder / name) if name else None)
+    arguments = _arguments(facts.study.best.genotype, facts.config, _card(folder / name) if name else None)
     written = "".join(f"    {argument},\n" for argument in ("genotype=genotype", *arguments))
     lines = [
         "from pathlib import Path",
@@ -88,7 +79,7 @@ def _snippet(facts: Facts) -> str:
         "",
         f"folder = Path({json.dumps(str(folder))})",
         f'genotype = nk.{type(genotype).__name__}.from_json(folder / "best_genotype.json")',
-        f"model = {_FUNCTIONS[type(genotype)]}(\n{written})  # the best child, untrained",
+        f"model = nk.{kind_of(genotype).function}(\n{written})  # the best child, untrained",
     ]
     if name:
         lines += [
@@ -101,11 +92,11 @@ def _snippet(facts: Facts) -> str:
     return "\n".join(lines)
 
 
-def _arguments(genotype: BaseGenotype, config: dict[str, Any], card: Card | None) -> list[str]:
+def _arguments(genotype: BaseGenotype | str, config: dict[str, Any], card: Card | None) -> list[str]:
     """The arguments of the best child's network, as code."""
     arguments = [f"input_shape={tuple(card.input_shape) if card else (32, 32, 3)}"]
-    # A table's figures hold for the benchmark's own sizes, which are that network's defaults.
-    sizes = () if isinstance(genotype, NASBench201Genotype) else size_arguments(genotype)
+    # A benchmark's string has figures from a table, for the benchmark's own sizes, which are that network's defaults.
+    sizes = () if isinstance(genotype, str) else size_arguments(genotype)
     arguments += [f"{key}={config[key]}" for key in sizes if isinstance(config.get(key), int)]
     return [*arguments, f"classes={len(card.class_names)}"] if card else arguments
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
-from nasnet_keras.genotypes.chain import ChainGenotype
-from nasnet_keras.genotypes.macro import MacroGenotype
 
 __all__ = [
     "ExpectedBest",
@@ -165,15 +163,7 @@ def operation_counts(genotype: BaseGenotype | str) -> dict[str, Counter[str]]:
         >>> operation_counts("|none~0|+|none~0|skip_connect~1|")
         {'cell': Counter({'none': 2, 'skip_connect': 1})}
     """
-    if isinstance(genotype, str):
-        return {"cell": Counter(_EDGE.findall(genotype))}
-    if isinstance(genotype, ChainGenotype):
-        convolutions = Counter("conv_{}x{}".format(*layer.kernel) for layer in genotype.layers)
-        return {"layers": convolutions, "numbers of filters": Counter(str(layer.filters) for layer in genotype.layers)}
-    if isinstance(genotype, MacroGenotype):
-        return {"layers": Counter(layer.operation for layer in genotype.layers)}
-    cells = {"normal cell": genotype.normal, "reduction cell": genotype.reduction}
-    return {name: Counter(e.operation for b in cell.blocks for e in b.edges) for name, cell in cells.items()}
+    return {"cell": Counter(_EDGE.findall(genotype))} if isinstance(genotype, str) else genotype.operation_counts()
 
 
 def operation_shares(genotypes: Iterable[BaseGenotype | str]) -> dict[str, dict[str, float]]:

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
-from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
-from nasnet_keras.genotypes.reading import genotype_from_json
+from nasnet_keras.genotypes.reading import genotype_from_json, genotype_from_plain
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse
 
@@ -117,6 +116,6 @@ def network_genotype(genotype: BaseGenotype | str) -> BaseGenotype | None:
     if isinstance(genotype, BaseGenotype):
         return genotype
     try:
-        return NASBench201Genotype.from_plain(genotype)
+        return genotype_from_plain(genotype)
     except GenotypeError:
         return None

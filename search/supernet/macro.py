@@ -5,8 +5,10 @@ from typing import Any
 
 import keras
 
-from nasnet_keras.genotypes.macro import MacroLayer, layer_output, reduction_places
+from nasnet_keras.genotypes.macro import STEM, MacroLayer, layer_output, reduction_places
+from nasnet_keras.networks.base import build_head
 from nasnet_keras.networks.layer_builder import LayerBuilder
+from nasnet_keras.networks.macro import Outputs, build_layers
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.supernet.layer import SupernetLayer, layer_operation
 
@@ -41,12 +43,12 @@ def layer_supernet(space: MacroSpace, image_shape: tuple[int, int, int], *, seed
     choices = keras.Input(batch_shape=(len(space.decisions),), dtype="int32", name="choices")
     place = 0
 
-    def layer(index: int, outputs: list[Any]) -> list[Any]:
+    def layer(index: int, outputs: Outputs) -> Outputs:
         nonlocal place
         shared = SupernetLayer(space.operations, place, (seed, index), _EPSILON, name=layer_output(index))
         place += 1 + index
-        output, *outputs = shared([*outputs, choices])
-        return [*outputs, output]
+        output, *passed_on = shared([*outputs.values(), choices])
+        return {**dict(zip(outputs, passed_on, strict=True)), layer_output(index): output}
 
     output = _network(image, space.num_layers, layer, **network)
     return keras.Model([image, choices], output, name="layer_supernet")
@@ -55,7 +57,7 @@ def layer_supernet(space: MacroSpace, image_shape: tuple[int, int, int], *, seed
 def layer_network(supernet: keras.Model, space: MacroSpace, choices: Sequence[int], **network: Any) -> keras.Model:
     """The network that a supernet is for one architecture, of ordinary layers, with its weights.
 
-    The network that a genotype is trained as in the end is another one: `nasnet_keras.networks.chain.ENASMacro`.
+    The network that a genotype is trained as in the end is another one: `nasnet_keras.networks.macro.ENASMacro`.
 
     Args:
         supernet: as `layer_supernet` made it.
@@ -70,8 +72,9 @@ def layer_network(supernet: keras.Model, space: MacroSpace, choices: Sequence[in
     builder = LayerBuilder("same", 0.9, _EPSILON)
     image = keras.Input(supernet.inputs[0].shape[1:], name="image")
 
-    def layer(index: int, outputs: list[Any]) -> list[Any]:
-        return [*outputs, _fixed_layer(builder, genotype.layers[index], genotype.outputs, outputs, layer_output(index))]
+    def layer(index: int, outputs: Outputs) -> Outputs:
+        name = layer_output(index)
+        return {**outputs, name: _fixed_layer(builder, genotype.layers[index], outputs, name)}
 
     model = keras.Model(image, _network(image, space.num_layers, layer, **network), name="layer_network")
     layers = {one.name: one for one in model.layers}
@@ -87,33 +90,31 @@ def layer_network(supernet: keras.Model, space: MacroSpace, choices: Sequence[in
 def _network(
     image: Any,
     num_layers: int,
-    layer: Callable[[int, list[Any]], list[Any]],
+    layer: Callable[[int, Outputs], Outputs],
     *,
     filters: int,
     classes: int,
     dropout_rate: float = 0.0,
 ) -> Any:
-    """The output of a network whose layers are made by `layer(index, outputs)`, which adds one to the outputs."""
+    """The output of a network whose layers are made by `layer(index, outputs)`, which adds one to the outputs.
+
+    All outputs are halved at each reduction, since any of them may be chosen later, and keep their width.
+    """
     builder = LayerBuilder("same", 0.9, _EPSILON)
-    outputs = [builder.conv(image, filters, (3, 3), name="stem_conv", relu=False)]
-    for index in range(num_layers):
-        outputs = layer(index, outputs)
-        if index in reduction_places(num_layers):
-            outputs = [
-                builder.factorized_reduction(x, filters, name=f"reduction_after_{index}_of_{number}", relu=False)
-                for number, x in enumerate(outputs)
-            ]
-    x = builder.global_pool(outputs[-1], "avg", name="head_pool")
-    if dropout_rate:
-        x = builder.dropout(x, dropout_rate, name="head_dropout")
-    return builder.dense(x, classes, name="logits", activation=None, use_bias=False)
+    outputs = (STEM, *map(layer_output, range(num_layers)))
+    reductions = {
+        place: {output: f"reduction_after_{place}_of_{number}" for number, output in enumerate(outputs[: place + 2])}
+        for place in reduction_places(num_layers)
+    }
+    x = build_layers(builder, image, filters, num_layers, layer, reductions, widening=1)
+    return build_head(builder, x, classes, dropout_rate=dropout_rate, use_bias=False)
 
 
-def _fixed_layer(builder: LayerBuilder, layer: MacroLayer, names: Sequence[str], outputs: list[Any], name: str) -> Any:
+def _fixed_layer(builder: LayerBuilder, layer: MacroLayer, outputs: Outputs, name: str) -> Any:
     """One layer of ordinary layers."""
-    x = layer_operation(layer.operation, builder, outputs[-1], name)
+    x = layer_operation(layer.operation, builder, [*outputs.values()][-1], name)
     for skip in layer.skips:
-        x = builder.combine([x, outputs[names.index(skip)]], "add", name=f"{name}_plus_{skip}")
+        x = builder.combine([x, outputs[skip]], "add", name=f"{name}_plus_{skip}")
     if len(outputs) == 1:
         return x
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name=f"{name}_normalization")(x)

@@ -7,6 +7,7 @@ import keras
 
 from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Cell
 from nasnet_keras.genotypes.skeleton import ENAS, CellPlan
+from nasnet_keras.networks.base import build_head
 from nasnet_keras.networks.cell import Feature, build_cell
 from nasnet_keras.networks.layer_builder import LayerBuilder
 from nasnet_keras.search.spaces.nasnet import CellSpace
@@ -120,14 +121,12 @@ def _network(
             output, previous = cell(one, number, *inputs), current
         current = output
         outputs.append(output)
-    x = builder.global_pool(builder.relu(current, name="head_relu"), "avg", name="head_pool")
-    if dropout_rate:
-        x = builder.dropout(x, dropout_rate, name="head_dropout")
-    head = {"units": classes, "activation": None}
-    logits = builder.dense(x, name="logits", use_bias=ENAS.head_bias, **head)
+    x = builder.relu(current, name="head_relu")
+    logits = build_head(builder, x, classes, dropout_rate=dropout_rate, use_bias=ENAS.head_bias)
     if not auxiliary_head:
         return logits
-    auxiliary = builder.auxiliary_head(outputs[plan.auxiliary], auxiliary=ENAS.auxiliary, name="auxiliary", **head)
+    feature = outputs[plan.auxiliary]
+    auxiliary = builder.auxiliary_head(feature, classes, ENAS.auxiliary, name="auxiliary", activation=None)
     return {"logits": logits, "auxiliary": auxiliary}
 
 
