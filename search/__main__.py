@@ -1,4 +1,7 @@
-"""Search for cells or chains of layers: train children, train the best longer beside random ones, save the winner.
+"""Search for cells or chains of layers.
+
+Train many small networks ("children") of genotypes that an algorithm proposes, train the best ones ("finalists") and
+random ones to the end, and save the winner with its card.
 
 Without flags it searches on the embedded handwritten digits and takes about five minutes on two cores. A search that
 was stopped goes on when the same command is given again. Follow it in WORKDIR/report.html or with TensorBoard.
@@ -24,7 +27,7 @@ def _define_flags() -> tuple[Any, ...]:
 
 
 def main(values: dict[str, Any]) -> None:
-    """Flags, then one call."""
+    """Search by the values of the flags, and print what was found."""
     from nasnet_keras.search.config import SearchConfig, default_epochs
     from nasnet_keras.search.report.terminal import summary
     from nasnet_keras.training.flags import DATASET, recipe

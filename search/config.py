@@ -85,8 +85,8 @@ class SearchConfig:
     )
     derived_trials: int | None = setting(
         None,
-        "Number of genotypes drawn at the end from the controller of a search with a supernet, judged by all "
-        "validation images, among which are the finalists; by default 20, and 0 without a supernet.",
+        "Number of genotypes that the controller draws at the end of a search with a supernet; the best of them, by "
+        "all validation images, are the finalists. By default 20, and 0 without a supernet.",
         values.whole(0),
         usual=0,
         may_change=True,
@@ -179,16 +179,16 @@ class SearchConfig:
     )
     finalist_stall_minutes: float = setting(
         30.0,
-        "Minutes after which a finalist in a process of its own is given up that made no step, ended no epoch and "
-        "wrote no file; the same command goes on from its checkpoint. Its first step, which is compiled, and the "
-        "judging of the trained model must be shorter.",
+        "Minutes without a step, the end of an epoch or a written file after which a finalist in a process of its own "
+        "is given up; the same command goes on from its checkpoint. The first step, which is compiled, and the judging "
+        "of the trained model must be shorter.",
         values.limit(),
         may_change=True,
     )
     child_memory_gib: float | None = setting(
         None,
-        "Resident memory in GiB, with the one that a child begins with, at which a child or a finalist is given up; by "
-        "default there is no limit.",
+        "Resident memory in GiB at which a child or a finalist is given up, with about one GiB that it has when it "
+        "begins; by default there is no limit.",
         values.limit(),
         may_change=True,
     )
@@ -207,7 +207,7 @@ class SearchConfig:
     )
     reward: str | None = setting(
         None,
-        "Which validation accuracy is the reward; by default last, and in the space nas best_of_last_five (epochs).",
+        "Which validation accuracy is the reward; by default last, and best_of_last_five (epochs) in the space nas.",
         values.choice_of_version(*REWARDS),
         usual="last",
         for_=_CHILDREN,
@@ -237,7 +237,7 @@ class SearchConfig:
         assumed=False,
     )
     finalists: int = setting(
-        2, "Number of the best genotypes to train to the end, and of random ones.", values.whole(1), may_change=True
+        2, "Number of the best genotypes, and of random ones, to train to the end.", values.whole(1), may_change=True
     )
     final_epochs: int = setting(
         20, "Number of epochs of a finalist, by the recipe of the children.", _COUNT, may_change=True

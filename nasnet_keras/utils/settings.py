@@ -112,11 +112,16 @@ def as_in(cls: type, name: str, **changes: Any) -> Any:
 
 def documented(cls: type[T]) -> type[T]:
     """Add the settings of a dataclass to its docstring; a class decorator."""
-    known = (textwrap.fill(f"{name}: {one.help}", 112, subsequent_indent="    ") for name, one in settings(cls).items())
+    known = (_described(name, one.help) for name, one in settings(cls).items())
     if cls.__doc__ is not None:
         listed = textwrap.indent("\n".join(known), " " * 8)
         cls.__doc__ = f"{cls.__doc__.rstrip()}\n\n    Attributes:\n{listed}\n    "
     return cls
+
+
+def _described(name: str, text: str) -> str:
+    """A setting's line in a docstring, where others are not named as flags."""
+    return textwrap.fill(f"{name}: {text.replace('--', '')}", 112, subsequent_indent="    ")
 
 
 def check(config: Any, names: Iterable[str] | None = None) -> None:

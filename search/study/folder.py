@@ -94,21 +94,14 @@ class Study:
 
         path = Path(config.workdir)
         folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, present)
-        try:
-            (study,) = found
-            study.config.update(config.to_json())  # with the values of this sitting
-            if study.best is None and (path / _BEST).exists():
-                logging.warning("%s lacks its trials: it is searched anew", path)
-            study._logs = {group: TrialLog(path / name) for group, name in _LOGS.items()}
-            if study.best is not None:  # a kill may have come between the trial's line and this file
-                write_text(path / _BEST, genotype_text(study.best.genotype) + "\n")
-        except OSError as error:
-            folder.close()
-            raise StudyError(f"cannot write the study {path}: {error}") from None
-        except BaseException:
-            folder.close()
-            raise
+        (study,) = found
         study._folder = folder
+        try:
+            study.config.update(config.to_json())  # with the values of this sitting
+            study._begin()
+        except BaseException:
+            study.close()
+            raise
         return study
 
     @property
@@ -199,6 +192,18 @@ class Study:
         if self._folder is not None:
             self._folder.close()
             self._folder = None
+
+    def _begin(self) -> None:
+        """Open the logs, and write the best genotype if a kill prevented it."""
+        best, path = self.best, self.path / _BEST
+        try:
+            if best is None and path.exists():
+                logging.warning("%s lacks its trials: it is searched anew", self.path)
+            self._logs = {group: TrialLog(self.path / name) for group, name in _LOGS.items()}
+            if best is not None:
+                write_text(path, genotype_text(best.genotype) + "\n")
+        except OSError as error:
+            raise StudyError(f"cannot write the study {self.path}: {error}") from None
 
     def _ordered(self, group: str) -> list[Trial]:
         trials = self._trials[group]
