@@ -28,6 +28,7 @@ def shapes(model, names):
     return {name: tuple(model.get_layer(f"{name}_output").output.shape[1:]) for name in names}
 
 
+@pytest.mark.slow
 def test_endpoints_cifar():
     model = applications.NASNetCIFAR10(num_repeats=2)
     assert model.get_layer("stem_conv").output.shape[1:] == (32, 32, 96)
@@ -45,6 +46,7 @@ def test_endpoints_mobile():
     assert shapes(model, expected) == expected
 
 
+@pytest.mark.slow
 def test_endpoints_large():
     model = applications.NASNetLarge(weights=None, num_repeats=1)
     sides = (42, 21, 11)
@@ -72,7 +74,7 @@ def test_plan_wiring():
 
 @pytest.mark.parametrize("stem", ["cifar", "imagenet"])
 @pytest.mark.parametrize("padding", ["same", "keras"])
-@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("skip", mostly_slow((True, False), (True,)))
 def test_unknown_size_is_the_same_network(stem, padding, skip, generator):
     arguments = {**SMALL, "stem": stem, "padding": padding, "skip_reduction_input": skip, "classes": 3}
     known = NASNetFromGenotype(NASNET_A, (33, 38, 2), **arguments)

@@ -373,7 +373,7 @@ def test_what_only_shows_the_search_does_not_end_it(error, tmp_path, quick, monk
     assert len(run(SearchConfig(tmp_path / "three", **TINY)).trials) == 2
 
 
-def test_children_that_fail_are_trials_and_the_search_goes_on(tmp_path, monkeypatch):
+def test_children_that_fail_are_trials_and_the_search_goes_on(tmp_path, monkeypatch, without_finals):
     failures = [MemoryError("no memory"), RuntimeError("broken"), DivergedError("nan")]
     expected = ["out_of_memory", "crashed", "diverged", "ok"]
     real = ChildEvaluator.evaluate
@@ -389,7 +389,7 @@ def test_children_that_fail_are_trials_and_the_search_goes_on(tmp_path, monkeypa
     assert study.trials[1].metrics == {"error": "RuntimeError: broken"} and study.trials[1].reward is None
 
 
-def test_a_final_training_that_diverges_is_one_clear_error(tmp_path, monkeypatch):
+def test_a_final_training_that_diverges_is_one_clear_error(tmp_path, quick, monkeypatch):
     study = run(SearchConfig(tmp_path, **TINY))
     (tmp_path / "result.json").unlink()
 
@@ -503,9 +503,6 @@ def test_a_killed_child_costs_itself_alone(tmp_path, generator):
     ("flags", "message"),
     [
         (["--trials=0"], "--trials"),
-        (["--dataset=no_such_data"], "no data set 'no_such_data'"),
-        (["--dataset=./nowhere"], "no folder"),
-        (["--train_images=5000"], "train_images=5000"),
         (["--learning_rate=-1"], "learning_rate must be positive, got -1.0"),
         (["--workers=9"], "9 workers need a window of 9 at least, got 4"),
         (["--executor=cloud"], "--executor"),
@@ -518,6 +515,20 @@ def test_bad_flags_are_one_clear_error_and_make_no_folder(flags, message, tmp_pa
     assert done.returncode != 0
     assert message in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "no_such_data"}, "no data set 'no_such_data'"),
+        ({"dataset": "./nowhere"}, "no folder"),
+        ({"train_images": 5000}, "train_images=5000"),
+    ],
+)
+def test_bad_data_is_one_clear_error_and_makes_no_folder(changes, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        run(SearchConfig(tmp_path / "study", **changes))
     assert list(tmp_path.iterdir()) == []
 
 
