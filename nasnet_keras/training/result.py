@@ -63,7 +63,7 @@ def save(
         name=name,
         genotype=genotype,
         network=network,
-        license=licence,
+        licence=licence,
         training=training,
         metrics=metrics,
         weights=WeightsFile.of(path),
