@@ -12,6 +12,7 @@ LAYERS = {
     "PlainReLU": "layers",
 }
 """The module of each layer that a saved fused model may hold."""
+
 _EXPORTS = {
     "ExportError": "exporting",
     "ExportReport": "exporting",

@@ -1,4 +1,4 @@
-"""Widths brought to a multiple of what a processor computes at once, with channels of zeros."""
+"""Widths are rounded up to a multiple of what a processor computes at once, with channels of zeros."""
 
 from dataclasses import replace
 
@@ -8,63 +8,75 @@ from nasnet_keras.inference.graph import Add, Concat, Conv, Dense, Depthwise, In
 
 __all__ = ["channels_padded"]
 
-_Layout = tuple[int, ...]  # for each channel, which one of the original it is; -1 for one of zeros
+_Layout = tuple[int, ...]  # for each channel its number in the original, or -1 for a channel of zeros
 
 
 def channels_padded(output: Node, multiple: int) -> Node:
-    """The graph with the filters of all convolutions rounded up to a multiple; the output stays as it is."""
-    layouts: dict[Node, _Layout] = {}
+    """Round the filters of all convolutions up to a multiple, and leave the output as it is."""
+    padding = _Padding(multiple)
+    return padding.removed(rewrite(output, padding.rule))
 
-    def layout(node: Node) -> _Layout:
-        return layouts.get(node) or tuple(range(node.channels))
 
-    def rule(old: Node, new: Node) -> Node:
+class _Padding:
+    """The rule that pads nodes, and the layouts of the nodes that it has made."""
+
+    def __init__(self, multiple: int) -> None:
+        self._multiple = multiple
+        self._layouts: dict[Node, _Layout] = {}
+
+    def rule(self, old: Node, new: Node) -> Node:
+        """Pad a node whose inputs are padded."""
         if isinstance(new, Input):
             return new
-        given = [layout(x) for x in new.inputs]
+        given = [self._layout(x) for x in new.inputs]
         if isinstance(new, Conv):
-            width = -(-old.channels // multiple) * multiple
-            columns = (*range(old.channels), *[-1] * (width - old.channels))
-            kernel = _taken(_taken(new.kernel, given[0], 2), columns, 3)
-            node = replace(new, kernel=kernel, bias=_taken(new.bias, columns, 0))
-            layouts[node] = columns
-            return node
+            return self._conv(old, new, given[0])
         if isinstance(new, Dense):
             return replace(new, kernel=_taken(new.kernel, given[0], 0))
         if isinstance(new, Concat):
-            firsts = np.cumsum([0, *(x.channels for x in old.inputs)])
-            parts = [
-                [-1 if channel < 0 else first + channel for channel in channels]
-                for first, channels in zip(firsts.tolist(), given, strict=False)
-            ]
-            layouts[new] = tuple(channel for part in parts for channel in part)
-            return new
+            return self._concat(old, new, given)
         mixes = isinstance(new, Slice) or (isinstance(new, Passthrough) and new.filters is not None)
         if mixes or (isinstance(new, Add) and len(set(given)) > 1):
-            return replace(new, inputs=tuple(_restored(x, layout(x)) for x in new.inputs))
+            return replace(new, inputs=tuple(map(self.removed, new.inputs)))
         if isinstance(new, Depthwise):
             new = replace(new, kernel=_taken(new.kernel, given[0], 2))
-        layouts[new] = given[0]
+        self._layouts[new] = given[0]
         return new
 
-    last = rewrite(output, rule)
-    return _restored(last, layout(last))
+    def removed(self, node: Node) -> Node:
+        """Take the original channels of a node, in their order, which padding never changes."""
+        used = np.flatnonzero(np.asarray(self._layout(node)) >= 0)
+        if len(used) == node.channels:
+            return node
+        runs = np.split(used, np.flatnonzero(np.diff(used) > 1) + 1)
+        name = f"{node.name}_unpadded"
+        parts = tuple(Slice(name, (node,), int(run[0]), int(run[-1]) + 1) for run in runs)
+        return parts[0] if len(parts) == 1 else Concat(name, parts)
+
+    def _layout(self, node: Node) -> _Layout:
+        return self._layouts.get(node) or tuple(range(node.channels))
+
+    def _conv(self, old: Node, new: Conv, given: _Layout) -> Node:
+        width = -(-old.channels // self._multiple) * self._multiple
+        columns = (*range(old.channels), *[-1] * (width - old.channels))
+        kernel = _taken(_taken(new.kernel, given, 2), columns, 3)
+        node = replace(new, kernel=kernel, bias=_taken(new.bias, columns, 0))
+        self._layouts[node] = columns
+        return node
+
+    def _concat(self, old: Node, new: Concat, given: list[_Layout]) -> Node:
+        firsts = np.cumsum([0, *(x.channels for x in old.inputs)])
+        parts = [
+            [-1 if channel < 0 else first + channel for channel in channels]
+            for first, channels in zip(firsts.tolist(), given, strict=False)
+        ]
+        self._layouts[new] = tuple(channel for part in parts for channel in part)
+        return new
 
 
 def _taken(values: np.ndarray, channels: _Layout, axis: int) -> np.ndarray:
-    """The values of these channels along an axis, zeros for -1."""
+    """Take the values of channels along an axis, zeros for -1."""
     indices = np.asarray(channels)
     shape = [1] * values.ndim
     shape[axis] = len(indices)
     return np.take(values, np.maximum(indices, 0), axis) * (indices >= 0).reshape(shape).astype(values.dtype)
-
-
-def _restored(node: Node, channels: _Layout) -> Node:
-    """The original channels of a node, in their order, which padding never changes."""
-    used = np.flatnonzero(np.asarray(channels) >= 0)
-    if len(used) == node.channels:
-        return node
-    runs = np.split(used, np.flatnonzero(np.diff(used) > 1) + 1)
-    name = f"{node.name}_unpadded"
-    parts = tuple(Slice(name, (node,), int(run[0]), int(run[-1]) + 1) for run in runs)
-    return parts[0] if len(parts) == 1 else Concat(name, parts)

@@ -1,4 +1,4 @@
-"""A trained model → a file of another runtime, fused for it, and checked against the model."""
+"""A trained model → a file for another runtime, fused for it and compared with the model."""
 
 import importlib.util
 from collections.abc import Callable
@@ -20,20 +20,20 @@ _SIZE = 64  # of the images that a model of images of any size is checked with
 
 
 class ExportError(ValueError):
-    """A model cannot be exported, or what was exported does not compute what the model does."""
+    """A model cannot be exported, or the exported model computes something else."""
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was exported, and how it compares with the source model.
+    """The result of an export: the file, and how the exported model compares with the source model.
 
     Attributes:
         path: of the file, or of the folder of a SavedModel.
         format: `"saved_model"`, `"litert"` or `"onnx"`.
-        size: bytes.
-        images: how many images the exported model was run on.
+        size: in bytes.
+        images: the number of images that the exported model was run on.
         difference: the largest difference of an output, as a share of the source model's largest output.
-        agreement: share of the images for which the largest output is the same one.
+        agreement: share of the images, from 0 to 1, for which both models have the same largest output.
     """
 
     path: Path
@@ -53,15 +53,15 @@ class ExportReport:
 
 @dataclass(frozen=True)
 class _Format:
-    """How a format is written and run.
+    """A format, and the runtime for it.
 
     Attributes:
-        name: what `export` calls it.
-        keras_name: what Keras' exporter calls it.
+        name: the name for `export`.
+        keras_name: the name for Keras' exporter.
         suffix: of its files; "" for a folder.
         run: `(path, images) -> outputs`, by the format's own runtime.
-        needs: packages beside this one's own.
-        target: that runs it.
+        target: the runtime.
+        needs: packages that it needs, beyond the requirements of this package.
     """
 
     name: str
@@ -83,20 +83,21 @@ def export(
     """Write a model for another runtime: fused for it, and checked by running it there.
 
     Args:
-        model: what `fuse_for_inference` takes, or gives.
+        model: one that `fuse_for_inference` takes, or one that it returned.
         path: a folder for a SavedModel, else a file: `NAME.tflite` or `NAME.onnx`. An earlier export is replaced.
         format: `"saved_model"`, `"litert"` or `"onnx"`; the last two need `pip install "nasnet_keras[export]"`.
-        images: what to check with, `(count, height, width, channels)` as the model reads them; random ones by default.
+        images: to compare the models with, `(count, height, width, channels)` as the model reads them; by default
+            random ones.
         tolerance: the largest difference of an output that is accepted, as a share of the largest output.
 
     Returns:
-        How the exported model compares with `model` on these images.
+        The file, and how the exported model compares with `model` on these images.
 
     Raises:
         ExportError: the format, the path or the images are wrong, a package is missing, or the outputs differ by
-            more. Nothing is written then.
+            more than the tolerance. Nothing is written then.
         ValueError: the model cannot be fused; the error names the layer.
-        OSError: it cannot be written, to a full disk for example. What was there stays.
+        OSError: the file cannot be written, for example to a full disk. An earlier export stays.
 
     Example:
         >>> from nasnet_keras import NASNetFromGenotype
@@ -127,7 +128,7 @@ def export(
 
 
 def _checked(name: str, path: Path) -> _Format:
-    """The format of a name, if it can be written to a path."""
+    """Find the format of a name, and check that it can be written to a path."""
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
             f"exporting needs the TensorFlow backend, this is {keras.backend.backend()!r}: set KERAS_BACKEND=tensorflow"
@@ -179,7 +180,7 @@ def _compared(
 
 
 def _images(model: keras.Model) -> np.ndarray:
-    """Random images in the range that a model expects."""
+    """Make random images in the range that a model expects."""
     (image,) = model.inputs
     shape = (_IMAGES, *(size or _SIZE for size in image.shape[1:]))
     values = np.random.default_rng(0).random(shape)
@@ -188,7 +189,7 @@ def _images(model: keras.Model) -> np.ndarray:
 
 
 def _given(images: Any, model: keras.Model) -> np.ndarray:
-    """The images that a user gave, as a model reads them."""
+    """Convert the images that a user gave to the type that a model reads."""
     (image,) = model.inputs
     given = np.asarray(images)
     same = len(given.shape) == len(image.shape) and all(
@@ -209,7 +210,7 @@ def _logits(outputs: Any) -> np.ndarray:
 def _run_saved_model(path: Path, images: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
-    module = tf.saved_model.load(str(path))  # its variables live as long as it does
+    module = tf.saved_model.load(str(path))  # the module keeps its variables alive
     return module.serve(images).numpy()
 
 

@@ -14,17 +14,17 @@ __all__ = ["fuse_for_inference", "fused"]
 def fuse_for_inference(model: keras.Model) -> keras.Model:
     """Turn a trained model into an equal, faster one for inference.
 
-    Batch normalisation becomes part of the convolutions, and so does a ReLU where nothing else reads its convolution;
-    ReLUs and pools that read the same tensor become one. Drop-path, dropout and the auxiliary head are left out.
+    Batch normalisation becomes part of the convolutions, and so does a ReLU if nothing else reads its convolution.
+    ReLUs and pools that read the same tensor are merged. Drop-path, dropout and the auxiliary head are left out.
 
     Args:
-        model: functional or sequential: what `NASNetFromGenotype`, `nasnet_keras.applications` and `pretrained.load`
-            make, alone or with layers before and after it.
+        model: functional or sequential, from `NASNetFromGenotype`, `nasnet_keras.applications` or `pretrained.load`,
+            alone or with layers before and after it.
 
     Returns:
-        A functional model of the same input and of one output, the logits' where there was an auxiliary head. It
+        A functional model with the same input and one output; of a model with an auxiliary head, the logits. It
         computes in float32 and cannot be trained. On TensorFlow, compiled functions and `predict` keep the weights
-        that it has when they are first called; to change weights, change those of `model` and fuse again.
+        that the model has at their first call: to change weights, change those of `model` and fuse again.
 
     Raises:
         ValueError: the model has several inputs or outputs, or a layer that cannot be fused; the error names it.
@@ -40,7 +40,7 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
 
 
 def fused(model: keras.Model, target: Target) -> keras.Model:
-    """The same, in the form that an target wants."""
+    """Fuse a model for a target; see `fuse_for_inference`."""
     graph = relu_absorbed(merged(read(model)))
     if target.multiple > 1:
         graph = channels_padded(graph, target.multiple)

@@ -1,4 +1,4 @@
-"""A network for inference as a graph of immutable nodes, which passes rewrite."""
+"""A network for inference as a graph of immutable nodes. Passes make a new graph of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ __all__ += ["consumers", "rewrite", "topological"]
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """An operation and what it reads. Two nodes are equal if they are the same one.
+    """An operation and the nodes that it reads. Each node equals only itself.
 
     Attributes:
-        name: of the layer that it comes from, or is to become.
+        name: of the layer that the node comes from, and of the one that it becomes.
         inputs: the nodes whose results it reads.
     """
 
@@ -36,7 +36,7 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Input(Node):
-    """What the network reads."""
+    """The image that the network reads."""
 
     shape: tuple[int | None, ...]
     dtype: str
@@ -48,7 +48,7 @@ class Input(Node):
 
 @dataclass(frozen=True, eq=False)
 class Conv(Node):
-    """Convolution with bias, then ReLU where wanted. `kernel` is `(height, width, channels, filters)`."""
+    """Convolution with bias, then a ReLU if `relu`. `kernel` is `(height, width, channels, filters)`."""
 
     kernel: np.ndarray
     bias: np.ndarray
@@ -73,7 +73,7 @@ class Depthwise(Node):
 
 @dataclass(frozen=True, eq=False)
 class Dense(Node):
-    """Matrix of `(channels, units)`, bias, and an activation as Keras knows it."""
+    """Dense layer: a matrix of `(channels, units)`, a bias, and an activation of Keras."""
 
     kernel: np.ndarray
     bias: np.ndarray | None
@@ -117,7 +117,7 @@ class Add(Node):
 
 @dataclass(frozen=True, eq=False)
 class Concat(Node):
-    """Concatenation of channels, of maps of any sizes where it is `padded`."""
+    """Concatenation of channels; if `padded`, of maps of different sizes."""
 
     padded: bool = False
 
@@ -128,7 +128,7 @@ class Concat(Node):
 
 @dataclass(frozen=True, eq=False)
 class Passthrough(Node):
-    """A Keras layer that stays as it is: one result channel a channel where `filters` is None."""
+    """A Keras layer that stays as it is. It makes one channel of each channel if `filters` is None."""
 
     layer: Any
     filters: int | None = None
@@ -139,7 +139,7 @@ class Passthrough(Node):
 
 
 def topological(output: Node) -> list[Node]:
-    """All nodes that the output depends on, each after its inputs."""
+    """List all nodes that the output depends on, each after its inputs."""
     order: dict[Node, None] = {}
     stack = [(output, False)]
     while stack:
@@ -155,7 +155,7 @@ def topological(output: Node) -> list[Node]:
 
 
 def consumers(output: Node) -> dict[Node, list[Node]]:
-    """Who reads each node, in topological order; a node that reads another twice stands there twice."""
+    """List the readers of each node, in topological order; a node that reads another twice is listed twice."""
     nodes = topological(output)
     readers: dict[Node, list[Node]] = {node: [] for node in nodes}
     for node in nodes:
@@ -165,7 +165,7 @@ def consumers(output: Node) -> dict[Node, list[Node]]:
 
 
 def rewrite(output: Node, rule: Callable[[Node, Node], Node]) -> Node:
-    """Rebuild the graph: `rule(old, new)` is what takes the place of a node, `new` being `old` on rewritten inputs."""
+    """Rebuild the graph: `rule(old, new)` replaces the node `old`; `new` is `old` with rewritten inputs."""
     done: dict[Node, Node] = {}
     for node in topological(output):
         done[node] = rule(node, _on(node, tuple(done[x] for x in node.inputs)))
@@ -173,6 +173,6 @@ def rewrite(output: Node, rule: Callable[[Node, Node], Node]) -> Node:
 
 
 def _on(node: Node, inputs: tuple[Node, ...]) -> Node:
-    """The same operation on other inputs."""
+    """Apply the operation of a node to other inputs."""
     unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
     return node if unchanged else replace(node, inputs=inputs)

@@ -1,4 +1,4 @@
-"""The Keras layers of a fused network that Keras lacks."""
+"""Layers of fused networks that Keras does not have."""
 
 from typing import Any
 
@@ -16,11 +16,10 @@ _LAST = "channels_last"
 
 @_register
 class FixedConv2D(keras.layers.Conv2D):
-    """Keras' own, whose weights are constants of the functions that TensorFlow compiles.
+    """Keras' convolution, with weights that are constants of the functions that TensorFlow compiles.
 
-    oneDNN brings the kernel into an order of its own before it computes: of a constant once, of a variable every time,
-    which takes a quarter of a small network's time. A compiled function therefore keeps the weights that it was
-    compiled with.
+    oneDNN reorders a kernel before it computes: a constant one once, a variable one every time, which takes a quarter
+    of a small network's time. A compiled function therefore keeps the weights that it was compiled with.
 
     Example:
         >>> FixedConv2D(8, 3, padding="same")(np.ones((1, 4, 4, 3), "float32")).shape
@@ -34,7 +33,7 @@ class FixedConv2D(keras.layers.Conv2D):
 
 @_register
 class FixedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Keras' own with "same" padding and without bias, whose weights are constants as those of `FixedConv2D`.
+    """Keras' depthwise convolution with "same" padding, without bias, and with constant weights as in `FixedConv2D`.
 
     Example:
         >>> FixedDepthwiseConv2D(3)(np.ones((1, 4, 4, 8), "float32")).shape
@@ -53,12 +52,12 @@ class FixedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
 @_register
 class BandedDepthwiseConv2D(FixedDepthwiseConv2D):
-    """The same, for kernels too large for XNNPACK, the target of LiteRT: as a sum of kernels of a few rows each.
+    """A depthwise convolution that applies a large kernel as a sum of kernels of a few rows each.
 
-    XNNPACK has fast kernels for up to 25 weights a channel. 49 take it 30 times as long as 25.
+    XNNPACK, which runs LiteRT files, has fast code for up to 25 weights a channel; 49 take it 30 times as long as 25.
 
     Args:
-        rows: how many rows of the kernel to apply at once.
+        rows: the number of rows of the kernel to apply at once.
 
     Example:
         >>> BandedDepthwiseConv2D(7, 2, rows=3)(np.ones((1, 16, 15, 8), "float32")).shape
@@ -85,10 +84,10 @@ class BandedDepthwiseConv2D(FixedDepthwiseConv2D):
 
 @_register
 class Channels(keras.layers.Layer):
-    """Some channels.
+    """A range of channels.
 
     Args:
-        start, stop: the first one, and the first one no more.
+        start, stop: the first channel, and the channel after the last.
 
     Example:
         >>> Channels(2, 6)(np.ones((1, 4, 4, 8))).shape
@@ -112,7 +111,7 @@ class Channels(keras.layers.Layer):
 
 @_register
 class EveryOtherPixel(keras.layers.Layer):
-    """The pixels that a convolution with an even dilation reads at stride 2: odd ones of even sizes, else even ones.
+    """The pixels that a convolution of even dilation reads at stride 2: odd ones if the size is even, else even ones.
 
     Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / 2), ceil(width / 2), channels)`.
 
@@ -130,7 +129,7 @@ class EveryOtherPixel(keras.layers.Layer):
 
 @_register
 class PlainReLU(keras.layers.Layer):
-    """ReLU as a maximum, which no optimiser joins with what comes before it.
+    """ReLU as a maximum, which no optimiser merges with the operation before it.
 
     Example:
         >>> PlainReLU()(np.array([-1.0, 2.0], "float32")).numpy().tolist()
@@ -145,13 +144,13 @@ class PlainReLU(keras.layers.Layer):
 
 
 def _constant(variable: Any) -> Any:
-    """The value of a variable: on TensorFlow, within a function that is being compiled, as a constant of it."""
+    """Read a variable; within a function that TensorFlow compiles, as a constant of the function."""
     value = variable.value
     if keras.backend.backend() != "tensorflow":
         return value
     import tensorflow as tf
 
-    # Where Keras calls a layer statelessly, the value is a tensor that was given to it.
+    # If Keras calls a layer statelessly, the value is a tensor that the caller passed.
     if tf.executing_eagerly() or not isinstance(value, tf.Variable):
         return value
     with tf.init_scope():

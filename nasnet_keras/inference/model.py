@@ -1,4 +1,4 @@
-"""The model that fusing makes."""
+"""The Keras model that fusing makes."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ __all__ = ["FusedModel"]
 class FusedModel(keras.Model):
     """A functional model for inference; `predict` of an array costs little more than the network.
 
-    On TensorFlow's processors `keras.Model.predict` compiles with XLA, which is slower there than TensorFlow's own
-    kernels, and feeds batches by `tf.data`, which takes tens of milliseconds to start. Here batches are cut from the
-    array. Anything but an array, and any other backend, goes Keras' way.
+    On TensorFlow, `keras.Model.predict` compiles with XLA, which on processors is slower than TensorFlow's own kernels,
+    and feeds batches by `tf.data`, which takes tens of milliseconds to start. This class cuts batches from the array.
+    Anything but an array, and any other backend, goes Keras' way.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -33,7 +33,7 @@ class FusedModel(keras.Model):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> np.ndarray:
-        """As `keras.Model.predict`; no images at all, which Keras fails on, are a ValueError."""
+        """Predict as `keras.Model.predict` does. An empty array, on which Keras fails, is a ValueError."""
         plain = isinstance(x, np.ndarray) and steps is None and not callbacks
         if not plain or keras.backend.backend() != "tensorflow":
             return super().predict(x, batch_size, verbose, steps, callbacks)
@@ -46,12 +46,15 @@ class FusedModel(keras.Model):
         if self._compiled is None:
             signature = [tf.TensorSpec(image.shape, image.dtype)]
             self._compiled = tf.function(lambda x: self(x, training=False), input_signature=signature, autograph=False)
+        return self._in_batches(x, batch_size, verbose)
+
+    def _in_batches(self, x: np.ndarray, batch_size: int | None, verbose: str | int) -> np.ndarray:
         size = 32 if batch_size is None else positive_integer("batch_size", batch_size)
         starts = range(0, len(x), size)
         bar = keras.utils.Progbar(len(starts), verbose=1 if verbose == "auto" else verbose)
         answers = []
         for number, start in enumerate(starts, start=1):
-            batch = x[start : start + size].astype(image.dtype, copy=False)
-            answers.append(self._compiled(tf.constant(batch)).numpy())
+            batch = x[start : start + size].astype(self.inputs[0].dtype, copy=False)
+            answers.append(self._compiled(keras.ops.convert_to_tensor(batch)).numpy())
             bar.update(number)
         return np.concatenate(answers)

@@ -1,4 +1,4 @@
-"""What is computed twice is computed once, and ReLUs cost nothing where a convolution can apply them."""
+"""Passes over a graph: common subexpressions are merged, and ReLUs become part of convolutions."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -9,7 +9,7 @@ __all__ = ["merged", "relu_absorbed"]
 
 
 def merged(output: Node) -> Node:
-    """One node for what several compute of the same inputs."""
+    """Merge nodes that compute the same of the same inputs into one."""
     known: dict[Hashable, Node] = {}
 
     def rule(old: Node, new: Node) -> Node:
@@ -26,7 +26,7 @@ def merged(output: Node) -> Node:
 
 
 def relu_absorbed(output: Node) -> Node:
-    """ReLUs become part of the convolutions that nothing but ReLUs reads."""
+    """Make ReLUs part of the convolutions that only ReLUs read."""
     absorbing = {
         node
         for node, readers in consumers(output).items()

@@ -1,4 +1,4 @@
-"""What makes a fused network fast on the target that runs it, by measurement (`benchmarks/inference.py`)."""
+"""Targets that run fused networks, with what `benchmarks/inference.py` measured to make them fast there."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ __all__ = ["ONNX_RUNTIME", "TENSORFLOW", "XNNPACK", "Target"]
 
 @dataclass(frozen=True)
 class Target:
-    """The form that an target wants.
+    """The form of a network that is fastest on a runtime.
 
     Attributes:
-        multiple: what the widths of all convolutions are rounded up to, with channels of zeros.
-        most_taps: depthwise kernels of more weights a channel are applied in bands of at most so many; None for all at
-            once.
-        plain_relus: whether the ReLU of a sum that something else reads too is written so that no optimiser takes the
-            two for one operation.
+        multiple: the widths of all convolutions are rounded up to a multiple of this, with channels of zeros.
+        most_taps: the weights a channel that a depthwise kernel may have at once; a larger kernel is applied in bands.
+            None means any number.
+        plain_relus: whether the ReLU of a sum is written so that no optimiser merges the two, if the sum has another
+            reader.
 
-    Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512). On TensorFlow, to merge the depthwise
-    convolutions of a cell into one, 1×1 convolutions that read the same tensor into one, or those of neighbours into
-    one with groups, was slower by 10 to 40% at a batch of 8, and at best 5% faster at one of 1: what wider operations
-    save, the copies before and after them cost, and branches that are apart run on two cores at once.
+    Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512), on TensorFlow. Three ideas were 10 to 40% slower
+    at a batch of 8, and at most 5% faster at a batch of 1: to merge the depthwise convolutions of a cell, to merge 1×1
+    convolutions that read the same tensor, and to merge those of neighbours into one with groups. The copies before and
+    after wider operations cost what these save, and separate branches run on two cores at once.
     """
 
     multiple: int = 1
@@ -28,11 +28,11 @@ class Target:
 
 
 TENSORFLOW = Target(plain_relus=True)
-"""Its graph optimiser makes one operation of convolution, sum and ReLU even where another reader needs the sum, finds
-that out, says so on the console, and then leaves the whole graph as it was (TensorFlow 2.21)."""
+"""TensorFlow. Its graph optimiser merges convolution, sum and ReLU even if another node reads the sum; it notices that,
+says so on the console, and then leaves the whole graph as it was (version 2.21)."""
 
 XNNPACK = Target(most_taps=25)
-"""The target of LiteRT. Its kernels take 30 times as long for the 49 weights of a 7×7 kernel as for 25."""
+"""XNNPACK, which runs LiteRT files. Its kernels take 30 times as long for the 49 weights of a 7×7 kernel as for 25."""
 
 ONNX_RUNTIME = Target(multiple=16)
-"""It has a faster layout of channels in blocks, for widths that are multiples of the block."""
+"""ONNX Runtime. It has a faster layout of channels in blocks, for widths that are multiples of the block."""

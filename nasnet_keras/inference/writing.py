@@ -32,15 +32,9 @@ _PLAIN = {Relu: layers.ReLU, Subsample: ours.EveryOtherPixel, Add: layers.Add, C
 
 
 def write(output: Node, name: str, target: Target) -> FusedModel:
-    """A functional model, not trainable, that computes what the graph says, in the form that an target wants."""
+    """Make a functional model of a graph, not trainable, in the form that is best for a target."""
     readers = consumers(output)
-    plain = {
-        reader
-        for node, reading in readers.items()
-        if target.plain_relus and isinstance(node, Add) and len(set(reading)) > 1
-        for reader in reading
-        if isinstance(reader, Relu)
-    }
+    plain = _plain_relus(readers) if target.plain_relus else set()
     tensors: dict[Node, Any] = {}
     names: set[str] = set()
     for node in readers:
@@ -53,38 +47,27 @@ def write(output: Node, name: str, target: Target) -> FusedModel:
         tensors[node] = layer(inputs if isinstance(node, Add | Concat) else inputs[0])
         layer.set_weights(values)
         if isinstance(layer, layers.Normalization):
-            layer.finalize_state()  # it computes by copies of its weights
+            layer.finalize_state()  # it computes with copies of its weights
     model = FusedModel(image, tensors[output], name=name)
     model.trainable = False
     return model
 
 
+def _plain_relus(readers: dict[Node, list[Node]]) -> set[Node]:
+    """Find the ReLUs of sums that other nodes read too."""
+    sums = [reading for node, reading in readers.items() if isinstance(node, Add) and len(set(reading)) > 1]
+    return {reader for reading in sums for reader in reading if isinstance(reader, Relu)}
+
+
 def _layer(node: Node, name: str, target: Target, plain: bool) -> tuple[Any, list[np.ndarray]]:
-    """The layer that a node becomes, and its weights; a ReLU may be of the plain kind."""
+    """Make the layer of a node, and list its weights; a ReLU may be of the plain kind."""
     common = {"name": name, "dtype": "float32"}
     if plain:
         return ours.PlainReLU(**common), []
     if isinstance(node, Conv):
-        layer = ours.FixedConv2D(
-            node.channels,
-            node.kernel.shape[:2],
-            node.strides,
-            node.padding,
-            "channels_last",
-            node.dilation,
-            activation="relu" if node.relu else None,
-            kernel_initializer="zeros",
-            **common,
-        )
-        return layer, [node.kernel, node.bias]
+        return _conv(node, common), [node.kernel, node.bias]
     if isinstance(node, Depthwise):
-        size = len(node.kernel)
-        common |= {"data_format": "channels_last", "depthwise_initializer": "zeros"}
-        if target.most_taps is not None and size * size > target.most_taps and node.dilation == 1:
-            layer = ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, target.most_taps // size), **common)
-        else:
-            layer = ours.FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
-        return layer, [node.kernel[..., None]]
+        return _depthwise(node, target, common), [node.kernel[..., None]]
     if isinstance(node, Dense):
         use_bias = node.bias is not None
         layer = layers.Dense(node.channels, node.activation, use_bias, kernel_initializer="zeros", **common)
@@ -98,8 +81,29 @@ def _layer(node: Node, name: str, target: Target, plain: bool) -> tuple[Any, lis
     return _PLAIN[type(node)](**common), []
 
 
+def _conv(node: Conv, common: dict[str, Any]) -> Any:
+    return ours.FixedConv2D(
+        node.channels,
+        node.kernel.shape[:2],
+        node.strides,
+        node.padding,
+        "channels_last",
+        node.dilation,
+        activation="relu" if node.relu else None,
+        kernel_initializer="zeros",
+        **common,
+    )
+
+
+def _depthwise(node: Depthwise, target: Target, common: dict[str, Any]) -> Any:
+    size, common = len(node.kernel), {**common, "data_format": "channels_last", "depthwise_initializer": "zeros"}
+    if target.most_taps is not None and size * size > target.most_taps and node.dilation == 1:
+        return ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, target.most_taps // size), **common)
+    return ours.FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
+
+
 def _unique(name: str, names: set[str]) -> str:
-    """The name, or with a number where it is taken."""
+    """Return the name, with a number if it is taken."""
     number, unique = 1, name
     while unique in names:
         number += 1
