@@ -10,8 +10,9 @@ from helpers import difference, random_cell, randomize
 
 from nasnet_keras import Genotype, GenotypeError, NASNetFromGenotype, Skeleton, applications, genotype_cost, genotypes
 from nasnet_keras.genotypes.conventions import from_darts, from_enas, to_darts
-from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.genotypes.skeleton import DARTS, ENAS, PNASNET
+from nasnet_keras.networks.cost import operation_cost
+from nasnet_keras.networks.named import MODELS
 
 FINGERPRINTS = {
     "nasnet_a": "67d8ab12431859eb",
@@ -96,6 +97,10 @@ def test_skeletons_are_values_and_say_how_a_genotype_becomes_a_network():
 NAMED = [name for name in applications.__all__ if name[0].isupper() and name != "ENASMacro"]
 
 
+def test_the_table_of_named_models_has_a_function_for_each_row():
+    assert set(NAMED) == set(MODELS)
+
+
 @pytest.fixture
 def told(monkeypatch):
     """A function that gives what a named model has `NASNetFromGenotype` build, which is not built."""
@@ -141,14 +146,18 @@ def test_a_named_model_of_each_family_is_built(name):
         ("NASNetLarge", 88_949_818),
     ],
 )
-def test_sizes_of_the_named_models(name, parameters, told):
-    assert cost(told(name, padding="same")).parameters == parameters
+def test_sizes_of_the_named_models(name, parameters):
+    assert MODELS[name].cost(padding="same").parameters == parameters
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_a_named_model_is_as_large_as_it_says(name, told):
-    said = re.search(r"([\d.]+) million parameters", getattr(applications, name).__doc__)[1]
-    found = cost(told(name)).trainable_parameters / 1e6
+    text = getattr(applications, name).__doc__
+    assert "Args:" in text and f"Source: {MODELS[name].source}." in text
+    said = re.search(r"([\d.]+) million parameters", text)[1]
+    found = MODELS[name].cost()
+    assert found == cost(told(name)), "the function builds what the table says"
+    found = found.trainable_parameters / 1e6
     assert found == pytest.approx(float(said), abs=0.5 if "." not in said else 0.05)
 
 
@@ -193,12 +202,9 @@ def test_mixed_precision(generator):
 
 def test_operations_that_share_a_name_across_papers_have_names_of_their_own(generator):
     """Counts, at 8 filters and 8 channels, of each meaning of two names."""
-    from nasnet_keras.networks.cost import CostBuilder
 
     def parameters(operation):
-        builder = CostBuilder()
-        OPERATIONS[operation].apply(builder, builder.input(8, 8, 8), 8, 1, "x")
-        return builder.trainable
+        return operation_cost(operation, (8, 8, 8), filters=8).trainable_parameters
 
     assert parameters("conv_3x3") == 9 * 64 + 16
     assert parameters("bottleneck_conv_3x3") == (16 + 4) + (36 + 4) + (16 + 16)

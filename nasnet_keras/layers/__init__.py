@@ -1,4 +1,4 @@
-"""Keras layers that networks are made of, one family a file. Names resolve when they are first used."""
+"""The Keras layers of networks, one family in each file. Names resolve when they are first used."""
 
 from nasnet_keras.utils.lazy import register_layers, resolving
 

@@ -16,25 +16,25 @@ __all__ = ["AuxiliaryHead"]
 class AuxiliaryHead(CountedLayer):
     """The classifier on an earlier cell that helps deep networks train.
 
-    ReLU, 5×5 average pooling, 1×1 convolution, a convolution over the whole map, dense. One layer, so that weights
-    load into a model with or without it.
+    ReLU, 5×5 average pooling, 1×1 convolution, a convolution over the whole map, dense. It is one layer, so that
+    weights load into a model with or without it.
 
     Args:
-        units: classes.
-        filters: of the two convolutions.
-        stride: of the pooling.
-        use_bias: of the classifier.
+        units: number of classes.
+        filters: filters of the two convolutions.
+        stride: stride of the pooling.
+        use_bias: whether the classifier has a bias.
         last_normalization: whether the second convolution is normalised.
-        padding: of the second convolution; `"same"` leaves a map, which is averaged.
-        activation: of the classifier.
-        momentum, epsilon: of the batch normalisations.
+        padding: padding of the second convolution; `"same"` leaves a map, which is averaged.
+        activation: activation of the classifier.
+        momentum, epsilon: momentum and epsilon of the batch normalisations.
 
     Shapes: `(batch, height, width, channels)` to `(batch, units)`.
 
     Raises:
         ValueError: the map is smaller than 5×5, or its size is unknown (the last convolution covers all of it).
 
-    Source: TF-Slim's `_build_aux_head`; DARTS and ENAS for the variants.
+    Source: TF-Slim's `_build_aux_head`; the released code of DARTS and ENAS for the variants.
 
     Example:
         >>> AuxiliaryHead(10)(np.ones((1, 8, 8, 16), "float32")).shape

@@ -9,14 +9,14 @@ __all__ = ["BatchNorm"]
 
 @keras.saving.register_keras_serializable("nasnet_keras")
 class BatchNorm(NormalizedConv):
-    """Batch normalisation of what comes after no convolution.
+    """Batch normalisation of a map that does not come from a convolution.
 
     Args:
-        filters: channels.
+        filters: number of channels.
         relu: whether a ReLU comes before it.
         momentum, epsilon: as for `ConvBatchNorm`.
 
-    Shapes: `(batch, height, width, filters)`, and the same.
+    Shapes: `(batch, height, width, filters)` to the same shape.
 
     Example:
         >>> BatchNorm(3)(np.ones((1, 4, 4, 3), "float32")).shape

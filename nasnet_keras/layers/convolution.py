@@ -25,10 +25,10 @@ class ConvBatchNorm(NormalizedConv):
         filters: output channels.
         kernel_size: `(height, width)`.
         strides: `(height, width)`.
-        dilation: rate in both directions; with strides it must be even.
+        dilation: rate in both directions; with strides of 2 it must be even.
         padding: `"same"` or `"valid"`.
         relu: False leaves the ReLU out.
-        momentum, epsilon: of the batch normalisation.
+        momentum, epsilon: momentum and epsilon of the batch normalisation.
 
     Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / stride), ceil(width / stride), filters)`.
 
@@ -76,10 +76,10 @@ class SeparableConvBatchNorm(NormalizedConv):
     """ReLU, depthwise convolution, pointwise convolution, batch normalisation; no biases.
 
     Args:
-        filters: output channels; the pointwise convolution maps to them.
+        filters: output channels of the pointwise convolution.
         kernel_size: side of the depthwise kernel.
-        strides: of the depthwise convolution, in both directions.
-        dilation: of the depthwise convolution; with strides it must be even.
+        strides: stride of the depthwise convolution, in both directions.
+        dilation: rate of the depthwise convolution; with a stride of 2 it must be even.
         relu, momentum, epsilon: as for `ConvBatchNorm`.
 
     Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / strides), ceil(width / strides), filters)`.

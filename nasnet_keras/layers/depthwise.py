@@ -1,10 +1,11 @@
 """Depthwise convolution whose gradient is fast on TensorFlow's processors.
 
-oneDNN has a fast kernel for the gradient of depthwise kernels up to three columns wide, of any height. Wider ones
-fall back to a reference that takes up to ten times as long as the convolution itself, and was the largest part of a
-training step. But the gradient of a wider kernel is made of gradients of three columns each: the middle columns
-(-1, 0, 1) directly; columns -2 and 2 from the image with its columns in pairs, which is a reshape without a copy and
-in which the neighbour is two pixels away; columns -3 and 3 from the pairs of an image shifted by one.
+oneDNN has a fast kernel for the gradient of depthwise kernels up to three columns wide, of any height. For wider ones
+it has a reference implementation, which takes up to ten times as long as the convolution itself and was the largest
+part of a training step. So the gradient of a wider kernel is put together here from gradients of three columns each.
+The middle columns (-1, 0, 1) come directly. Columns -2 and 2 come from the image with its columns in pairs: such an
+image is a reshape without a copy, and a neighbour in it is two pixels away. Columns -3 and 3 come from the pairs of an
+image that is shifted by one.
 """
 
 from typing import Any
@@ -27,7 +28,7 @@ def depthwise_conv(x: Any, kernel: Any, strides: tuple[int, int], dilation: int,
         kernel: `(size, size, channels, 1)`.
         strides: `(height, width)`.
         dilation: rate in both directions.
-        training: whether gradients will be wanted; it changes how they are computed, not what they are.
+        training: whether gradients will be computed; it changes the way to compute them, not their values.
 
     Returns:
         `(batch, ceil(height / stride), ceil(width / stride), channels)`.
@@ -49,7 +50,7 @@ def _with_fast_gradient(x, kernel):
     def conv(images, weights):
         return tf.nn.depthwise_conv2d(images, weights, [1, 1, 1, 1], "SAME")
 
-    # TensorFlow keeps the graph of every such call for ever; `traces.traced` sees to it that there are few.
+    # TensorFlow keeps the graph of every such call for ever, and `traces.traced` keeps their number small.
     @tf.custom_gradient
     def apply(x, kernel):
         def gradient(dy):

@@ -18,8 +18,8 @@ _register = keras.saving.register_keras_serializable("nasnet_keras")
 class _ProgressState(keras.random.SeedGenerator):
     """A scalar that belongs to a layer's state, like a random seed, and not to its weights.
 
-    Keras passes a seed generator's state through compiled steps on every backend, but does not count it among the
-    parameters and does not save it with them, which is what the progress of a training run needs.
+    Keras passes a seed generator's state through compiled steps on every backend, but neither counts it among the
+    parameters nor saves it with them. The progress of a training run needs exactly that.
     """
 
     def __init__(self, value: float = 1.0, name: str = "progress") -> None:
@@ -63,13 +63,13 @@ class TrainingProgress(keras.layers.Layer):
 class DropPathCombine(keras.layers.Layer):
     """Add or concatenate the results of a block's operations, dropping each of them at random in training.
 
-    A result is dropped for a whole example with probability `rate · progress`, and scaled up where it stays. It is one
-    layer with the combination, so that a network with drop-path has the layers of the one without, in the same order.
+    A result is dropped for a whole example with probability `rate · progress`, and scaled up otherwise. Drop-path and
+    the combination are one layer, so that networks with and without drop-path have the same layers in the same order.
 
     Args:
         combine: `"add"` or `"concat"`.
         rates: for each tensor, the probability at the end of training, in [0, 1).
-        seed: of the random numbers.
+        seed: seed of the random numbers.
 
     Call it with `[*tensors, progress]`, where `progress` comes from `TrainingProgress`.
 

@@ -18,7 +18,7 @@ _mean_over_replicas: ContextVar[Callable[[Any], Any] | None] = ContextVar("mean_
 
 @contextmanager
 def _within(setting: ContextVar[Any], value: Any) -> Iterator[None]:
-    """In which a setting has a value."""
+    """Set a context variable within the block."""
     token = setting.set(value)
     try:
         yield
@@ -30,23 +30,23 @@ def synchronized(mean: Callable[[Any], Any]) -> AbstractContextManager[None]:
     """Normalise by the statistics of the whole batch, not of one replica's share.
 
     Args:
-        mean: gives the mean of a vector over the replicas, all of whose shares are of one size.
+        mean: function that returns the mean of a vector over the replicas, whose shares have one size.
     """
     return _within(_mean_over_replicas, mean)
 
 
 def is_synchronized() -> bool:
-    """Whether this is within `synchronized`."""
+    """Whether the caller is within `synchronized`."""
     return _mean_over_replicas.get() is not None
 
 
 def frozen() -> AbstractContextManager[None]:
-    """Normalise by the moving statistics in training too, and leave them as they are."""
+    """Normalise by the moving statistics in training too, and do not update them."""
     return _within(_frozen, True)
 
 
 def is_frozen() -> bool:
-    """Whether this is within `frozen`."""
+    """Whether the caller is within `frozen`."""
     return _frozen.get()
 
 
@@ -56,7 +56,7 @@ def by_batch() -> AbstractContextManager[None]:
 
 
 def is_by_batch() -> bool:
-    """Whether this is within `by_batch`."""
+    """Whether the caller is within `by_batch`."""
     return _by_batch.get()
 
 
@@ -73,7 +73,7 @@ def batch_normalize(
 
     Returns:
         The result, in the type of `x`, and the mean and the variance that were used, float32. The batch's variance is
-        the one that divides by the number of values, which is what Keras averages over steps.
+        the sum of squares divided by the number of values, like the variance that Keras averages over steps.
     """
     if keras.backend.backend() == "tensorflow" and not is_synchronized():
         return _fused(x, gamma, beta, moving, epsilon)
@@ -100,7 +100,7 @@ def _fused(x, gamma, beta, moving, epsilon):
         x=x, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=epsilon, is_training=moving is None
     )
     if moving is None:
-        # The kernel reports the unbiased variance. Of a single value it is zero, however divided.
+        # The kernel reports the unbiased variance. A single value has a variance of zero in either form.
         count = math.prod(x.shape[:-1]) if None not in x.shape else tf.cast(tf.size(x) // x.shape[-1], tf.float32)
         variance *= (count - 1) / count
     return y, (mean, variance)

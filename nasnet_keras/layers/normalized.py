@@ -35,7 +35,7 @@ class NormalizedConv(CountedLayer):
     Args:
         filters: output channels.
         relu: False leaves the ReLU out.
-        momentum, epsilon: Momentum and epsilon of the batch normalisation.
+        momentum, epsilon: momentum and epsilon of the batch normalisation.
     """
 
     def __init__(self, filters, *, relu=True, momentum=0.9, epsilon=1e-5, **kwargs):
@@ -142,7 +142,7 @@ def normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, ep
         convolve: `(x, kernels, training, *settings) -> y`, see `NormalizedConv.convolve`.
         settings: its further arguments.
         relu: whether a ReLU comes first.
-        epsilon: of the batch normalisation.
+        epsilon: epsilon of the batch normalisation.
         training: whether gradients will be wanted.
         normalize_batch: whether to normalise by the batch's own statistics.
 

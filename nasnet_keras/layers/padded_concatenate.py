@@ -13,7 +13,7 @@ __all__ = ["PaddedConcatenate"]
 class PaddedConcatenate(keras.layers.Layer):
     """Concatenate channels of maps of any sizes, with zeros around the smaller ones.
 
-    A map stands in the middle; where an odd number of zeros is missing, there is one more behind it.
+    A map stands in the middle. If an odd number of zeros is missing, there is one more behind it.
 
     Call it with a list of maps.
 
@@ -46,12 +46,12 @@ def _padded(x: Any, size: Any, target: list[Any]) -> Any:
         return x
     rows, columns = ((number // 2, number - number // 2) for number in missing)
     padded = ops.pad(x, ((0, 0), rows, columns, (0, 0)))
-    # TensorFlow forgets the channels where it does not know how much is padded, and LiteRT needs them.
+    # TensorFlow forgets the number of channels if it does not know how much is padded, and LiteRT needs it.
     return padded if all(isinstance(size, int) for size in target) else ops.reshape(padded, (-1, *target, x.shape[-1]))
 
 
 def _largest(sizes: Any) -> Any:
-    """An int where all are known; sizes of inputs of unknown size are tensors on TensorFlow."""
+    """The largest size: an int if all sizes are known, else a tensor, as unknown sizes are on TensorFlow."""
     if all(isinstance(size, int) for size in sizes):
         return max(sizes)
     return functools.reduce(ops.maximum, sizes)

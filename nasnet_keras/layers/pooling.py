@@ -1,4 +1,4 @@
-"""Pools that are equal on every backend, and those of `keras.applications`."""
+"""Pools that give equal results on every backend, and the pools of `keras.applications`."""
 
 import keras
 from keras import ops
@@ -12,10 +12,10 @@ _register = keras.saving.register_keras_serializable("nasnet_keras")
 
 @_register
 class AveragePooling2D(keras.layers.AveragePooling2D):
-    """Keras' own, equal on every backend.
+    """Keras' average pooling, with equal results on every backend.
 
-    With `padding="same"`, what lies beyond the border is not counted. Keras 3.15 repeats the border instead, on
-    PyTorch, where a stride makes the padding uneven.
+    With `padding="same"`, pixels beyond the border do not count. Keras 3.15 on PyTorch repeats the border instead if a
+    stride makes the padding uneven.
 
     Example:
         >>> float(AveragePooling2D(3, 2, "same")(np.ones((1, 4, 4, 1), "float32"))[0, 1, 1, 0])
@@ -41,8 +41,8 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
 class PaddedPooling2D(keras.layers.Layer):
     """Pooling at stride 2 with a border of zeros, as `keras.applications.nasnet` pads by hand.
 
-    TensorFlow's own `"same"` padding ignores what lies beyond the border; here zeros take part in the maximum and in
-    the average. They are one row and column fewer at the start where a size is even.
+    TensorFlow's own `"same"` padding ignores pixels beyond the border. Here they are zeros, which take part in the
+    maximum and in the average. If a size is even, there is one row or column less of them at the start.
 
     Args:
         kind: `"max"` or `"avg"`.

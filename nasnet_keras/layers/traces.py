@@ -1,7 +1,7 @@
 """Functions of tensors that TensorFlow traces once for all layers of the same shapes.
 
-A network has hundreds of convolutions of a dozen shapes. Tracing each of them, forward and backward, is most of what a
-network costs before its first step; a call of a function that has been traced is one operation, which TensorFlow
+A network has hundreds of convolutions of a dozen shapes. Tracing each of them, forward and backward, takes most of the
+time before a network's first step. A call of a function that has been traced is one operation instead, which TensorFlow
 inlines when it optimises the graph.
 """
 
@@ -20,12 +20,12 @@ def traced(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
     """Call a pure function.
 
     Args:
-        function: of `*tensors` and hashable keyword arguments, to a tuple of tensors.
+        function: takes `*tensors` and hashable keyword arguments, and returns a tuple of tensors.
         tensors, settings: its arguments.
 
     Returns:
-        What `function` returns; on other backends than TensorFlow it is just called, as it is where replicas wait
-        for each other within it, which TensorFlow allows in the outermost function only.
+        The result of `function`. On other backends than TensorFlow the function is called directly. So it is if
+        replicas wait for each other within it, which TensorFlow allows in the outermost function only.
     """
     tensors = tuple(keras.ops.convert_to_tensor(tensor) for tensor in tensors)
     if keras.backend.backend() != "tensorflow" or is_synchronized():
@@ -34,27 +34,27 @@ def traced(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
 
 
 def noinline(function: Callable[..., Any], *tensors: Any, **settings: Any) -> Any:
-    """Call a pure function that TensorFlow keeps as one, and so optimises once for all calls of the same shapes.
+    """Call a pure function that TensorFlow does not inline, and so optimises once for all calls of the same shapes.
 
     Args:
-        function: of `*tensors` and hashable keyword arguments.
+        function: takes `*tensors` and hashable keyword arguments.
         tensors, settings: its arguments.
 
     Returns:
-        What `function` returns.
+        The result of `function`.
     """
     return _called(function, tensors, settings, inline=False)
 
 
 def forget() -> None:
-    """Trace anew whatever is called from now on."""
+    """Drop all traces, so that every function is traced anew at its next call."""
     _trace.cache_clear()
 
 
 def _called(function: Callable[..., Any], tensors: Any, settings: dict[str, Any], inline: bool) -> Any:
     import tensorflow as tf
 
-    tensors = tuple(map(tf.convert_to_tensor, tensors))  # values, and no variables
+    tensors = tuple(map(tf.convert_to_tensor, tensors))  # values instead of variables
     signature = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
     return _trace(function, signature, tuple(sorted(settings.items())), inline)(*tensors)
 

@@ -1,4 +1,4 @@
-"""Supernets: networks that share the weights of all networks of a space, of which a tensor chooses one."""
+"""Supernets: networks that share the weights of all networks of a space. A tensor chooses one of them."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ def supernet(
     auxiliary_head: bool = False,
     **network: Any,
 ) -> keras.Model:
-    """The supernet of a space: `micro.cell_supernet` of cells, `macro.layer_supernet` of layer-wise networks.
+    """Build the supernet of a space: `micro.cell_supernet` for cells, `macro.layer_supernet` for layer-wise networks.
 
     Raises:
-        ValueError: what these raise, or an auxiliary head for a layer-wise network, which has none.
+        ValueError: one of these functions raises it, or `auxiliary_head` is given for a layer-wise network.
     """
     if not isinstance(space, MacroSpace):
         return cell_supernet(

@@ -17,7 +17,13 @@ __all__ = ["SupernetBuilder", "Weight"]
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight of an operation: the end of its layer's name in an ordinary network, its name there, and its shape."""
+    """A weight of an operation.
+
+    Attributes:
+        layer: end of the name of its layer in an ordinary network.
+        name: its name in that layer.
+        shape: its shape.
+    """
 
     layer: str
     name: str
@@ -34,8 +40,8 @@ class SupernetBuilder(OperationBuilder):
     Its tensors are TensorFlow's. It makes no layers: a name is only that of a weight's layer in an ordinary network.
 
     Args:
-        weight: gives each weight that the operation asks for, in the order in which it asks.
-        epsilon: of the batch normalisation.
+        weight: returns each weight that the operation asks for, in the order in which it asks.
+        epsilon: epsilon of the batch normalisation.
     """
 
     def __init__(self, weight: Callable[[Weight], tf.Tensor], epsilon: float) -> None:
@@ -90,8 +96,8 @@ class SupernetBuilder(OperationBuilder):
 def _max_pool(x: tf.Tensor, settings: dict[str, Any]) -> tf.Tensor:
     """A maximum whose gradient computes it again.
 
-    On processors the gradient is several times faster where the maximum is computed in the same function, and the
-    gradient of a branch is a function of its own.
+    On processors the gradient is several times faster if the maximum is computed in the same function, and the gradient
+    of a branch is a separate function.
     """
 
     @tf.custom_gradient

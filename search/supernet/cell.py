@@ -26,17 +26,17 @@ _SIDES = ("left", "right")
 
 
 class SupernetCell(keras.layers.Layer):
-    """All cells of a space at stride 1, of which a list of choices picks one; only what it picks is computed.
+    """All cells of a space at stride 1. A list of choices picks one of them, and only this one is computed.
 
-    Each side of each block has weights of its own for every operation and every state that it may read. What the cell
-    outputs is brought back to its width by a ReLU, a 1×1 convolution, of whose rows each state has its own, and batch
-    normalisation. All batch normalisation is by the batch.
+    Each side of each block has weights of its own for every operation and every state that it may read. A ReLU, a 1×1
+    convolution, in which each state has rows of its own, and batch normalisation bring the cell's output back to its
+    width. All batch normalisation is by the batch.
 
     Args:
         space: of cells that only add.
-        role: `"normal"` or `"reduction"`, which half of the choices it looks at.
-        seed: of the first weights.
-        epsilon: of the batch normalisations.
+        role: `"normal"` or `"reduction"`: the half of the choices that it reads.
+        seed: seed of the first weights.
+        epsilon: epsilon of the batch normalisations.
 
     Shapes: `current` and `previous`, `(batch, height, width, channels)` both, and choices `(decisions,)`, int32, to
     `(batch, height, width, channels)`.
@@ -87,7 +87,7 @@ class SupernetCell(keras.layers.Layer):
         return keras.KerasTensor(inputs[0].shape, dtype=inputs[0].dtype)
 
     def values(self, cell: Cell) -> Iterator[tuple[str, str, np.ndarray]]:
-        """End of the layer's name, name of the weight, and value, of all weights that a cell of the space uses."""
+        """Yield all weights that a cell of the space uses: end of the layer's name, name of the weight, value."""
         channels = self.kernel.shape[-1]
         for (block, side), variable in self.edges.items():
             edge = getattr(cell.blocks[block], side)

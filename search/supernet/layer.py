@@ -17,7 +17,7 @@ __all__ = ["SupernetLayer", "layer_operation"]
 
 
 def layer_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any:
-    """An operation of the search's layers: a 1×1 convolution, then the operation itself, a ReLU after each.
+    """Describe an operation of the search's layers: a 1×1 convolution, then the operation itself, a ReLU after each.
 
     Source: Pham et al. 2018, figure 4's branches in the released code.
     """
@@ -28,16 +28,16 @@ def layer_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any
 
 
 class SupernetLayer(keras.layers.Layer):
-    """One layer of all networks of a space, of which a list of choices picks one; only what it picks is computed.
+    """One layer of all networks of a space. A list of choices picks one of them, and only this one is computed.
 
     Each operation has weights of its own. Skips are added to the operation's result, and the sum is normalised, by the
-    batch, but in the first layer, which has none.
+    batch. The first layer has neither skips nor this normalisation.
 
     Args:
-        operations: names.
-        place: of the layer's first decision: its operation, after which the skips follow.
-        seed: of the first weights.
-        epsilon: of the batch normalisations.
+        operations: names of the operations.
+        place: index of the layer's first decision, its operation. The decisions of its skips follow.
+        seed: seed of the first weights.
+        epsilon: epsilon of the batch normalisations.
 
     Shapes: the outputs that it may skip to, its input, all `(batch, height, width, channels)`, and choices
     `(decisions,)`, int32, to its output and then the outputs that it was given, for the next layer.
@@ -79,7 +79,7 @@ class SupernetLayer(keras.layers.Layer):
         return [keras.KerasTensor(x.shape, dtype=x.dtype) for x in like]
 
     def values(self, layer: MacroLayer) -> Iterator[tuple[str, str, np.ndarray]]:
-        """End of the layer's name, name of the weight, and value, of all weights that a genotype's layer uses."""
+        """Yield all weights that a genotype's layer uses: end of the layer's name, name of the weight, value."""
         found = operation_values(
             layer.operation, self.operations, self.kernels.numpy(), self._channels, layer_operation
         )

@@ -18,22 +18,22 @@ _EPSILON = 1e-5
 
 
 def layer_supernet(space: MacroSpace, image_shape: tuple[int, int, int], *, seed: int, **network: Any) -> keras.Model:
-    """A chain of layers of one width, whose operations and skips are picked by an input.
+    """Build a chain of layers of one width. An input picks their operations and skips.
 
     After a third and two thirds of the layers, every output so far is halved by a factorized reduction of its own.
 
     Args:
         space: of layer-wise networks.
         image_shape: `(height, width, channels)`.
-        seed: of the first weights of the layers.
-        network: `filters`, `classes` and `dropout_rate`.
+        seed: seed of the first weights of the layers.
+        **network: `filters`, `classes` and `dropout_rate`.
 
     Returns:
         A functional model of images `(batch, height, width, channels)` and the space's choices `(decisions,)`, int32,
         to logits.
 
-    Source: Pham et al. 2018, section 2.3, with the constants of the released code, in which every choice of an
-    operation was the last one; here it is the one that was chosen.
+    Source: Pham et al. 2018, section 2.3, with the constants of the released code. In that code every choice of an
+    operation chose the last one; here it chooses the operation of its number.
 
     Example:
         >>> layer_supernet(MacroSpace(num_layers=3), (8, 8, 1), seed=0, filters=4, classes=10).output_shape
@@ -55,18 +55,18 @@ def layer_supernet(space: MacroSpace, image_shape: tuple[int, int, int], *, seed
 
 
 def layer_network(supernet: keras.Model, space: MacroSpace, choices: Sequence[int], **network: Any) -> keras.Model:
-    """The network that a supernet is for one architecture, of ordinary layers, with its weights.
+    """Build one architecture of a supernet of ordinary layers, with the supernet's weights.
 
-    The network that a genotype is trained as in the end is another one: `nasnet_keras.networks.macro.ENASMacro`.
+    The final network of a genotype is another one: `nasnet_keras.networks.macro.ENASMacro`.
 
     Args:
-        supernet: as `layer_supernet` made it.
-        space: of it.
+        supernet: the result of `layer_supernet`.
+        space: its space.
         choices: the architecture.
-        network: of it.
+        **network: the further arguments that `layer_supernet` got.
 
     Returns:
-        A functional model of images. Its moving statistics are of no training: a supernet normalises by the batch.
+        A functional model of images. Its moving statistics have not been trained: a supernet normalises by the batch.
     """
     genotype = space.decode(choices)
     builder = LayerBuilder("same", 0.9, _EPSILON)

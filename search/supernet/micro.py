@@ -19,15 +19,15 @@ _EPSILON = 1e-5
 
 
 def cell_supernet(space: CellSpace, image_shape: tuple[int, int, int], *, seed: int, **network: Any) -> keras.Model:
-    """A network of three stacks of cells and two reductions, whose cells are picked by an input.
+    """Build a network of three stacks of cells and two reductions. An input picks the cells.
 
     In a reduction the cell's inputs are halved and doubled in width before it, so that all cells run at stride 1.
 
     Args:
         space: of cells that only add.
         image_shape: `(height, width, channels)`.
-        seed: of the first weights of the cells.
-        network: `num_repeats` (normal cells a stack), `filters` (of the first stack), `classes`, `dropout_rate` and
+        seed: seed of the first weights of the cells.
+        **network: `num_repeats` (normal cells a stack), `filters` (of the first stack), `classes`, `dropout_rate` and
             `auxiliary_head`.
 
     Returns:
@@ -57,17 +57,17 @@ def cell_supernet(space: CellSpace, image_shape: tuple[int, int, int], *, seed: 
 
 
 def cell_network(supernet: keras.Model, space: CellSpace, choices: Sequence[int], **network: Any) -> keras.Model:
-    """The network that a supernet is for one architecture, of ordinary layers, with its weights.
+    """Build one architecture of a supernet of ordinary layers, with the supernet's weights.
 
     Args:
-        supernet: as `cell_supernet` made it.
-        space: of it.
+        supernet: the result of `cell_supernet`.
+        space: its space.
         choices: the architecture.
-        network: of it.
+        **network: the further arguments that `cell_supernet` got.
 
     Returns:
-        A functional model of images, which can be trained, saved and counted by itself. Its moving statistics are those
-        of no training: a supernet normalises by the batch.
+        A functional model of images, which can be trained, saved and counted by itself. Its moving statistics have not
+        been trained: a supernet normalises by the batch.
     """
     genotype = space.decode(choices)
     image = keras.Input(supernet.inputs[0].shape[1:], name="image")
@@ -85,7 +85,7 @@ def cell_network(supernet: keras.Model, space: CellSpace, choices: Sequence[int]
                 layers[shared.name].set_weights(shared.get_weights())
             continue
         for layer, weight, value in shared.values(getattr(genotype, shared.role)):
-            if f"{shared.name}_{layer}" in layers:  # a cell that no cell reads is not there
+            if f"{shared.name}_{layer}" in layers:  # a cell that no other cell reads is left out
                 getattr(layers[f"{shared.name}_{layer}"], weight).assign(value)
     return model
 

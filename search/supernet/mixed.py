@@ -1,8 +1,8 @@
-"""Operations that a tensor chooses among: one graph for all of them, of which only the chosen one is computed.
+"""Operations that a tensor chooses among: one graph holds all of them, and only the chosen one is computed.
 
-A supernet has a hundred places where any operation may stand. What such a place costs to trace, to differentiate and to
-optimise is paid once here for all places of one shape: each is a call of one function that TensorFlow keeps as a
-function, and its weights come as a vector.
+A supernet has a hundred places where any operation may stand. TensorFlow traces, differentiates and optimises the
+operations once for all places of one shape: each place is a call of one function that is not inlined, and its weights
+come as a vector.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +21,10 @@ __all__ = ["Apply", "accumulate", "add_chosen", "cell_operation", "initial_weigh
 __all__ += ["operation_values", "operation_weights", "read"]
 
 Apply = Callable[..., Any]
-"""What an operation is: `(operation, builder, x, name="") -> y` over the primitives of a builder."""
+"""The meaning of an operation's name: `(operation, builder, x, name="") -> y` over an `OperationBuilder`."""
 
 choose = tf.switch_case
-"""How one of several functions is computed. A benchmark computes all of them."""
+"""Computes one of several functions. A benchmark replaces it by a function that computes all of them."""
 
 
 def cell_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any:
@@ -34,7 +34,7 @@ def cell_operation(operation: str, builder: Any, x: Any, name: str = "") -> Any:
 
 @lru_cache(maxsize=256)
 def operation_weights(operation: str, channels: int, apply: Apply = cell_operation) -> tuple[Weight, ...]:
-    """An operation's weights, from and to so many channels.
+    """List an operation's weights, for a number of channels that it reads and makes.
 
     Example:
         >>> [(weight.name, weight.shape) for weight in operation_weights("conv_1x1", 8)]
@@ -54,7 +54,7 @@ def operation_weights(operation: str, channels: int, apply: Apply = cell_operati
 def initial_weights(
     operations: Sequence[str], channels: int, generator: np.random.Generator, apply: Apply = cell_operation
 ) -> np.ndarray:
-    """A vector of the weights of all `operations`, one after another, as `layers` initialises them."""
+    """A vector of the first weights of all `operations`, one after another, distributed as those of the layers."""
     parts = [np.zeros(0, np.float32)]
     for operation in operations:
         for weight in operation_weights(operation, channels, apply):
@@ -68,7 +68,7 @@ def initial_weights(
 def operation_values(
     operation: str, operations: Sequence[str], vector: np.ndarray, channels: int, apply: Apply = cell_operation
 ) -> Iterator[tuple[Weight, np.ndarray]]:
-    """The weights of one of the `operations` and their values, out of a vector such as `initial_weights` gives."""
+    """Yield the weights of one of the `operations` and their values, from a vector as of `initial_weights`."""
     start = 0
     for name in operations:
         for weight in operation_weights(name, channels, apply):
@@ -85,15 +85,15 @@ def mixed_operation(
     epsilon: float,
     apply: Apply = cell_operation,
 ) -> tf.Tensor:
-    """The operation number `operation`.
+    """Compute the operation number `operation`.
 
     Args:
         x: `(batch, height, width, channels)`.
         operation: a whole number, int32.
-        weights: a vector as `initial_weights` gives it; those of the other operations are not looked at.
-        operations: their names.
-        epsilon: of the batch normalisations.
-        apply: what an operation is.
+        weights: a vector such as `initial_weights` returns. The weights of the other operations are not read.
+        operations: the names of all operations.
+        epsilon: epsilon of the batch normalisations.
+        apply: the meaning of an operation's name.
     """
     channels, start, branches = x.shape[-1], 0, []
     for name in operations:
@@ -114,11 +114,11 @@ def _compute(operation: str, x: tf.Tensor, weights: tf.Tensor, start: int, epsil
 
 
 def read(index: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """State number `index`, and all states again, for the next reader.
+    """Return state number `index`, and all states again, for the next reader.
 
-    Whoever reads hands the states on, so that their gradients pass back from reader to reader and each adds its own to
-    the one that it read. Differentiated as it stands, every reader would make a gradient of zeros for every state that
-    it did not read.
+    Every reader hands the states on, so that their gradients pass back from reader to reader, and each reader adds its
+    own to the gradient of the state that it read. With TensorFlow's own gradients every reader would make a gradient of
+    zeros for every state that it did not read.
     """
 
     @tf.custom_gradient
@@ -144,7 +144,7 @@ def _add_to(index: tf.Tensor, dx: tf.Tensor, *gradients: tf.Tensor) -> list[tf.T
 
 
 def add_chosen(total: tf.Tensor, chosen: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """`total`, with `x` added where `chosen`, and `x` again, for the next reader: see `read`."""
+    """Return `total`, with `x` added if `chosen`, and `x` again, for the next reader: see `read`."""
 
     @tf.custom_gradient
     def add(total, x):
@@ -161,7 +161,7 @@ def _add_where(total, chosen, x):
 
 
 def accumulate(total: tf.Tensor, chosen: tf.Tensor, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """`total` and, where `chosen`, the 1×1 convolution of `x` after a ReLU."""
+    """Return `total`, with the 1×1 convolution of `x` after a ReLU added if `chosen`."""
     return noinline(_accumulate, total, chosen, x, kernel)
 
 

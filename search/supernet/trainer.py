@@ -1,4 +1,4 @@
-"""The training of a supernet, an architecture a step."""
+"""The training of a supernet, one architecture in each step."""
 
 import dataclasses
 import math
@@ -18,7 +18,7 @@ from nasnet_keras.training.trainer import Trainer
 
 __all__ = ["SupernetTrainer"]
 
-_JUDGED = 256  # images at once: batch normalisation is by the batch, so judging needs large ones
+_JUDGED = 256  # images in a batch: normalisation is by the batch, so accuracies need large ones
 _PLAIN = {
     "muon_rate": 0.0,
     "sam_radius": 0.0,
@@ -29,19 +29,20 @@ _PLAIN = {
 
 
 class SupernetTrainer(Trainer):
-    """Trains the shared weights: each step trains the architecture of that step alone.
+    """Trains the shared weights. Each step trains the weights of one architecture.
 
     Args:
-        space: whose architectures share weights.
+        space: the space of the architectures that share weights.
         network: `num_repeats`, `filters` and `classes` of the supernet.
-        dataset: its training split is trained on.
-        recipe: how, without what is for a fixed network: Muon, SAM, drop-path and smaller images.
-        seed: of the weights, the order of images and all else that is random.
+        dataset: the data set, whose training split is used.
+        recipe: how to train. Its settings for a fixed network do not apply: Muon, SAM, drop-path and smaller images.
+        seed: seed of the weights, the order of images and all other random numbers.
         deterministic: whether the same seed gives the same bits, on the same devices.
-        devices: what a batch is divided over.
+        devices: the devices that share each batch.
 
     Attributes:
-        architectures: of the present epoch's steps, `(steps, decisions)`, int32; set before it begins.
+        architectures: the architecture of each step of the present epoch, `(steps, decisions)`, int32. It is set before
+            the epoch begins.
 
     Raises:
         ValueError: the supernet cannot be built.
@@ -81,9 +82,9 @@ class SupernetTrainer(Trainer):
         return self.architectures[position]
 
     def accuracy(self, choices: Sequence[int], split: Split) -> float:
-        """The share of a split's images, from 0 to 1, that an architecture gets right with the shared weights.
+        """Compute the accuracy, from 0 to 1, of an architecture with the shared weights on a split's images.
 
-        They are judged in equal batches, each normalised by itself; up to one image a batch is left out.
+        The images are judged in equal batches, each normalised by itself. Up to one image for each batch is left out.
         """
         batches = math.ceil(len(split) / _JUDGED)
         size = len(split) // batches
@@ -95,7 +96,7 @@ class SupernetTrainer(Trainer):
         return right / batches
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The state and the architectures, to be kept in a file."""
+        """The state and the architectures, as a checkpoint keeps them."""
         return {**self.stepper.to_arrays(self.state), "architectures": self.architectures}
 
     def restore(self, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
