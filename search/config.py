@@ -51,6 +51,11 @@ class SearchConfig:
 
     Raises:
         ValueError: a value is out of range, or two contradict each other.
+
+    Example:
+        >>> config = SearchConfig("study", space="nas", filters=8)
+        >>> config.algorithm, config.num_layers, config.reward_exponent, config.recipe.epochs
+        ('nas', 6, 3, 5)
     """
 
     workdir: str | Path = setting(
