@@ -1,0 +1,85 @@
+"""Two versions side by side: start-up, speed and memory of training, fused inference, and importing.
+
+    python benchmarks/versions.py OTHER_CHECKOUT [--runs=3]
+
+OTHER_CHECKOUT is a folder with another version of this repository, as `git worktree add ../other v0.1.0` makes one.
+Each run is a process of its own, in turn with one of the other version; ratios are this version / the other. Training
+is that of each version's own `training.py`. Inference is `predict` of NASNet-A mobile, fused, on 64 images in batches
+of 8.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+def importing():
+    """Seconds to import the package, and the names of a first use."""
+    started = time.perf_counter()
+    import nasnet_keras as nk
+
+    imported = time.perf_counter()
+    nk.genotype_cost(nk.genotypes.NASNET_A)
+    return {"import_ms": 1e3 * (imported - started), "first_cost_ms": 1e3 * (time.perf_counter() - imported)}
+
+
+def inference():
+    """Images a second of a fused network, and the time it takes to be fused."""
+    import numpy as np
+
+    import nasnet_keras as nk
+
+    model = nk.applications.NASNetMobile(weights=None)
+    started = time.perf_counter()
+    fused = nk.fuse_for_inference(model)
+    found = {"fuse_s": time.perf_counter() - started}
+    images = np.random.default_rng(0).uniform(-1, 1, (64, 224, 224, 3)).astype("float32")
+    times = []
+    for _ in range(6):
+        started = time.perf_counter()
+        fused.predict(images, batch_size=8, verbose=0)
+        times.append(time.perf_counter() - started)
+    return {**found, "predict_images_per_second": len(images) / float(np.median(times[1:]))}
+
+
+PARTS = {"importing": importing, "inference": inference}
+UNITS = {"start_up": "s", "images_per_second": "images/s", "peak_mib": "MiB", "import_ms": "ms", "first_cost_ms": "ms"}
+UNITS |= {"fuse_s": "s", "predict_images_per_second": "images/s"}
+
+
+def measured(checkout, part):
+    """The figures of one part of one version, in a process of its own."""
+    script = [checkout / "benchmarks" / "training.py", "ours"] if part == "training" else [__file__, checkout, part]
+    environment = {**os.environ, "PYTHONPATH": f"{checkout}", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
+    done = subprocess.run([sys.executable, *script], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("other", type=lambda text: Path(text).resolve(), help="a checkout of another version")
+    parser.add_argument("part", nargs="?", choices=PARTS, help="measure one part in this process")
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    if arguments.part:
+        print(json.dumps(PARTS[arguments.part]()))
+        return
+    from measure import processor, report
+
+    print(processor())
+    for part in ("training", *PARTS):
+        runs = [(measured(HERE, part), measured(arguments.other, part)) for _ in range(arguments.runs)]
+        for figure in runs[0][0]:
+            report(figure, *([run[side][figure] for run in runs] for side in (0, 1)), UNITS[figure])
+
+
+if __name__ == "__main__":
+    main()
