@@ -1,4 +1,4 @@
-"""Genotypes without cells as pictures: their rows in a column, with arcs beside it to rows further back."""
+"""Pictures of genotypes without cells: their rows in a column, with arcs beside it from rows further back."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from nasnet_keras.plotting.svg import BOX_WIDTH, MARGIN, Box, document
 __all__ = ["column_svg"]
 
 _GAP = 26
-_REACH, _STEP = 18, 10  # of an arc: the shortest one's, and more for each layer that it passes
+_REACH, _STEP = 18, 10  # width of the shortest arc, and its growth for each layer that it passes
 
 
 def column_svg(rows: Sequence[Row]) -> str:
-    """Draw the rows of a genotype as SVG text. The same rows give the same text."""
+    """Draw the rows of a genotype as SVG text. Equal rows give equal text."""
     boxes: list[Box] = []
     for row in rows:
         boxes.append(Box(MARGIN, boxes[-1].y + boxes[-1].height + _GAP if boxes else MARGIN, row.title, row.lines))
@@ -37,17 +37,17 @@ def column_svg(rows: Sequence[Row]) -> str:
 
 
 def _arrow(above: Box, below: Box) -> str:
-    """From a layer down to the next."""
+    """An arrow from a layer down to the next."""
     x, y = above.x + BOX_WIDTH / 2, below.y
     tip = f"M{x - 4:g},{y - 7:g}L{x:g},{y:g}L{x + 4:g},{y - 7:g}"
     return f'<path class="edge" d="M{x:g},{above.y + above.height:g}V{y:g}"/><path class="edge" d="{tip}"/>'
 
 
 def _arc(source: Box, target: Box, share: float, reach: float) -> str:
-    """From the right side of a box to that of another, at a share of its height, reaching out so far."""
+    """An arc between the right sides of two boxes, which ends at a share of the target's height, `reach` wide."""
     x, y = source.exit
     end = target.y + share * target.height
-    bend = x + reach * 4 / 3  # where a cubic's control points must be for its middle to be there
+    bend = x + reach * 4 / 3  # the middle of a cubic is at three quarters of its control points
     tip = f"M{x + 7:g},{end - 4:g}L{x:g},{end:g}L{x + 7:g},{end + 4:g}"
     curve = f"M{x:g},{y:g}C{bend:g},{y:g} {bend:g},{end:g} {x:g},{end:g}"
     return f'<path class="edge" d="{curve}"/><path class="edge" d="{tip}"/>'

@@ -1,4 +1,4 @@
-"""What pictures of genotypes are made of: boxes, and the SVG text around them."""
+"""The parts of pictures of genotypes: boxes, and the SVG text around them."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class Box:
-    """A drawn state or output: where it stands, its heading and one row for each of its operations."""
+    """A drawn state or output: its place in pixels, its heading and one row for each of its operations."""
 
     x: float
     y: float
@@ -24,19 +24,20 @@ class Box:
 
     @property
     def height(self) -> float:
+        """Its height in pixels."""
         return HEADER + ROW_HEIGHT * len(self.rows)
 
     @property
     def exit(self) -> tuple[float, float]:
-        """Where lines leave it to the right."""
+        """The point on its right side from which lines leave."""
         return self.x + BOX_WIDTH, self.y + self.height / 2
 
     def entry(self, row: int) -> tuple[float, float]:
-        """Where a line comes from the left to an operation."""
+        """Return the point on its left side at which a line reaches an operation."""
         return self.x, self.y + HEADER + ROW_HEIGHT * (row + 0.5)
 
     def drawn(self) -> list[str]:
-        """Its elements."""
+        """Draw it as SVG elements."""
         parts = [
             f'<rect x="{self.x:g}" y="{self.y:g}" width="{BOX_WIDTH}" height="{self.height:g}" rx="5" fill="#cfd8dc" '
             f'stroke="#455a64"/>'
@@ -54,7 +55,7 @@ class Box:
 
 
 def document(width: float, height: float, parts: list[str]) -> str:
-    """A picture of these elements on white."""
+    """Compose a picture of SVG elements on a white background."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}">\n<style>{_STYLE}</style>\n'
