@@ -1,6 +1,8 @@
 """The layout of the package: which folder may import which, by reading the code and without running it."""
 
 import ast
+import subprocess
+import sys
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -21,6 +23,17 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
     "inference plotting card applications",
     "training",
     "search pretrained",
+)
+FLOORS_OF_SEARCH = (
+    "registry",
+    "spaces combinations",
+    "config controllers supernet",
+    "algorithms study",
+    "evaluators report",
+    "executors",
+    "finals",
+    "loop",
+    "__main__ testing",
 )
 
 
@@ -54,6 +67,17 @@ def named(module: str) -> set[str]:
     return found & modules().keys()
 
 
+def outside(module: str) -> list[str]:
+    """The other packages that a module imports."""
+    found = []
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            found += [alias.name.partition(".")[0] for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(node.module.partition(".")[0])
+    return [name for name in found if name != "nasnet_keras"]
+
+
 def packages(module: str) -> set[str]:
     """The packages that a module is in, which Python imports before it."""
     parts = module.split(".")
@@ -79,6 +103,7 @@ def upwards(floors: tuple[str, ...], inside: str, depth: int) -> list[str]:
     for module in modules():
         if module.startswith(f"{inside}."):
             own = room(module, depth)
+            assert own in level, f"which floor does {own} stand on?"
             others = {other for other in imported(module) if other.startswith(f"{inside}.")}
             wrong = [other for other in others if room(other, depth) != own and level[room(other, depth)] >= level[own]]
             found += [f"{module} imports {other}" for other in sorted(wrong)]
@@ -89,10 +114,32 @@ def test_no_import_runs_upwards():
     assert not upwards(FLOORS, "nasnet_keras", 1)
 
 
+def test_no_import_within_search_runs_upwards():
+    assert not upwards(FLOORS_OF_SEARCH, "nasnet_keras.search", 2)
+
+
+def test_genotypes_need_the_standard_library_alone():
+    needed = {module for module in modules() if room(module) == "genotypes"}
+    while more := set().union(*map(imported, needed)) - needed:
+        needed |= more
+    assert {room(module) for module in needed} == {"genotypes", "utils"}
+    for module in needed - {"nasnet_keras.utils.lazy"}:  # which every package needs, and which needs `wrapt`
+        assert set(outside(module)) <= sys.stdlib_module_names, module
+
+
+def test_importing_genotypes_loads_the_standard_library_alone():
+    code = "import sys; before = set(sys.modules); import nasnet_keras.genotypes; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert {name.partition(".")[0] for name in done.stdout.split()} - sys.stdlib_module_names <= {
+        "nasnet_keras",
+        "wrapt",
+    }
+
+
 def test_no_modules_import_each_other():
     """Also none in a function, or for a type checker alone."""
     try:
-        TopologicalSorter({m: imported(m) for m in modules() if not m.startswith("nasnet_keras.search.")}).prepare()
+        TopologicalSorter({module: imported(module) for module in modules()}).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
@@ -107,7 +154,7 @@ def test_imports_are_absolute_and_of_nothing_that_is_not_installed():
 
 def test_nothing_is_imported_for_type_checkers_alone():
     """Such an import would hide a circle, or be missing where annotations are read."""
-    for module in [name for name in modules() if not name.startswith("nasnet_keras.search.")]:
+    for module in modules():
         for node in ast.walk(tree(module)):
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
                 names = {name for part in ast.walk(node) if isinstance(part, ast.ImportFrom) for name in [part.module]}
