@@ -52,7 +52,7 @@ def _other_space(name: str, given: Values, whose: str) -> ValueError:
 def _check_evaluator(given: Values) -> None:
     """Refuse an evaluator that cannot judge the space's genotypes, or lacks what it needs."""
     name, row, searched = given["evaluator"], registry.evaluator(given["evaluator"]), given["space"]
-    legal = [space for space, offering in registry.SPACES.items() if row.judges in (None, *offering.offers)]
+    legal = registry.spaces_for(name)
     if searched not in legal:
         raise ValueError(
             f"evaluator {quoted(name)} judges genotypes of {', '.join(legal)} only, got {quoted(searched)}"
@@ -92,7 +92,8 @@ def _check_weights(given: Values) -> None:
 
 def _check_executor(given: Values) -> None:
     """Refuse an executor that cannot do what it is asked for."""
-    name, workers, window = given["executor"], given["workers"], given["window"]
+    name = registry.executor_for(given["executor"], given["evaluator"])
+    workers, window = given["workers"], given["window"]
     isolates = registry.executor(name).isolates
     here, apart = (
         _names([other for other, row in registry.EXECUTORS.items() if row.isolates == yes]) for yes in (False, True)

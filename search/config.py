@@ -321,7 +321,7 @@ def defaults(evaluator: str, space: str, epochs: int) -> dict[str, Any]:
     usual = {name: one.usual for name, one in known.items() if one.usual is not None}
     implied = {**registry.space(space).defaults, **row.defaults}
     implied |= {"trials": row.trials_per_epoch * epochs} if row.trials_per_epoch else {}
-    return {**usual, **{name: value for name, value in implied.items() if name in usual}, "executor": row.executor}
+    return {**usual, **{name: value for name, value in implied.items() if name in usual}}
 
 
 def child_recipe(dataset: str | Path, evaluator: str) -> Recipe:

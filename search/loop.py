@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.search import algorithms, evaluators, executors, registry
+from nasnet_keras.search import registry
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
 from nasnet_keras.search.finals import finish, is_finished
+from nasnet_keras.search.own import Own
 from nasnet_keras.search.report.page import write_report
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.checkpoint import CheckpointError
@@ -36,33 +38,54 @@ class SearchError(ValueError):
     """Something that a search needs is missing; no folder was made."""
 
 
-def run(config: SearchConfig) -> Study:
+def run(
+    config: SearchConfig,
+    algorithm: Algorithm | Callable[[Space, int], Algorithm] | None = None,
+    evaluator: Evaluator | None = None,
+    executor: Executor | None = None,
+    space: Space | None = None,
+) -> Study:
     """Search, compare with random search, train the best genotypes and random ones to the end, save the winner.
 
     A search that was stopped at any moment goes on where it was when it is run again with the same configuration.
+
+    An object takes the place of what the configuration names, whose name and settings must then be left at their
+    defaults. `study.json` records the classes of objects by module and name, and what `get_config`, or the fields of a
+    dataclass, say that they were made with; a study goes on with such objects only. Executors may change.
+
+    Args:
+        config: of the search.
+        algorithm: the class of an algorithm, or anything else that makes one of a space and a seed; or an algorithm
+            that was made for this space and seed, and has searched nothing yet.
+        evaluator: judges the genotypes. If another process cannot make it again (see `Evaluator`), children are judged
+            in this one, and a line of the log says so.
+        executor: runs the evaluator; it is closed at the end.
+        space: the space to search.
 
     Returns:
         The study: `study.best` is the best trial, `study.result` has the figures of the winner.
 
     Raises:
-        SearchError: the table, the data set, GPUs or TensorFlow are missing, or no process can be started.
+        SearchError: the table, the data set, GPUs or TensorFlow are missing, no process can be started, or an object is
+            not what it should be.
         StudyError: the folder cannot be used, no worker can be started, or no child could be evaluated.
     """
+    own = Own(algorithm, evaluator, executor, space)
+    own.check_study(config)
     try:
-        executor = executors.make(config)  # first, since its processes start while the data set is read
+        config = own.checked(config)
+        running = own.make_executor(config)  # first, since its processes start while the data set is read
     except (ValueError, ExecutorError) as error:
         raise SearchError(str(error)) from error
-    with executor:
+    with running:
         try:
-            evaluator = evaluators.make(config)
-            parameters = {name: getattr(config, name) for name in registry.algorithm(config.algorithm).parameters}
-            algorithm = algorithms.make(config.algorithm, config.search_space(), config.seed, **parameters)
+            proposing, judging, facts = own.make(config)
         except ValueError as error:
             raise SearchError(str(error)) from error
-        study = Study.open(config, evaluator.facts())
+        study = Study.open(config, facts)
         try:
-            executor.start(evaluator, study.path)
-            _Search(config, study, algorithm, evaluator, executor).run()
+            running.start(judging, study.path)
+            _Search(config, study, proposing, judging, running).run()
         except (DivergedError, CheckpointError) as error:
             raise StudyError(str(error)) from error
         except ExecutorError as error:
@@ -70,7 +93,7 @@ def run(config: SearchConfig) -> Study:
         except OSError as error:
             raise StudyError(f"cannot write the study {study.path}: {error}") from error
         finally:
-            executor.close()  # before another process may have the folder
+            running.close()  # before another process may have the folder
             study.close()
     return study
 
@@ -142,7 +165,11 @@ class _Search:
         algorithm = self.algorithm
         self._tell(max(0, number - self.config.window + 1))
         self.evaluator.prepare(number, algorithm.draw)
-        genotype = algorithm.space.decode(algorithm.ask(number))
+        choices = algorithm.ask(number)
+        try:
+            genotype = algorithm.space.decode(choices)
+        except ValueError as error:
+            raise StudyError(f"what was proposed for trial {number} is not of the space: {error}") from error
         return Task("search", number, genotype, self._seed(number))
 
     def _tell(self, count: int) -> None:

@@ -4,16 +4,17 @@ Whatever else needs to know what a choice means, such as the checks of a configu
 report, reads the facts of its row. Classes are imported when they are made: some need TensorFlow.
 """
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
+from nasnet_keras.search.objects import load_class
 
 __all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "SPACES", "AlgorithmRow", "EvaluatorRow", "ExecutorRow", "Row"]
-__all__ += ["SpaceRow", "algorithm", "algorithms_with", "evaluator", "executor", "explained", "space"]
+__all__ += ["SpaceRow", "algorithm", "algorithms_with", "evaluator", "executor", "executor_for", "explained"]
+__all__ += ["space", "spaces_for"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Row:
 
     def load(self) -> type:
         """The class, imported with all that it needs."""
-        module, _, name = self.place.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return load_class(self.place)
 
 
 @dataclass(frozen=True)
@@ -251,6 +251,17 @@ def space(name: Any) -> SpaceRow:
 def algorithms_with(parameter: str) -> tuple[str, ...]:
     """The names of the algorithms that a setting is for."""
     return tuple(name for name, row in ALGORITHMS.items() if parameter in row.parameters)
+
+
+def spaces_for(judge: str) -> tuple[str, ...]:
+    """The names of the spaces whose genotypes an evaluator judges; the first is its usual one."""
+    needed = evaluator(judge).judges
+    return tuple(name for name, row in SPACES.items() if needed in (None, *row.offers))
+
+
+def executor_for(asked: str | None, judge: str) -> str:
+    """The name of the executor that is asked for, or else of the one where an evaluator judges by default."""
+    return asked or evaluator(judge).executor
 
 
 def explained(rows: Mapping[str, Row]) -> str:

@@ -70,15 +70,16 @@ def test_a_child_depends_on_its_genotype_and_seed_alone():
     ],
 )
 def test_what_no_genotype_can_be_trained_by_is_told_before_the_first(changes, message):
+    settings = config(**changes)
     with pytest.raises(ValueError, match=message):
-        ChildEvaluator(config(**changes))
+        ChildEvaluator(settings).accept(settings.search_space())
 
 
 def test_a_name_that_no_card_can_have_is_told_before_the_first_child(monkeypatch):
     named = dataclasses.replace(datasets.load("digits"), name="x" * 300)
     monkeypatch.setattr(child.datasets, "load", lambda *_, **__: named)
     with pytest.raises(ValueError, match="a child of this search cannot be trained: .*must be a bare name"):
-        ChildEvaluator(config())
+        ChildEvaluator(config()).accept(config().search_space())
 
 
 def test_rewards(monkeypatch):

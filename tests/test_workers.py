@@ -13,6 +13,7 @@ from nasnet_keras.search.evaluators.tabular import TabularEvaluator
 from nasnet_keras.search.executors import handle, subprocesses
 from nasnet_keras.search.executors.base import ExecutorError, Task, perform
 from nasnet_keras.search.executors.subprocesses import Subprocesses
+from nasnet_keras.search.testing import check_executor
 
 CELL = "|none~0|"
 SLEEP = "time.sleep(3600)"
@@ -258,6 +259,10 @@ def test_a_search_that_was_stopped_itself_takes_no_time_from_others(monkeypatch)
     for seconds, expected in ((0.2, 0.2), (20.0, 20.2), (7200.0, 50.2)):
         now[0] += seconds
         assert clock.look() == pytest.approx(expected)
+
+
+def test_workers_keep_the_contract_of_executors(config):
+    check_executor(lambda: Subprocesses(config(workers=2)))
 
 
 def test_metrics_that_are_no_json_are_an_outcome():

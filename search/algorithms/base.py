@@ -13,24 +13,32 @@ _TRIES = 32
 
 
 class Algorithm(ABC):
-    """Proposes choice vectors for trials, and learns from their results. The rules:
+    """Proposes choice vectors for trials, and learns from their results.
 
-    - `tell` is called once for each trial, in the order of trial numbers, from 0. The reward of a child that failed is
-      None: it was proposed, and is worse than every child that did not fail.
-    - `ask(trial)` is the proposal for a trial, given all results told so far. It depends on the seed, the trial's
-      number and those results alone. It changes nothing that a later `ask` or `tell` gives, so that any number of
-      trials may be asked for before their results are told.
-    - `state` returns the whole state, as arrays. A new object, made with the same arguments, goes on from them after
-      `restore` as the old one would have; so it does after it was told all results again.
-    - Rewards may have any scale: percent, shares and latencies in milliseconds work with the same settings.
-    - No method blocks, or keeps files, devices or processes. An object belongs to one thread.
+    A subclass gives `ask` and `tell`. The rules, which `search.testing.check_algorithm` tries on any class:
+
+    - **Order.** `tell` is called once for each trial, in the order of trial numbers, from 0. It receives the choices
+      that were proposed and their reward, or None if the child failed. A failed child is worse than every other.
+    - **Replay.** `ask(trial)` depends on the space, the seed, the arguments of the constructor, the trial's number and
+      the results told so far, and on nothing else: no clock, no global random generator, no file. Random numbers come
+      from `generator(trial)`. A search that was killed tells a new object all results again, and the object then
+      proposes what the first one would have proposed.
+    - **No side effects.** `ask` changes nothing that a later `ask` or `tell` gives. The search asks for several trials
+      before their results are told, and asks for a trial again if it was killed in between.
+    - **Legal proposals.** `ask(trial)` is a choice vector, a tuple of ints, of `space.at(trial)`.
+    - **State.** `state` and `restore` save the time that telling thousands of trials again would take; a class without
+      them is told all results again. A class that has them returns its whole state as arrays: `restore` of it, in a new
+      object made with the same arguments, goes on as the old object would have. The arrays are copies.
+    - **Rewards** are finite and may have any scale: percent, shares and negative latencies in milliseconds.
+    - **Ownership.** Neither call waits for anything, or keeps files, devices or processes. An object belongs to one
+      thread of one process, is never copied, and serves one search.
 
     Args:
         space: the space to search.
         seed: of all random numbers.
 
     Attributes:
-        space, seed: as given.
+        space, seed: the arguments.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -39,40 +47,50 @@ class Algorithm(ABC):
 
     @abstractmethod
     def ask(self, trial: int) -> Choices:
-        """Propose a choice vector of the space `space.at(trial)` for trial number `trial`."""
+        """Propose a choice vector for a trial.
+
+        Args:
+            trial: its number, from 0; all trials that are told are earlier ones.
+        """
 
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
-        """Draw choice vectors for a supernet to train with: by the controller's policy, or uniformly without one.
+        """Draw choice vectors for a supernet to train with: from the policy, or uniformly if there is none.
 
-        They may repeat, and are told to nobody.
+        They may repeat. Nothing is learnt from drawing.
 
         Args:
             count: number of vectors.
-            generator: of the random numbers.
+            generator: the only source of random numbers.
 
         Returns:
-            Integers of shape (count, decisions).
+            Integers of shape (count, decisions), each row legal in the whole space.
         """
         return np.array([self.space.sample(generator) for _ in range(count)], np.int32)
 
     @abstractmethod
     def tell(self, choices: Choices, reward: float | None) -> None:
-        """Take the result of the next trial: its reward (higher is better), or None if the child failed."""
+        """Learn the result of the next trial.
 
-    @abstractmethod
+        Args:
+            choices: of the trial.
+            reward: finite, higher is better; None if the child failed.
+        """
+
     def state(self) -> dict[str, np.ndarray]:
-        """A copy of the whole state, as arrays by name; empty if nothing is learnt."""
+        """Return a copy of all that was learnt, by name; by default nothing, and all trials are told again."""
+        return {}
 
-    @abstractmethod
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Go on from a state that `state` returned.
 
         Raises:
-            ValueError: it is not a state of this algorithm in this space.
+            ValueError: it is not a state of this algorithm in this space. The object is as it was.
         """
+        if state:
+            raise ValueError(f"{type(self).__name__} has no state, got {', '.join(state)}")
 
     def generator(self, trial: int) -> np.random.Generator:
-        """The random numbers of one trial."""
+        """Return a generator of the random numbers of one trial, the same ones at each call."""
         return np.random.default_rng((self.seed, trial))
 
 

@@ -1,7 +1,5 @@
 """Random search."""
 
-import numpy as np
-
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.spaces.base import Choices
 
@@ -23,10 +21,3 @@ class RandomSearch(Algorithm):
 
     def tell(self, choices: Choices, reward: float | None) -> None:
         """Do nothing: random search does not learn."""
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {}
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        if state:
-            raise ValueError(f"random search has no state, got {', '.join(state)}")

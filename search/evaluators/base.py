@@ -8,20 +8,34 @@ from typing import Any
 import numpy as np
 
 from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["Evaluator"]
 
 
 class Evaluator(ABC):
-    """Judges genotypes. The rules:
+    """Judges genotypes.
 
-    - It is made from the configuration of a search, before the study's folder is, and raises `ValueError` if
-      something that it needs is missing.
-    - A child's result depends on its genotype and seed only, never on the children before it, except through what
-      `prepare` learnt.
-    - A child that fails raises: `DivergedError` and `MemoryError` are told apart from all other errors, and none of
-      them ends the search.
-    - What is made on import and by the constructor can be shared with forked processes: no threads, no devices.
+    A subclass gives `evaluate` and `finish`. The rules, which `search.testing.check_evaluator` tries on any class:
+
+    - **Early errors.** An evaluator is made before the study's folder is. Its constructor, `accept` and `facts` raise a
+      `ValueError` if something that it needs is missing.
+    - **Replay.** A child's reward depends on its genotype and seed only, never on the children before it, but for what
+      `prepare` learnt of them.
+    - **Results.** A reward is a finite number, the higher the better. Metrics are JSON values by name, without NaN,
+      and are written to the study's files. A few names have a meaning: `parameters`, `multiply_adds`, `epochs` and
+      `test_images` are whole numbers; a name that begins with `validation_accuracy` or `test_accuracy` is a number, a
+      share from 0 to 1 or, if the name ends in `_epochs`, a percentage; `training_seconds` is the time of `finish`.
+    - **Failures.** A child that fails raises. `DivergedError` and `MemoryError` are told apart from all other errors;
+      none of them ends the search.
+    - **Processes.** `evaluate`, `score` and `finish` may be called in another process, and everything else is called in
+      the search's. Nothing is pickled: a worker imports the class by its module and name and makes the evaluator again,
+      by `from_config` of what `get_config` returned, or, for a class without `get_config`, by calling it with the
+      search's configuration. Each child then runs in a fork of that worker, so importing the class and making it starts
+      no thread and no device, and nothing that a child does reaches the next. A class that cannot be imported, such as
+      one of `__main__`, of a notebook or of a function, and a class that learns in `prepare` run with the executor
+      `inline`.
+    - **Ownership.** An object belongs to one thread and serves one search.
     """
 
     @abstractmethod
@@ -35,6 +49,19 @@ class Evaluator(ABC):
         Returns:
             Its reward, which is finite and the higher the better, and all other figures by name, as JSON values.
         """
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Evaluator":
+        """Make an evaluator from what the `get_config` of another returned: by default its constructor's arguments."""
+        return cls(**config)
+
+    def accept(self, space: Space) -> None:
+        """Take note of the space that is searched. It is called once, before all methods but `facts`.
+
+        Raises:
+            ValueError: genotypes of the space cannot be judged.
+        """
+        del space
 
     def prepare(self, number: int, draw: Callable[[int, np.random.Generator], np.ndarray]) -> None:
         """Get ready for trial `number`, which comes after all trials before it.
@@ -81,6 +108,10 @@ class Evaluator(ABC):
         return config
 
     def publish(self, folder: Path, path: Path) -> dict[str, Any]:
-        """Copy the winner's files, which `finish` left in `folder`, to `path`; gives their names for `result.json`."""
+        """Copy what `finish` left in `folder` to `path`, for the winner.
+
+        Returns:
+            Names of the files for `result.json`: a trained model's are `card` and `model`.
+        """
         del folder, path
         return {}

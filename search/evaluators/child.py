@@ -50,8 +50,7 @@ class ChildEvaluator(Evaluator):
         config: data set, size and training of the children.
 
     Raises:
-        ValueError: Keras does not run on TensorFlow, the data set cannot be used, or a network cannot be built for
-            its images.
+        ValueError: Keras does not run on TensorFlow, or the data set cannot be used.
     """
 
     def __init__(self, config: SearchConfig) -> None:
@@ -73,13 +72,12 @@ class ChildEvaluator(Evaluator):
             )
         self._proxy = _part(self._dataset, config.train_images)
         self._children = 0
-        self._check_all(config.search_space())
 
-    def _check_all(self, space: Space) -> None:
-        """Raise a ValueError if a genotype of the space could not be trained, as a child or to the end, or read again.
+    def accept(self, space: Space) -> None:
+        """Check that all genotypes of the space can be trained, as a child and to the end, and read again.
 
         What networks and cards may be depends on their sizes alone, so that the first and the last choices, which are
-        the smallest and the largest genotype of a space, stand for all.
+        the smallest and the largest genotype of the package's spaces, stand for all.
         """
         for choices in ([0] * len(space.decisions), [len(decision.choices) - 1 for decision in space.decisions]):
             genotype = space.decode(choices)

@@ -11,8 +11,10 @@ import tensorflow as tf
 from absl import logging
 
 from nasnet_keras.networks.cost import genotype_cost
+from nasnet_keras.search import supernet
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.child import ChildEvaluator
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.supernet.trainer import SupernetTrainer
 from nasnet_keras.training import checkpoint
 from nasnet_keras.training.errors import Stopped
@@ -54,6 +56,11 @@ class SupernetEvaluator(ChildEvaluator):
         self._trainer: SupernetTrainer | None = None
         self._path = Path(config.workdir) / _FOLDER / _FILE
         self._space = config.search_space()
+
+    def accept(self, space: Space) -> None:
+        supernet.check(space)
+        super().accept(space)
+        self._space = space
 
     def prepare(self, number: int, draw: Callable[[int, np.random.Generator], np.ndarray]) -> None:
         trainer, epochs = self._supernet(), self._config.recipe.epochs

@@ -9,6 +9,7 @@ import numpy as np
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["TabularEvaluator", "read_table"]
@@ -35,6 +36,11 @@ class TabularEvaluator(Evaluator):
 
     def __init__(self, config: SearchConfig) -> None:
         self._table = read_table(config.table)
+
+    def accept(self, space: Space) -> None:
+        genotype = space.decode([0] * len(space.decisions))
+        if not isinstance(genotype, str):
+            raise ValueError(f"a table has strings, and the genotypes of this space are others, as {quoted(genotype)}")
 
     def facts(self) -> dict[str, Any]:
         text = repr(sorted(self._table.items())).encode()

@@ -2,6 +2,7 @@
 
 from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.registry import EXECUTORS
@@ -14,17 +15,21 @@ def names() -> tuple[str, ...]:
     return tuple(EXECUTORS)
 
 
-def make(config: SearchConfig) -> Executor:
+def make(config: SearchConfig, evaluator: Evaluator | None = None) -> Executor:
     """The executor that a configuration names.
+
+    Args:
+        config: of the search.
+        evaluator: that is to judge; None for the one that the configuration names.
 
     Raises:
         ValueError: there are too few GPUs, or a batch does not divide by those of a child.
         ExecutorError: no process can be started.
     """
-    row = EXECUTORS[config.executor]
-    if registry.evaluator(config.evaluator).trains and (gpus := visible_gpus()):
+    row = EXECUTORS[registry.executor_for(config.executor, config.evaluator)]
+    if evaluator is None and registry.evaluator(config.evaluator).trains and (gpus := visible_gpus()):
         devices = config.gpus_per_child if row.isolates else len(gpus)
         batch_size = min(config.recipe.batch_size, config.train_images or config.recipe.batch_size)
         if batch_size % devices:
             raise ValueError(f"batch_size {batch_size} does not divide by the {devices} GPUs of a child")
-    return row.load()(config)
+    return row.load()(config, evaluator)

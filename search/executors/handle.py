@@ -53,7 +53,8 @@ class Handle:
     """A worker's process, and another in its place when it ends, or does not do in time what it should.
 
     Args:
-        config: of the search: its limits of time and memory, and its evaluator.
+        config: of the search: its limits of time and memory.
+        evaluator: its class as `objects.class_name` has it.
         environment: of the process.
         lifeline: the descriptor of a pipe that ends when this process does.
         selector: told of its answers.
@@ -69,12 +70,13 @@ class Handle:
     def __init__(
         self,
         config: SearchConfig,
+        evaluator: str,
         environment: dict[str, str],
         lifeline: int,
         selector: selectors.BaseSelector,
         clock: Clock,
     ) -> None:
-        self._config, self._environment, self._lifeline = config, environment, lifeline
+        self._config, self._evaluator, self._environment, self._lifeline = config, evaluator, environment, lifeline
         self._selector, self._clock = selector, clock
         self._setup = b""
         self._failed_starts = 0
@@ -162,7 +164,7 @@ class Handle:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 – closed by `_release`
             with theirs:
                 self._process = subprocess.Popen(
-                    command(theirs.fileno(), self._lifeline, self._config.evaluator),
+                    command(theirs.fileno(), self._lifeline, self._evaluator),
                     stdin=subprocess.DEVNULL,
                     stdout=self._log,
                     stderr=self._log,

@@ -18,8 +18,8 @@ class Inline(Executor):
 
     capacity = 1
 
-    def __init__(self, config: SearchConfig) -> None:
-        del config
+    def __init__(self, config: SearchConfig, evaluator: Evaluator | None = None) -> None:
+        del config, evaluator
         self._task: Task | None = None
 
     def start(self, evaluator: Evaluator, folder: Path) -> None:

@@ -11,11 +11,13 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.handle import Clock, Handle
+from nasnet_keras.search.objects import class_name, description
 from nasnet_keras.utils import files
 from nasnet_keras.utils.environment import cores
 from nasnet_keras.utils.workdir import WorkdirError
@@ -35,14 +37,16 @@ class Subprocesses(Executor):
 
     Args:
         config: of the search: `workers`, `gpus_per_child`, and the limits of children and finalists.
+        evaluator: that is to judge, whose class workers import at once; None for the one that the configuration names.
 
     Raises:
         ValueError: there are too few GPUs.
         ExecutorError: no process can be started.
     """
 
-    def __init__(self, config: SearchConfig) -> None:
+    def __init__(self, config: SearchConfig, evaluator: Evaluator | None = None) -> None:
         self._config = config
+        judge = registry.evaluator(config.evaluator).place if evaluator is None else class_name(type(evaluator))
         environments = _environments(config)
         self._folder: Path | None = None
         self._lifeline = os.pipe()
@@ -53,7 +57,7 @@ class Subprocesses(Executor):
         clock = Clock()
         try:
             for environment in environments:
-                self._workers.append(Handle(config, environment, self._lifeline[0], self._selector, clock))
+                self._workers.append(Handle(config, judge, environment, self._lifeline[0], self._selector, clock))
         except BaseException:
             self.close()
             raise
@@ -64,7 +68,8 @@ class Subprocesses(Executor):
         shutil.rmtree(self._folder, ignore_errors=True)  # of a search that was killed
         self._folder.mkdir()
         config = evaluator.exported(self._config, self._folder)
-        setup = json.dumps({"config": config.to_json(), "command": sys.argv}).encode() + b"\n"
+        plain = {"evaluator": description(evaluator), "config": config.to_json(), "command": sys.argv}
+        setup = json.dumps(plain).encode() + b"\n"
         for worker in self._workers:
             worker.set_up(setup)
 

@@ -3,8 +3,8 @@
 Importing takes longer than many a child. A fork of a process that has imported, and has not started TensorFlow's
 threads, has nothing left to import and shares the memory of the data set.
 
-It reads JSON lines from a socket of its own: the search's configuration and command, then tasks one at a time. It
-answers there with `{"ready": true}`, then for each task with `{"pid": …}` and how it ended: an outcome, or
+It reads JSON lines from a socket of its own: the evaluator and the command of the search, then tasks one at a
+time. It answers there with `{"ready": true}`, then for each task with `{"pid": …}` and how it ended: an outcome, or
 `{"died": exit code}`. Whatever else the process prints is words for people. The search holds the other end of a pipe,
 the lifeline: when the search ends, however it does, so do all tasks.
 """
@@ -21,9 +21,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.search import evaluators
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import Outcome, Task, perform
+from nasnet_keras.search.objects import load_class, rebuilt
 from nasnet_keras.search.study.trial import genotype_of, genotype_text
 from nasnet_keras.utils import environment
 
@@ -44,7 +44,7 @@ def command(channel: int, lifeline: int, evaluator: str) -> list[str]:
 
     Args:
         channel, lifeline: descriptors that it inherits.
-        evaluator: by name, whose module it imports at once.
+        evaluator: its class as `objects.class_name` has it, which the worker imports at once.
     """
     options = subprocess._args_from_interpreter_flags()  # as Python's own `multiprocessing` starts its processes
     path = [entry for entry in sys.path if isinstance(entry, str)]
@@ -80,7 +80,7 @@ def main(channel: int, lifeline: int, evaluator: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # the search's to handle, when all its processes are told to stop
         signal.signal(number, signal.SIG_IGN)
     environment.prepare()
-    evaluators.load(evaluator)  # while the search prepares
+    load_class(evaluator)  # while the search prepares
     lines = os.fdopen(channel, "rb")
     if setup := lines.readline():
         _work(json.loads(setup), lines, channel, lifeline)
@@ -88,7 +88,7 @@ def main(channel: int, lifeline: int, evaluator: str) -> None:
 
 def _work(setup: dict[str, Any], lines: Iterable[bytes], channel: int, lifeline: int) -> None:
     sys.argv = setup["command"]  # of the search, for the cards
-    evaluator = evaluators.make(SearchConfig.from_json(setup["config"]))
+    evaluator = rebuilt(setup["evaluator"], SearchConfig.from_json(setup["config"]))
     _say(channel, {"ready": True})
     for line in lines:
         plain = json.loads(line)

@@ -135,10 +135,11 @@ def _training(config: dict[str, Any]) -> str:
             f"Children share the weights of one supernet{_size(values)}, trained{epochs}; a reward is the accuracy on "
             f"a batch."
         )
-    how = evaluator.how or f"judged by the evaluator {code(config.get('evaluator'))}"
+    if evaluator.how is None:  # an object, or of a later version
+        return f"Each child is judged by the evaluator {code(config.get('evaluator'))}."
     reward = _REWARD.get(config.get("reward"), "an accuracy")
     power = _POWER.get(exponent := config.get("reward_exponent", 1), f"the power of {exponent:g} of ")
-    return f"Each child{_size(values)} is {' '.join([how, *_recipe(values)])}; its reward is {power}{reward}."
+    return f"Each child{_size(values)} is {' '.join([evaluator.how, *_recipe(values)])}; its reward is {power}{reward}."
 
 
 def _size(values: dict[str, Any]) -> str:

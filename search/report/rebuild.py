@@ -12,6 +12,7 @@ from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.kinds import kind_of
 from nasnet_keras.networks.any import size_arguments
 from nasnet_keras.search.config import SearchConfig, child_recipe, defaults, may_change
+from nasnet_keras.search.objects import classes_in
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.markup import section, text
 from nasnet_keras.search.study.trial import network_genotype
@@ -29,14 +30,26 @@ def rebuild(facts: Facts) -> str:
     if facts.study.best is not None and network_genotype(facts.study.best.genotype) is not None:
         parts.append(f"<h3>The best genotype as a model</h3>\n<pre><code>{escape(_snippet(facts))}</code></pre>")
     grows = "; <code>--trials</code> may grow" if "trials" in may_change(facts.config.get("evaluator")) else ""
+    classes = classes_in(facts.config)
+    same, code = ("call", _call(classes, facts.config)) if classes else ("command", command(facts))
     parts.append(
-        f"<h3>Continuing</h3>\n<p>The same command continues the search from its last trial{grows}.</p>\n"
-        f"<pre><code>{escape(command(facts))}</code></pre>"
+        f"<h3>Continuing</h3>\n<p>The same {same} continues the search from its last trial{grows}.</p>\n"
+        f"<pre><code>{escape(code)}</code></pre>"
     )
     if facts.versions:
         versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
         parts.append(f'<p class="note">Begun with {text(versions)}.</p>')
     return section("rebuild", "Building it again", *parts)
+
+
+def _call(classes: dict[str, str], config: dict[str, Any]) -> str:
+    """The call that continues a study of objects of one's own, which no command makes."""
+    lines = [f"    {name}=...,  # {kind}{_made_with(config.get(f'{name}_config'))}" for name, kind in classes.items()]
+    return "\n".join(["search.run(", "    config,", *lines, ")"])
+
+
+def _made_with(config: Any) -> str:
+    return f", made with {json.dumps(config)}" if config else ""
 
 
 def command(facts: Facts) -> str:

@@ -32,18 +32,22 @@ class Decision:
 class Space(ABC):
     """A set of genotypes to search. Each is described by exactly one choice vector: one index for each decision.
 
-    A space gives `decisions`, `decode` and `encode`; the other methods follow from them. The rules:
+    A subclass gives `decisions`, `decode` and `encode`; the other methods follow from them. The rules, which
+    `search.testing.check_space` tries on any space:
 
-    - Every choice vector within the decisions' ranges is legal: no decision restricts another.
-    - If a space grows with the trials, `at` gives the space of a trial, whose decisions are the first ones of the whole
-      space. Its choice vectors are shorter, and legal in the whole space too.
-    - `encode` is the inverse of `decode`: `encode(decode(choices)) == choices`, and it refuses a genotype that `decode`
-      cannot give with a `ValueError`.
-    - A genotype is a value: it can be compared, hashed and written as JSON.
-    - All randomness comes from the generator that a method is given.
+    - **Free decisions.** Every choice vector within the decisions' ranges is legal: no decision restricts another.
+    - **Genotypes** are values of any kind that the package has (`Genotype`, `MacroGenotype`, `ChainGenotype`,
+      `NASBench201Genotype`) or strings, such as a benchmark's names of its cells. They can be compared and hashed, and
+      are the same after they were written as JSON and read again: a study is read without its space.
+    - **One encoding.** `encode` is the inverse of `decode`: `encode(decode(choices)) == choices`. It refuses a genotype
+      that `decode` cannot give, such as one of another space, with a `ValueError`.
+    - **Growing.** If a space grows with the trials, `at` gives the space of a trial. Its decisions are the first ones
+      of the whole space, and its choice vectors, though shorter, describe the same genotypes in the whole space.
+    - **Constant.** A space does not change, and all randomness comes from the generator that a method is given.
+    - **Ownership.** A space keeps no files, devices or processes, and stays in the search's own process.
 
     Attributes:
-        decisions: in order; an algorithm takes them one after another.
+        decisions: in order, each with a name of its own; an algorithm takes them one after another.
     """
 
     decisions: tuple[Decision, ...]

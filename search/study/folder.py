@@ -97,7 +97,7 @@ class Study:
         (study,) = found
         study._folder = folder
         try:
-            study.config.update(config.to_json())  # with the values of this sitting
+            study.config.update({**config.to_json(), **facts})  # with the values of this sitting
             study._begin()
         except BaseException:
             study.close()

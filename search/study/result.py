@@ -7,7 +7,7 @@ from typing import Any
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse, text_of
 
-__all__ = ["read_result"]
+__all__ = ["check_metrics", "read_result"]
 
 _LONGEST = 200  # letters of a name
 
@@ -68,12 +68,12 @@ def read_result(path: Path) -> dict[str, Any]:
     if not isinstance(plain, dict) or "fingerprint" not in plain:
         raise ValueError("it is no object with a fingerprint")
     _check(plain, _FIELDS)
-    _check_metrics(plain)
+    check_metrics(plain)
     for one in plain.get("finalists", ()):
         if not isinstance(one, dict) or (missing := [name for name in _OF_FINALISTS if name not in one]):
             raise ValueError("a finalist is no object" if not isinstance(one, dict) else f"a finalist lacks {missing}")
         _check(one, _OF_FINALISTS)
-        _check_metrics(one["metrics"])
+        check_metrics(one["metrics"])
     return plain
 
 
@@ -83,7 +83,11 @@ def _check(plain: dict[str, Any], legal: dict[str, Callable[[Any], bool]]) -> No
             raise ValueError(f"{name} cannot be {quoted(plain[name])}")
 
 
-def _check_metrics(plain: dict[str, Any]) -> None:
-    """Those that are shown or compared; others may be anything."""
+def check_metrics(plain: dict[str, Any]) -> None:
+    """Check the metrics that are shown or compared; others may be anything.
+
+    Raises:
+        ValueError: one has another type, or is not finite.
+    """
     _check(plain, _OF_METRICS)
     _check(plain, {name: finite for name in plain if name.startswith(("test_accuracy", "validation_accuracy"))})

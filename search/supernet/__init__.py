@@ -6,10 +6,19 @@ import keras
 
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
+from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.supernet.macro import layer_supernet
-from nasnet_keras.search.supernet.micro import cell_supernet
+from nasnet_keras.search.supernet.micro import cell_supernet, check_adds
 
-__all__ = ["supernet"]
+__all__ = ["check", "supernet"]
+
+
+def check(space: Space) -> None:
+    """Raise a ValueError for a space that has no supernet."""
+    if not isinstance(space, (CellSpace, MacroSpace)):
+        raise ValueError(f"a supernet is for spaces of cells, or of ENAS' layers, got {type(space).__name__}")
+    if isinstance(space, CellSpace):
+        check_adds(space)
 
 
 def supernet(

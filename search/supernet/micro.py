@@ -13,9 +13,15 @@ from nasnet_keras.networks.layer_builder import LayerBuilder
 from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.supernet.cell import SupernetCell
 
-__all__ = ["cell_network", "cell_supernet"]
+__all__ = ["cell_network", "cell_supernet", "check_adds"]
 
 _EPSILON = 1e-5
+
+
+def check_adds(space: CellSpace) -> None:
+    """Raise a ValueError if blocks of a space do not only add: other combines would need weights of their own."""
+    if space.combines != ("add",):
+        raise ValueError(f"a supernet's cells only add, got a space with {', '.join(space.combines)}")
 
 
 def cell_supernet(space: CellSpace, image_shape: tuple[int, int, int], *, seed: int, **network: Any) -> keras.Model:
@@ -44,8 +50,7 @@ def cell_supernet(space: CellSpace, image_shape: tuple[int, int, int], *, seed: 
         >>> cell_supernet(space, (8, 8, 1), seed=0, num_repeats=1, filters=4, classes=10).output_shape
         (None, 10)
     """
-    if space.combines != ("add",):
-        raise ValueError(f"a supernet's cells only add, got a space with {', '.join(space.combines)}")
+    check_adds(space)
     image = keras.Input(image_shape, name="image")
     choices = keras.Input(batch_shape=(len(space.decisions),), dtype="int32", name="choices")
 

@@ -1,0 +1,124 @@
+"""Objects of one's own: the names that their classes are recorded by, and how another process makes them again."""
+
+import dataclasses
+import importlib
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nasnet_keras.utils.checks import quoted
+
+__all__ = ["RECORDED", "class_name", "classes_in", "config_of", "description", "load_class", "rebuilt"]
+__all__ += ["why_not_elsewhere"]
+
+RECORDED = ("algorithm", "evaluator", "space")
+"""What a study records of objects."""
+
+
+def class_name(kind: type) -> str:
+    """Return the name of a class that `load_class` finds it by.
+
+    Example:
+        >>> class_name(dataclasses.Field)
+        'dataclasses:Field'
+    """
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def classes_in(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the classes of the objects that a study was begun with, by what they are.
+
+    Args:
+        config: as `study.json` has it. An executor is not recorded, since it may change.
+
+    Example:
+        >>> classes_in({"algorithm": "ppo", "space": "my_module:MySpace", "evaluator": "child"})
+        {'space': 'my_module:MySpace'}
+    """
+    return {name: kind for name in RECORDED if isinstance(kind := config.get(name), str) and ":" in kind}
+
+
+def load_class(name: str) -> type:
+    """Import a class by its `class_name`.
+
+    Raises:
+        ImportError: there is no such module, or the module has no such class.
+    """
+    module, _, qualified = name.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in qualified.split("."):
+        if not hasattr(found, part):
+            raise ImportError(f"the module {module} has no {qualified}")
+        found = getattr(found, part)
+    return found
+
+
+def config_of(value: Any) -> dict[str, Any] | None:
+    """Return the JSON values that an object was made with: of its `get_config`, or the fields of a dataclass.
+
+    Returns:
+        None if it has neither, or its fields are no JSON.
+
+    Raises:
+        ValueError: what `get_config` returns is no dictionary of JSON values.
+    """
+    if hasattr(value, "get_config"):
+        plain = value.get_config()
+        try:
+            if isinstance(plain, dict):
+                return json.loads(json.dumps(plain, allow_nan=False))
+        except (TypeError, ValueError):
+            pass
+        raise ValueError(
+            f"get_config of {class_name(type(value))} must return JSON values by name, got {quoted(plain)}"
+        )
+    if not dataclasses.is_dataclass(value):
+        return None
+    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+    try:
+        return json.loads(json.dumps(fields, allow_nan=False))
+    except (TypeError, ValueError):
+        return None
+
+
+def description(value: Any) -> dict[str, Any]:
+    """Return an object as JSON: its class, and what it was made with."""
+    return {"class": class_name(type(value)), "config": config_of(value)}
+
+
+def rebuilt(plain: dict[str, Any], *arguments: Any) -> Any:
+    """Make an object again from its `description`.
+
+    Args:
+        plain: the description.
+        arguments: what its class is called with if the object did not say what it was made with.
+    """
+    kind: Any = load_class(plain["class"])
+    return kind(*arguments) if plain["config"] is None else kind.from_config(plain["config"])
+
+
+def why_not_elsewhere(value: Any, *arguments: Any) -> str | None:
+    """Say why another process could not make an object again; None if it could.
+
+    Args:
+        value: an object.
+        arguments: what its class is called with if the object does not say what it was made with.
+    """
+    kind, name = type(value), class_name(type(value))
+    if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
+        return f"{name} cannot be imported by another process: move the class into a module"
+    try:
+        if load_class(name) is not kind:
+            return f"{name} is another class than the one that was given"
+    except ImportError as error:
+        return f"{name} cannot be imported by another process: {error}"
+    if config_of(value) is None:
+        try:
+            inspect.signature(kind).bind(*arguments)
+        except TypeError as error:
+            return (
+                f"{name} cannot be made again by another process ({error}): define get_config(), or let its "
+                f"constructor take the search's configuration"
+            )
+    return None

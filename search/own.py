@@ -1,0 +1,203 @@
+"""Objects of one's own in place of what a configuration names: what they may be, and how a study records them."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+from weakref import WeakValueDictionary
+
+from absl import logging
+
+from nasnet_keras.search import algorithms, evaluators, executors, registry
+from nasnet_keras.search.algorithms.base import Algorithm
+from nasnet_keras.search.config import SearchConfig, defaults
+from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.executors.base import Executor
+from nasnet_keras.search.objects import RECORDED, class_name, classes_in, config_of, why_not_elsewhere
+from nasnet_keras.search.spaces.base import Space
+from nasnet_keras.search.study.folder import StudyError
+from nasnet_keras.search.testing.algorithms import check_proposal
+from nasnet_keras.search.testing.contract import ContractError
+from nasnet_keras.search.testing.spaces import check_corners
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.settings import settings
+from nasnet_keras.utils.workdir import recorded
+
+__all__ = ["Own"]
+
+_INTERFACES: Mapping[str, type] = MappingProxyType(
+    {"algorithm": Algorithm, "evaluator": Evaluator, "executor": Executor, "space": Space}
+)
+_searched: WeakValueDictionary[int, Algorithm] = WeakValueDictionary()  # by identity
+
+
+@dataclass(frozen=True)
+class Own:
+    """The objects that a search was given beside its configuration; None for what the configuration names.
+
+    Attributes:
+        algorithm: made for the space and the seed of the search, or what makes one of these two, such as its class.
+        evaluator, executor, space: objects.
+    """
+
+    algorithm: Algorithm | Callable[[Space, int], Algorithm] | None = None
+    evaluator: Evaluator | None = None
+    executor: Executor | None = None
+    space: Space | None = None
+
+    def check_study(self, config: SearchConfig) -> None:
+        """Look whether the study that is to go on was begun with an object that is missing now.
+
+        Raises:
+            StudyError: it was.
+        """
+        for name, kind in classes_in(recorded(config.workdir, "study.json")).items():
+            if getattr(self, name) is None:
+                raise StudyError(
+                    f"{config.workdir} was begun with the {name} {kind}, and goes on with one of that class: "
+                    f"give it as search.run(config, {name}=...)"
+                )
+
+    def checked(self, config: SearchConfig) -> SearchConfig:
+        """The configuration that the search has with these objects.
+
+        Raises:
+            ValueError: an object is not what it should be, or the configuration contradicts it.
+        """
+        for name, interface in _INTERFACES.items():
+            _check_type(name, getattr(self, name), interface)
+        self._check_names(config)
+        shared = self.evaluator is None and registry.evaluator(config.evaluator).shares_weights
+        if self.executor is not None and shared:
+            raise ValueError(
+                f"children that share weights are judged where these are, by executor 'inline', got "
+                f"{class_name(type(self.executor))}"
+            )
+        if self.space is not None:
+            _kept("space", self.space, check_corners)
+        if self.evaluator is None or self.executor is not None or not _isolates(config):
+            return config
+        return self._here(config)
+
+    def make_executor(self, config: SearchConfig) -> Executor:
+        """The executor of the search; see `executors.make` for what it raises."""
+        return executors.make(config, self.evaluator) if self.executor is None else self.executor
+
+    def make(self, config: SearchConfig) -> tuple[Algorithm, Evaluator, dict[str, Any]]:
+        """What proposes and what judges, and what a study records of them.
+
+        Raises:
+            ValueError: something that they need is missing, or they do not go together.
+        """
+        evaluator = evaluators.make(config) if self.evaluator is None else self.evaluator
+        space = config.search_space() if self.space is None else self.space
+        evaluator.accept(space)
+        algorithm = self._algorithm(config, space)
+        return algorithm, evaluator, {**_facts(evaluator), **self._record(algorithm)}
+
+    def _check_names(self, config: SearchConfig) -> None:
+        """Refuse names, and settings of what they name, beside an object that takes their place."""
+        usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
+        usual |= defaults(config.evaluator, config.space, config.recipe.epochs)
+        implied = registry.evaluator(config.evaluator).defaults
+        parameters = dict.fromkeys(name for row in registry.ALGORITHMS.values() for name in row.parameters)
+        usual |= {name: implied.get(name) for name in registry.algorithm(usual["algorithm"]).parameters}
+        usual["space"] = registry.spaces_for(config.evaluator)[0]
+        of_spaces = [name for name, one in settings(SearchConfig).items() if "space" in one.for_]
+        belongs = {"algorithm": parameters, "evaluator": (), "executor": (), "space": of_spaces}
+        for name in (name for name in _INTERFACES if getattr(self, name) is not None):
+            for setting in (name, *belongs[name]):
+                if getattr(config, setting) != usual[setting]:
+                    given = quoted(getattr(config, setting))
+                    raise ValueError(f"{setting}={given} says nothing of the {name} that is given as an object")
+
+    def _here(self, config: SearchConfig) -> SearchConfig:
+        """The configuration with which an evaluator of one's own, which another process may not make, is run.
+
+        Raises:
+            ValueError: another process cannot make it, and was asked for.
+        """
+        if type(self.evaluator).prepare is not Evaluator.prepare:
+            reason = f"{class_name(type(self.evaluator))} learns in prepare, in this process"
+        else:
+            reason = why_not_elsewhere(self.evaluator, config)
+        if reason is None:
+            return config
+        if config.executor is not None:
+            raise ValueError(f"executor {quoted(config.executor)} judges in other processes, but {reason}")
+        logging.warning("children are judged in this process, as by executor='inline': %s", reason)
+        return dataclasses.replace(config, executor="inline")
+
+    def _algorithm(self, config: SearchConfig, space: Space) -> Algorithm:
+        if self.algorithm is None:
+            parameters = {name: getattr(config, name) for name in registry.algorithm(config.algorithm).parameters}
+            return algorithms.make(config.algorithm, space, config.seed, **parameters)
+        made = not isinstance(self.algorithm, Algorithm)
+        algorithm: Any = self.algorithm(space, config.seed) if made else self.algorithm
+        _check_type("algorithm", algorithm, Algorithm, made)
+        if algorithm.space != space:
+            raise ValueError(
+                f"the algorithm is for another space than the search: {quoted(algorithm.space)}, and not "
+                f"{quoted(space)}: give both, or the algorithm's class"
+            )
+        if algorithm.seed != config.seed:
+            raise ValueError(f"the algorithm has the seed {quoted(algorithm.seed)}, and the search {config.seed}")
+        if _searched.get(id(algorithm)) is algorithm:
+            raise ValueError("the algorithm was given to a search before: make another, or give its class")
+        _kept("algorithm", algorithm, check_proposal)
+        _searched[id(algorithm)] = algorithm
+        return algorithm
+
+    def _record(self, algorithm: Algorithm) -> dict[str, Any]:
+        """The classes of the objects, and what these were made with, for `study.json`."""
+        found: dict[str, Any] = {}
+        for name in (name for name in RECORDED if getattr(self, name) is not None):
+            value = algorithm if name == "algorithm" else getattr(self, name)
+            found[name] = class_name(type(value))
+            if (config := config_of(value)) is not None:
+                found[f"{name}_config"] = config
+        if self.algorithm is not None:
+            found |= {name: None for row in registry.ALGORITHMS.values() for name in row.parameters}
+        return found
+
+
+def _isolates(config: SearchConfig) -> bool:
+    """Whether children are judged in processes of their own."""
+    return registry.executor(registry.executor_for(config.executor, config.evaluator)).isolates
+
+
+def _check_type(name: str, value: Any, interface: type, made: bool = False) -> None:
+    """Raise a ValueError for an object that is not of its interface; an algorithm may be yet to be made."""
+    kind = value if isinstance(value, type) else None
+    makes = name == "algorithm" and not made and callable(value) and (kind is None or issubclass(kind, interface))
+    if value is None or isinstance(value, interface) or makes:
+        return
+    expected = f"{name} must be a search.{interface.__name__}"
+    if kind is not None and issubclass(kind, interface):
+        raise ValueError(f"{expected}, got the class {class_name(kind)}: make an object of it")
+    raise ValueError(f"{expected}, got {quoted(value)}")
+
+
+def _kept(name: str, value: Any, check: Callable[[Any], None]) -> None:
+    """Raise a ValueError for an object that breaks a rule of its interface, as far as that is quickly found out."""
+    try:
+        check(value)
+    except ContractError as error:
+        raise ValueError(f"the {name} {class_name(type(value))} breaks a rule: {error}") from error
+
+
+def _facts(evaluator: Evaluator) -> dict[str, Any]:
+    facts = evaluator.facts()
+    try:
+        plain = json.loads(json.dumps(facts, allow_nan=False))
+    except (TypeError, ValueError):
+        plain = None
+    known = settings(SearchConfig)
+    if not isinstance(plain, dict) or known.keys() & plain.keys():
+        raise ValueError(
+            f"facts of {class_name(type(evaluator))} must return JSON values by names that no setting has, got "
+            f"{quoted(facts)}"
+        )
+    return plain

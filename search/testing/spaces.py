@@ -1,0 +1,116 @@
+"""The rules of spaces."""
+
+import json
+
+import numpy as np
+
+from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.genotypes.catalogue import NASNET_A
+from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.search.study.trial import genotype_of, genotype_text
+from nasnet_keras.search.testing.contract import ContractError, allowed, refused, require
+from nasnet_keras.utils.checks import quoted
+
+__all__ = ["check_corners", "check_space"]
+
+_GROWN_UP = 2**31  # beyond the last trial
+
+
+def check_space(space: Space, samples: int = 100) -> None:
+    """Check the rules of a space.
+
+    Args:
+        space: to be checked.
+        samples: number of genotypes drawn, and of mutations.
+
+    Raises:
+        ContractError: a rule is broken.
+
+    Example:
+        >>> from nasnet_keras.search import CellSpace
+        >>> check_space(CellSpace(num_blocks=2))
+    """
+    require(isinstance(space, Space), f"expected a Space, got {quoted(space)}")
+    check_corners(space)
+    generator = np.random.default_rng(0)
+    for _ in range(samples):
+        _check_genotype(space, space.sample(generator))
+    _check_refusals(space, _lasts(space))
+    _check_mutations(space, samples)
+    for trial in (0, 1, 10, 100, 1000, 10_000, _GROWN_UP):
+        _check_part(space, trial, generator)
+
+
+def check_corners(space: Space) -> None:
+    """Check the decisions, and the genotypes of the first and of the last choices, quickly.
+
+    Raises:
+        ContractError: a rule is broken.
+    """
+    decisions = getattr(space, "decisions", None)
+    listed = isinstance(decisions, tuple) and all(isinstance(one, Decision) and one.choices for one in decisions)
+    require(listed and bool(decisions), f"decisions must be a tuple of Decision, got {quoted(decisions)}")
+    require(len({one.name for one in decisions}) == len(decisions), "names of decisions must be unique")
+    for choices in ((0,) * len(decisions), _lasts(space)):
+        _check_genotype(space, choices)
+
+
+def _lasts(space: Space) -> Choices:
+    return tuple(len(one.choices) - 1 for one in space.decisions)
+
+
+def _check_part(space: Space, trial: int, generator: np.random.Generator) -> None:
+    """Check the space of one trial."""
+    part = space.at(trial)
+    first = space.decisions[: len(part.decisions)]
+    require(part.decisions == first, f"at({trial}) must have the first decisions of the whole space")
+    choices = part.sample(generator)
+    same = part.decode(choices) == space.decode(choices)
+    require(same, f"choices of at({trial}) must mean the same in the whole space, got {choices}")
+    _check_genotype(space, choices)
+
+
+def _check_genotype(space: Space, choices: Choices) -> None:
+    """Check one genotype, by its choices."""
+    with allowed(f"all choices within the decisions' ranges are legal, as {choices}"):
+        genotype = space.decode(choices)
+        kinds = isinstance(genotype, (BaseGenotype, str))
+        require(kinds, f"a genotype must be one of the package's or a string, got {quoted(genotype)}")
+        encoded = space.encode(genotype)
+        require(encoded == choices, f"encode must undo decode, got {encoded} from {choices}")
+        same = space.decode(choices) == genotype and hash(space.decode(choices)) == hash(genotype)
+        require(same, "decode must give equal genotypes for equal choices")
+        read = genotype_of(json.loads(genotype_text(genotype)))
+        require(read == genotype, f"a genotype must be the same when it is read again, got {quoted(genotype)}")
+
+
+def _check_refusals(space: Space, lasts: Choices) -> None:
+    with refused("decode of too many choices"):
+        space.decode((*lasts, 0))
+    for place, last in enumerate(lasts):
+        for wrong in (-1, last + 1):
+            choices = (*lasts[:place], wrong, *lasts[place + 1 :])
+            with refused(f"decode of {choices}"):
+                space.decode(choices)
+    for other in (NASNET_A, "no genotype"):
+        try:
+            encoded = space.encode(other)
+        except ValueError:
+            continue
+        except Exception as error:
+            raise ContractError(f"encode of another genotype must raise a ValueError, got {error!r}") from error
+        require(space.decode(encoded) == other, f"encode must refuse the genotypes of others, as {quoted(other)}")
+
+
+def _check_mutations(space: Space, samples: int) -> None:
+    if not any(len(one.choices) > 1 for one in space.decisions):
+        return
+    one, other = (np.random.default_rng(1) for _ in range(2))
+    choices = space.sample(one)
+    require(space.sample(other) == choices, "sample must depend on the generator only")
+    for _ in range(samples):
+        mutated = space.mutate(choices, one)
+        require(space.mutate(choices, other) == mutated, "mutate must depend on the generator only")
+        changed = sum(a != b for a, b in zip(choices, mutated, strict=True))
+        require(changed == 1, f"a mutation must change one decision, got {mutated} from {choices}")
+        _check_genotype(space, mutated)

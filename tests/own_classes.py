@@ -1,0 +1,80 @@
+"""Classes as a user has them in a module of their own, which workers import."""
+
+import math
+import os
+
+from nasnet_keras import Block, Cell, Edge, Genotype
+from nasnet_keras.search import Algorithm, Decision, Evaluator, Space
+
+OPERATIONS = ("identity", "sep_conv_3x3", "max_pool_3x3")
+
+
+class Pairs(Space):
+    """One block, two operations."""
+
+    decisions = (Decision("left", OPERATIONS), Decision("right", OPERATIONS))
+
+    def decode(self, choices):
+        left, right = self.pick(choices)
+        cell = Cell([Block(Edge(left, "current"), Edge(right, "previous"))], ["block_0"])
+        return Genotype(cell, cell)
+
+    def encode(self, genotype):
+        if not isinstance(genotype, Genotype) or len(genotype.normal.blocks) != 1:
+            raise ValueError("another genotype")
+        return self.find([edge.operation for edge in genotype.normal.blocks[0].edges])
+
+
+class Climbing(Algorithm):
+    """Mutates the best."""
+
+    def __init__(self, space, seed):
+        super().__init__(space, seed)
+        self.best, self.reward = None, -math.inf
+
+    def ask(self, trial):
+        generator = self.generator(trial)
+        return self.space.sample(generator) if self.best is None else self.space.mutate(self.best, generator)
+
+    def tell(self, choices, reward):
+        if reward is not None and reward > self.reward:
+            self.best, self.reward = choices, reward
+
+
+class Slow(Climbing):
+    """Another class."""
+
+
+class Judge(Evaluator):
+    """Made from values of its own."""
+
+    def __init__(self, scale=1.0):
+        self.scale = scale
+
+    def get_config(self):
+        return {"scale": self.scale}
+
+    def evaluate(self, genotype, seed):
+        operations = [edge.operation for edge in genotype.normal.blocks[0].edges]
+        return self.scale * sum(map(OPERATIONS.index, operations)), {"pid": os.getpid()}
+
+    def finish(self, genotype, seed, folder):
+        return self.evaluate(genotype, seed)
+
+
+class FromSearch(Judge):
+    """Made from the configuration of the search, as the package's evaluators are."""
+
+    get_config = property()  # it has none
+
+    def __init__(self, config):
+        super().__init__(config.filters)
+
+
+class Unmakeable(Judge):
+    """Says nothing of what it is made with."""
+
+    get_config = property()
+
+    def __init__(self, scale, offset):
+        super().__init__(scale + offset)
