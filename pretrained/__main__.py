@@ -1,48 +1,59 @@
 """Fine-tune a trained model on a folder of images. Writes a model that classifies new images like them.
 
-The folder is FOLDER/CLASS/IMAGE, or has such folders named train, validation and test. A run that was stopped, however,
-goes on when the same command is given again.
+The folder is FOLDER/CLASS/IMAGE, or has such folders named train, validation and test. Training uses all GPUs that it
+sees, on TensorFlow. A run that was stopped goes on when the same command is given again.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
-
-if TYPE_CHECKING:
-    from absl import flags
 
 __all__ = ["console", "main"]
 
 
-def _define_flags() -> "tuple[flags.FlagHolder, ...]":
+def _define_flags() -> tuple[Any, ...]:
+    """Define the flags that are the job's own; those of a data set and of a recipe are shared."""
     from absl import flags
 
     from nasnet_keras.pretrained.recipe import BATCH_NORM
+    from nasnet_keras.training.config import TrainingConfig
     from nasnet_keras.training.flags import DATASET, RECIPE
+    from nasnet_keras.utils.settings import define_flags
 
     own = (
-        flags.DEFINE_string("model", None, "What to start from: a name, or the path of a card; see --list."),
-        flags.DEFINE_string("workdir", "nasnet_finetune", "The run's folder: made, or continued."),
-        flags.DEFINE_string("name", None, "Of the new model; by default the model's and the folder's."),
+        flags.DEFINE_string(
+            "model", None, "The model to start from: a name that --list prints, or the path of a card or weight file."
+        ),
+        flags.DEFINE_string(
+            "workdir", "nasnet_finetune", "The run's folder. It is made, or continued if it holds the same run."
+        ),
+        flags.DEFINE_string(
+            "name", None, "Name of the card and weight files; by default made of the model's and the folder's names."
+        ),
         flags.DEFINE_enum(
-            "batch_norm", "adapt", BATCH_NORM, "Normalise by the batch, or by the trained network's statistics."
+            "batch_norm",
+            "adapt",
+            BATCH_NORM,
+            "How batches are normalised: by their own statistics, or, frozen, by the trained network's.",
         ),
         flags.DEFINE_integer(
             "patience",
             None,
-            "Epochs without a better validation accuracy; by default half of all, at least 5.",
+            "Epochs without a better validation accuracy after which training ends; by default half of all, at least "
+            "5.",
             lower_bound=1,
         ),
-        flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0),
-        flags.DEFINE_bool("deterministic", True, "The same bits from the same seed, on one device."),
-        flags.DEFINE_float("checkpoint_minutes", 5.0, "What a kill can cost."),
-        flags.DEFINE_string("licence", "not stated", "Of the weights, for the card."),
         flags.DEFINE_bool("list", False, "Print the names of the trained models and end."),
-        flags.DEFINE_string("train_dir", None, "A folder of images, FOLDER/CLASS/IMAGE."),
-        flags.DEFINE_string("validation_dir", None, "Another, to choose by; by default a share of the first."),
-        flags.DEFINE_string("test_dir", None, "Another, for the final figures only."),
+        flags.DEFINE_string("train_dir", None, "Folder of training images, FOLDER/CLASS/IMAGE."),
+        flags.DEFINE_string(
+            "validation_dir",
+            None,
+            "Folder of images to choose the best weights by; by default a share of the training images.",
+        ),
+        flags.DEFINE_string("test_dir", None, "Folder of images for the final figures only."),
         flags.DEFINE_bool("head_only", False, "Train the new classifier only, and leave the network as it is."),
         flags.DEFINE_bool("balanced", True, "Count every class the same, however many images it has."),
+        *define_flags(TrainingConfig, ("seed", "deterministic", "checkpoint_minutes", "license")),
     )
     for name in (*DATASET, *RECIPE):
         flags.declare_key_flag(name)  # `--help` shows them too
@@ -55,8 +66,12 @@ def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
     from absl import app, flags
 
+    from nasnet_keras.training.config import TrainingConfig
+    from nasnet_keras.utils.settings import from_flags
+
     if flags.FLAGS["recipe"].present:
         raise app.UsageError("fine-tuning starts from a recipe of its own; change it by the flags of its values")
+    values = from_flags(TrainingConfig, values)
     if values.pop("list"):
         _print_models()
     else:

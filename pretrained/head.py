@@ -16,7 +16,7 @@ _LEAST_SPREAD = 0.3  # of a feature, as a share of what features have on average
 
 
 class _Batches(keras.utils.PyDataset):
-    """Images in batches, all of one size, in an order of their own; the last one is filled up with the first images."""
+    """Images in batches of one size, in a given order. The last batch is filled up with the first images."""
 
     def __init__(self, images: np.ndarray, order: np.ndarray, batch_size: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class _Batches(keras.utils.PyDataset):
 
 
 def _features(model: keras.Model, images: np.ndarray, batch_size: int) -> np.ndarray:
-    """What the classifier reads, `(count, channels)`, float32 whatever the network computes in."""
+    """The features that the classifier reads, `(count, channels)`, float32 even if the network computes in halves."""
     count, shown = len(images), int(len(images) > _MANY)
     order = np.arange(count)
     if is_by_batch():  # of all classes together, as in training
@@ -58,18 +58,19 @@ def train_head(
     """Train a classifier by the images' features, which are computed once.
 
     Args:
-        model: ends in the average that the classifier reads; a new one, as Keras keeps how it first predicted.
-        train, validation: what to learn and when to stop.
-        classes: how many.
+        model: ends in the average that the classifier reads. It must be new, as Keras keeps how it first predicted.
+        train: images to learn from.
+        validation: images that say when to stop.
+        classes: the number of classes.
         use_bias: whether the classifier has a bias.
-        class_weights: by label.
+        class_weights: the weights of the classes, by label.
         label_smoothing: share of the target spread over all classes.
         flip: whether to learn from mirrored images too.
-        batch_size: of the batches whose statistics normalise them, within `by_batch`.
+        batch_size: images in a batch, which is normalised by its statistics within `by_batch`.
         seed: of the order of images.
 
     Returns:
-        The classifier's kernel `(channels, classes)` and, where it has one, its bias `(classes,)`.
+        The classifier's kernel `(channels, classes)` and, if it has one, its bias `(classes,)`.
     """
     keras.utils.set_random_seed(seed)
     values, labels = _features(model, train.images, batch_size), train.labels
@@ -77,34 +78,45 @@ def train_head(
         values = np.concatenate([values, _features(model, train.images[:, :, ::-1], batch_size)])
         labels = np.concatenate([labels, labels])
     mean = values.mean(0) if use_bias else np.zeros(values.shape[1], values.dtype)
-    # Some features hardly differ between these images (of colours, where all are grey). Brought to the spread of the
-    # others they would be noise, and of another image, or of the network as it learns, rule the answer.
+    spread = _spread(values)
+    weights, one_hot = np.asarray(class_weights, np.float32), np.eye(classes, dtype=np.float32)
+
+    def learnt_from(features: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return (features - mean) / spread, one_hot[numbers], weights[numbers]
+
+    judged = learnt_from(_features(model, validation.images, batch_size), validation.labels)
+    kernel, *bias = _fitted(learnt_from(values, labels), judged, use_bias, label_smoothing)
+    kernel = kernel / spread[:, None]
+    return [kernel, *(value - mean @ kernel for value in bias)]
+
+
+def _spread(values: np.ndarray) -> np.ndarray:
+    """The spread of each feature, for dividing by it.
+
+    Some features hardly differ between these images, such as those of colours between grey ones. Brought to the spread
+    of the others they would be noise, and of another image, or of the network as it learns, decide the answer.
+    """
     spread = values.std(0)
-    spread = np.hypot(spread, _LEAST_SPREAD * np.sqrt(np.mean(np.square(spread))) + 1e-6)
+    return np.hypot(spread, _LEAST_SPREAD * np.sqrt(np.mean(np.square(spread))) + 1e-6)
 
-    def normalized(x: np.ndarray) -> np.ndarray:
-        return (x - mean) / spread
 
+def _fitted(
+    train: tuple[np.ndarray, ...], validation: tuple[np.ndarray, ...], use_bias: bool, label_smoothing: float
+) -> list[np.ndarray]:
+    """The weights of a classifier of features, each split as features, targets and weights of images."""
+    features, targets, weights = train
+    classes = targets.shape[-1]
     classifier = keras.Sequential([keras.layers.Dense(classes, use_bias=use_bias, kernel_initializer="zeros")])
     smoothed = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     classifier.compile(keras.optimizers.AdamW(1e-3, weight_decay=1e-2), smoothed)
-    stop = keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)
-
-    def targets(numbers: np.ndarray) -> np.ndarray:
-        return np.eye(classes, dtype=np.float32)[numbers]
-
-    judged = normalized(_features(model, validation.images, batch_size)), targets(validation.labels)
-    weights = np.asarray(class_weights, np.float32)
     classifier.fit(
-        normalized(values),
-        targets(labels),
+        features,
+        targets,
         batch_size=32,
         epochs=_EPOCHS,
-        sample_weight=weights[labels],
-        validation_data=(*judged, weights[validation.labels]),
-        callbacks=[stop],
+        sample_weight=weights,
+        validation_data=validation,
+        callbacks=[keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)],
         verbose=0,
     )
-    kernel, *bias = (keras.ops.convert_to_numpy(value) for value in classifier.weights)
-    kernel = kernel / spread[:, None]
-    return [kernel, *(value - mean @ kernel for value in bias)]
+    return [keras.ops.convert_to_numpy(value) for value in classifier.weights]

@@ -27,19 +27,19 @@ class Plan:
     """What is fine-tuned, on what and how. The same plan gives the same weights.
 
     Attributes:
-        model: as `registry.load` takes it.
-        source: its card.
-        dataset: what it is fine-tuned on.
-        name: of the card and the weights.
-        recipe: how everything is trained.
-        head_only: whether it is not, and only the new classifier is.
+        model: the model, as `registry.load` takes it.
+        source: the model's card.
+        dataset: the images that it is fine-tuned on.
+        name: name of the card and weight files.
+        recipe: how the whole network is trained.
+        head_only: whether only the new classifier is trained, and not the whole network.
         batch_norm: one of `BATCH_NORM`.
-        class_weights: by label.
-        patience, seed, deterministic, licence: see `fine_tune`.
+        class_weights: the weights of the classes, by label.
+        patience, seed, deterministic, license: see `fine_tune`.
 
     Raises:
         ValueError: a value is out of range, or the network cannot be built for these images.
-        CardError: the model's images are scaled otherwise than those that are trained on.
+        CardError: the model scales images in another way than networks that are trained here.
     """
 
     model: str | Path
@@ -53,7 +53,7 @@ class Plan:
     patience: int
     seed: int
     deterministic: bool
-    licence: str
+    license: str
 
     def __post_init__(self) -> None:
         if self.source.preprocessing != PREPROCESSING:
@@ -63,19 +63,19 @@ class Plan:
             )
         checks.choice("batch_norm", self.batch_norm, BATCH_NORM)
         checks.model_name(self.name)
-        checks.text("licence", self.licence)
+        checks.text("license", self.license)
         network = {**self.recipe.network, **self.network}
         network_config(self.source.genotype, self.dataset.image_shape, **network)  # before a folder is made
         self.card()
 
     def card(self, **known: Any) -> Card:
-        """The fine-tuned model's card; `known` are those arguments of `card_of` that training gives."""
+        """The fine-tuned model's card; `known` are the arguments of `card_of` that are known after training."""
         return card_of(
             self.dataset,
             name=self.name,
             genotype=self.source.genotype,
             network=self.network,
-            licence=self.licence,
+            license=self.license,
             **known,
         )
 
@@ -110,12 +110,12 @@ class Plan:
 
 
 def upgraded(before: dict[str, Any]) -> dict[str, Any]:
-    """What a run was before its file said so."""
+    """The plan of a run of an earlier version, with what it did about settings that it had not yet."""
     return {"fit": "crop", **before, "recipe": Recipe.upgraded(before.get("recipe"))}
 
 
 def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:
-    """A weight for each label, which over the training images are 1 on average: they leave the learning rate alone."""
+    """A weight for each label. Over the training images they are 1 on average, which leaves the learning rate alone."""
     names = dataset.class_names
     counts = np.bincount(dataset.train.labels, minlength=len(names))
     if value is None:
@@ -134,5 +134,5 @@ def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset
 
 
 def _known_by(split: Split) -> str:
-    """What a split is known by among others, for people and for runs of earlier versions."""
+    """A split's identity in a file, for people and for runs of earlier versions."""
     return f"{len(split)} images, {split.digest[:16]}"

@@ -26,13 +26,13 @@ __all__ = ["Classifier", "Prediction", "Predictions", "predict"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one image.
+    """The classification of one image.
 
     Attributes:
         label: the most probable class.
-        probability: of that class.
-        probabilities: of every class, by name.
-        path: of the image, where it came from a file.
+        probability: the probability of that class, from 0 to 1.
+        probabilities: the probability of every class, by its name.
+        path: path of the image, if it came from a file.
     """
 
     label: str
@@ -42,11 +42,11 @@ class Prediction:
 
 
 class Predictions(list[Prediction]):
-    """A list of `Prediction`, in the order of the images, and what could not be read.
+    """A list of `Prediction`, in the order of the images, and the files that could not be read.
 
     Args:
-        predictions: the list.
-        unreadable: why, by path of each image file that could not be read; it has no prediction.
+        predictions: the predictions.
+        unreadable: the reason by path of each image file that could not be read, and so has no prediction.
 
     Attributes:
         unreadable: the same.
@@ -57,7 +57,7 @@ class Predictions(list[Prediction]):
         self.unreadable: dict[Path, str] = dict(unreadable or {})
 
     def write_csv(self, path: str | Path) -> None:
-        """Write them to a CSV file, at once: in UTF-8, a row for each image, sorted as they are.
+        """Write a CSV file in UTF-8, at once, with a row for each image in the order of the list.
 
         The columns are `path`, `label`, `probability`, a `probability_CLASS` for each class, and `error`. An image that
         could not be read has a row with its path and the error alone; these come last.
@@ -79,7 +79,7 @@ class Predictions(list[Prediction]):
             writer.writerow([one.path or "", one.label, one.probability, *one.probabilities.values(), ""])
         for where, error in self.unreadable.items():
             writer.writerow([where, "", "", *("" for _ in names), error])
-        # Names of files that are no UTF-8 are written as Python would escape them.
+        # Names of files that are not UTF-8 are written as Python would escape them.
         write_bytes(Path(path), text.getvalue().encode("utf-8", "backslashreplace"))
 
 
@@ -122,20 +122,20 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64, follow_link
     Args:
         model: a name of `list_models`, or the path of a card or weight file.
         images: the path of an image or of a folder of images (and folders of them), a sequence of paths or of arrays
-            (of which grey ones may lack the channel), or an array `(height, width, channels)` or `(count, height,
-            width, channels)` of values from 0 to 255. Each is brought to the model's size as the images that it was
-            trained on, which its card says: `card.fit`.
+            (grey ones may lack the channel), or an array `(height, width, channels)` or `(count, height, width,
+            channels)` of values from 0 to 255. Each is brought to the model's size as the images that the model was
+            trained on were, by `card.fit`.
         batch_size: images at once.
-        follow_links: whether links of a folder may lead out of it.
+        follow_links: whether links in a folder may lead out of it.
 
     Returns:
-        A list with a `Prediction` for each image, in their order; a folder's in the order of their names. Images that
-        cannot be read are left out: they are in its `unreadable`, and a warning counts them. Its `write_csv` writes
-        all of that.
+        A list with a `Prediction` for each image, in their order, which in a folder is that of their names. Images that
+        cannot be read are left out: they are in the list's `unreadable`, and a warning counts them. The list's
+        `write_csv` writes all of that.
 
     Raises:
         CardError: there is no such model.
-        ValueError: there is no image, none can be read, or an array is of another kind.
+        ValueError: there is no image, none can be read, or an array has another form.
 
     Example:
         >>> images = np.zeros((2, 64, 64, 3), "uint8")
@@ -146,7 +146,7 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64, follow_link
 
 
 def _listed(images: Any, follow_links: bool) -> tuple[Sequence[Any], dict[Path, str]]:
-    """The images one by one, as paths or arrays, and what is refused of a folder."""
+    """The images one by one, as paths or arrays, and the reasons for those of a folder that are refused."""
     if isinstance(images, str | Path):
         if images == "":
             raise ValueError("expected the path of an image, or of a folder with images, got an empty one")
@@ -155,7 +155,7 @@ def _listed(images: Any, follow_links: bool) -> tuple[Sequence[Any], dict[Path, 
             return [path], {}
         tree = tree_of(path, follow_links)
         return tree.images, dict.fromkeys(tree.refused, f"it leads out of {images}: refused; {OWN_LINKS}")
-    if hasattr(images, "shape") and len(images.shape) != 1:  # those of one axis are of paths
+    if hasattr(images, "shape") and len(images.shape) != 1:  # an array of one axis has paths
         images = images[None] if len(images.shape) == 3 else images
         if len(images.shape) != 4:
             raise ValueError(f"expected an array of (count, height, width, channels), got one of {images.shape}")
@@ -180,7 +180,7 @@ def _is_folder(path: Path) -> bool:
 def _readable(
     images: Sequence[Any], refused: dict[Path, str], unreadable: dict[Path, str]
 ) -> Iterator[tuple[Path | None, Any]]:
-    """The pixels of each image that can be read, and its path if it has one; why the others cannot, by their path."""
+    """The path, if any, and the pixels of each image that can be read. The others go to `unreadable`."""
     unreadable |= refused
     for image in images:
         if not isinstance(image, str | Path):
@@ -203,7 +203,7 @@ def _batches(items: Iterable[Any], batch_size: int) -> Iterator[list[Any]]:
 
 
 def _tell(found: Predictions) -> None:
-    """Tell how many images could not be read; raise a ValueError if none could."""
+    """Warn of images that could not be read; raise a ValueError if none could."""
     if not found.unreadable:
         return
     path, error = next(iter(found.unreadable.items()))

@@ -8,9 +8,9 @@ from nasnet_keras.training.recipes import Recipe
 __all__ = ["BATCH_NORM", "FINE_TUNE", "recipe_for"]
 
 BATCH_NORM = ("adapt", "frozen")
-_STEPS = 1000  # wanted
+_STEPS = 1000  # that a run should have
 _FEWEST_STEPS = 300
-_EPOCHS = (5, 60)  # but for the fewest steps
+_EPOCHS = (5, 60)  # unless these are fewer steps than the fewest
 
 FINE_TUNE = Recipe(
     epochs=30,
@@ -51,8 +51,8 @@ def recipe_for(images: int, changes: dict[str, Any]) -> Recipe:
     """`FINE_TUNE` with changes.
 
     Args:
-        images: how many there are to train on; without `epochs`, there are as many as make about 1,000 steps, from 5
-            to 60, or for few images as many as make 300 steps.
+        images: number of images to train on. Without `epochs` among the changes, there are as many epochs as make about
+            1,000 steps, from 5 to 60, or for few images as many as make 300 steps.
         changes: fields of `Recipe` by name; `epochs` may be 0 here, and counts as 1.
 
     Raises:

@@ -23,7 +23,7 @@ __all__ = ["card", "list_models", "load", "saved", "weights_file"]
 
 _CARDS = Path(__file__).parent / "cards"
 _WEIGHTS = Path(__file__).parent / "weights"
-_BESIDE = (".weights.h5", ".keras")  # files that lie beside their cards
+_BESIDE = (".weights.h5", ".keras")  # ends of the names of files that lie beside their cards
 _loaded: weakref.WeakKeyDictionary[keras.Model, Card] = weakref.WeakKeyDictionary()
 
 
@@ -42,7 +42,7 @@ def list_models(pattern: str | None = None) -> list[str]:
 
 
 def card(model: str | Path) -> Card:
-    """What is known of a model.
+    """Read the card of a model.
 
     Args:
         model: a name of `list_models`, the path of a card, `NAME.json`, or of the weight file beside it,
@@ -73,17 +73,17 @@ def load(
     """Load a trained model. It reads images as they come, uint8 or float from 0 to 255.
 
     Args:
-        model: a name of `list_models`, or the path of a card or of the weight file beside it. What is not in the
-            package is downloaded into Keras' cache directory (see `nasnet_keras.weights.download`).
-        include_top: whether to end in the classifier. Without, the output is the last map.
-        classes: other than the card's, they drop the trained classifier for a new one, and nothing else.
+        model: a name of `list_models`, or the path of a card or of the weight file beside it. Weights that are not in
+            the package are downloaded into Keras' cache directory (see `nasnet_keras.weights.download`).
+        include_top: whether to end in the classifier. Without it, the output is the last map.
+        classes: number of classes. If it differs from the card's, a new classifier replaces the trained one.
         input_shape: `(height, width, channels)`, by default the card's; height and width may be None.
-        preprocessing: whether the model scales images on its own. Without, it reads `images * scale + offset` with
-            the card's values.
-        pooling: None, `"avg"` or `"max"`, without the classifier.
+        preprocessing: whether the model scales images on its own. Without it, the model reads `images * scale + offset`
+            with the card's values.
+        pooling: None, `"avg"` or `"max"`, for a model without the classifier.
         classifier_activation: `"softmax"`, or None for logits.
-        weights: whether to load the trained weights; without, this is the same network untrained. Or the path of the
-            card's weight file, where it lies elsewhere.
+        weights: whether to load the trained weights; if not, this is the same network untrained. Or the path of the
+            card's weight file, if it lies elsewhere.
         **network: further arguments of `network_from_genotype`, such as `dropout_rate`.
 
     Returns:
@@ -92,7 +92,7 @@ def load(
     Raises:
         CardError: there is no such model, or its card or weight file cannot be used.
         ValueError: the weights are of another network, or an argument is out of range.
-        DownloadError: the weight file cannot be had.
+        DownloadError: the weight file cannot be downloaded.
 
     Example:
         >>> images = np.zeros((2, 64, 64, 3), "uint8")
@@ -101,49 +101,59 @@ def load(
     """
     path = _card_path(model)
     found = Card.read(path)
-    trained = len(found.class_names)
-    given = found.input_shape if input_shape is None else input_shape
-    shape = tuple(given) if isinstance(given, Iterable) else ()
-    if len(shape) != 3 or shape[-1] != found.input_shape[-1]:
-        raise ValueError(
-            f"input_shape must be (height, width, {found.input_shape[-1]}) for {found.name}, got {quoted(input_shape)}"
-        )
+    shape = _input_shape(found, input_shape)
     if isinstance(weights, str | Path):
         file = found.weights.verify(Path(weights))
     else:
         file = _weights_file(path, found) if weights else None
-    x = keras.Input(shape, name="images")
-    if preprocessing:
-        x = keras.layers.Rescaling(**found.preprocessing, name="preprocessing")(x)
+    trained = len(found.class_names)
+    images = keras.Input(shape, name="images")
     built = found.build(
         input_shape=shape,
-        input_tensor=x,
+        input_tensor=_scaled(images, found) if preprocessing else images,
         include_top=include_top,
         classes=trained if classes is None else classes,
         pooling=pooling,
         classifier_activation=classifier_activation,
         **network,
     )
-    if file is None:
-        return built
-    same_head = include_top and classes in (None, trained)
-    load_weights(built, file, classifier=same_head, known=True)
-    if include_top and not same_head:
-        logging.warning(
-            "%s: its classifier of %d classes was dropped; the new one of %d classes is not trained",
-            found.name,
-            trained,
-            classes,
-        )
-    if not network:
-        _loaded[built] = found if None in shape else dataclasses.replace(found, input_shape=shape)
+    if file is not None:
+        same_head = include_top and classes in (None, trained)
+        load_weights(built, file, classifier=same_head, known=True)
+        if include_top and not same_head:
+            logging.warning(
+                "%s: its classifier of %d classes was dropped; the new one of %d classes is not trained",
+                *(found.name, trained, classes),
+            )
+        if not network:
+            _loaded[built] = found if None in shape else dataclasses.replace(found, input_shape=shape)
     return built
+
+
+def _scaled(images: Any, found: Card) -> Any:
+    return keras.layers.Rescaling(**found.preprocessing, name="preprocessing")(images)
+
+
+def _input_shape(found: Card, given: Any) -> tuple[int | None, ...]:
+    """The shape that is wanted, or the card's.
+
+    Raises:
+        ValueError: it has other axes than the card's, or other channels.
+    """
+    wanted = found.input_shape if given is None else given
+    shape = tuple(wanted) if isinstance(wanted, Iterable) else ()
+    if len(shape) != 3 or shape[-1] != found.input_shape[-1]:
+        raise ValueError(
+            f"input_shape must be (height, width, {found.input_shape[-1]}) for {found.name}, got {quoted(given)}"
+        )
+    return shape
 
 
 @contextmanager
 def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
-    """What `load` takes for a model; for one that `load` made, the path of a card of its present weights, without
-    those of the classifier.
+    """A context that gives the name or path by which `load` finds a model.
+
+    For a model that `load` made, it is the path of a temporary card of its present weights without the classifier's.
 
     Raises:
         CardError: the model is not one that `load` made, of its own network.
@@ -190,7 +200,7 @@ def _weights_file(path: Path, found: Card) -> Path:
 
 
 def _card_path(model: str | Path) -> Path:
-    """The card that a name, a card's path or a weight file's path stands for."""
+    """The path of the card that a name, or the path of a card or a weight file, stands for."""
     if not isinstance(model, str | Path):
         raise CardError(f"expected a name of list_models(), or the path of a card, got {type(model).__name__}")
     text = str(model)

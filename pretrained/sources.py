@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.pretrained.elements import OF_WEIGHTS, batch_of
 from nasnet_keras.training.datasets import image_folder, labels, splits
 from nasnet_keras.training.datasets.base import (
     SPLITS,
@@ -28,7 +29,6 @@ from nasnet_keras.utils.checks import quoted
 __all__ = ["dataset_of"]
 
 _EXPECTED = "a folder of images (FOLDER/CLASS/IMAGE), a tf.data.Dataset of (image, label), arrays (images, labels)"
-_OF_WEIGHTS = "weights of single images are not supported, those of classes are: class_weights"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class _Came:
     labels: Labels
 
     def numbered(self, found: Sequence[str] | None, names: tuple[str, ...], key: str) -> Split:
-        """With labels by the class names that are wanted, where the labels are by those that were found with them."""
+        """The split, with labels that count the wanted names; as they came, they count the names found with them."""
         found = names if found is None else found
         numbers = labels.numbered(self.labels, found, f"{key} labels")
         return Split(self.images, np.asarray([names.index(name) for name in found], np.int32)[numbers])
@@ -47,7 +47,7 @@ class _Came:
 
 @dataclass(frozen=True)
 class _Form:
-    """What images are brought to, and how."""
+    """The shape that images are brought to, and how."""
 
     shape: tuple[int, int, int]
     fit: str
@@ -71,21 +71,22 @@ def dataset_of(
     fit: str = "crop",
     follow_links: bool = False,
 ) -> Dataset:
-    """Gather what a network is fine-tuned on.
+    """Gather the images that a network is fine-tuned on.
 
     Args:
         train, validation, test: each a folder of images, a `tf.data.Dataset`, or `(images, labels)`; or `train` is a
             `Dataset` and has all three, or a folder with folders named `train`, `validation` and `test`. Without
             `validation`, a share of each class of the training images is kept for it; without `test` there is none.
             Labels may have any form that `labels.read` takes, and grey arrays may lack their channels.
-        image_shape: what every image is brought to.
-        class_names: by label, where they do not come with the images; where they do, the order that is wanted.
-        validation_fraction: that share, in (0, 1).
-        fit: how images are brought to it, one of `checks.FITS`; with `"crop"`, as those of a `Dataset` were.
+        image_shape: shape that every image is brought to.
+        class_names: names of the classes by label, if none come with the images; else the order that is wanted.
+        validation_fraction: share of the training images to validate by, in (0, 1).
+        fit: how images are brought to the shape, one of `checks.FITS`. Images of a `Dataset` are by default brought to
+            it as before.
         follow_links: whether links in folders may lead out of them.
 
     Raises:
-        ValueError: something else was given, there are too few images or classes, or the splits have other classes.
+        ValueError: the images have another form, they or the classes are too few, or the splits have other classes.
     """
     if not isinstance(validation_fraction, int | float) or not 0.0 < validation_fraction < 1.0:
         raise ValueError(f"validation_fraction must be in (0, 1), got {quoted(validation_fraction)}")
@@ -101,17 +102,26 @@ def dataset_of(
     for key, value in (("validation", validation), ("test", test)):
         if value is not None:
             parts[key] = _other(value, form, names, key)
-    counts = np.bincount(parts["train"].labels, minlength=len(names))
-    if missing := [names[label] for label in np.flatnonzero(counts == 0)]:
-        raise ValueError(f"there are no training images of {some(missing)}: every class needs some")
     rule = train.split if isinstance(train, Dataset) else splits.DEFAULT
-    made: dict[str, Any] = {}
-    if "validation" not in parts:
-        if single := [names[label] for label in np.flatnonzero(counts == 1)]:
-            raise ValueError(f"there is one image of {some(single)}: at least two are needed, one to validate by")
-        made = divided(parts["train"], len(names), {"validation": validation_fraction}, splits.DEFAULT)
+    made = _divided(parts["train"], names, None if "validation" in parts else validation_fraction)
     parts.setdefault("test", parts["train"].take(slice(0, 0)))
     return Dataset(name, **{**parts, **made}, class_names=names, source=source, split=rule, fit=fit)
+
+
+def _divided(train: Split, names: tuple[str, ...], validation_fraction: float | None) -> dict[str, Split]:
+    """The training images, from which a share may be taken to validate by.
+
+    Raises:
+        ValueError: a class has too few images.
+    """
+    counts = np.bincount(train.labels, minlength=len(names))
+    if missing := [names[label] for label in np.flatnonzero(counts == 0)]:
+        raise ValueError(f"there are no training images of {some(missing)}: every class needs some")
+    if validation_fraction is None:
+        return {}
+    if single := [names[label] for label in np.flatnonzero(counts == 1)]:
+        raise ValueError(f"there is one image of {some(single)}: at least two are needed, one to validate by")
+    return divided(train, len(names), {"validation": validation_fraction}, splits.DEFAULT)
 
 
 def _train(value: Any, form: _Form) -> tuple[dict[str, _Came], Any, str, str]:
@@ -174,7 +184,7 @@ def _arrays(value: Any, form: _Form, key: str) -> _Came:
 
 def _in_memory(value: Any, form: _Form, key: str) -> _Came:
     if isinstance(value, tuple | list) and len(value) == 3:
-        raise ValueError(f"expected as {key} arrays (images, labels), got three parts: {_OF_WEIGHTS}")
+        raise ValueError(f"expected as {key} arrays (images, labels), got three parts: {OF_WEIGHTS}")
     if not isinstance(value, tuple | list) or len(value) != 2 or not all(hasattr(part, "__len__") for part in value):
         raise ValueError(f"expected as {key} {_EXPECTED}, got {quoted(value)}")
     images, given = value
@@ -195,14 +205,14 @@ def _with_channels(images: Iterable[Any]) -> Iterator[np.ndarray]:
 
 
 def _collected(data: Any, form: _Form, key: str) -> _Came:
-    """Everything that a `tf.data.Dataset` has."""
+    """All images and labels of a `tf.data.Dataset`."""
     if int(data.cardinality()) == -1:
         raise ValueError(f"the {key} tf.data.Dataset has no end: leave out its repeat(), or take() a part of it")
     given: list[np.ndarray] = []
 
     def images() -> Iterator[np.ndarray]:
         for element in data.as_numpy_iterator():
-            batch, of_batch = _batch(*_pair(element, key), key)
+            batch, of_batch = batch_of(element, key)
             given.append(of_batch)
             yield from batch
 
@@ -213,55 +223,8 @@ def _collected(data: Any, form: _Form, key: str) -> _Came:
     return _Came(array, labels.read(np.concatenate(given), f"{key} labels"))
 
 
-def _pair(element: Any, key: str) -> tuple[Any, Any]:
-    """The image and the label, or batches of them, of an element, which may be named as by TensorFlow Datasets."""
-    if isinstance(element, dict) and {"image", "label"} <= set(element):
-        return element["image"], element["label"]
-    if isinstance(element, tuple) and len(element) == 2 and not isinstance(element[0], dict | tuple):
-        return element
-    parts = f" of {len(element)}" if isinstance(element, tuple | dict) else ""
-    weights = f": {_OF_WEIGHTS}" if isinstance(element, tuple) and len(element) == 3 else ""
-    raise ValueError(
-        f"expected elements (image, label), or such dicts, in the {key} tf.data.Dataset, got a "
-        f"{type(element).__name__}{parts}{weights}"
-    )
-
-
-def _batch(image: Any, label: Any, key: str) -> tuple[Sequence[np.ndarray], np.ndarray]:
-    """The images and labels of an element, which may have one of each, or a batch, of images of different sizes too."""
-    label = np.asarray(label)
-    if isinstance(image, np.ndarray) and image.dtype == object:  # of a ragged batch
-        return [_row(row, key) for row in image], label
-    shape = np.shape(image)
-    greys = _are_greys(shape, label)
-    if len(shape) in (3, 4) and not greys:
-        check_channels(shape if len(shape) == 4 else (1, *shape), f"{key} images")
-    if len(shape) == 4 or greys:
-        return image, label
-    if len(shape) in (2, 3):
-        return [image], label[None]
-    raise ValueError(
-        f"expected images (height, width, channels), or batches of them, in the {key} tf.data.Dataset, got an array of "
-        f"{shape}"
-    )
-
-
-def _are_greys(shape: tuple[int, ...], label: np.ndarray) -> bool:
-    """Whether it is a batch of images without channels, with a label for each, and not a one-hot one of three."""
-    one_hot = label.shape == (3,) and label.dtype.kind == "f"
-    return len(shape) == 3 and shape[-1] not in (1, 3) and label.shape[:1] == shape[:1] and not one_hot
-
-
-def _row(image: np.ndarray, key: str) -> np.ndarray:
-    """An image of a ragged batch, whose rows may come one by one."""
-    try:
-        return np.stack(list(image)) if image.dtype == object else image
-    except (ValueError, AttributeError):
-        raise ValueError(f"expected images (height, width, channels) in the {key} tf.data.Dataset") from None
-
-
 def _in_order(came: _Came) -> _Came:
-    """The same images in an order of their own, since a `tf.data.Dataset` is mostly shuffled anew each time."""
+    """The same images sorted by their pixels, since a `tf.data.Dataset` is mostly shuffled anew each time."""
     digests = [hashlib.sha256(image.tobytes()).digest() for image in came.images]
     numbers = came.labels.numbers
     order = sorted(range(len(numbers)), key=lambda index: (digests[index], numbers[index]))

@@ -1,4 +1,4 @@
-"""From search to model: the best genotypes trained to the end, beside random ones."""
+"""From search to model: the best genotypes are trained to the end, and random ones beside them."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ from nasnet_keras.utils.progress import Progress
 __all__ = ["finish", "is_finished"]
 
 _DRAWS = 20  # for each random finalist
-_ATTEMPTS = 3  # a training whose process ended goes on from its checkpoint
+_ATTEMPTS = 3  # at a training, which goes on from its checkpoint after its process ended
 
 
 def finish(
@@ -32,12 +32,13 @@ def finish(
 ) -> None:
     """Train the finalists, write `result.json`, and copy the winner's files to the study's folder.
 
-    The winner is the genotype of the search with the best score, which test images have no part in. Trainings that
-    were cut off go on where they were.
+    The winner is the genotype of the search with the best score; test images have no part in it. Each finalist trains
+    on all devices that its process sees (see `devices.default_replicas`). Trainings that were cut off go on where they
+    were.
 
     Args:
-        config, study, evaluator, executor: of the search.
-        drawn: gives random genotypes, by number.
+        config, study, evaluator, executor: those of the search.
+        drawn: gives random genotypes by their number.
 
     Raises:
         StudyError: none of the best genotypes could be trained.
@@ -45,19 +46,12 @@ def finish(
     started = time.monotonic()
     tasks = _finalists(config, study, drawn)
     outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config.final_epochs)]
-    ours = [outcome for outcome in outcomes if outcome.task.group == "search"]
-    winner = max((outcome for outcome in ours if outcome.status == "ok"), key=lambda one: one.reward, default=None)
-    if winner is None:
-        raise StudyError(
-            f"none of the best genotypes could be trained longer ({ours[0].status}: {ours[0].metrics['error']}). The "
-            f"children are kept in {study.path}, and the same command tries again"
-        )
-    published = evaluator.publish(winner.task.folder, study.path)
+    winner = _winner(study, outcomes)
     result = {
         "trial": study.best.trial,
         "fingerprint": fingerprint(study.best.genotype),
         "winner": fingerprint(winner.task.genotype),
-        **published,
+        **evaluator.publish(winner.task.folder, study.path),
         **winner.metrics,
         "seconds": time.monotonic() - started,
         "settings": config.final_settings(),
@@ -67,14 +61,30 @@ def finish(
     files.write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
 
 
+def _winner(study: Study, outcomes: list[Outcome]) -> Outcome:
+    """The best finalist of the search.
+
+    Raises:
+        StudyError: none of them could be trained.
+    """
+    ours = [outcome for outcome in outcomes if outcome.task.group == "search"]
+    winner = max((outcome for outcome in ours if outcome.status == "ok"), key=lambda one: one.reward, default=None)
+    if winner is None:
+        raise StudyError(
+            f"none of the best genotypes could be trained longer ({ours[0].status}: {ours[0].metrics['error']}). The "
+            f"children are kept in {study.path}, and the same command tries again"
+        )
+    return winner
+
+
 def is_finished(config: SearchConfig, study: Study) -> bool:
-    """Whether `result.json` is what `finish` would write: of these genotypes, trained so, all of them to an end."""
+    """Whether `result.json` has all that `finish` would write for these genotypes and these settings."""
     result = study.result
     if result is None or result.get("settings") != config.final_settings():
         return False
     found = {"search": [], "random": []}
     for finalist in result.get("finalists", ()):
-        if finalist["status"] not in ("ok", "diverged"):  # what was killed may end otherwise
+        if finalist["status"] not in ("ok", "diverged"):  # a training that was killed may end otherwise
             return False
         found[finalist["origin"]].append(finalist["fingerprint"])
     if found["search"] != [fingerprint(trial.genotype) for trial in _best(study, config.finalists)]:
@@ -85,7 +95,7 @@ def is_finished(config: SearchConfig, study: Study) -> bool:
 
 
 def _gone(config: SearchConfig, study: Study, result: dict[str, Any]) -> list[str]:
-    """Files that `finish` left, and that are not there any more: the winner's, and those of each finalist."""
+    """Files that `finish` left and that are gone: the winner's, and those of each finalist."""
     if not {"card", "model"} <= result.keys():  # an evaluator that trains nothing
         return []
     names = [result["card"], weights_name(Path(result["card"]).stem), result["model"]]
@@ -95,7 +105,7 @@ def _gone(config: SearchConfig, study: Study, result: dict[str, Any]) -> list[st
 
 
 def _folder(config: SearchConfig) -> Path:
-    """Where in a study's folder its finalists are trained."""
+    """The folder, within a study's, in which its finalists are trained."""
     return Path("final", "_".join(f"{name}_{value}" for name, value in config.final_settings().items()))
 
 
@@ -110,7 +120,7 @@ def _best(study: Study, count: int) -> list[Trial]:
 
 
 def _ranking(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
-    """How well rewards tell which genotypes train best: Kendall's tau over all finalists, and over those of chance."""
+    """How well rewards predict final scores: Kendall's tau over all finalists, and over the random ones."""
     known = [*study.trials, *study.random_trials, *study.derived_trials]  # of one genotype, the last counts
     rewards = {fingerprint(trial.genotype): trial.reward for trial in known if trial.reward is not None}
     found = {}
@@ -126,7 +136,7 @@ def _ranking(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) -> list[Task]:
-    """The best genotypes of the search, and as many random ones, whatever they are worth."""
+    """The best genotypes of the search, and as many random ones, of any reward."""
     chosen = [("search", trial.trial, trial.genotype) for trial in _best(study, config.finalists)]
     chosen += [("random", number, genotype) for number, genotype in _distinct(drawn, config.finalists)]
     folder = study.path / _folder(config)
@@ -137,7 +147,7 @@ def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) 
 
 
 def _distinct(drawn: Callable[[int], Any], count: int) -> list[tuple[int, Any]]:
-    """So many different random genotypes with their numbers; fewer in a space that has hardly any."""
+    """Different random genotypes with their numbers: `count`, or fewer in a space that has not as many."""
     found: dict[str, tuple[int, Any]] = {}
     for number in range(_DRAWS * count):
         genotype = drawn(number)
@@ -148,7 +158,7 @@ def _distinct(drawn: Callable[[int], Any], count: int) -> list[tuple[int, Any]]:
 
 
 def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome]:
-    """The outcomes of all, in their order."""
+    """The outcomes of all tasks, in their order."""
     outcomes: dict[Task, Outcome] = {}
     attempts: Counter[Task] = Counter()
     waiting = list(tasks)
@@ -170,12 +180,12 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
 
 
 def _with_all_sittings(outcome: Outcome) -> Outcome:
-    """The outcome with the time of the whole training, not of what was left of it."""
+    """The outcome with the time of the whole training, over all sittings."""
     return dataclasses.replace(outcome, seconds=max(outcome.seconds, outcome.metrics.get("training_seconds", 0.0)))
 
 
 def _epochs(folder: Path) -> int:
-    """How many epochs a training has done."""
+    """The number of epochs that a training has done."""
     try:
         history = parse(text_of(folder / "history.json"))
     except (OSError, ValueError):

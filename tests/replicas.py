@@ -1,9 +1,13 @@
 """Run by `test_children.py` in a process of its own, whose processor is split before TensorFlow starts."""
 
 import contextlib
+import dataclasses
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
+import replica_jobs
 import tensorflow as tf
 
 from nasnet_keras import Block, Cell, Edge, Genotype
@@ -13,10 +17,11 @@ from nasnet_keras.layers.batch_norm import BatchNorm
 from nasnet_keras.search import spaces
 from nasnet_keras.search.supernet.micro import cell_supernet
 from nasnet_keras.training import datasets
-from nasnet_keras.training.devices import Replicas
+from nasnet_keras.training.inputs import scaled
 from nasnet_keras.training.mirrored import Mirrored
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.step import StepConfig, TrainStep, scaled
+from nasnet_keras.training.replicas import Replicas
+from nasnet_keras.training.step import StepConfig, TrainStep
 from nasnet_keras.training.trainer import Trainer
 
 CELL = Cell([Block(Edge("sep_conv_5x5", "current"), Edge("identity", "previous"))], ["block_0"])
@@ -26,7 +31,7 @@ NETWORK = {"num_repeats": 1, "filters": 4, "classes": 10, "classifier_activation
 def trained(data, devices, steps, **changes):
     """The state after some steps, of each replica, as arrays; and the mean loss."""
     recipe = Recipe(**{"epochs": 2, "batch_size": 32, "learning_rate": 0.1, "clip_norm": 0.5, "pad": 0, **changes})
-    trainer = Trainer(Genotype(CELL, CELL), NETWORK, data, recipe, seed=3, devices=devices)
+    trainer = Trainer(Genotype(CELL, CELL), NETWORK, data, recipe, seed=3, replicas=devices)
     for _ in range(steps):
         trainer.advance()
     loss = trainer.figures()["loss"]
@@ -43,9 +48,9 @@ class Each(Mirrored):
 
 
 def two(synchronized):
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"], tf.distribute.ReductionToOneDevice())
-    assert strategy.num_replicas_in_sync == 2
-    return Each(strategy, synchronized)
+    devices = Each(["/cpu:0", "/cpu:1"], synchronized)
+    assert devices.count == 2
+    return devices
 
 
 def check(one, several, names, tolerance=2e-4):
@@ -155,6 +160,9 @@ def main():
         np.testing.assert_array_equal(*replicas, err_msg=name)
     shared_weights(digits)
     averaged_statistics(digits)
+    replica_jobs.default_devices()
+    with tempfile.TemporaryDirectory() as folder:
+        replica_jobs.check(dataclasses.replace(data, validation=digits.validation.take(slice(64))), Path(folder))
     try:
         trained(data, two(False), 1, batch_size=31)
     except ValueError as error:

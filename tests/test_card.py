@@ -12,6 +12,7 @@ from fuzz import VALUES, damaged_json, rounds
 
 from nasnet_keras import genotypes, pretrained
 from nasnet_keras.card import Card, decoded, encoded
+from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.weights.file import CardError, WeightsFile
 
 CARDS = Path(pretrained.__file__).parent / "cards"
@@ -144,3 +145,5 @@ def test_the_former_name_of_the_license_is_read_and_told_of(read, caplog):
             Card(**{name: value for name, value in fields.items() if name != "license"}, licence="CC0").license == "CC0"
         )
     assert {warning.filename for warning in caught} == {__file__}
+    with pytest.warns(DeprecationWarning, match="licence='MIT' is now license='MIT'"):
+        assert TrainingConfig("unused", licence="MIT").license == "MIT"

@@ -97,7 +97,11 @@ def test_the_policy_of_batch_normalisation(trained, tmp_path, batch_norm):
 
 @short_heads
 def test_the_head_alone_leaves_the_network_as_it_is(trained, tmp_path):
-    result = pretrained.fine_tune(card_of(trained), pictures(16), workdir=tmp_path / "run", epochs=0)
+    with pytest.warns(DeprecationWarning, match="licence is now license"):
+        result = pretrained.fine_tune(
+            card_of(trained), pictures(16), workdir=tmp_path / "run", epochs=0, licence="CC0-1.0"
+        )
+    assert result.card.license == "CC0-1.0"
     start, end = (pretrained.load(m, include_top=False).weights for m in (card_of(trained), result.path))
     for before, after in zip(start, end, strict=True):
         np.testing.assert_array_equal(before.numpy(), after.numpy())
@@ -395,7 +399,7 @@ def test_fine_tuning_refuses(trained, tmp_path):
         ("no auxiliary head", good, {"auxiliary_weight": 0.4}),
         (r"validation_fraction must be in \(0, 1\), got 1", good, {"validation_fraction": 1}),
         ("name must be of letters", good, {"name": "../x"}),
-        ("licence must be a text, got None", good, {"licence": None}),
+        ("license must be a text, got None", good, {"license": None}),
         ("no folder", str(tmp_path / "nothing"), {}),
         ("expected as train a folder of images", 3, {}),
         ("got fractions up to 1: times 255", (good[0] / 255.0 / (good[0] / 255.0).max(), good[1]), {}),
@@ -495,12 +499,15 @@ def test_the_job_with_folders_of_its_own_in_a_folder_named_like_the_images(train
         *(sys.executable, "-m", "nasnet_keras.pretrained.fine_tune", f"--model={weights_of(trained)}"),
         *("--dataset=images/flowers", "--validation_dir=images/chosen", "--test_dir=images/tested"),
         *("--workdir=flowers", "--nobalanced", "--batch_norm=frozen", "--image_size=24", "--epochs=1", "--noflip"),
+        "--licence=MIT",
     ]
     for _ in range(2):
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 0 and "of 12 test images right" in done.stdout, done.stderr
+        assert done.stderr.count("licence='MIT' is now license='MIT'") == 1
     card = pretrained.card(tmp_path / "flowers" / "colours_cifar10_flowers.json")
     assert card.dataset["images"] == {"train": 16, "validation": 8, "test": 12} and card.input_shape == (24, 24, 3)
     assert card.training["class_weights"] == [1, 1] and card.training["batch_norm"] == "frozen"
+    assert card.license == "MIT"
     monkeypatch.chdir(tmp_path)
     assert datasets.is_folder("images") and not datasets.is_folder("flowers"), "which may be TensorFlow Datasets' name"

@@ -16,7 +16,7 @@ from helpers import SMALL_GENOTYPE, difference, mostly_slow
 
 from nasnet_keras import pretrained
 from nasnet_keras.card import Card, decoded
-from nasnet_keras.pretrained import fine_tuning
+from nasnet_keras.pretrained import start
 from nasnet_keras.search import SearchConfig, load_study, run
 from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.study.trial import fingerprint
@@ -111,7 +111,7 @@ def test_a_training_goes_on(copy, seen):
 
 def test_a_fine_tuning_goes_on(copy, seen, monkeypatch):
     expected = EXPECTED["fine_tuning"]
-    monkeypatch.setattr(fine_tuning, "train_head", None)  # that was done before the stop
+    monkeypatch.setattr(start, "train_head", None)  # that was done before the stop
     result = pretrained.fine_tune("trained/frozen.json", workdir="fine_tuning", **FINE_TUNING)
     assert seen == expected["splits"]
     same_history(result.history, expected["history"], images=5)

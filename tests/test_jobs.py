@@ -255,7 +255,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
 print("left:", sorted(name for name in os.listdir(workdir)))
 job.main({**{name: None for name in ("num_repeats", "filters", "stem", "initial_weights")},
           "workdir": workdir, "genotype": os.environ["GENOTYPE"], "num_repeats": 1, "filters": 4, "name": "mine",
-          "seed": 0, "deterministic": True, "checkpoint_minutes": 5.0, "licence": "not stated"})
+          "seed": 0, "deterministic": True, "checkpoint_minutes": 5.0, "license": "not stated"})
 from nasnet_keras import search
 from nasnet_keras.training.recipes import Recipe
 recipe = Recipe(epochs=1, batch_size=64, learning_rate=0.1, flip=False)

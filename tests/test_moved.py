@@ -18,7 +18,10 @@ NAMES = json.loads((Path(__file__).parent / "frozen" / "names.json").read_text()
 FOLDERS = ("genotypes", "layers", "plotting", "search.report", "search.study", "training.datasets", "weights")
 """Modules that are folders now."""
 FACES = ("nasnet_keras", "nasnet_keras.pretrained", "nasnet_keras.search")
-REWRITTEN = {"nasnet_keras.search.settings": {"checked", "checked_json"}}  # checks of configurations, for itself alone
+REWRITTEN = {  # names that only the package itself used
+    "nasnet_keras.search.settings": {"checked", "checked_json"},  # checks of configurations
+    "nasnet_keras.search.evaluators.mirrored": {"all_devices"},  # `training.devices` decides
+}
 
 
 @pytest.mark.parametrize("module", [*FACES, *(f"nasnet_keras.{old}" for old in (*FOLDERS, *MOVED))])

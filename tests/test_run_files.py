@@ -244,7 +244,7 @@ def test_a_fine_tuning_that_lost_its_start_does_not_train_the_head_again(frozen,
     (frozen / "fine_tuning" / "start.npz").unlink()
     path = frozen / "fine_tuning" / "checkpoint.npz"
     path.write_bytes(path.read_bytes()[:-30])
-    monkeypatch.setattr("nasnet_keras.pretrained.fine_tuning.train_head", None)
+    monkeypatch.setattr("nasnet_keras.pretrained.start.train_head", None)
     with pytest.raises(CheckpointError, match=r"checkpoint.npz cannot be read"):
         go_on()
     assert not (frozen / "fine_tuning" / "start.npz").exists()

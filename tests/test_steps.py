@@ -8,7 +8,8 @@ from helpers import SMALL_GENOTYPE, small_batch
 from tensorflow.python.framework import config as determinism
 
 from nasnet_keras import NASNetFromGenotype
-from nasnet_keras.training.step import StepConfig, TrainStep, scaled
+from nasnet_keras.training.inputs import scaled
+from nasnet_keras.training.step import StepConfig, TrainStep
 
 TINY = {"num_repeats": 1, "filters": 4}
 

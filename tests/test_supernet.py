@@ -215,7 +215,7 @@ def test_a_supernet_learns_what_all_its_networks_can(space, generator):
     digits = datasets.load("digits")
     recipe = Recipe(8, 64, 0.1, warmup=0.1, pad=0, flip=False, muon_rate=0.1, drop_path_rate=0.3, sam_radius=0.5)
     trainer = SupernetTrainer(space, NETWORK, digits, recipe, seed=0)
-    assert trainer.stepper.objective.muon == trainer.stepper.objective.sam_radius == 0.0, "for fixed networks"
+    assert trainer.stepper.config.muon == trainer.stepper.config.sam_radius == 0.0, "for fixed networks"
     while trainer.step < trainer.total:
         trainer.architectures = np.array([space.sample(generator) for _ in range(trainer.steps_per_epoch)], np.int32)
         while not trainer.advance():

@@ -16,7 +16,7 @@ from nasnet_keras.utils.json_text import parse
 __all__ = ["CheckpointError", "read", "write"]
 
 _POSITION = "position"
-_LONGEST = 2**24  # letters of a position, which holds some hundred of each epoch
+_LONGEST = 2**24  # letters of a position, which has some hundred for each epoch
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -32,14 +32,15 @@ def write(path: Path, arrays: dict[str, np.ndarray], position: dict[str, Any]) -
 def read(
     path: Path, expected: dict[str, np.ndarray], check: Callable[[dict[str, Any]], Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """What `write` wrote.
+    """Read the arrays and the position that `write` wrote.
 
-    What a file says that it holds is compared before any of it is read, so that no file takes more memory than the run.
+    The names, shapes and types in a file are compared before its values are read, so that no file takes more memory
+    than the run.
 
     Args:
-        path: of the file.
+        path: path of the file.
         expected: arrays of the names, shapes and types that the file must hold.
-        check: raises a ValueError if a position is none of this run.
+        check: raises a ValueError if a position is not one of this run.
 
     Raises:
         CheckpointError: the file is damaged, or of another network or run.
@@ -85,7 +86,7 @@ def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
 
 
 def _kind_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:
-    """What the header of an array says that it is, if the file is of the size that follows from it."""
+    """The type and shape in the header of an array, if the file has the size that follows from them."""
     with archive.open(member) as file:
         shape, dtype = _header(file)
         size = file.tell() + math.prod(shape) * dtype.itemsize
@@ -110,5 +111,5 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(member) as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
-        file.read(1)  # at the end its checksum is compared
+        file.read(1)  # at the end of the file, its checksum is compared
     return array

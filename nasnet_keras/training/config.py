@@ -1,6 +1,6 @@
 """What a training run does, as a value."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,59 +12,100 @@ from nasnet_keras.genotypes.reading import resolve_genotype
 from nasnet_keras.networks.any import size_arguments
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.training.recipes import RECIPES, Recipe
 from nasnet_keras.training.rehearsal import card_of
-from nasnet_keras.utils import checks
-from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils import checks, settings, values
+from nasnet_keras.utils.checks import LARGEST, quoted
 from nasnet_keras.utils.files import digest
+from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, setting
+from nasnet_keras.utils.values import Kind
 
 __all__ = ["TrainingConfig"]
 
-_SIZES = {"num_repeats": 2, "filters": 16, "stem": "cifar"}  # where nobody said
+_USUAL = {"num_repeats": 2, "filters": 16, "stem": "cifar"}  # of networks that take them
+_COUNT = values.positive(LARGEST)
 
 
+def _any(name: str, value: Any) -> Any:
+    """A value that is checked elsewhere."""
+    del name
+    return value
+
+
+def _model_name(name: str, value: Any) -> str:
+    del name
+    checks.model_name(value)
+    return value
+
+
+def _weights_file(name: str, value: Any) -> str | Path:
+    del name
+    checks.weights_file(value)
+    return value
+
+
+@accepting_former
+@documented
 @dataclass(frozen=True)
 class TrainingConfig:
     """What is trained, on what and how. The same configuration gives the same weights.
 
-    Attributes:
-        workdir: the run's folder; made where it is missing, continued where it holds the same configuration.
-        genotype: a genotype of any kind, a catalogue name, a JSON text or a path.
-        dataset: what the data set was loaded by, for the records.
-        recipe: how.
-        num_repeats, filters, stem: of the network; None for 2, 16 and `"cifar"`. ENAS macro's has filters only, a chain
-            none of these, a cell of NAS-Bench-201 no stem.
-        name: of the card and the weights; by default made of the genotype's and the data set's names.
-        initial_weights: a `.weights.h5` file of the same network to begin with; None for random weights.
-        seed: of everything random.
-        deterministic: whether the same seed gives the same bits, on one device. On GPUs it costs speed.
-        checkpoint_minutes: how often the state is written; what a kill can cost.
-        licence: of the weights, for the card.
+    `recipe` says how the network is trained. The genotype may also be given as a value; `resolved` is this value. Of
+    `num_repeats`, `filters` and `stem`, ENAS' macro networks take filters only, chains none, and cells of NAS-Bench-201
+    no stem.
 
     Raises:
         ValueError: a value is out of range.
+
+    Example:
+        >>> TrainingConfig("folder", "nasnet_a", filters=8).num_repeats
+        2
     """
 
-    workdir: str | Path
-    genotype: BaseGenotype | str | Path = "nasnet_a"
-    dataset: str = "digits"
+    workdir: str | Path = setting(
+        MISSING,
+        "The run's folder. It is made, or continued if it holds the same configuration.",
+        values.path(as_text=False),
+    )
+    genotype: BaseGenotype | str | Path = setting(
+        "nasnet_a",
+        "Name of a catalogue's architecture, or a genotype as a JSON file or text, also of DARTS or NAS-Bench-201.",
+        Kind(_any),
+    )
+    dataset: str = as_in(DatasetSettings, "dataset", help="Where the images came from, for the records.")
     recipe: Recipe = RECIPES["digits"]
-    num_repeats: int | None = None
-    filters: int | None = None
-    stem: str | None = None
-    name: str | None = None
-    initial_weights: str | Path | None = None
-    seed: int = 0
-    deterministic: bool = True
-    checkpoint_minutes: float = 5.0
-    licence: str = "not stated"
+    num_repeats: int | None = setting(None, "Normal cells in a stack (N); by default 2.", _COUNT)
+    filters: int | None = setting(None, "Filters of the first stack (F); by default 16.", _COUNT)
+    stem: str | None = setting(
+        None,
+        "How the network begins; the imagenet stem reduces images eightfold. By default cifar.",
+        Kind(_any, "enum", {"enum_values": ("cifar", "imagenet")}),
+    )
+    name: str | None = setting(
+        None,
+        "Name of the card and weight files; by default made of the genotype's and the data set's names.",
+        Kind(_model_name),
+    )
+    initial_weights: str | Path | None = setting(
+        None,
+        "A .weights.h5 file of the same network to begin with; by default weights are random.",
+        Kind(_weights_file),
+    )
+    seed: int = setting(0, "Random seed.", values.seed())
+    deterministic: bool = setting(
+        True, "Get the same bits from the same seed on one device. It costs speed on GPUs.", values.switch()
+    )
+    checkpoint_minutes: float = setting(
+        5.0, "Minutes between checkpoints: the most work that a kill can cost.", values.limit()
+    )
+    license: str = setting("not stated", "License of the weights, for the card.", values.text(), was=Former("licence"))
     resolved: BaseGenotype = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resolved", resolve_genotype(self.genotype))
-        object.__setattr__(self, "seed", checks.seed(self.seed))
         taken = size_arguments(self.resolved)
-        for name, usual in _SIZES.items():
+        for name, usual in _USUAL.items():
             given = getattr(self, name)
             if given is None and name in taken:
                 object.__setattr__(self, name, usual)
@@ -73,28 +114,22 @@ class TrainingConfig:
                     f"{name}={quoted(given)} is not for a {type(self.resolved).__name__}, whose networks take "
                     f"{', '.join(taken) or 'no such argument'}"
                 )
-        if not self.checkpoint_minutes > 0:
-            raise ValueError(f"checkpoint_minutes must be positive, got {quoted(self.checkpoint_minutes)}")
-        if self.initial_weights is not None:
-            checks.weights_file(self.initial_weights)
-        checks.text("licence", self.licence)
-        if self.name is not None:
-            checks.model_name(self.name)
+        settings.check(self)
 
     def check(self, dataset: Dataset) -> None:
-        """Raise a ValueError where there is no such network for these images, or no card of it; nothing is built."""
+        """Raise a ValueError if there can be no such network for these images, or no card of it; nothing is built."""
         checks.model_name(self.model_name(dataset))
         genotype_cost(self.resolved, dataset.image_shape, **self.recipe.network, **self.network(dataset))
         self.card(dataset)
 
     def card(self, dataset: Dataset, **known: Any) -> Card:
-        """The network's card; `known` are those arguments of `card_of` that training gives."""
+        """The network's card; `known` are the arguments of `card_of` that are known after training."""
         return card_of(
             dataset,
             name=self.model_name(dataset),
             genotype=self.resolved,
             network=self.network(dataset),
-            licence=self.licence,
+            license=self.license,
             **known,
         )
 
@@ -108,7 +143,7 @@ class TrainingConfig:
         }
 
     def model_name(self, dataset: Dataset) -> str:
-        """The name given, or one made of the genotype's and the data set's."""
+        """The name given, or one made of the names of the genotype and the data set."""
         known = genotypes.name_of(self.resolved) or f"genotype_{self.resolved.fingerprint}"
         return self.name or f"{known}_{dataset.name}"
 
@@ -132,7 +167,7 @@ class TrainingConfig:
         }
 
     def _skeleton(self) -> dict[str, str]:
-        """The skeleton, where the genotype names another than its cells would be built on without."""
+        """The skeleton, if the genotype names another one than its cells are usually built on."""
         if not isinstance(self.resolved, Genotype):
             return {}
         named = genotypes.skeleton_of(self.resolved)
@@ -140,7 +175,7 @@ class TrainingConfig:
         return {} if named is usual else {"skeleton": named.name}
 
     def _initial_weights(self) -> dict[str, str] | None:
-        """The initial weights' file, by its content."""
+        """The file of the initial weights, known by its content."""
         if self.initial_weights is None:
             return None
         path = Path(self.initial_weights)

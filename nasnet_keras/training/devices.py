@@ -1,87 +1,43 @@
-"""What a training step runs on, and how it is compiled for it."""
-
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+"""Which devices a training runs on: the one place that decides it, for jobs, fine-tuning, finalists and children."""
 
 import keras
-import numpy as np
-from keras import ops
+from absl import logging
 
-from nasnet_keras.utils.environment import has_gpu
+from nasnet_keras.training.replicas import Replicas
+from nasnet_keras.utils.environment import accelerators
 
-__all__ = ["Replicas", "compiled", "xla_serves"]
-
-
-class Replicas:
-    """What a batch is divided over: here, the one device that the backend chooses.
-
-    A subclass for several devices runs the step once on each of them, a *replica*, with its share of the batch. Each
-    replica keeps a whole state, and all states stay equal, since they follow from what is the mean over replicas.
-    """
-
-    count = 1
-    """Of replicas."""
-
-    def compiled(
-        self, function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True
-    ) -> Callable[..., Any]:
-        """What `compiled` gives, run on every replica."""
-        return compiled(function, static, xla)
-
-    def scatter(self, batch: np.ndarray) -> Any:
-        """A batch, divided into equal shares, one a replica."""
-        return ops.convert_to_tensor(batch)
-
-    def replicate(self, value: np.ndarray) -> Any:
-        """A value, given to every replica."""
-        return ops.convert_to_tensor(value)
-
-    def first(self, value: Any) -> Any:
-        """A value of the first replica."""
-        return value
-
-    def index(self) -> Any:
-        """Which replica this is, from 0. Within a compiled function."""
-        return 0
-
-    def mean(self, vector: Any) -> Any:
-        """The mean of a vector over the replicas. Within a compiled function."""
-        return vector
-
-    def normalizing(self) -> AbstractContextManager[None]:
-        """In which the network is called for training: whose batch batch normalisation sees."""
-        return nullcontext()
+__all__ = ["default_replicas"]
 
 
-def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True) -> Callable[..., Any]:
-    """`function`, compiled; gradients are its own affair.
+def default_replicas(batch_size: int, synchronized_batch_norm: bool = True) -> Replicas:
+    """All GPUs that this process sees on TensorFlow; on other backends, the one device that Keras uses.
+
+    A batch is divided equally, so what is trained does not depend on the number of devices. If a batch does not divide
+    by all of them, fewer are used. A warning tells of GPUs that stay idle. Without GPUs, the processors are used that
+    TensorFlow sees: one, unless the program has split it into several logical ones.
 
     Args:
-        function: of tensors.
-        static: names of arguments for each of whose values it is compiled once.
-        xla: whether XLA may compile it on TensorFlow, where that is faster.
+        batch_size: images in a batch, over all devices.
+        synchronized_batch_norm: see `Mirrored`.
     """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
+    if keras.backend.backend() != "tensorflow":
+        if (idle := len(accelerators())) > 1:
+            logging.warning(
+                "training runs on one of %d GPUs: Keras is on %s, and several are used on TensorFlow only",
+                *(idle, keras.backend.backend()),
+            )
+        return Replicas()
+    import tensorflow as tf
 
-        return tf.function(function, autograph=False, jit_compile=xla and xla_serves())
-    if backend == "jax":
-        import jax
+    devices = [device.name for device in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
+    count = max(number for number in range(1, len(devices) + 1) if batch_size % number == 0)
+    if count < len(devices):
+        logging.warning(
+            "training runs on %d of %d devices: a batch of %d images does not divide by more",
+            *(count, len(devices), batch_size),
+        )
+    if count == 1:
+        return Replicas()
+    from nasnet_keras.training.mirrored import Mirrored  # imports TensorFlow, which other backends do without
 
-        return jax.jit(function, static_argnames=static)
-    import torch
-
-    return torch.no_grad()(function)
-
-
-def xla_serves() -> bool:
-    """Whether TensorFlow had better compile with XLA.
-
-    These networks are faster by it on GPUs, and ten times slower on processors. Where the same bits are asked for, XLA
-    has no gradient of max pooling.
-    """
-    from tensorflow.python.framework.config import is_op_determinism_enabled  # which Keras asks too
-
-    return has_gpu() and not is_op_determinism_enabled()
+    return Mirrored(devices[:count], synchronized_batch_norm)

@@ -1,4 +1,4 @@
-"""What a network makes of images, and how many it gets right."""
+"""Evaluation: the labels that a network gives images, and the share that it gets right."""
 
 import numpy as np
 

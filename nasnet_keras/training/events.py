@@ -1,4 +1,4 @@
-"""Files of events, which TensorBoard shows."""
+"""Files of events for TensorBoard."""
 
 import itertools
 import os
@@ -20,13 +20,13 @@ _serial = itertools.count()
 
 
 class EventFile:
-    """A new event file in a folder, which is made where it is missing.
+    """A new event file in a folder, which is made if it is missing.
 
-    It is written with Python's own files: TensorBoard's writer imports TensorFlow for them, where it is installed,
-    which costs seconds and hundreds of MB in a process that needs none of it. Whatever is written is flushed.
+    The file is written by Python: TensorBoard's writer imports TensorFlow if that is installed, which costs seconds and
+    hundreds of MB in a process that does not need it. Every write is flushed.
 
     Raises:
-        WorkdirError: it lies in a folder that was this process's, and is not any more.
+        WorkdirError: the folder belonged to this process, and no longer does.
     """
 
     def __init__(self, folder: Path) -> None:

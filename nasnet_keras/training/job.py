@@ -1,10 +1,12 @@
 """Train one genotype: from a data set and a recipe to a card and its weights, through any number of kills."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 from absl import logging
 
 from nasnet_keras.card import Card
@@ -28,7 +30,7 @@ _HISTORY = "history.json"
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished run: its card, where it is, and the history, one dict an epoch."""
+    """A finished run: its card, the card's path, and the figures of each epoch."""
 
     card: Card
     path: Path
@@ -36,21 +38,20 @@ class TrainingResult:
 
 
 def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
-    """Train a network and write its card and weights.
+    """Train a network on all devices and write its card and weights; see `devices.default_replicas`.
 
     A run that was stopped at any moment goes on from its last checkpoint when it is started again, with the same images
-    only; where splits were made of the training images, they are made as when it began. The folder holds
-    `training.json` (what is trained), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end, `NAME.json` and
-    `NAME.weights.h5`.
+    only, also on another number of devices. Splits that were made of the training images are made as when it began. The
+    folder holds `training.json` (what is trained), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end,
+    `NAME.json` and `NAME.weights.h5`.
 
     Raises:
-        ValueError: the network cannot be built of this configuration for these images, or the initial weights are of
-            another one.
+        ValueError: there can be no such network for these images, or the initial weights are of another one.
         WorkdirError: the folder cannot be used.
         CardError: its card, or the weights of a finished run, are damaged.
         OSError: a file cannot be written.
         CheckpointError: its checkpoint is damaged.
-        DivergedError: the loss is not finite any more.
+        DivergedError: the loss is no longer finite.
         Stopped: an interrupt or a termination signal came.
 
     Example:
@@ -64,67 +65,70 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
     """
     dataset = dataset.split_by(splits.begun_by(config.workdir, "training.json") or dataset.split)
     config.check(dataset)  # before a folder is made
-    load = None
-    if config.initial_weights is not None:
-        load = partial(load_weights, path=config.initial_weights)
-        load(network_from_genotype(config.resolved, dataset.image_shape, **config.network(dataset)))
+    initialize = _initializer(config, dataset)
     this = config.to_json(dataset)
-
-    def upgraded(before: dict[str, Any]) -> dict[str, Any]:
-        """What a run was before its file said so."""
-        return {
-            "name": this["name"],
-            "fit": "crop",
-            "initial_weights": None,
-            **before,
-            "recipe": Recipe.upgraded(before.get("recipe")),
-        }
-
+    upgraded = partial(_upgraded, name=this["name"])
     folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, complete=upgraded)
     try:
-        name = config.model_name(dataset)
-        card = folder.path / f"{name}.json"
-        if (finished := _finished(card, config.recipe.epochs)) is not None:
-            return finished
-        training = provenance(config.recipe, config.seed, 0.0, config.recipe.epochs)
-        rehearse(folder.path, config.card(dataset, training=training), [_HISTORY])
-        trainer = Trainer(
-            config.resolved,
-            config.network(dataset),
-            dataset,
-            config.recipe,
-            seed=config.seed,
-            deterministic=config.deterministic,
-            initialize=load,
-        )
-        run = Run(trainer, folder.path, checkpoint_minutes=config.checkpoint_minutes)
-        run.train()
-        training = provenance(config.recipe, config.seed, run.seconds, config.recipe.epochs)
-        if this["initial_weights"]:
-            training["initial_weights"] = this["initial_weights"]
-        saved = save(
-            trainer.stepper,
-            trainer.state,
-            dataset,
-            folder.path,
-            name=name,
-            genotype=config.resolved,
-            network=config.network(dataset),
-            training=training,
-            licence=config.licence,
-        )
-        run.remove_checkpoint()
-        return TrainingResult(saved, card, run.history)
+        card = folder.path / f"{this['name']}.json"
+        found = _finished(card, config.recipe.epochs)
+        return found or _trained(config, dataset, card, initialize, this["initial_weights"])
     finally:
         folder.close()
 
 
+def _initializer(config: TrainingConfig, dataset: Dataset) -> Callable[[keras.Model], None] | None:
+    """A function that loads the initial weights into a network, which was tried once; None if weights are random."""
+    if config.initial_weights is None:
+        return None
+    load = partial(load_weights, path=config.initial_weights)
+    load(network_from_genotype(config.resolved, dataset.image_shape, **config.network(dataset)))
+    return load
+
+
+def _upgraded(before: dict[str, Any], name: str) -> dict[str, Any]:
+    """The configuration of a run of an earlier version, with what it did about settings that it had not yet."""
+    assumed = {"name": name, "fit": "crop", "initial_weights": None}
+    return {**assumed, **before, "recipe": Recipe.upgraded(before.get("recipe"))}
+
+
+def _trained(
+    config: TrainingConfig,
+    dataset: Dataset,
+    card: Path,
+    initialize: Callable[[keras.Model], None] | None,
+    initial_weights: dict[str, str] | None,
+) -> TrainingResult:
+    """Train to the end, from the last checkpoint if there is one, and write the card and the weights."""
+    recipe, seed = config.recipe, config.seed
+    rehearse(card.parent, config.card(dataset, training=provenance(recipe, seed, 0.0, recipe.epochs)), [_HISTORY])
+    trainer = Trainer(
+        config.resolved,
+        config.network(dataset),
+        dataset,
+        recipe,
+        seed=seed,
+        deterministic=config.deterministic,
+        initialize=initialize,
+    )
+    run = Run(trainer, card.parent, checkpoint_minutes=config.checkpoint_minutes)
+    run.train()
+    training = provenance(recipe, seed, run.seconds, recipe.epochs)
+    if initial_weights:
+        training["initial_weights"] = initial_weights
+    saved = save(trainer.stepper, trainer.state, dataset, card.parent, partial(config.card, dataset), training)
+    run.remove_checkpoint()
+    return TrainingResult(saved, card, run.history)
+
+
 def _finished(card: Path, epochs: int) -> TrainingResult | None:
-    """The result of a run that came to its end; None when there is something to train, which a warning tells of.
+    """The result of a run that came to its end; None if there is something to train.
+
+    A warning names the files that a finished run lacks.
 
     Raises:
-        CardError: the card or the weights are damaged, or others.
-        WorkdirError: all that is gone, or damaged, is what only training could make again.
+        CardError: the card or the weights are damaged, or those of another run.
+        WorkdirError: the history is damaged or the only file that is gone; only training could make it again.
     """
     folder, history = card.parent, card.with_name(_HISTORY)
     names = (card.name, weights_name(card.stem), _HISTORY)

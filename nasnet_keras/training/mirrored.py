@@ -1,6 +1,6 @@
-"""A training step under TensorFlow's `MirroredStrategy`."""
+"""Several replicas under TensorFlow's `MirroredStrategy`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -8,38 +8,33 @@ import numpy as np
 import tensorflow as tf
 
 from nasnet_keras.layers.normalization import synchronized
-from nasnet_keras.training.devices import Replicas, xla_serves
+from nasnet_keras.training.replicas import Replicas
 
-__all__ = ["Mirrored", "all_devices"]
-
-
-def all_devices() -> tf.distribute.MirroredStrategy:
-    """The strategy over all visible GPUs, or over the processor."""
-    if tf.config.list_logical_devices("GPU"):
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.MirroredStrategy(["/cpu:0"], tf.distribute.ReductionToOneDevice())
+__all__ = ["Mirrored"]
 
 
 class Mirrored(Replicas):
-    """The replicas of a strategy.
+    """A replica on each of several devices of this machine.
 
     Args:
-        strategy: synchronous, within one machine.
-        synchronized_batch_norm: whether batch normalisation sees the whole batch in training, as on one device, and
-            not each replica its share alone. It costs a transfer a layer.
+        devices: names of TensorFlow's logical devices, such as `"/gpu:0"`.
+        synchronized_batch_norm: whether batch normalisation sees the whole batch in training, as on one device, or
+            each replica's share alone. It costs a transfer for each layer.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy, synchronized_batch_norm: bool = False) -> None:
-        self._strategy = strategy
+    def __init__(self, devices: Sequence[str], synchronized_batch_norm: bool = False) -> None:
+        processors = any("cpu" in device.lower() for device in devices)
+        transfers = tf.distribute.ReductionToOneDevice() if processors else None  # of GPUs, NCCL's
+        self._strategy = tf.distribute.MirroredStrategy(devices, transfers)
         self._synchronized = synchronized_batch_norm
-        self.count = strategy.num_replicas_in_sync
+        self.count = self._strategy.num_replicas_in_sync
 
     def compiled(
         self, function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True
     ) -> Callable[..., Any]:
-        xla = xla and self.count == 1 and xla_serves()  # XLA does not know replicas
+        del static, xla  # a `tf.function` is compiled for each value anyway, and XLA does not know replicas
 
-        @tf.function(autograph=False, jit_compile=xla)
+        @tf.function(autograph=False)
         def run(*arguments, **settings):
             return self._strategy.run(function, arguments, settings)
 
@@ -53,8 +48,6 @@ class Mirrored(Replicas):
         return self._distributed(lambda replica: value)
 
     def _distributed(self, value_of: Callable[[int], np.ndarray]) -> Any:
-        if self.count == 1:  # a distributed value of one replica would be traced once more than what a step returns
-            return tf.constant(value_of(0))
         return self._strategy.experimental_distribute_values_from_function(
             lambda context: tf.constant(value_of(context.replica_id_in_sync_group))
         )
@@ -66,7 +59,7 @@ class Mirrored(Replicas):
         return tf.distribute.get_replica_context().replica_id_in_sync_group
 
     def mean(self, vector: Any) -> Any:
-        return tf.distribute.get_replica_context().all_reduce("mean", vector) if self.count > 1 else vector
+        return tf.distribute.get_replica_context().all_reduce("mean", vector)
 
     def normalizing(self) -> AbstractContextManager[None]:
-        return synchronized(self.mean) if self._synchronized and self.count > 1 else nullcontext()
+        return synchronized(self.mean) if self._synchronized else nullcontext()

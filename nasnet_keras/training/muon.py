@@ -3,7 +3,8 @@
 Stochastic gradient descent follows the few directions in which a gradient is large. Muon (Jordan et al. 2024,
 https://kellerjordan.github.io/posts/muon/) makes the update of a matrix orthogonal first, so that it moves as far in
 every direction. Every convolution here is followed by batch normalisation, which undoes the scale of its kernel; so
-kernels keep the norms that they begin with, and the rate says by which share of it they turn in a step.
+kernels keep the norms that they begin with, and the rate is the share of its norm by which a kernel turns in a step.
+`keras.optimizers.Muon` updates variables one by one and keeps no norms; this one works on a vector of all weights.
 """
 
 import math
@@ -22,11 +23,11 @@ class Muon:
     """Updates the kernels of convolutions within a vector of all weights.
 
     Args:
-        shapes: of the weights, in the vector's order. Kernels are those of four axes that mix channels, which depthwise
-            ones do not.
+        shapes: the shapes of the weights, in the vector's order. Weights of four axes are kernels, except for
+            depthwise ones, which do not mix channels.
 
     Attributes:
-        kernels: 1.0 where the vector holds a kernel's value, else 0.0.
+        kernels: a vector like that of the weights, 1.0 for the value of a kernel and 0.0 for any other.
     """
 
     def __init__(self, shapes: list[tuple[int, ...]]) -> None:
@@ -46,11 +47,11 @@ class Muon:
             first += indices.size
 
     def kernel_values(self, parameters: Any, direction: Any, rate: Any) -> Any:
-        """The vector with its kernels updated; what it holds elsewhere is of no use.
+        """A vector with the updated kernels; its other values are of no use.
 
         Args:
-            parameters: the vector.
-            direction: of descent, a vector like it.
+            parameters: the vector of all weights.
+            direction: the direction of descent, a vector like it.
             rate: the share of its norm by which a kernel turns.
         """
         values = []

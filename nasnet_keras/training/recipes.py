@@ -2,109 +2,154 @@
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import Any
 
-from nasnet_keras.training.augmentation import Augmentation
-from nasnet_keras.utils.checks import choice, number, positive_integer, quoted
+from nasnet_keras.training.augmentation import Augmentation, mirrors, pixels
+from nasnet_keras.utils import settings, values
+from nasnet_keras.utils.checks import LARGEST, quoted
+from nasnet_keras.utils.settings import documented, setting
+from nasnet_keras.utils.values import Kind, from_zero, number, share
 
 __all__ = ["PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
 
 SCHEDULES = ("cosine", "one_cycle")
 PRECISIONS = ("float32", "mixed_bfloat16")
 PREPROCESSING = {"scale": 1 / 127.5, "offset": -1.0}
-"""What networks read of images, for cards: `step.scaled` does it."""
+"""What networks read of images, for cards: `inputs.scaled` does it."""
 
 
+def _sizes(name: str, value: Any) -> tuple[tuple[float, float], ...]:
+    """Pairs (progress, size), checked."""
+    try:
+        sizes = tuple((float(start), float(size)) for start, size in value)
+    except (TypeError, ValueError, OverflowError):
+        sizes = ()
+    starts = [start for start, _ in sizes]
+    legal = starts and starts[0] == 0.0 and starts == sorted(set(starts)) and starts[-1] < 1.0
+    if not legal or not all(0.0 < size <= 1.0 for _, size in sizes) or sizes[-1][1] != 1.0:
+        raise ValueError(
+            f"{name} must be pairs (progress, size), from progress 0 upwards, with sizes up to 1 and 1 the last, "
+            f"got {quoted(value)}"
+        )
+    return sizes
+
+
+_COUNT = values.positive(LARGEST)
+_RATE = number("positive", lambda value: value > 0.0)
+_PIXELS = Kind(pixels, "integer")
+_SIZES = Kind(_sizes, "list", parse=lambda pairs: [pair.split(":") for pair in pairs])
+_TO_ONE = number("in [0, 1]", lambda value: 0.0 <= value <= 1.0)
+
+
+@documented
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained.
 
-    Attributes:
-        epochs: passes over the training images.
-        batch_size: images a step; all of them where there are fewer.
-        learning_rate: the highest.
-        muon_rate: the share of its norm by which Muon turns the kernel of a convolution a step, at the highest; 0 for
-            gradient descent by `learning_rate`, which all other weights go by. See `nasnet_keras.training.muon`.
-        schedule: `"cosine"`, from the highest to zero, or `"one_cycle"`, straight up to it and straight down to zero.
-        warmup: share of the steps in which the learning rate rises to its highest, in [0, 1).
-        weight_decay: times half the sum of squares of all kernels is added to the loss; of those that Muon turns, not.
-        clip_norm: largest norm of the gradient, of what Muon does not turn; 0 for no clipping.
-        sam_radius: how far uphill gradients are taken, relative to each weight, for flatter minima; 0 for none of it.
-            See `StepConfig`; a step takes twice as long.
-        label_smoothing: share of the target that is spread over all classes, in [0, 1).
-        drop_path_rate: of the last cell at the end of training; grows with depth and progress.
-        dropout_rate: before the classifier.
-        auxiliary_weight: of the auxiliary head's loss; 0 for no head.
-        average_decay: of the moving average of weights that is judged and kept; 0 for the last weights themselves.
-        pad, flip, cutout, cutmix: see `Augmentation`.
-        sizes: `((progress, size), …)`: from this progress on, from 0 to 1, images are scaled to this share of their
-            side. Small images first make early epochs cheap.
-        batch_norm_momentum: of the moving statistics.
-        precision: `"float32"`, or `"mixed_bfloat16"` to compute in bfloat16 and keep weights in float32, which is
-            faster on recent GPUs and slower on most processors. There is no float16: its loss would need scaling.
+    There is more on `muon_rate` in `nasnet_keras.training.muon`, on `sam_radius` in `StepConfig`, and on `pad`, `flip`,
+    `cutout` and `cutmix` in `Augmentation`.
 
     Raises:
         ValueError: a value is out of range, or two contradict each other.
+
+    Example:
+        >>> Recipe(epochs=5, batch_size=64, learning_rate=0.1, warmup=0.2).rate(0.1)
+        0.05
     """
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    muon_rate: float = 0.0
-    schedule: str = "cosine"
-    warmup: float = 0.0
-    weight_decay: float = 5e-4
-    clip_norm: float = 5.0
-    sam_radius: float = 0.0
-    label_smoothing: float = 0.0
-    drop_path_rate: float = 0.0
-    dropout_rate: float = 0.0
-    auxiliary_weight: float = 0.0
-    average_decay: float = 0.0
-    pad: int = 4
-    flip: bool = True
-    cutout: int = 0
-    cutmix: float = 0.0
-    sizes: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
-    batch_norm_momentum: float = 0.9
-    precision: str = "float32"
+    epochs: int = setting(MISSING, "Passes over the training images.", _COUNT)
+    batch_size: int = setting(
+        MISSING, "Images in a step, over all devices; all training images if these are fewer.", _COUNT
+    )
+    learning_rate: float = setting(MISSING, "Peak learning rate.", _RATE)
+    muon_rate: float = setting(
+        0.0,
+        "Peak share of its norm by which Muon turns the kernel of a convolution in a step; 0 turns Muon off, and "
+        "kernels descend by the learning rate as all other weights do.",
+        share(),
+        assumed=0.0,
+    )
+    schedule: str = setting(
+        "cosine",
+        "How the learning rate falls after the warm-up: along a cosine to zero, or in one_cycle straight to zero.",
+        values.choice(*SCHEDULES),
+    )
+    warmup: float = setting(
+        0.0, "Share of the steps, from 0 to below 1, in which the learning rate rises to its peak.", share()
+    )
+    weight_decay: float = setting(
+        5e-4,
+        "Weight decay: this times half the sum of squares of the kernels is added to the loss, except for kernels that "
+        "Muon turns.",
+        from_zero(),
+    )
+    clip_norm: float = setting(
+        5.0, "Largest norm of the gradient, without the kernels that Muon turns; 0 turns clipping off.", from_zero()
+    )
+    sam_radius: float = setting(
+        0.0,
+        "How far uphill SAM takes gradients for flatter minima, relative to each weight, such as 0.5; 0 turns SAM off. "
+        "With it a step takes twice as long.",
+        from_zero(),
+        assumed=0.0,
+    )
+    label_smoothing: float = setting(0.0, "Share of the target that is spread over all classes.", share())
+    drop_path_rate: float = setting(
+        0.0,
+        "Probability that a path of the last cell is dropped at the end of training; it grows with depth and progress.",
+        share(),
+    )
+    dropout_rate: float = setting(0.0, "Probability of dropout before the classifier.", share())
+    auxiliary_weight: float = setting(
+        0.0, "Weight of the auxiliary head's loss; 0 builds no auxiliary head.", from_zero()
+    )
+    average_decay: float = setting(
+        0.0,
+        "Decay of the moving average of the weights, which is judged and kept; 0 keeps the last weights themselves.",
+        share(),
+    )
+    pad: int = setting(4, "Pixels of grey border that random crops are taken from; 0 turns cropping off.", _PIXELS)
+    flip: bool = setting(True, "Mirror each image in every second epoch.", Kind(mirrors, "bool"))
+    cutout: int = setting(0, "Side in pixels of a grey square laid over each image; 0 turns it off.", _PIXELS)
+    cutmix: float = setting(
+        0.0,
+        "Share of the images that get a rectangle of another image, and a share of its label.",
+        _TO_ONE,
+        assumed=0.0,
+    )
+    sizes: tuple[tuple[float, float], ...] = setting(
+        ((0.0, 1.0),),
+        "Sizes of the training images as PROGRESS:SIZE,…: from each progress on, from 0 to 1, images are scaled to "
+        "that share of their side. Small images first make early epochs cheap.",
+        _SIZES,
+    )
+    batch_norm_momentum: float = setting(0.9, "Momentum of batch normalisation's moving statistics.", share())
+    precision: str = setting(
+        "float32",
+        "Type that layers compute in. With mixed_bfloat16 weights stay float32; it is faster on recent GPUs and slower "
+        "on most processors. There is no float16: its loss would need scaling.",
+        values.choice(*PRECISIONS),
+        assumed="float32",
+    )
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            object.__setattr__(self, name, positive_integer(name, getattr(self, name)))
-        from_zero = ("weight_decay", "clip_norm", "sam_radius", "auxiliary_weight")
-        below_one = ("muon_rate", "warmup", "label_smoothing", "drop_path_rate", "dropout_rate", "average_decay")
-        for names, legal, expected in (
-            (("learning_rate",), lambda v: 0.0 < v < math.inf, "positive"),
-            (from_zero, lambda v: 0.0 <= v < math.inf, "0 or positive"),
-            ((*below_one, "batch_norm_momentum"), lambda v: 0.0 <= v < 1.0, "in [0, 1)"),
-        ):
-            for name in names:
-                number(name, getattr(self, name), expected, legal)
-        for name, legal in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
-            choice(name, getattr(self, name), legal)
+        settings.check(self)
         if self.schedule == "one_cycle" and not self.warmup:
             raise ValueError("schedule 'one_cycle' goes up before it goes down: give a warmup above 0")
-        object.__setattr__(self, "sizes", _sizes(self.sizes))
         if self.auxiliary_weight and any(size != 1.0 for _, size in self.sizes):
             raise ValueError(
                 f"sizes {self.sizes} and auxiliary_weight {self.auxiliary_weight} contradict each other: the auxiliary "
                 f"head reads maps of one size"
             )
-        self.augmentation  # noqa: B018 – it checks its own values
-        for name, kind in (("pad", int), ("cutout", int), ("flip", bool)):  # NumPy's are no JSON values
-            object.__setattr__(self, name, kind(getattr(self, name)))
 
     @staticmethod
-    def upgraded(values: Any) -> Any:
-        """The fields of a recipe that an earlier version wrote, with what that version did where it had no choice.
+    def upgraded(found: Any) -> Any:
+        """The fields of a recipe that an earlier version wrote, with what it did about settings that it had not yet.
 
-        What is no dict, in a damaged file, comes back as it is: it is another recipe than any.
+        Anything but a dict, in a damaged file, comes back as it is and differs from every recipe.
         """
-        if not isinstance(values, dict):
-            return values
-        return {"precision": "float32", "muon_rate": 0.0, "sam_radius": 0.0, "cutmix": 0.0, **values}
+        return settings.upgraded(Recipe, found) if isinstance(found, dict) else found
 
     @property
     def augmentation(self) -> Augmentation:
@@ -113,7 +158,7 @@ class Recipe:
 
     @property
     def network(self) -> dict[str, Any]:
-        """Arguments of the network that serve its training only."""
+        """Arguments of the network that are needed for its training only."""
         return {
             "auxiliary_head": self.auxiliary_weight > 0,
             "drop_path_rate": self.drop_path_rate,
@@ -140,21 +185,6 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return {**dataclasses.asdict(self), "sizes": [list(pair) for pair in self.sizes]}
-
-
-def _sizes(value: Any) -> tuple[tuple[float, float], ...]:
-    try:
-        sizes = tuple((float(start), float(size)) for start, size in value)
-    except (TypeError, ValueError, OverflowError):
-        sizes = ()
-    starts = [start for start, _ in sizes]
-    legal = starts and starts[0] == 0.0 and starts == sorted(set(starts)) and starts[-1] < 1.0
-    if not legal or not all(0.0 < size <= 1.0 for _, size in sizes) or sizes[-1][1] != 1.0:
-        raise ValueError(
-            f"sizes must be pairs (progress, size), from progress 0 upwards, with sizes up to 1 and 1 the last, "
-            f"got {quoted(value)}"
-        )
-    return sizes
 
 
 PAPER = Recipe(
@@ -232,5 +262,5 @@ RECIPES = {"paper": PAPER, "short": SHORT, "digits": DIGITS}
 
 
 def default_recipe(dataset: str) -> str:
-    """The name of the recipe to start from where nobody named one."""
+    """The name of the recipe that a data set is trained by unless another one is named."""
     return "digits" if dataset == "digits" else "short"

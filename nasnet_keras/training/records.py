@@ -1,6 +1,6 @@
-"""What the JSON of a run's folder says, checked before anything is made of it.
+"""Checks of the JSON in a run's folder, made before its values are used.
 
-Each check gives the value that it was given, or raises a ValueError that says what was expected and what came.
+Each check returns the value that it was given, or raises a ValueError that says what was expected and what came.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ __all__ = ["confusion", "history", "read", "seconds"]
 
 
 def read(path: Path, check: Callable[[Any], Any], advice: str) -> Any:
-    """What `check` gives of the JSON values of a file.
+    """Read the JSON values of a file, and return what `check` makes of them.
 
     Raises:
         WorkdirError: the file is missing or damaged; the error ends with the advice.
@@ -27,7 +27,7 @@ def read(path: Path, check: Callable[[Any], Any], advice: str) -> Any:
 
 
 def seconds(value: Any) -> float:
-    """A time of training.
+    """Check a time of training, in seconds.
 
     Example:
         >>> seconds(12.5)
@@ -39,11 +39,11 @@ def seconds(value: Any) -> float:
 
 
 def history(value: Any, first: int, last: int | None = None) -> list[dict[str, float]]:
-    """The figures of a run, one dict an epoch.
+    """Check the figures of a run, one dict for each epoch.
 
     Args:
         value: the history.
-        first, last: the epochs that it must have; None for any last one.
+        first, last: the first and the last epoch that it must have; the last may be any if it is None.
 
     Example:
         >>> history([{"epoch": 1, "loss": 0.5}], first=1)
@@ -65,7 +65,7 @@ def history(value: Any, first: int, last: int | None = None) -> list[dict[str, f
 
 
 def confusion(value: Any, classes: int) -> list[list[int]]:
-    """Images by true class (rows) and predicted class (columns).
+    """Check numbers of images by true class (rows) and predicted class (columns).
 
     Example:
         >>> confusion([[3, 1], [0, 4]], classes=2)

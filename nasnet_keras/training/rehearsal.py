@@ -1,4 +1,4 @@
-"""The end of a run, tried before its first step: its card, and whether its files can be written."""
+"""The end of a run, tried before its first step: its card can be made, and its files can be written."""
 
 import dataclasses
 import errno
@@ -29,7 +29,7 @@ def card_of(
     name: str,
     genotype: BaseGenotype,
     network: dict[str, Any],
-    licence: str,
+    license: str,
     training: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
     weights: WeightsFile | None = None,
@@ -38,11 +38,12 @@ def card_of(
     """The card of a trained network, or of one that is to be trained, which has no figures and no weights yet.
 
     Args:
-        dataset: that it is trained on.
-        name, genotype, network, licence, training, metrics, weights, reference: of the card.
+        dataset: the images that the network is trained on.
+        name, genotype, network, license, training, metrics, weights, reference: fields of the card, see `Card`.
+            `network` has the number of `classes`, too.
 
     Raises:
-        CardError: no card can say this.
+        CardError: there can be no such card.
         ValueError: the network cannot be built for these images.
     """
     return Card(
@@ -62,19 +63,19 @@ def card_of(
         training=training or {},
         metrics=metrics or {},
         cost=dataclasses.asdict(genotype_cost(genotype, dataset.image_shape, **network)),
-        license=licence,
+        license=license,
         weights=weights or WeightsFile(weights_name(name), 1, "0" * 64),
         reference=reference or {},
     )
 
 
 def rehearse(folder: Path, card: Card, others: Sequence[str] = ()) -> None:
-    """Write the files that a run ends with, without what is not known yet, and read the card; nothing of it stays.
+    """Write the files that a run ends with, as far as they are known, read the card, and remove them.
 
     Args:
-        folder: of the run.
-        card: from `card_of`.
-        others: names of files beside the card and its weights.
+        folder: the run's folder.
+        card: a card from `card_of`.
+        others: names of the files beside the card and its weights.
 
     Raises:
         CardError: the card cannot be read again.

@@ -1,7 +1,8 @@
-"""What a finished run leaves: weights, judged as they were saved, and their card."""
+"""The end of a run: weights, judged as they were saved, and their card."""
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,11 @@ import keras
 import numpy as np
 
 from nasnet_keras.card import Card, encoded
-from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.networks.any import network_from_genotype
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.evaluation import accuracy
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.rehearsal import card_of, weights_name
+from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.training.step import State, StepConfig, TrainStep
 from nasnet_keras.utils.environment import hardware
 from nasnet_keras.utils.files import write_saved
@@ -31,44 +31,33 @@ def save(
     state: State,
     dataset: Dataset,
     folder: Path,
-    *,
-    name: str,
-    genotype: BaseGenotype,
-    network: dict[str, Any],
+    card_with: Callable[..., Card],
     training: dict[str, Any],
-    licence: str,
     reference_images: np.ndarray | None = None,
 ) -> Card:
-    """Write the averaged weights of a state, without what serves training only, and then their card.
+    """Write the averaged weights of a state, without those that serve training only, and then their card.
 
     Args:
         stepper, state: the trained network.
-        dataset: what it was trained on, and is judged on.
-        folder: to write `NAME.weights.h5` and `NAME.json` to.
-        name, genotype, network, training, licence: of the card.
-        reference_images: that the card shows with what the model answers; by default the data set's first of some
+        dataset: the images that it was trained on, and is judged on.
+        folder: where `NAME.weights.h5` and `NAME.json` are written.
+        card_with: makes the card; takes those arguments of `card_of` that are known after training.
+        training: for the card; see `provenance`.
+        reference_images: images that the card shows with the model's answers; by default the data set's first of some
             classes.
     """
+    draft = card_with(training=training)
     stepper.assign(state)
-    model = network_from_genotype(genotype, dataset.image_shape, **network)
+    classes = len(draft.class_names)
+    model = network_from_genotype(draft.genotype, draft.input_shape, classes=classes, **draft.network)
     trained = {variable.path: variable for variable in stepper.model.weights}
     for variable in model.weights:
         variable.assign(trained[variable.path])
-    path = folder / weights_name(name)
+    path = folder / weights_name(draft.name)
     write_saved(path, model.save_weights)
     load_weights(model, path, known=True)
     metrics, reference = _judged(model, dataset, reference_images)
-    card = card_of(
-        dataset,
-        name=name,
-        genotype=genotype,
-        network=network,
-        licence=licence,
-        training=training,
-        metrics=metrics,
-        weights=WeightsFile.of(path),
-        reference=reference,
-    )
+    card = card_with(training=training, metrics=metrics, weights=WeightsFile.of(path), reference=reference)
     card.write(folder)
     return card
 
@@ -89,7 +78,7 @@ def _judged(model: keras.Model, dataset: Dataset, images: np.ndarray | None) -> 
 
 
 def provenance(recipe: Recipe, seed: int, seconds: float, epochs: int) -> dict[str, Any]:
-    """How a model came about, for its card: `seconds` and `epochs` are what training took."""
+    """How a model was trained, for its card; training took `seconds` and `epochs`."""
     return {
         "recipe": recipe.to_json(),
         "seed": seed,

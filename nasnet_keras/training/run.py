@@ -29,16 +29,16 @@ class Run:
     """A training and the folder that it is kept in: `checkpoint.npz`, `history.json` and `tensorboard/`.
 
     Args:
-        trainer: at its beginning; it goes on from the folder's checkpoint where there is one.
+        trainer: a training at its beginning. It goes on from the folder's checkpoint if there is one.
         path: the folder.
-        checkpoint_minutes: how often the state is written.
-        patience: epochs without a better validation accuracy, by the weights of classes where they have some, after
-            which training ends; the weights of `kept_epoch`, which may be those that it began with, are then what is
-            left. None to go on to the end.
+        checkpoint_minutes: minutes between checkpoints.
+        patience: epochs without a better validation accuracy after which training ends; the accuracy is that by the
+            weights of classes if they have some. In the end the trainer then has the weights of `kept_epoch`, which may
+            be those that it began with. None to go on to the end.
 
     Attributes:
         history: the figures, one dict an epoch; with patience, the first one is of epoch 0.
-        seconds: of training, over all sittings.
+        seconds: time of training, over all sittings.
 
     Raises:
         CheckpointError: the checkpoint is damaged or of another network.
@@ -67,8 +67,8 @@ class Run:
     def kept_epoch(self) -> int | None:
         """The last epoch whose validation accuracy is within a standard error of the best.
 
-        Of a few dozen images the best is one that chance favoured. Those that it cannot be told from are equals, and of
-        equals the last was trained the longest, at the lowest rate.
+        Among a few dozen images the best epoch is one that chance favoured. Epochs that cannot be told from it are
+        equals, and the last of them was trained the longest, at the lowest rate.
         """
         if not self.history:
             return None
@@ -80,7 +80,7 @@ class Run:
         """Go on to the end.
 
         Raises:
-            DivergedError: the loss is not finite any more.
+            DivergedError: the loss is no longer finite.
             Stopped: an interrupt or a termination signal came; the state was written.
         """
         with on_signals(self._stop), _tensorboard(self.path) as log, self._bar() as bar:
@@ -90,7 +90,7 @@ class Run:
             self.trainer.state = {**self.trainer.state, **self.trainer.stepper.from_arrays(self._kept)}
 
     def remove_checkpoint(self) -> None:
-        """Remove what only an unfinished run needs."""
+        """Remove the checkpoint, which only an unfinished run needs."""
         (self.path / CHECKPOINT).unlink(missing_ok=True)
 
     def _train(self, log: Any, bar: Any) -> None:
@@ -106,7 +106,7 @@ class Run:
                 shown = now
                 bar.beat(**self._shown())
                 with contextlib.suppress(OSError):
-                    os.utime(self.path)  # a sign of life, for who waits for this process
+                    os.utime(self.path)  # a sign of life, for a process that waits for this one
             if epoch_ends:
                 log(self._record(trainer.end_epoch()), trainer.step)
             if self._stopping or now - written > 60 * self._minutes:
@@ -119,7 +119,7 @@ class Run:
         return Progress(total=self.trainer.total, initial=self.trainer.step, desc="training", unit="step")
 
     def _record(self, figures: dict[str, float]) -> dict[str, float]:
-        """Add an epoch's figures to the history, and keep its weights where none before are better."""
+        """Add an epoch's figures to the history, and keep its weights unless earlier ones are better."""
         entry = {**figures, "seconds": round(self.seconds, 1)}
         if self.trainer.dataset.validation:
             entry |= self.trainer.validate()
@@ -132,7 +132,7 @@ class Run:
     def _out_of_patience(self) -> bool:
         if self._patience is None:
             return False
-        better = max(self.history, key=_accuracy)["epoch"]  # of equal ones the first: more of the same is not better
+        better = max(self.history, key=_accuracy)["epoch"]  # the first among equals: more of the same is not better
         return self.trainer.epoch - better >= self._patience
 
     def _judged(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Run:
         self.seconds, self.history = position["seconds"], position["history"]
 
     def _check(self, position: dict[str, Any]) -> None:
-        """Raise a ValueError where a run like this one never stood."""
+        """Raise a ValueError if no run like this one was ever at this position."""
         self.trainer.check(position)
         epoch = position["step"] // self.trainer.steps_per_epoch
         records.history(position.get("history"), 1 if self._patience is None else 0, epoch)
@@ -175,7 +175,7 @@ class Run:
 
 @contextmanager
 def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Call `act` at the first interrupt or termination; the second one does what it always does."""
+    """Call `act` at the first interrupt or termination signal; the second one interrupts as usual."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -194,7 +194,7 @@ def on_signals(act: Callable[[], None]) -> Iterator[None]:
 
 
 def _accuracy(entry: dict[str, float]) -> float:
-    """What an epoch is judged by."""
+    """The accuracy that an epoch is judged by."""
     return entry.get("validation_weighted_accuracy", entry.get("validation_accuracy", 0.0))
 
 
@@ -202,7 +202,7 @@ def _accuracy(entry: dict[str, float]) -> float:
 def _tensorboard(path: Path) -> Iterator[Callable[[dict[str, float], int], None]]:
     """A function that logs an epoch's figures for TensorBoard."""
     what, file = "the training in TensorBoard", None
-    with showing(what), contextlib.suppress(ImportError):  # on a machine with little more than a backend
+    with showing(what), contextlib.suppress(ImportError):  # TensorBoard may not be installed
         from nasnet_keras.training.events import EventFile
 
         file = EventFile(path / "tensorboard")

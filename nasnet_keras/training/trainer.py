@@ -1,5 +1,6 @@
-"""The training of one network as a sequence of steps: what is done at each of them, and no files."""
+"""The training of one network as a sequence of steps, without any files."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +11,13 @@ import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.networks.any import network_from_genotype
+from nasnet_keras.training.backend import make_deterministic
 from nasnet_keras.training.datasets.base import Dataset
-from nasnet_keras.training.devices import Replicas
+from nasnet_keras.training.devices import default_replicas
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.evaluation import predictions
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.replicas import Replicas
 from nasnet_keras.training.step import State, StepConfig, TrainStep
 from nasnet_keras.utils import checks
 
@@ -26,14 +29,15 @@ class Trainer:
 
     Args:
         genotype: what to build.
-        network: further arguments of `network_from_genotype`, for inference; what the recipe says is added.
+        network: further arguments of `network_from_genotype`, for inference; those that the recipe implies are added.
         dataset: its training split is trained on.
-        recipe: how.
+        recipe: how to train.
         seed: of the weights, the order of images and all else that is random.
         deterministic: whether the same seed gives the same bits, on the same devices.
-        devices: what a batch is divided over.
-        initialize: gives the untrained model its first weights, where they are not random.
-        class_weights, frozen_statistics, batch_statistics: see `StepConfig`.
+        config: what the recipe does not say of a step: the weights of classes, and how batches are normalised.
+        replicas: what a batch is divided over; by default all devices, see `devices.default_replicas`.
+        synchronized_batch_norm: whether, by default, batch normalisation sees the whole batch; see `Mirrored`.
+        initialize: gives the untrained model its first weights; by default they are random.
 
     Attributes:
         step, total: steps done, and steps in all.
@@ -41,7 +45,7 @@ class Trainer:
         state: see `TrainStep`.
 
     Raises:
-        ValueError: the network cannot be built, or the batch does not divide by the number of devices.
+        ValueError: the network cannot be built, or the batch does not divide by the number of replicas.
     """
 
     def __init__(
@@ -53,37 +57,24 @@ class Trainer:
         *,
         seed: int,
         deterministic: bool = True,
-        devices: Replicas | None = None,
+        config: StepConfig | None = None,
+        replicas: Replicas | None = None,
+        synchronized_batch_norm: bool = True,
         initialize: Callable[[keras.Model], None] | None = None,
-        class_weights: tuple[float, ...] | None = None,
-        frozen_statistics: bool = False,
-        batch_statistics: bool = False,
     ) -> None:
         self.dataset, self.recipe, self._seed = dataset, recipe, seed
-        self._class_weights = class_weights
-        devices = devices or Replicas()
         self.batch_size = min(recipe.batch_size, len(dataset.train))
-        if self.batch_size % devices.count:
-            raise ValueError(f"a batch of {self.batch_size} images does not divide by {devices.count} devices")
+        replicas = replicas or default_replicas(self.batch_size, synchronized_batch_norm)
+        if self.batch_size % replicas.count:
+            raise ValueError(f"a batch of {self.batch_size} images does not divide by {replicas.count} devices")
         keras.utils.set_random_seed(seed)
         if deterministic:
-            _make_deterministic()
+            make_deterministic()
         with _precision(recipe.precision):
             model = self._model(genotype, {**recipe.network, **network})
         if initialize is not None:
             initialize(model)
-        objective = StepConfig(
-            recipe.label_smoothing,
-            recipe.auxiliary_weight,
-            recipe.weight_decay,
-            recipe.clip_norm or None,
-            muon=recipe.muon_rate / recipe.learning_rate,
-            sam_radius=recipe.sam_radius,
-            class_weights=class_weights,
-            frozen_statistics=frozen_statistics,
-            batch_statistics=batch_statistics,
-        )
-        self.stepper = TrainStep(model, objective, devices)
+        self.stepper = TrainStep(model, _config(recipe, config or StepConfig()), replicas)
         self.state: State = self.stepper.initial()
         self.step = 0
         self.steps_per_epoch = len(dataset.train) // self.batch_size
@@ -100,38 +91,41 @@ class Trainer:
         return self.step // self.steps_per_epoch
 
     def advance(self) -> bool:
-        """Make one step; says whether an epoch ended with it."""
+        """Make one step; returns whether it ended an epoch."""
         recipe, step = self.recipe, self.step
-        epoch, position = divmod(step, self.steps_per_epoch)
+        progress = step / self.total
+        images, labels = self._batch()
+        self.state, figures = self.stepper.step(
+            self.state,
+            images,
+            labels,
+            learning_rate=recipe.rate((step + 0.5) / self.total),
+            progress=progress,
+            average_decay=min(recipe.average_decay, (1 + step) / (10 + step)),
+            size=_size(self.dataset.image_shape, recipe.size(progress)),
+            choices=self._choices(step % self.steps_per_epoch),
+        )
+        self.step += 1
+        self._pending.append(figures)
+        return self.step % self.steps_per_epoch == 0
+
+    def _batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """The augmented images of the next step, and their labels."""
+        epoch, position = divmod(self.step, self.steps_per_epoch)
         if epoch != self._ordered:
             self._ordered = epoch
             self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self.dataset.train))
         chosen = self._order[position * self.batch_size : (position + 1) * self.batch_size]
         batch = self.dataset.train.take(chosen)
         labels = batch.labels
-        if recipe.cutmix:
+        if self.recipe.cutmix:
             labels = np.eye(len(self.dataset.class_names), dtype=np.float32)[labels]
-        progress = step / self.total
-        self.state, figures = self.stepper.step(
-            self.state,
-            *recipe.augmentation(
-                batch.images,
-                labels,
-                self._mirrored[chosen] ^ bool(epoch % 2),
-                np.random.default_rng([self._seed, epoch, position]),
-            ),
-            learning_rate=recipe.rate((step + 0.5) / self.total),
-            progress=progress,
-            average_decay=min(recipe.average_decay, (1 + step) / (10 + step)),
-            size=_size(self.dataset.image_shape, recipe.size(progress)),
-            choices=self._choices(position),
-        )
-        self.step += 1
-        self._pending.append(figures)
-        return self.step % self.steps_per_epoch == 0
+        mirrored = self._mirrored[chosen] ^ bool(epoch % 2)
+        generator = np.random.default_rng([self._seed, epoch, position])
+        return self.recipe.augmentation(batch.images, labels, mirrored, generator)
 
     def _model(self, genotype: Any, network: dict[str, Any]) -> keras.Model:
-        """What is trained."""
+        """The model that is trained."""
         return network_from_genotype(genotype, self.dataset.image_shape, **network)
 
     def _choices(self, position: int) -> np.ndarray | None:
@@ -163,23 +157,27 @@ class Trainer:
         return figures
 
     def validate(self) -> dict[str, float]:
-        """How the averaged weights do on the validation images: the share that they get right and, where classes have
-        weights, that share with every image counting as its class does."""
+        """The shares of the validation images that the averaged weights get right, by name.
+
+        They are `validation_accuracy` and, if classes have weights, `validation_weighted_accuracy`, in which every
+        image counts as its class does.
+        """
         split = self.dataset.validation
         right = predictions(self.stepper, self.state, split) == split.labels
         figures = {"validation_accuracy": float(np.mean(right))}
-        if self._class_weights is not None and len(set(self._class_weights)) > 1:
-            weights = np.asarray(self._class_weights)[split.labels]
+        class_weights = self.stepper.config.class_weights
+        if class_weights is not None and len(set(class_weights)) > 1:
+            weights = np.asarray(class_weights)[split.labels]
             figures["validation_weighted_accuracy"] = float(np.average(right, weights=weights))
         return figures
 
     def position(self) -> dict[str, Any]:
-        """Where the training stands, beside the state: JSON values."""
+        """The position of the training, which with the state is all that it goes on from: JSON values."""
         self.figures()
         return {"step": self.step, "epoch_sums": self._sums.tolist()}
 
     def check(self, position: dict[str, Any]) -> None:
-        """Raise a ValueError where a training like this one never stood: at a value that `position` did not return."""
+        """Raise a ValueError unless `position` could have returned this value for a training like this one."""
         step, sums = checks.integer(position.get("step")), position.get("epoch_sums")
         if step is None or not 0 <= step <= self.total:
             raise ValueError(f"expected a step from 0 to {self.total}, got {checks.quoted(position.get('step'))}")
@@ -188,15 +186,28 @@ class Trainer:
             raise ValueError(f"expected the sums of an epoch's figures, got {checks.quoted(sums)}")
 
     def restore(self, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
-        """Go on from where the state was `arrays` and `position` returned `position`, which `check` has seen."""
+        """Go on from a state and a position, which `check` has seen."""
         self.state = self.stepper.from_arrays(arrays)
         self.step = position["step"]
         self._sums = np.asarray(position["epoch_sums"])
 
 
+def _config(recipe: Recipe, config: StepConfig) -> StepConfig:
+    """How a step goes, by a recipe and by what it does not say."""
+    return dataclasses.replace(
+        config,
+        label_smoothing=recipe.label_smoothing,
+        auxiliary_weight=recipe.auxiliary_weight,
+        weight_decay=recipe.weight_decay,
+        clip_norm=recipe.clip_norm or None,
+        muon=recipe.muon_rate / recipe.learning_rate,
+        sam_radius=recipe.sam_radius,
+    )
+
+
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
-    """Layers made within compute in this type."""
+    """A context in which layers that are made compute in this type."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -206,19 +217,8 @@ def _precision(policy: str) -> Iterator[None]:
 
 
 def _size(image_shape: tuple[int, int, int], share: float) -> tuple[int, int] | None:
-    """The size to scale to, even, or None for the images' own."""
+    """The even size that images are scaled to, or None for their own."""
     if share == 1.0:
         return None
     height, width = (max(8, 2 * round(side * share / 2)) for side in image_shape[:2])
     return height, width
-
-
-def _make_deterministic() -> None:
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-    elif keras.backend.backend() == "torch":
-        import torch
-
-        torch.use_deterministic_algorithms(True, warn_only=True)

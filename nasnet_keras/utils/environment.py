@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["cores", "hardware", "has_gpu", "prepare", "processor", "require_tensorflow"]
+__all__ = ["accelerators", "cores", "hardware", "has_gpu", "prepare", "processor", "require_tensorflow"]
 
 
 def prepare() -> None:
@@ -27,27 +27,29 @@ def has_gpu() -> bool:
     return bool(tf.config.get_visible_devices("GPU"))
 
 
-def hardware() -> str:
-    """Describe in words what this process computes on: the accelerators, or the processor and its cores."""
+def accelerators() -> list[str]:
+    """Names of the GPUs or other accelerators that this process sees through Keras' backend; none on a processor."""
     import keras
 
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
 
-        accelerators = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
-    elif backend == "torch":
+        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    if backend == "torch":
         import torch
 
-        accelerators = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    else:
-        import tensorflow as tf
+        return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    import tensorflow as tf
 
-        gpus = tf.config.get_visible_devices("GPU")
-        accelerators = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
-    if accelerators:
-        return f"{len(accelerators)} × {accelerators[0]}"
-    return processor()
+    gpus = tf.config.get_visible_devices("GPU")
+    return [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+
+
+def hardware() -> str:
+    """Describe in words what this process computes on: the accelerators, or the processor and its cores."""
+    found = accelerators()
+    return f"{len(found)} × {found[0]}" if found else processor()
 
 
 def processor() -> str:

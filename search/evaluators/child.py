@@ -27,7 +27,6 @@ from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.job import train
-from nasnet_keras.training.mirrored import Mirrored, all_devices
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.utils.environment import require_tensorflow
 from nasnet_keras.utils.files import replacing, write_saved
@@ -140,7 +139,7 @@ class ChildEvaluator(Evaluator):
             training.recipe,
             seed=seed,
             deterministic=training.deterministic,
-            devices=Mirrored(all_devices(), config.synchronized_batch_norm),
+            synchronized_batch_norm=config.synchronized_batch_norm,
         )
         accuracies: list[float] = []
         while trainer.step < trainer.total:

@@ -18,7 +18,6 @@ from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.supernet.trainer import SupernetTrainer
 from nasnet_keras.training import checkpoint
 from nasnet_keras.training.errors import Stopped
-from nasnet_keras.training.mirrored import Mirrored, all_devices
 from nasnet_keras.training.run import on_signals
 from nasnet_keras.utils import files
 from nasnet_keras.utils.progress import Progress
@@ -130,7 +129,6 @@ class SupernetEvaluator(ChildEvaluator):
                 config.recipe,
                 seed=config.seed,
                 deterministic=config.deterministic,
-                devices=Mirrored(all_devices()),
             )
             if self._path.exists():
                 self._trainer.restore(*checkpoint.read(self._path, self._trainer.arrays(), self._trainer.check))

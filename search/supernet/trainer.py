@@ -12,8 +12,9 @@ from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.supernet import supernet
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.datasets.base import Dataset, Split
-from nasnet_keras.training.devices import Replicas
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.replicas import Replicas
+from nasnet_keras.training.step_config import StepConfig
 from nasnet_keras.training.trainer import Trainer
 
 __all__ = ["SupernetTrainer"]
@@ -38,7 +39,7 @@ class SupernetTrainer(Trainer):
         recipe: how to train. Its settings for a fixed network do not apply: Muon, SAM, drop-path and smaller images.
         seed: seed of the weights, the order of images and all other random numbers.
         deterministic: whether the same seed gives the same bits, on the same devices.
-        devices: the devices that share each batch.
+        replicas: what a batch is divided over; by default all devices, see `devices.default_replicas`.
 
     Attributes:
         architectures: the architecture of each step of the present epoch, `(steps, decisions)`, int32. It is set before
@@ -59,7 +60,7 @@ class SupernetTrainer(Trainer):
         *,
         seed: int,
         deterministic: bool = True,
-        devices: Replicas | None = None,
+        replicas: Replicas | None = None,
     ) -> None:
         self._space = space
         super().__init__(
@@ -69,8 +70,9 @@ class SupernetTrainer(Trainer):
             dataclasses.replace(recipe, **_PLAIN),
             seed=seed,
             deterministic=deterministic,
-            devices=devices,
-            batch_statistics=True,
+            config=StepConfig(batch_statistics=True),
+            replicas=replicas,
+            synchronized_batch_norm=False,  # it cannot be, within the branches of a supernet
         )
         self.architectures = np.zeros((self.steps_per_epoch, len(space.decisions)), np.int32)
 

@@ -1,0 +1,93 @@
+"""What differs between backends: compiling a function, taking a gradient, and giving the same bits each time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from nasnet_keras.utils.environment import has_gpu
+
+__all__ = ["compiled", "gradient", "make_deterministic", "xla_serves"]
+
+
+def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True) -> Callable[..., Any]:
+    """`function`, compiled. Gradients are taken by `gradient` within it.
+
+    Args:
+        function: takes and returns tensors.
+        static: names of arguments; the function is compiled once for each of their values.
+        xla: whether XLA may compile it on TensorFlow, if `xla_serves`.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, autograph=False, jit_compile=xla and xla_serves())
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function, static_argnames=static)
+    import torch
+
+    return torch.no_grad()(function)
+
+
+def xla_serves() -> bool:
+    """Whether TensorFlow had better compile with XLA.
+
+    XLA makes these networks faster on GPUs, and ten times slower on processors. When the same bits are asked for, it
+    has no gradient of max pooling.
+    """
+    from tensorflow.python.framework.config import is_op_determinism_enabled  # which Keras asks too
+
+    return has_gpu() and not is_op_determinism_enabled()
+
+
+def gradient(loss: Callable[[Any], tuple[Any, Any]], parameters: Any) -> tuple[Any, Any]:
+    """The gradient of a loss by its parameters.
+
+    Args:
+        loss: of the parameters; returns a scalar and anything else.
+        parameters: a vector.
+
+    Returns:
+        The anything else, and the gradient of the scalar, a vector like `parameters`.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(parameters)
+            total, other = loss(parameters)
+        return other, tape.gradient(total, parameters)
+    if backend == "jax":
+        import jax
+
+        found, other = jax.grad(loss, has_aux=True)(parameters)
+        return other, found
+    import torch
+
+    with torch.enable_grad():
+        parameters = parameters.detach().requires_grad_()
+        total, other = loss(parameters)
+        (found,) = torch.autograd.grad(total, parameters)
+    return _detached(other), found
+
+
+def make_deterministic() -> None:
+    """Make the backend give the same bits each time, for the rest of this process. JAX does so anyway."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)(map(_detached, value))
+    return value.detach()

@@ -1,0 +1,106 @@
+"""The result of a fine-tuning run, as a value and as the files of its folder."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.card import Card
+from nasnet_keras.pretrained import registry
+from nasnet_keras.pretrained.prediction import Classifier, Predictions
+from nasnet_keras.training import records
+from nasnet_keras.training.datasets.base import Dataset, Split
+from nasnet_keras.training.rehearsal import weights_name
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.files import write_text
+
+__all__ = ["RESULT", "FineTuneResult", "files", "read", "write"]
+
+RESULT = "result.json"
+"""The name of the file that is written last: when it is there, all is there."""
+_JUDGED_ON = ("test", "validation")
+
+
+@dataclass(frozen=True)
+class FineTuneResult:
+    """A fine-tuned model and how it came about.
+
+    Attributes:
+        card: the card of the model.
+        path: the card's path, which stands for a model's name everywhere; the weights lie beside it.
+        saved_model: path of the whole model as a `.keras` file, for `keras.models.load_model` after
+            `import nasnet_keras`. The model reads images as they come, 0 to 255.
+        history: the figures of each epoch; epoch 0 is the new head on the network before that is trained.
+        confusion: numbers of images by true class (rows) and predicted class (columns), of the test images or, without
+            any, of the validation images.
+        judged_on: `"test"` or `"validation"`, whichever these images are.
+    """
+
+    card: Card
+    path: Path
+    saved_model: Path
+    history: list[dict[str, float]]
+    confusion: np.ndarray
+    judged_on: str
+
+    @property
+    def accuracy(self) -> float:
+        """The share of these images, from 0 to 1, that are classified right."""
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    @cached_property
+    def _classifier(self) -> Classifier:
+        return Classifier(self.path)
+
+    def predict(self, images: Any, *, follow_links: bool = False) -> Predictions:
+        """Classify new images; see `nasnet_keras.pretrained.predict`."""
+        return self._classifier(images, follow_links=follow_links)
+
+    def load(self) -> keras.Model:
+        """Load the model; see `nasnet_keras.pretrained.load`."""
+        return registry.load(self.path)
+
+
+def files(name: str) -> tuple[str, ...]:
+    """The names of the files that a finished run leaves for a model of this name."""
+    return f"{name}.json", weights_name(name), f"{name}.keras", RESULT
+
+
+def write(folder: Path, model: keras.Model, dataset: Dataset, history: list[dict[str, float]]) -> None:
+    """Judge a model on the test images, or on the validation images if there are none, and write `RESULT`."""
+    judged_on = "test" if len(dataset.test) else "validation"
+    confusion = _confusion(model, getattr(dataset, judged_on), len(dataset.class_names))
+    result = {"history": history, "confusion": confusion.tolist(), "judged_on": judged_on}
+    write_text(folder / RESULT, json.dumps(result, indent=1) + "\n")
+
+
+def read(folder: Path, name: str) -> FineTuneResult:
+    """The result of a finished run.
+
+    Raises:
+        CardError: the card or the weights are damaged.
+        WorkdirError: `RESULT` is damaged.
+    """
+    path = folder / f"{name}.json"
+    card = Card.read(path)
+    card.weights.check(folder)
+
+    def result(values: Any) -> FineTuneResult:
+        if not isinstance(values, dict) or values.get("judged_on") not in _JUDGED_ON:
+            raise ValueError(f"expected a result, judged on {' or '.join(_JUDGED_ON)} images, got {quoted(values)}")
+        history = records.history(values.get("history"), first=0)
+        confusion = np.asarray(records.confusion(values.get("confusion"), len(card.class_names)), np.int64)
+        return FineTuneResult(card, path, folder / f"{name}.keras", history, confusion, values["judged_on"])
+
+    return records.read(folder / RESULT, result, "remove it to train again")
+
+
+def _confusion(model: keras.Model, split: Split, classes: int) -> np.ndarray:
+    predicted = np.argmax(model.predict(split.images, batch_size=64, verbose=0), -1)
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (split.labels, predicted), 1)
+    return confusion
