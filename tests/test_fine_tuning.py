@@ -67,6 +67,7 @@ def test_fine_tuning_on_a_folder(trained, tmp_path):
     assert further.card.class_names == ("g", "r") and [entry["epoch"] for entry in further.history] == [0]
 
 
+@short_heads
 def test_fine_tuning_learns_and_begins_from_the_trained_weights(trained, tmp_path):
     everything = pictures(24, ("red", "green")), pictures(40, ("red", "green"), seed=9)
     result = quick(trained, everything[0], test=everything[1], workdir=tmp_path / "run", epochs=4)
@@ -371,6 +372,7 @@ def test_features_of_batches_that_are_normalised_by_themselves(trained):
     np.testing.assert_allclose(head._features(trunk(), images, 4), trunk()(images), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_images_unlike_those_that_the_network_knows(tmp_path):
     """Grey and blurred: many of its features hardly differ between them. A head that made much of these had 0.3."""
     data = datasets.load("digits")

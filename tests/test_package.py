@@ -154,7 +154,8 @@ def test_readme_commands_are_those_of_ci():
     readme = (ROOT / "README.md").read_text()
     assert "pip install -e . && nasnet-search" in readme
     assert 'pip install -e ".[test]" && pytest' in readme
-    assert '".[test]" && pytest' in (ROOT / ".ci" / "run").read_text()
+    run = (ROOT / ".ci" / "run").read_text()
+    assert '".[test]" && pytest' in run and '-m "slow and not fuzz"' in run, "which that command leaves out"
 
 
 def test_no_assert_outside_tests():
