@@ -17,9 +17,13 @@ SMALL_GENOTYPE = Genotype(_CELL, _CELL)
 
 
 def mostly_slow(values: Iterable[Any], quick: Iterable[Any]) -> list[Any]:
-    """Parameters of a test: all values, those that are not among the quick ones marked `slow`."""
+    """Parameters of a test, a tuple for several: all values, those that are not among the quick ones marked `slow`."""
     quick = set(quick)
-    return [value if value in quick else pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+    def slow(value: Any) -> Any:
+        return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+
+    return [value if value in quick else slow(value) for value in values]
 
 
 def random_cell(generator: np.random.Generator, operations=tuple(OPERATIONS)) -> Cell:

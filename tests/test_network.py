@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from nasnet_keras.genotypes.skeleton import NASNET, StemConv
 from nasnet_keras.layers.drop_path import TrainingProgress
 
 SMALL = {"num_repeats": 1, "filters": 4}
+NETWORKS = list(itertools.product(("cifar", "imagenet"), ("same", "keras"), (True, False)))
 
 
 def shapes(model, names):
@@ -72,9 +75,7 @@ def test_plan_wiring():
     assert [round(cell.depth * 20) for cell in plan.cells] == list(range(1, 21))
 
 
-@pytest.mark.parametrize("stem", ["cifar", "imagenet"])
-@pytest.mark.parametrize("padding", ["same", "keras"])
-@pytest.mark.parametrize("skip", mostly_slow((True, False), (True,)))
+@pytest.mark.parametrize(("stem", "padding", "skip"), mostly_slow(NETWORKS, (NETWORKS[0], NETWORKS[-1])))
 def test_unknown_size_is_the_same_network(stem, padding, skip, generator):
     arguments = {**SMALL, "stem": stem, "padding": padding, "skip_reduction_input": skip, "classes": 3}
     known = NASNetFromGenotype(NASNET_A, (33, 38, 2), **arguments)
