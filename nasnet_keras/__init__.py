@@ -32,7 +32,7 @@ _EXPORTS = {
     "export": "inference.exporting",
     "fuse_for_inference": "inference.fusing",
     "genotype_cost": "networks.cost",
-    "model_cost": "networks.cost",
+    "model_cost": "networks.counting",
     "plot_genotype": "plotting.cells",
     **{kind.genotype: f"genotypes.{kind.module}" for kind in KINDS},
     **{kind.function: f"networks.{kind.module}" for kind in KINDS if "." not in kind.function},

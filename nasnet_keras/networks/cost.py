@@ -1,7 +1,7 @@
-"""What a network costs: parameters and multiply-adds, from a genotype (nothing is built) or from a model.
+"""The cost of a network: its parameters and multiply-adds, from its genotype. Nothing is built.
 
-Multiply-adds are those of convolutions and dense layers; batch normalisation, pooling, additions and activations are
-not counted, which is the convention of the papers.
+Multiply-adds are those of convolutions and dense layers. Batch normalisation, pooling, additions and activations do not
+count, by the convention of the papers.
 """
 
 import math
@@ -13,19 +13,18 @@ from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.genotypes.skeleton import auxiliary_map
 from nasnet_keras.networks.any import network_config
 from nasnet_keras.networks.builder import Builder
-from nasnet_keras.utils.checks import quoted
 
-__all__ = ["Cost", "CostBuilder", "genotype_cost", "model_cost", "operation_cost"]
+__all__ = ["Cost", "CostBuilder", "genotype_cost", "operation_cost"]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Exact integers.
+    """The cost of a network, in exact integers.
 
     Attributes:
-        parameters: all weights, batch normalisation's moving statistics included.
-        trainable_parameters: those that training updates.
-        multiply_adds: for one image.
+        parameters: number of all weights, batch normalisation's moving statistics included.
+        trainable_parameters: number of the weights that training updates.
+        multiply_adds: multiply-adds for one image.
     """
 
     parameters: int
@@ -35,7 +34,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Map:
-    """Stands for a tensor: a shape `(None, height, width, channels)` and nothing else."""
+    """A stand-in for a tensor: a shape `(None, height, width, channels)` and nothing else."""
 
     shape: tuple[int | None, ...]
 
@@ -193,71 +192,3 @@ def operation_cost(operation: str, input_shape: tuple[int, int, int], filters: i
     builder = CostBuilder()
     OPERATIONS[operation].apply(builder, builder.input(*input_shape), filters, stride, "operation")
     return builder.cost()
-
-
-def model_cost(model: Any, input_shape: tuple[int, int, int] | None = None) -> Cost:
-    """The cost of a Keras model, counted on its layers.
-
-    Args:
-        model: a functional model of ours, of `keras.applications`, or any of convolutions and dense layers.
-        input_shape: `(height, width, channels)` to count the multiply-adds at, by default the model's own. It is needed
-            if the model was built for an unknown size.
-
-    Raises:
-        ValueError: the model is not functional, its input size is unknown, or it holds a layer with weights whose
-            multiply-adds are not known; the error names it.
-
-    Example:
-        >>> import keras
-        >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, use_bias=False)])
-        >>> model_cost(model)
-        Cost(parameters=108, trainable_parameters=108, multiply_adds=3888)
-    """
-    import keras
-
-    from nasnet_keras.layers.normalized import CountedLayer
-
-    if not isinstance(getattr(model, "inputs", None), list) or len(model.inputs) != 1:
-        raise ValueError(f"model_cost needs a built model with one input, got {quoted(model)}")
-    kernels = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.SeparableConv2D)
-    kernels += (keras.layers.DepthwiseConv2D, keras.layers.Dense)
-    free = (keras.layers.BatchNormalization, keras.layers.LayerNormalization)
-    counted = []
-    for layer in model.layers:
-        if isinstance(layer, (*kernels, CountedLayer)):
-            counted.append(layer)
-        elif layer.weights and not isinstance(layer, free):
-            raise ValueError(
-                f"model_cost cannot count layer {quoted(layer.name)} of type {type(layer).__name__}; it counts "
-                f"convolutions, dense layers and the layers of nasnet_keras"
-            )
-    multiply_adds = 0
-    for layer, shape in zip(counted, _input_shapes(model, counted, input_shape), strict=True):
-        if isinstance(layer, CountedLayer):
-            multiply_adds += layer.multiply_adds(shape)
-        else:
-            # Every kernel of these layers is applied once at every position of the output.
-            positions = math.prod(layer.compute_output_shape(shape)[1:-1])
-            multiply_adds += positions * sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
-    trainable = sum(math.prod(w.shape) for w in model.trainable_weights)
-    return Cost(model.count_params(), trainable, multiply_adds)
-
-
-def _input_shapes(model: Any, layers: list[Any], input_shape: tuple[int, ...] | None) -> list[tuple[int, ...]]:
-    """The shape of what each layer reads when the model reads an image of `input_shape`."""
-    import keras
-
-    own = model.inputs[0].shape[1:]
-    shape = tuple(own if input_shape is None else input_shape)
-    if len(shape) != len(own) or not all(type(size) is int and size > 0 for size in shape):
-        raise ValueError(
-            f"model_cost needs a known input size: the model reads {own}, input_shape is {input_shape}; "
-            f"give input_shape=(height, width, channels)"
-        )
-    if any(fixed is not None and fixed != size for fixed, size in zip(own, shape, strict=True)):
-        raise ValueError(f"the model reads images of {own}, which is not input_shape={input_shape}")
-    inputs = [layer.input for layer in layers]
-    if shape != own:
-        image = keras.KerasTensor((None, *shape), dtype=model.inputs[0].dtype)
-        inputs = keras.Function(model.inputs, inputs).compute_output_spec([image])
-    return [tuple(x.shape) for x in inputs]

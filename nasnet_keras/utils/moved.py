@@ -23,7 +23,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "chain_plotting": ("plotting.layers",),
     "checks": ("utils.checks",),
     "conventions": ("genotypes.conventions",),
-    "cost": ("networks.cost",),
+    "cost": ("networks.cost", "networks.counting"),
     "depthwise": ("layers.depthwise",),
     "download": ("weights.download",),
     "drawing": ("plotting.svg",),
