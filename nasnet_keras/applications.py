@@ -96,7 +96,7 @@ def _function(function: str) -> Callable[..., Any]:
 
 
 def _arguments(model: NamedModel, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `NASNetFromGenotype` for a named model, some of which are given."""
+    """Complete the given arguments to the arguments of `NASNetFromGenotype` for a named model."""
     arguments = {"genotype": model.genotype, **model.arguments, **given}
     if "penultimate_filters" in given and "filters" not in given:
         arguments["filters"] = None

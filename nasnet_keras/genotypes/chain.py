@@ -1,9 +1,7 @@
 """Chain genotypes: the networks of NAS, layer by layer, as values.
 
-A layer is one convolution. It reads any of the layers before it, joined in depth, or the image where it names none.
-Layer number `i` is called `"layer_i"`.
-
-Only the standard library is used here, as for the genotypes of cells.
+A layer is one convolution. It reads the layers before it that it names, joined in depth, or else the image. Layer
+number `i` is called `"layer_i"`.
 """
 
 from collections import Counter
@@ -28,11 +26,11 @@ from nasnet_keras.utils.checks import integer
 __all__ = ["CHAIN_FILTERS", "CHAIN_KERNELS", "CHAIN_STRIDES", "ChainGenotype", "ChainLayer"]
 
 CHAIN_KERNELS = (1, 3, 5, 7)
-"""Heights and widths that a layer's filters may have."""
+"""The legal heights and widths of a layer's filters."""
 CHAIN_FILTERS = (24, 36, 48, 64)
-"""How many of them it may have."""
+"""The legal numbers of a layer's filters."""
 CHAIN_STRIDES = (1, 2, 3)
-"""Its strides, along the height and along the width."""
+"""The legal strides of a layer, along the height and along the width."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,12 @@ class ChainLayer:
 
     Attributes:
         kernel: height and width of its filters, each one of `CHAIN_KERNELS`.
-        filters: how many, one of `CHAIN_FILTERS`.
-        inputs: names of earlier layers, in order; without any it reads the image.
-        strides: along height and width, each one of `CHAIN_STRIDES`.
+        filters: number of its filters, one of `CHAIN_FILTERS`.
+        inputs: names of earlier layers, in order; a layer without inputs reads the image.
+        strides: strides along height and width, each one of `CHAIN_STRIDES`.
 
     Raises:
-        GenotypeError: a value is not one of these.
+        GenotypeError: a value is not legal.
 
     Example:
         >>> print(ChainLayer((3, 5), 48, ["layer_0"], strides=(1, 2)))
@@ -74,12 +72,12 @@ class ChainGenotype(BaseGenotype):
     """A whole network of NAS: a chain of convolutions with skips.
 
     Attributes:
-        layers: from 1 to 1,000. Each may read any that are earlier, so a layer need not read the one just before it.
-        pooled: names of layers, in order, whose output is halved by a maximum pool before anybody reads it.
+        layers: from 1 to 1,000 layers. Each may read any earlier ones, so a layer need not read the one just before it.
+        pooled: names of layers, in order. A maximum pool halves their output before any layer reads it.
 
     Raises:
-        GenotypeError: an input is no earlier layer, is listed twice or out of order; a pooled layer is none; or there
-            are more layers, or none.
+        GenotypeError: an input is not an earlier layer, or is listed twice or out of order; a pooled layer does not
+            exist; or the number of layers is not legal.
 
     Source: Zoph and Le 2017 (arXiv 1611.01578), sections 3.1 and 3.3; pools as in its third network for CIFAR-10.
 
@@ -112,12 +110,12 @@ class ChainGenotype(BaseGenotype):
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The names of the layers that no layer reads; the classifier does."""
+        """The names of the layers that no layer reads. The classifier reads them."""
         read = {name for layer in self.layers for name in layer.inputs}
         return tuple(name for name in self.outputs if name not in read)
 
     def describe(self) -> str:
-        """The genotype in words."""
+        """Describe the genotype in words, a line for each layer."""
         skips = sum(len(layer.inputs) for layer in self.layers)
         lines, pooled = [f"{len(self.layers)} layers, {skips} connections"], set(self.pooled)
         for name, layer in zip(self.outputs, self.layers, strict=True):

@@ -29,7 +29,7 @@ STEM = "stem"
 
 
 def layer_output(index: int) -> str:
-    """Name of the output of layer number `index`: `layer_output(2) == "layer_2"`."""
+    """Name the output of layer number `index`: `layer_output(2) == "layer_2"`."""
     return f"layer_{index}"
 
 
@@ -53,7 +53,7 @@ class MacroLayer:
         skips: names of outputs before its input, in order.
 
     Raises:
-        GenotypeError: the operation is unknown, or the skips are no sequence of names.
+        GenotypeError: the operation is unknown, or the skips are not a sequence of names.
 
     Example:
         >>> str(MacroLayer("conv_5x5", ["stem", "layer_0"]))
@@ -79,11 +79,11 @@ class MacroGenotype(BaseGenotype):
     """A whole layer-wise architecture.
 
     Attributes:
-        layers: from 1 to 1,000. Layer `i` reads the output just before it and may skip to any that is earlier.
+        layers: from 1 to 1,000 layers. Layer `i` reads the output just before it and may skip to any earlier one.
 
     Raises:
-        GenotypeError: a skip is no output before the layer's input, is listed twice or out of order; or there are
-            more layers, or none.
+        GenotypeError: a skip is not an output before the layer's input, or is listed twice or out of order; or the
+            number of layers is not legal.
 
     Source: ENAS' macro search space (Pham et al. 2018, section 2.3).
 
@@ -109,11 +109,11 @@ class MacroGenotype(BaseGenotype):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """All outputs: the stem's, then one a layer."""
+        """The names of all outputs: the stem's, then one for each layer."""
         return (STEM, *map(layer_output, range(len(self.layers))))
 
     def describe(self) -> str:
-        """The genotype in words."""
+        """Describe the genotype in words, a line for each layer."""
         skips = sum(len(layer.skips) for layer in self.layers)
         lines = [f"{len(self.layers)} layers, {skips} skips"]
         for source, index, layer in zip(self.outputs, range(len(self.layers)), self.layers, strict=False):

@@ -28,14 +28,14 @@ _LONGEST = 1000  # letters of a cell's text
 class NASBench201Genotype(BaseGenotype):
     """A cell of NAS-Bench-201.
 
-    Its text is the benchmark's own, and its JSON form is that text. Its fingerprint is that of the text, which trials
-    of a search on the benchmark have.
+    Its text is the benchmark's own, and its JSON form is that text. Its fingerprint is the fingerprint of the text, as
+    in the trials of a search on the benchmark.
 
     Attributes:
-        operations: six of `NASBENCH201_OPERATIONS`, by the edges of `NASBENCH201_EDGES`.
+        operations: six of `NASBENCH201_OPERATIONS`, in the order of the edges, `NASBENCH201_EDGES`.
 
     Raises:
-        GenotypeError: there are more or fewer, or one is unknown.
+        GenotypeError: the number of operations is not six, or an operation is unknown.
 
     Source: Dong and Yang 2020 (arXiv 2001.00326), section 2.1.
 
@@ -65,12 +65,12 @@ class NASBench201Genotype(BaseGenotype):
 
     @property
     def nodes(self) -> tuple[tuple[tuple[int, str], ...], ...]:
-        """For each node from 1, the earlier nodes that it reads and the operations by which it reads them."""
+        """For each node from 1, the earlier nodes that it reads, and the operations that it reads them by."""
         edges = list(zip(NASBENCH201_EDGES, self.operations, strict=True))
         return tuple(tuple((source, name) for (to, source), name in edges if to == node) for node in (1, 2, 3))
 
     def describe(self) -> str:
-        """The genotype in words."""
+        """Describe the genotype in words, a line for each node."""
         return "\n".join(["cell of NAS-Bench-201: 4 nodes, 6 edges", *self._described()])
 
     def _described(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The interface over which operations are written: what a builder must offer, and the rules that it keeps."""
+"""The interface that operations are written over: the primitives that a builder must offer, and the rules for them."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Protocol
@@ -7,13 +7,13 @@ __all__ = ["OperationBuilder", "Tensor"]
 
 
 class Tensor(Protocol):
-    """What a builder's primitives read and return: a Keras tensor, a TensorFlow tensor, or a shape and nothing else."""
+    """The value that a builder's primitives read and return: a tensor of some library, or a shape and nothing else."""
 
     @property
     def shape(self) -> Any:
-        """`(batch, height, width, channels)` or `(batch, features)`: ints, and None for what is not known.
+        """`(batch, height, width, channels)` or `(batch, features)`, of ints, and None for unknown sizes.
 
-        Channels and features are always known.
+        The number of channels or features is always known.
         """
 
 
@@ -25,12 +25,12 @@ class OperationBuilder(ABC):
     handed. All of them keep these rules:
 
     - **Tensors** have a `shape`, see `Tensor`. Sizes may be unknown, and give the same network.
-    - **Names.** Every call names the layer that it makes: letters, digits and underscores, and no name twice in a
-      network. A caller composes it of its own prefix and a suffix, from the architecture alone, so that two builds of a
-      network have equal names. A builder that makes no layers ignores names.
-    - **ReLU.** Activations stand before convolutions: what reads a map applies the ReLU. `conv`, `separable_conv` and
-      `factorized_reduction` begin with one; `relu=False` leaves it out, for an image, or for a map that has had its
-      ReLU. `pool` applies none.
+    - **Names.** Every call names the layer that it makes, by letters, digits and underscores. The layers of a network
+      have different names. A caller makes a name from its own prefix and the architecture alone, so that two builds of
+      a network have equal names. A builder that makes no layers ignores names.
+    - **ReLU.** Activations stand before convolutions: the reader of a map applies the ReLU. `conv`, `separable_conv`
+      and `factorized_reduction` begin with one; `relu=False` leaves it out, for an image, or for a map that has had
+      its ReLU. `pool` applies none.
     - **Order.** ReLU, convolution without bias, batch normalisation.
     - **Widths.** `filters` is the number of output channels; the input may have any number.
     - **Strides.** Of `conv`, `stride` is an int, for both directions, or a pair `(height, width)`; of the others, an

@@ -1,7 +1,7 @@
 """The operation vocabulary: one entry an operation.
 
-An operation is written once, over the primitives of an `OperationBuilder`, whose rules it keeps. The builders of a
-network, of its cost and of a supernet run it, so that what an operation costs cannot drift from how it is built.
+An operation is written once, over the primitives of an `OperationBuilder`, by its rules. The builders of a network, of
+its cost and of a supernet run it, so that the cost of an operation cannot drift from the layers that are built.
 
 Every operation takes a state of any width to `filters` channels, at stride 1 or 2.
 """
@@ -155,7 +155,7 @@ def _macro_separable(size: int) -> _MacroApply:
 
 
 def _macro_pool(kind: str) -> _MacroApply:
-    # The ReLU comes first, as before a convolution: ENAS' search pools what its 1×1 convolution's ReLU leaves.
+    # The ReLU comes first, as before a convolution, since ENAS' search pools maps after the ReLU of a 1×1 convolution.
     return lambda builder, x, filters, name: builder.pool(
         builder.relu(x, name=f"{name}_relu"), kind, 3, 1, name=f"{name}_pool"
     )

@@ -34,7 +34,7 @@ def genotype_from_plain(plain: object) -> BaseGenotype:
     """Make a genotype of any kind of its JSON values, or of the fields of one of DARTS' genotypes.
 
     Raises:
-        GenotypeError: they are not those of a genotype.
+        GenotypeError: they do not describe a genotype.
 
     Example:
         >>> genotype_from_plain(nk.genotypes.NASNET_A.to_plain()) == nk.genotypes.NASNET_A
@@ -55,11 +55,11 @@ def resolve_genotype(genotype: BaseGenotype | str | Path, kind: type[BaseGenotyp
     """Return a genotype that is given as itself, by a name of the catalogue, as a JSON text or by a path.
 
     Args:
-        genotype: one of these; or a text that DARTS' code printed or has, `NAME = Genotype(normal=[…], …)`.
+        genotype: one of these; or a text from DARTS' code or its output, `NAME = Genotype(normal=[…], …)`.
         kind: the class that it must be of.
 
     Raises:
-        GenotypeError: it is none of these, or is of another kind.
+        GenotypeError: it is not one of these, or of another kind.
 
     Example:
         >>> resolve_genotype("enas_macro") is nk.genotypes.ENAS_MACRO

@@ -1,4 +1,4 @@
-"""Batch normalisation as a function: TensorFlow's fused kernel where it exists, Keras operations elsewhere."""
+"""Batch normalisation as a function: TensorFlow's fused kernel on that backend, Keras operations on the others."""
 
 import math
 from collections.abc import Callable, Iterator

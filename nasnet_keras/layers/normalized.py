@@ -30,7 +30,7 @@ class CountedLayer(keras.layers.Layer):
 class NormalizedConv(CountedLayer):
     """The base of layers of a ReLU, convolutions and batch normalisation.
 
-    A subclass makes its weights in `build` and says by `_kernels`, `_settings` and `convolve` what it computes.
+    A subclass makes its weights in `build`. Its `_kernels`, `_settings` and `convolve` define the convolution.
 
     Args:
         filters: output channels.

@@ -48,7 +48,7 @@ def window_shape(
     """The shape of the result of a window that moves over maps.
 
     Args:
-        input_shape: `(batch, height, width, channels)`, of which all but the channels may be None.
+        input_shape: `(batch, height, width, channels)`. All but the channels may be None.
         channels: channels of the result.
         window, strides: `(height, width)`.
         padding: `"same"` or `"valid"`.

@@ -27,15 +27,15 @@ class NetworkConfig(ABC):
 
     Attributes:
         KIND: the class of its genotypes.
-        SIZES: those of its arguments that say how large a genotype's network is.
+        SIZES: names of the arguments that say how large a genotype's network is.
         SMALLEST: the smallest height and width of images, in pixels.
         NAME: name of the model, unless the caller gives one.
         genotype: a genotype of that class, a catalogue name, a JSON text or a path; afterwards the genotype.
-        input_shape: `(height, width, channels)` of the images, of which height and width may be None.
+        input_shape: `(height, width, channels)` of the images. Height and width may be None.
         include_top: whether the network ends in a classifier.
         pooling: None, `"avg"` or `"max"`, for a network without the classifier.
         classes: number of classes.
-        classifier_activation: what Keras takes as an activation; None for logits.
+        classifier_activation: any activation of Keras; None for logits.
         dropout_rate: rate of the dropout before the classifier, in [0, 1).
         batch_norm_momentum, batch_norm_epsilon: momentum and epsilon of all batch normalisations.
 
@@ -109,7 +109,7 @@ def build_head(
         builder: describes it.
         x: the last map, `(batch, height, width, channels)`.
         classes: number of classes.
-        activation: what Keras takes as an activation; None for logits.
+        activation: any activation of Keras; None for logits.
         dropout_rate: in [0, 1).
         use_bias: whether the dense layer has a bias.
     """

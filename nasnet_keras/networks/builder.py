@@ -1,4 +1,4 @@
-"""The interface over which networks are described."""
+"""The interface that networks are described over."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ __all__ = ["Builder"]
 
 
 class Builder(OperationBuilder):
-    """The primitives of a whole network: those of operations, and what stands between and after them.
+    """The primitives of a whole network: those of operations, and those that join maps and end a network.
 
     A network is described once, by the `build` method of its arguments (`nasnet_keras.networks.any.network_config`),
     over a builder. `LayerBuilder` makes it a Keras model, and `CostBuilder` its cost. The rules of `OperationBuilder`
@@ -77,7 +77,7 @@ class Builder(OperationBuilder):
     def dense(self, x: Tensor, units: int, *, name: str, activation: object, use_bias: bool) -> Tensor:
         """A classifier, `(batch, features)` to `(batch, units)`, in float32 under mixed precision too.
 
-        `activation` is what Keras takes as one: a name, a function, or None for logits.
+        `activation` is any activation of Keras: a name, a function, or None for logits.
         """
 
     @abstractmethod

@@ -37,8 +37,7 @@ def build_cell(
         builder: describes it.
         cell: the cell.
         inputs: the outputs of earlier cells, by the cell's names for them; an input that the cell does not read may
-            be None. If `previous` is read and None, in a network's first cell, `current` takes its place as it is,
-            unsqueezed.
+            be None. If `previous` is read and None, in a network's first cell, `current` takes its place, unsqueezed.
         filters: F, the width of the cell's states.
         input_level: level of `current`, to which `previous` is brought.
         level: level of the cell's output. Edges that read an input of a lower level have the stride that leads to it.

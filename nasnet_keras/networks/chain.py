@@ -79,8 +79,8 @@ def ChainFromGenotype(
         GenotypeError: the genotype is not legal, or not a chain.
         ValueError: any other argument is not; the error says what was expected and what was received.
 
-    Source: Zoph and Le 2017 (arXiv 1611.01578), sections 3.1 and 3.3. They do not say where zeros
-    stand: here they stand around the smaller map, the odd one behind it.
+    Source: Zoph and Le 2017 (arXiv 1611.01578), sections 3.1 and 3.3. They do not say where zeros stand: here they
+    stand around the smaller map, the odd one behind it.
 
     Example:
         >>> from nasnet_keras import ChainGenotype, ChainLayer

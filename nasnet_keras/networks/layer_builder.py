@@ -25,8 +25,8 @@ class LayerBuilder(Builder):
     """Makes the layers of one network, by the rules of `Builder`. Every layer gets the name that it is told.
 
     Args:
-        padding: `"same"`, or `"keras"` for strided pools of which a border of zeros takes part.
-        momentum, epsilon: Momentum and epsilon of all batch normalisations.
+        padding: `"same"`, or `"keras"` for strided pools that read a border of zeros.
+        momentum, epsilon: momentum and epsilon of all batch normalisations.
         image: the network's input, if its drop-path layers should follow the progress of training.
     """
 

@@ -18,7 +18,7 @@ class NamedModel:
         name: name of the Keras model.
         genotype: name of its cells in the catalogue.
         about: the images that it is for, its size in the paper's terms, and its number of trainable parameters.
-        source: where it was published.
+        source: the paper and the table that published it.
         arguments: the arguments of `NASNetFromGenotype` in which it differs from the defaults.
         published: its weights for ImageNet, a name of `nasnet_keras.weights.published`; None if there are none.
         notes: a further paragraph of its function's docstring.

@@ -58,7 +58,7 @@ class NASBench201Config(NetworkConfig):
 
 def _edge(builder: Builder, x: Tensor, operation: str, filters: int, name: str) -> Tensor:
     if operation == "none":
-        # Zeros, as in the benchmark, whose networks hold and count also the operations that lead to no output.
+        # Zeros, as in the benchmark: its networks also hold, and count, the operations that lead to no output.
         return builder.zeros(x, name=f"{name}_zeros")
     if operation == "avg_pool_3x3":
         return builder.pool(x, "avg", 3, 1, name=f"{name}_pool")

@@ -1,4 +1,4 @@
-"""The builder of a supernet's operations, whose weights are values that it is handed."""
+"""The builder of a supernet's operations. Their weights are values that it is handed."""
 
 import math
 from collections.abc import Callable

@@ -39,7 +39,7 @@ class SupernetTrainer(Trainer):
         recipe: how to train. Its settings for a fixed network do not apply: Muon, SAM, drop-path and smaller images.
         seed: seed of the weights, the order of images and all other random numbers.
         deterministic: whether the same seed gives the same bits, on the same devices.
-        replicas: what a batch is divided over; by default all devices, see `devices.default_replicas`.
+        replicas: the devices that share each batch; by default all devices, see `devices.default_replicas`.
 
     Attributes:
         architectures: the architecture of each step of the present epoch, `(steps, decisions)`, int32. It is set before
