@@ -26,12 +26,12 @@ from nasnet_keras.utils.progress import Progress, showing
 
 __all__ = ["SearchError", "run"]
 
-_CHECKPOINT_TRIALS = 100  # between two checkpoints: after a kill, as many are told again
+_CHECKPOINT_TRIALS = 100  # trials between two checkpoints; after a kill, at most as many are told again
 _REPORT_SECONDS = 60.0
 _CURVES = "the search in TensorBoard"
-_RANDOM_SEEDS = SEEDS  # beyond all seeds of searches, so that no algorithm draws the same children
+_RANDOM_SEEDS = SEEDS  # larger than all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2 * SEEDS
-_LAST_TRIAL = 2**31  # beyond which no space grows
+_LAST_TRIAL = 2**31  # any number beyond which no space grows
 
 
 class SearchError(ValueError):
@@ -47,14 +47,14 @@ def run(
 ) -> Study:
     """Search, compare with random search, train the best genotypes and random ones to the end, save the winner.
 
-    A search that was stopped at any moment goes on where it was when it is run again with the same configuration.
+    A search that was stopped at any moment continues from there when it is run again with the same configuration.
 
-    An object takes the place of what the configuration names, whose name and settings must then be left at their
-    defaults. `study.json` records the classes of objects by module and name, and what `get_config`, or the fields of a
-    dataclass, say that they were made with; a study goes on with such objects only. Executors may change.
+    An object replaces a name in the configuration; the name and its settings must then be left at their defaults.
+    `study.json` records the class of each object by module and name, and its arguments as `get_config`, or the fields
+    of a dataclass, return them. A study continues only with objects of equal class and arguments. Executors may change.
 
     Args:
-        config: of the search.
+        config: the configuration of the search.
         algorithm: the class of an algorithm, or anything else that makes one of a space and a seed; or an algorithm
             that was made for this space and seed, and has searched nothing yet.
         evaluator: judges the genotypes. If another process cannot make it again (see `Evaluator`), children are judged
@@ -66,15 +66,15 @@ def run(
         The study: `study.best` is the best trial, `study.result` has the figures of the winner.
 
     Raises:
-        SearchError: the table, the data set, GPUs or TensorFlow are missing, no process can be started, or an object is
-            not what it should be.
+        SearchError: the table, the data set, GPUs or TensorFlow are missing, no process can be started, or an object
+            has another class than its interface.
         StudyError: the folder cannot be used, no worker can be started, or no child could be evaluated.
     """
     own = Own(algorithm, evaluator, executor, space)
     own.check_study(config)
     try:
         config = own.checked(config)
-        running = own.make_executor(config)  # first, since its processes start while the data set is read
+        running = own.make_executor(config)  # made first, so that its processes start while the data set is read
     except (ValueError, ExecutorError) as error:
         raise SearchError(str(error)) from error
     with running:
@@ -108,7 +108,7 @@ class _Search:
         self.evaluator, self.executor = evaluator, executor
         self.log: Any = None
         with showing(_CURVES):
-            from nasnet_keras.search.report.tensorboard import SearchLog  # whose import may fail
+            from nasnet_keras.search.report.tensorboard import SearchLog  # its import may fail
 
             self.log = SearchLog(study.path, study.trials, getattr(algorithm.space, "operations", ()))
         self._reported = time.monotonic()
@@ -139,7 +139,7 @@ class _Search:
             self._report()
 
     def _evaluate(self, group: str, total: int, numbers: list[int], task: Callable[[int], Task]) -> None:
-        """Evaluate the given children of a group, and record each when it is finished."""
+        """Evaluate the given children of a group, and record each one when it is finished."""
         waiting = deque(numbers)
 
         def following() -> Task | None:
@@ -156,12 +156,12 @@ class _Search:
                 bar.beat(**self._shown())
 
     def _may_start(self, number: int) -> bool:
-        """Whether all trials are recorded that must be told before this one is proposed."""
+        """Whether all trials that the algorithm must know before it proposes this one are recorded."""
         must = range(self._told, number - self.config.window + 1)
         return all(self.study.get(earlier) is not None for earlier in must)
 
     def _propose(self, number: int) -> Task:
-        """The child that the algorithm proposes, given the results of all trials up to `number - window` only."""
+        """Let the algorithm propose a child, given the results of all trials up to `number - window` only."""
         algorithm = self.algorithm
         self._tell(max(0, number - self.config.window + 1))
         self.evaluator.prepare(number, algorithm.draw)
@@ -191,15 +191,15 @@ class _Search:
                 study.save_checkpoint(self._told, state)
 
     def _restored(self, must: int) -> int:
-        """Go on from the latest checkpoint that can be used; gives the number of trials that the algorithm was told."""
+        """Restore the latest checkpoint that can be used; returns the number of trials that the algorithm was told."""
         new = self.algorithm.state()
         for told, state in self.study.checkpoints.load(len(self.study.trials)):
             if told > must:
                 continue
             try:
                 self.algorithm.restore(state)
-            except Exception:  # it is of another version, or damaged
-                self.algorithm.restore(new)  # some of it may have been taken over
+            except Exception:  # the state is damaged, or of another version
+                self.algorithm.restore(new)  # a part of it may have been restored
                 continue
             return told
         return 0
@@ -211,12 +211,12 @@ class _Search:
         return Task("random", number, genotype, self._seed(number))
 
     def _drawn(self, count: int, generator: np.random.Generator) -> np.ndarray:
-        """Draw choice vectors by the policy at the end of the search."""
+        """Draw choice vectors by the controller at the end of the search."""
         self._tell(self.config.trials)
         return self.algorithm.draw(count, generator)
 
     def _derive(self, number: int) -> Task:
-        """A genotype drawn by the policy at the end of the search, to be evaluated."""
+        """Draw a genotype by the controller at the end of the search, to be evaluated."""
         generator = np.random.default_rng((self.config.seed + _DERIVED_SEEDS, number))
         genotype = self.algorithm.space.decode(self._drawn(1, generator)[0].tolist())
         return Task("derived", number, genotype, self._seed(number))

@@ -1,4 +1,4 @@
-"""Executors by name: where evaluators run. `base.Executor` states the rules."""
+"""Executors by name: they run evaluators. `base.Executor` states the rules."""
 
 from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig
@@ -11,19 +11,19 @@ __all__ = ["make", "names"]
 
 
 def names() -> tuple[str, ...]:
-    """The names of all executors."""
+    """List the names of all executors."""
     return tuple(EXECUTORS)
 
 
 def make(config: SearchConfig, evaluator: Evaluator | None = None) -> Executor:
-    """The executor that a configuration names.
+    """Make the executor that a configuration names.
 
     Args:
-        config: of the search.
-        evaluator: that is to judge; None for the one that the configuration names.
+        config: the configuration of the search.
+        evaluator: the evaluator that judges; None for the one that the configuration names.
 
     Raises:
-        ValueError: there are too few GPUs, or a batch does not divide by those of a child.
+        ValueError: there are too few GPUs, or a batch does not divide by the GPUs of a child.
         ExecutorError: no process can be started.
     """
     row = EXECUTORS[registry.executor_for(config.executor, config.evaluator)]

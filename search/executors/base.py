@@ -18,7 +18,7 @@ from nasnet_keras.utils.checks import quoted
 
 __all__ = ["Executor", "ExecutorError", "Outcome", "Task", "as_completed", "perform"]
 
-_WAIT_SECONDS = 1.0  # for an outcome, before showing that time passes
+_WAIT_SECONDS = 1.0  # the longest wait for an outcome before the display of time moves
 
 
 class ExecutorError(Exception):
@@ -30,11 +30,11 @@ class Task:
     """Something for an evaluator to do.
 
     Attributes:
-        group: of genotypes, within which `number` is unique: `search`, `random` or `derived`.
-        number: of the trial that the genotype is from.
-        genotype: to be judged.
-        seed: of everything random.
-        folder: to train a finalist to the end in; None to evaluate a child.
+        group: the group of genotypes: `search`, `random` or `derived`.
+        number: the number of the genotype's trial, which is unique within the group.
+        genotype: the genotype to judge.
+        seed: the seed of all randomness.
+        folder: the folder to train a finalist in; None to evaluate a child.
     """
 
     group: str
@@ -46,14 +46,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended.
+    """The end of a task.
 
     Attributes:
-        task: that was submitted.
+        task: the submitted task.
         status: one of `trial.STATUSES`.
-        reward: of a child, or the score of a finalist; None unless the status is `ok`.
-        metrics: whatever was measured, or `{"error": …}`.
-        seconds: how long the task took.
+        reward: the reward of a child, or the score of a finalist; None unless the status is `ok`.
+        metrics: the measured figures, or `{"error": …}`.
+        seconds: the duration of the task, in seconds.
     """
 
     task: Task
@@ -63,7 +63,7 @@ class Outcome:
     seconds: float
 
     def trial(self) -> Trial:
-        """As a record."""
+        """Convert it to the record of a trial."""
         task = self.task
         return Trial(task.number, task.genotype, self.status, self.reward, self.metrics, self.seconds, task.seed)
 
@@ -74,31 +74,30 @@ class Executor(ABC):
     A subclass gives `capacity`, `start`, `submit`, `wait` and `close`; `perform` does one task in the present process.
     The rules, which `search.testing.check_executor` tries on any class:
 
-    - **Order.** An executor is made before anything else of a search, since it may have processes to start. `start`
-      comes once, before `submit`. At most `capacity` tasks are under way at once: a caller that submits more is in
-      error.
-    - **Outcomes.** `wait` returns the outcome of each task once, in any order, however the task ended, and nothing that
-      a task does ends the caller or another task. An outcome is what `perform` gives, wherever the task ran.
-    - **Processes.** `search.objects.description` says in JSON what an evaluator is, and `rebuilt` makes it again in
+    - **Order.** A search makes its executor first, since an executor may have processes to start. `start` comes once,
+      before `submit`. At most `capacity` tasks are under way at once; the caller must not submit more.
+    - **Outcomes.** `wait` returns the outcome of each task once, in any order, whether the task succeeded or failed. A
+      task cannot end the caller or another task. Every outcome comes from `perform`, in this process or in another.
+    - **Processes.** `search.objects.description` describes an evaluator in JSON, and `rebuilt` makes it again in
       another process, which needs the search's import path. Nothing is pickled.
-    - **Stopping.** `perform` raises `Stopped` if a signal ends it, which is no outcome. `close` ends what is under way
-      and gives finalists time to write their checkpoints; it may be called twice. An executor whose process is killed
-      leaves nothing running.
+    - **Stopping.** `perform` raises `Stopped` if a signal ends it; such a task has no outcome. `close` ends all tasks
+      under way and gives finalists time to write their checkpoints; it may be called twice. If the executor's process
+      is killed, its tasks end, too.
     - **Ownership.** An object belongs to one thread and serves one search, which closes it.
 
     Attributes:
-        capacity: number of tasks that may be under way at once, at least 1.
+        capacity: the number of tasks that may be under way at once, at least 1.
     """
 
     capacity: int
 
     @abstractmethod
     def start(self, evaluator: Evaluator, folder: Path) -> None:
-        """Say what judges the tasks.
+        """Set the evaluator that judges the tasks.
 
         Args:
-            evaluator: in this process.
-            folder: of the study, for files that go with the executor.
+            evaluator: the evaluator, an object of this process.
+            folder: the study's folder, for temporary files of the executor.
         """
 
     @abstractmethod
@@ -125,12 +124,12 @@ class Executor(ABC):
 
 
 def as_completed(executor: Executor, following: Callable[[], Task | None]) -> Iterator[Outcome | None]:
-    """Keep an executor busy, and give outcomes as they come; None if a second passes without one.
+    """Keep an executor busy, and yield outcomes as they come, or None after a second without an outcome.
 
     Args:
-        executor: started, with nothing under way.
-        following: gives the next task, or None if there is none until another outcome is dealt with. The iteration ends
-            when there is none and nothing is under way.
+        executor: an executor that was started and has no task under way.
+        following: a function that returns the next task, or None if there is no task before another outcome is dealt
+            with. The iteration ends when it returns None and no task is under way.
     """
     under_way = 0
     while True:
@@ -145,10 +144,10 @@ def as_completed(executor: Executor, following: Callable[[], Task | None]) -> It
 
 
 def perform(evaluator: Evaluator, task: Task) -> Outcome:
-    """Do a task here and now; whatever ends it is its outcome.
+    """Do a task in this process. An exception of any class becomes its outcome.
 
     Raises:
-        Stopped: a signal asked to stop.
+        Stopped: a signal asked the process to stop.
     """
     started = time.monotonic()
     try:
@@ -159,9 +158,9 @@ def perform(evaluator: Evaluator, task: Task) -> Outcome:
             found = evaluator.finish(task.genotype, task.seed, task.folder)
         reward, metrics = _checked(found)
         status = "ok"
-    except Stopped:  # by a signal: no outcome at all
+    except Stopped:  # a signal gives no outcome
         raise
-    except Exception as error:  # whatever ends a child, the search goes on with the next
+    except Exception as error:  # the search continues after any error of a child
         kinds = ((DivergedError, "diverged"), (MemoryError, "out_of_memory"), (Exception, "crashed"))
         status = next(name for kind, name in kinds if isinstance(error, kind))
         reward, metrics = None, {"error": f"{type(error).__name__}: {error}"[:1000]}
@@ -172,8 +171,8 @@ def _checked(found: Any) -> tuple[float, dict[str, Any]]:
     """The reward and the metrics that an evaluator returned.
 
     Raises:
-        TypeError: it returned something else, or metrics that are no JSON.
-        ValueError: a metric has a name that stands for another kind of value, or is not finite.
+        TypeError: it returned something else, or metrics that cannot be written as JSON.
+        ValueError: a metric is not finite, or its name stands for another kind of value.
         DivergedError: the reward is not finite.
     """
     pair = isinstance(found, tuple) and len(found) == 2
@@ -182,11 +181,11 @@ def _checked(found: Any) -> tuple[float, dict[str, Any]]:
     reward, metrics = float(found[0]), found[1]
     if not math.isfinite(reward):
         raise DivergedError(f"the reward is {reward}")
-    json.dumps(metrics, allow_nan=False)  # they are to be recorded
+    json.dumps(metrics, allow_nan=False)  # raises if they cannot be recorded
     check_metrics(metrics)
     return reward, metrics
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a number of Python or NumPy, and no truth value."""
+    """Whether a value is a number of Python or NumPy, and not a bool."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

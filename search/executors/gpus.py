@@ -8,11 +8,11 @@ from absl import logging
 
 __all__ = ["visible_gpus"]
 
-_SECONDS = 30.0  # for an answer
+_SECONDS = 30.0  # the longest wait for an answer
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """Names of the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` takes them."""
+    """List the names of the GPUs that this process may use, in the form of `CUDA_VISIBLE_DEVICES`."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         names = [name.strip() for name in visible.split(",")]
@@ -28,7 +28,7 @@ def visible_gpus() -> tuple[str, ...]:
     except OSError:
         return ()
     except subprocess.TimeoutExpired:
-        process.kill()  # and no wait: one that hangs in its driver cannot even be killed
+        process.kill()  # without a wait, since a process that hangs in its driver cannot even be killed
         logging.warning("%s did not answer in %g seconds: it is as if there were no GPU", program, _SECONDS)
         return ()
     return tuple(listed.split()) if process.returncode == 0 else ()

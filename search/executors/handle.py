@@ -1,4 +1,4 @@
-"""A worker's process, seen from the search: what it is told and answers, and what becomes of it when it does not."""
+"""A worker's process, seen from the search: tasks and answers, limits, and its replacement if it fails."""
 
 import contextlib
 import json
@@ -21,28 +21,28 @@ from nasnet_keras.utils.noise import is_noise, level_wanted
 
 __all__ = ["Clock", "Handle"]
 
-_LAST_WORDS = 500  # bytes of what a process wrote before it ended
-_STARTS = 3  # of a worker, one after another, before the search is given up
-_READY_SECONDS = 600.0  # for a worker to import what it needs and to read the data set
-_BEGIN_SECONDS = 120.0  # for it to begin a task; it tries to fork for half a minute
-_ANSWER_SECONDS = 60.0  # for it to say how a task ended whose process is gone
-_END_SECONDS = 10.0  # for the system to end a process that was killed
-_LONGEST_ANSWER = 2**24  # bytes
+_LAST_WORDS = 500  # bytes of the last output of a process
+_STARTS = 3  # failed starts of a worker, one after another, after which the search ends
+_READY_SECONDS = 600.0  # the time of a worker to import its modules and to read the data set
+_BEGIN_SECONDS = 120.0  # the time of a worker to begin a task; it tries to fork for half a minute
+_ANSWER_SECONDS = 60.0  # the time of a worker to report the end of a task after its process is gone
+_END_SECONDS = 10.0  # the time of the system to end a process that was killed
+_LONGEST_ANSWER = 2**24  # bytes of an answer
 _SHORTEST_GAP = 30.0  # seconds between two looks at the clock
 
 
 class Clock:
-    """Seconds in which the search was there to look after others.
+    """A clock that counts the seconds in which the search could watch its workers.
 
-    A search that was stopped, with all its processes or without them, must not take the time that it missed for
-    theirs: a long gap between two looks counts as a short one.
+    A search may be suspended, with its workers or without them. The time that it missed must not count against them, so
+    a long gap between two looks at the clock counts as a short one.
     """
 
     def __init__(self) -> None:
         self._seconds, self._looked = 0.0, time.monotonic()
 
     def look(self) -> float:
-        """The seconds until now."""
+        """Return the seconds until now."""
         now = time.monotonic()
         self._seconds += min(now - self._looked, _SHORTEST_GAP)
         self._looked = now
@@ -50,18 +50,18 @@ class Clock:
 
 
 class Handle:
-    """A worker's process, and another in its place when it ends, or does not do in time what it should.
+    """A worker's process, which is replaced by another one when it ends or is late.
 
     Args:
-        config: of the search: its limits of time and memory.
-        evaluator: its class as `objects.class_name` has it.
-        environment: of the process.
-        lifeline: the descriptor of a pipe that ends when this process does.
-        selector: told of its answers.
-        clock: of the executor.
+        config: the configuration of the search, for the limits of time and memory.
+        evaluator: the `objects.class_name` of the evaluator.
+        environment: the environment of the process.
+        lifeline: the descriptor of a pipe that ends when this process ends.
+        selector: the selector that reports its answers.
+        clock: the clock of the executor.
 
     Attributes:
-        task: that it has; None where it may be given one.
+        task: the task that it does; None if it is free.
 
     Raises:
         ExecutorError: no process can be started.
@@ -84,23 +84,23 @@ class Handle:
         self._start()
 
     def set_up(self, setup: bytes) -> None:
-        """Say, in a line, what judges the tasks."""
+        """Send the line that describes the evaluator."""
         self._setup = setup
         self._since = self._clock.look()
         self._say(setup)
 
     def submit(self, task: Task) -> None:
-        """Give it a task."""
+        """Send it a task."""
         self.task, self._verdict, self._sign = task, None, None
         self._said = os.fstat(self._log.fileno()).st_size
         self._forget()
         self._say(task_line(task))
 
     def hear(self) -> Outcome | None:
-        """Read what it answered; an outcome, once it is whole.
+        """Read its answers; returns an outcome once it is complete.
 
         Raises:
-            ExecutorError: it ended, and no other could be started.
+            ExecutorError: the worker ended, and no other could be started.
         """
         try:
             data = self._channel.recv(65536)
@@ -122,7 +122,7 @@ class Handle:
         return outcome
 
     def watch(self) -> Outcome | None:
-        """End what is beyond its limits: a child, a finalist that stands still, the worker itself."""
+        """End a child beyond its limits, a finalist that stands still, or a worker that is late."""
         self._say(b"")
         late = self._clock.look() - self._since
         if not self._ready:
@@ -142,17 +142,17 @@ class Handle:
         return self._replaced("did not say how its process ended") if silent else None
 
     def ask_to_stop(self) -> None:
-        """Let a finalist write its checkpoint; a child has nothing to write."""
+        """Let a finalist write its checkpoint, and kill a child."""
         if self.task is not None and self._pid is not None:
-            # Not a termination: a cluster may have sent one to all processes, and a second would not wait.
+            # An interrupt and no termination: a cluster may have sent one to all processes, and a second ends at once.
             self._signal(signal.SIGINT if self.task.folder is not None else signal.SIGKILL)
 
     def stopping(self) -> bool:
-        """Whether a finalist is still at it."""
+        """Whether a finalist is still running."""
         return self.task is not None and self.task.folder is not None and self._pid is not None and not self._over()
 
     def close(self) -> None:
-        """End the worker and what it has under way."""
+        """End the worker and its task."""
         if self._channel.fileno() >= 0:
             self._release(0.0)
 
@@ -170,7 +170,7 @@ class Handle:
                     stderr=self._log,
                     env=self._environment,
                     pass_fds=[theirs.fileno(), self._lifeline],
-                    start_new_session=True,  # an interrupt at the terminal is the search's to handle
+                    start_new_session=True,  # the search handles an interrupt at the terminal
                 )
         except (OSError, ValueError) as error:
             self._channel.close()
@@ -181,25 +181,25 @@ class Handle:
         self._selector.register(self._channel, selectors.EVENT_READ, self)
 
     def _forget(self) -> None:
-        """There is no process of a task yet, or none any more."""
+        """Note that no process does a task, not yet or no longer."""
         self._pid: int | None = None
         self._gone: float | None = None
         self._since, self._moved = self._clock.look(), 0.0
 
     def _say(self, line: bytes) -> None:
-        """Send what it takes at once; the rest later."""
+        """Send a line as far as the channel takes it, and the rest later."""
         self._unsaid += line
-        with contextlib.suppress(OSError):  # it takes no more now, or has ended, of which `hear` tells
+        with contextlib.suppress(OSError):  # the channel is full, or the worker has ended, which `hear` finds
             while self._unsaid:
                 self._unsaid = self._unsaid[self._channel.send(self._unsaid) :]
 
     def _answered(self, plain: Any) -> Outcome | None:
-        """What an answer means. Raises ValueError where it is none."""
+        """Act on an answer; returns an outcome. A ValueError means that it is not an answer."""
         if not isinstance(plain, dict):
             raise ValueError("it is no JSON object")
         if plain == {"ready": True} and not self._ready:
             self._ready = True
-            self._since = self._clock.look()  # from when a task may begin
+            self._since = self._clock.look()  # a task may begin now
         elif self.task is None:
             raise ValueError("there is no task")
         elif "pid" in plain and self._pid is None:
@@ -216,7 +216,7 @@ class Handle:
         try:
             parent = psutil.Process(pid).ppid()
         except psutil.NoSuchProcess:
-            parent = self._process.pid  # it is gone already
+            parent = self._process.pid  # the task's process has ended already
         except (TypeError, ValueError, OverflowError, psutil.Error) as error:
             raise ValueError(f"no process {quoted(pid, 80)}: {error}") from None
         if parent != self._process.pid:
@@ -225,9 +225,9 @@ class Handle:
         self._pid, self._failed_starts = pid, 0
 
     def _judged(self, seconds: float) -> tuple[str, str] | None:
-        """Why a task that has run for so many seconds is to be ended, and what it is then."""
+        """The status and the reason of a task that must end after so many seconds; None if it may run."""
         config = self._config
-        if self.task.folder is None:  # a finalist may take its time
+        if self.task.folder is None:  # finalists have no limit of time
             if seconds > 60 * config.child_timeout_minutes:
                 return "timeout", f"it took more than {config.child_timeout_minutes:g} minutes"
         elif self._stands_still(seconds):
@@ -262,7 +262,7 @@ class Handle:
                 os.kill(self._pid, number)
 
     def _over(self) -> bool:
-        """Whether the task's process has ended, whoever knows."""
+        """Whether the task's process has ended, even if the worker does not know."""
         try:
             return psutil.Process(self._pid).status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
@@ -271,10 +271,10 @@ class Handle:
             return False
 
     def _replaced(self, fault: str | None = None) -> Outcome | None:
-        """Another worker takes the place of this one, which is gone or of no use; the outcome of a task that had begun.
+        """Replace the worker, which has ended or is of no use; returns the outcome of a task that had begun.
 
         Args:
-            fault: what is wrong with it; None where it ended.
+            fault: the worker's fault, in words; None if it ended.
         """
         words = self._last_words()
         how = self._release(0.5 if fault is None else 0.0)
@@ -299,7 +299,7 @@ class Handle:
         return Outcome(self._done(), status, None, {"error": reason[:1000]}, seconds)
 
     def _done(self) -> Task:
-        """The task that has ended; from now on there is none."""
+        """Forget the task, which has ended, and return it."""
         task, self.task = self.task, None
         self._forget()
         return task
@@ -310,7 +310,7 @@ class Handle:
         return f"its process ended {_how(code)}: {self._last_words() or 'it said nothing'}"
 
     def _last_words(self) -> str:
-        """The end of what the worker and its child wrote since the task began."""
+        """The last output of the worker and its child since the task began."""
         size = os.fstat(self._log.fileno()).st_size
         start = max(self._said, size - 10 * _LAST_WORDS)
         lines = os.pread(self._log.fileno(), size - start, start).split(b"\n")
@@ -318,7 +318,7 @@ class Handle:
         return words[-_LAST_WORDS:].decode(errors="replace").strip()
 
     def _release(self, patience_seconds: float) -> str:
-        """End the worker, by force after a while, and what it has under way; says how the worker ended."""
+        """End the worker and its task, by force after some seconds; returns how the worker ended, in words."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(patience_seconds)
         with contextlib.suppress(OSError):
@@ -328,7 +328,7 @@ class Handle:
         self._log.close()
         try:
             return _how(self._process.wait(_END_SECONDS))
-        except subprocess.TimeoutExpired:  # a system call of it never returns
+        except subprocess.TimeoutExpired:  # it hangs in a system call
             return "not even when it was killed"
 
 

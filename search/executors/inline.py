@@ -10,10 +10,10 @@ __all__ = ["Inline"]
 
 
 class Inline(Executor):
-    """Does a task when its outcome is waited for.
+    """Does a task when the search waits for its outcome.
 
-    Nothing needs to be started, so it suits evaluators that look children up, debuggers, and machines where
-    processes cannot be started. It has no limits of time and memory, and what kills a child kills the search.
+    It starts no process, so it suits evaluators that look children up, debuggers, and machines without room for more
+    processes. It has no limits of time and memory, and a crash of a child's process ends the search.
     """
 
     capacity = 1

@@ -1,4 +1,4 @@
-"""Tasks in processes of their own, several at once, within limits of time and memory."""
+"""Tasks in separate processes, several at once, within limits of time and memory."""
 
 import contextlib
 import json
@@ -25,19 +25,20 @@ from nasnet_keras.utils.workdir import WorkdirError
 __all__ = ["Subprocesses"]
 
 _TICK_SECONDS = 0.2
-_GRACE_SECONDS = 20.0  # for a finalist to write its checkpoint
+_GRACE_SECONDS = 20.0  # the time of a finalist to write its checkpoint
 
 
 class Subprocesses(Executor):
     """Forks every task from a worker that has imported TensorFlow before: see `worker`.
 
-    A child that is killed, runs out of memory or hangs is a recorded trial. So is one whose worker ends, stops or
-    hangs, and another worker takes its place. Without GPUs, the workers share the cores; with them, each worker's
-    children see `gpus_per_child` of their own.
+    A child that is killed, runs out of memory or hangs is a recorded trial. If a worker ends, stops or hangs, its child
+    is a recorded trial, too, and another worker takes its place. Without GPUs, the workers share the cores; with GPUs,
+    the children of each worker see `gpus_per_child` GPUs that no other worker has.
 
     Args:
-        config: of the search: `workers`, `gpus_per_child`, and the limits of children and finalists.
-        evaluator: that is to judge, whose class workers import at once; None for the one that the configuration names.
+        config: the configuration of the search: `workers`, `gpus_per_child`, and the limits of children and finalists.
+        evaluator: the evaluator that judges, so that workers import its class at once; None for the one that the
+            configuration names.
 
     Raises:
         ValueError: there are too few GPUs.
@@ -65,7 +66,7 @@ class Subprocesses(Executor):
     def start(self, evaluator: Evaluator, folder: Path) -> None:
         self._folder = folder / ".workers"
         files.check(self._folder)
-        shutil.rmtree(self._folder, ignore_errors=True)  # of a search that was killed
+        shutil.rmtree(self._folder, ignore_errors=True)  # left by a search that was killed
         self._folder.mkdir()
         config = evaluator.exported(self._config, self._folder)
         plain = {"evaluator": description(evaluator), "config": config.to_json(), "command": sys.argv}
@@ -79,7 +80,7 @@ class Subprocesses(Executor):
     def wait(self, timeout_seconds: float) -> Outcome | None:
         until = time.monotonic() + timeout_seconds
         while not self._outcomes and any(worker.task for worker in self._workers):
-            # First what they say, and then what they do: an answer may have been waiting for longer than a limit.
+            # Answers are read before limits are checked, since an answer may have waited for longer than a limit.
             ready = self._selector.select(min(_TICK_SECONDS, max(0.0, until - time.monotonic())))
             for act in (*(key.data.hear for key, _ in ready), *(worker.watch for worker in self._workers)):
                 if outcome := act():
@@ -103,13 +104,13 @@ class Subprocesses(Executor):
             self._lifeline = ()
             self._selector.close()
         if self._folder is not None:
-            with contextlib.suppress(WorkdirError):  # another process's by now
+            with contextlib.suppress(WorkdirError):  # another process may have taken the folder over
                 files.check(self._folder)
                 shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _environments(config: SearchConfig) -> list[dict[str, str]]:
-    """Of each worker: its share of the GPUs or of the cores."""
+    """The environment of each worker, with its share of the GPUs or of the cores."""
     gpus, each = visible_gpus(), config.gpus_per_child
     available = cores()
     if gpus and len(gpus) < each * (config.workers or 1):

@@ -1,12 +1,12 @@
-"""A process that has what an evaluator imports, such as TensorFlow, and forks a process for every task.
+"""A worker: a process that has imported the evaluator's modules, such as TensorFlow, and forks one for every task.
 
-Importing takes longer than many a child. A fork of a process that has imported, and has not started TensorFlow's
-threads, has nothing left to import and shares the memory of the data set.
+Importing takes longer than many children train. A process that has imported, and has not started TensorFlow's threads,
+can be forked: the fork has nothing left to import and shares the memory of the data set.
 
-It reads JSON lines from a socket of its own: the evaluator and the command of the search, then tasks one at a
-time. It answers there with `{"ready": true}`, then for each task with `{"pid": …}` and how it ended: an outcome, or
-`{"died": exit code}`. Whatever else the process prints is words for people. The search holds the other end of a pipe,
-the lifeline: when the search ends, however it does, so do all tasks.
+A worker reads JSON lines from a socket: the evaluator and the command of the search, then one task at a time. It
+answers there with `{"ready": true}`, then for each task with `{"pid": …}` and its end: an outcome, or
+`{"died": exit code}`. Its other output is for people. The search holds the other end of a pipe, the lifeline: all tasks
+end when the search ends, in whatever way it ends.
 """
 
 import json
@@ -30,7 +30,7 @@ from nasnet_keras.utils import environment
 __all__ = ["command", "main", "read_outcome", "task_line"]
 
 _FORKS = 10
-_PAUSE = 3.0  # seconds between two
+_PAUSE = 3.0  # seconds between two attempts
 _BOOT = """
 import sys
 sys.path[:] = sys.argv[4:]
@@ -40,11 +40,11 @@ main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
 
 
 def command(channel: int, lifeline: int, evaluator: str) -> list[str]:
-    """The command of a worker whose Python, with its options and its import path, is this process'.
+    """Compose the command of a worker that has the Python, the options and the import path of this process.
 
     Args:
-        channel, lifeline: descriptors that it inherits.
-        evaluator: its class as `objects.class_name` has it, which the worker imports at once.
+        channel, lifeline: descriptors that the worker inherits.
+        evaluator: the `objects.class_name` of the evaluator, whose class the worker imports at once.
     """
     options = subprocess._args_from_interpreter_flags()  # as Python's own `multiprocessing` starts its processes
     path = [entry for entry in sys.path if isinstance(entry, str)]
@@ -53,41 +53,41 @@ def command(channel: int, lifeline: int, evaluator: str) -> list[str]:
 
 
 def task_line(task: Task) -> bytes:
-    """A task as a line."""
+    """Write a task as a line."""
     folder = None if task.folder is None else str(task.folder)
     plain = {"group": task.group, "number": task.number, "seed": task.seed, "folder": folder}
     return json.dumps({**plain, "genotype": json.loads(genotype_text(task.genotype))}).encode() + b"\n"
 
 
 def read_outcome(task: Task, plain: dict[str, Any]) -> Outcome:
-    """What a worker answered.
+    """Read a worker's answer as an outcome.
 
     Raises:
-        ValueError: it is no outcome.
+        ValueError: the answer is not an outcome.
     """
     names = ("status", "reward", "metrics", "seconds")
     if missing := [name for name in names if name not in plain]:
         raise ValueError(f"it has no {', '.join(missing)}")
     outcome = Outcome(task, *(plain[name] for name in names))
-    outcome.trial()  # which checks their types
+    outcome.trial()  # checks the types
     return outcome
 
 
 def main(channel: int, lifeline: int, evaluator: str) -> None:
     """Work until the search closes the channel: see `command`."""
     for descriptor in (channel, lifeline):
-        os.set_inheritable(descriptor, False)  # of programs that libraries may start
-    for number in (signal.SIGINT, signal.SIGTERM):  # the search's to handle, when all its processes are told to stop
+        os.set_inheritable(descriptor, False)  # libraries may start programs, which must not have it
+    for number in (signal.SIGINT, signal.SIGTERM):  # the search handles them, when all its processes are told to stop
         signal.signal(number, signal.SIG_IGN)
     environment.prepare()
-    load_class(evaluator)  # while the search prepares
+    load_class(evaluator)  # meanwhile the search prepares
     lines = os.fdopen(channel, "rb")
     if setup := lines.readline():
         _work(json.loads(setup), lines, channel, lifeline)
 
 
 def _work(setup: dict[str, Any], lines: Iterable[bytes], channel: int, lifeline: int) -> None:
-    sys.argv = setup["command"]  # of the search, for the cards
+    sys.argv = setup["command"]  # the command of the search, for the cards
     evaluator = rebuilt(setup["evaluator"], SearchConfig.from_json(setup["config"]))
     _say(channel, {"ready": True})
     for line in lines:
@@ -98,7 +98,7 @@ def _work(setup: dict[str, Any], lines: Iterable[bytes], channel: int, lifeline:
 
 
 def _forked(evaluator: Any, task: Task, lifeline: int, channel: int) -> dict[str, Any]:
-    """How a task ended that was done in a process of its own."""
+    """Do a task in a forked process; returns its outcome, or its exit code, as an answer."""
     reading, writing = os.pipe()
     try:
         pid = _fork()
@@ -122,7 +122,7 @@ def _forked(evaluator: Any, task: Task, lifeline: int, channel: int) -> dict[str
             traceback.print_exc()
         finally:
             sys.stderr.flush()
-            os._exit(code)  # nothing of the parent's is to be cleaned up
+            os._exit(code)  # without the cleaning up that belongs to the parent
     os.close(writing)
     _say(channel, {"pid": pid})
     with os.fdopen(reading, "rb") as file:
@@ -132,7 +132,7 @@ def _forked(evaluator: Any, task: Task, lifeline: int, channel: int) -> dict[str
 
 
 def _fork() -> int:
-    """Fork, where there is too little memory or there are too many processes, after a while."""
+    """Fork; if memory or room for processes is short, try again after a while."""
     for _ in range(_FORKS - 1):
         try:
             return os.fork()
@@ -142,7 +142,7 @@ def _fork() -> int:
 
 
 def _die_with(lifeline: int) -> None:
-    os.read(lifeline, 1)  # returns when nobody can write any more
+    os.read(lifeline, 1)  # returns when the last process that could write has ended
     os._exit(1)
 
 
@@ -151,5 +151,5 @@ def _say(channel: int, plain: dict[str, Any]) -> None:
     try:
         while line:
             line = line[os.write(channel, line) :]
-    except OSError:  # nobody listens any more
+    except OSError:  # the search has ended
         os._exit(1)
