@@ -90,38 +90,47 @@ def _fine_tune(
 ) -> None:
     from absl import flags
 
-    from nasnet_keras.training import datasets
     from nasnet_keras.training.flags import DATASET, changes
     from nasnet_keras.utils.progress import showing
 
     data = {name: flags.FLAGS[name].value for name in DATASET}  # the holders refuse None, the new default of one
-    name = data.pop("dataset")
-    if not model or (name is None) == (train_dir is None):
-        raise ValueError("give --model, and either --train_dir (a folder of images) or --dataset; --list lists models")
-    from nasnet_keras.pretrained import fine_tuning, registry  # imports Keras
+    train = _training_images(model, train_dir, **data)
+    from nasnet_keras.pretrained.fine_tuning import fine_tune  # imports Keras
 
-    side = registry.card(model).input_shape[0]  # there is no such model: before all images are read
-    train = train_dir
-    if name is not None and datasets.is_folder(name):
-        train = name
-    elif name is not None:
-        sized = name in datasets.names() or name.endswith(".npz")
-        train = datasets.load(name, **{**data, "image_size": None if sized else data["image_size"] or side})
-    result = fine_tuning.fine_tune(
+    result = fine_tune(
         model,
         train,
         validation_dir,
         test=test_dir,
         class_weights="balanced" if balanced else None,
-        validation_fraction=data["validation_fraction"],
-        image_size=data["image_size"],
-        fit=data["fit"],
-        follow_links=data["follow_links"],
+        **{name: data[name] for name in ("validation_fraction", "image_size", "fit", "follow_links")},
         **values,
         **{**changes(), **({"epochs": 0} if head_only else {})},
     )
     with showing("the figures of the run"):
         _report(result)
+
+
+def _training_images(
+    model: str | None, train_dir: str | None, *, dataset: str | None, image_size: int | None, **data: Any
+) -> Any:
+    """The folder of training images, or the data set that the flags name, at the model's size.
+
+    Raises:
+        ValueError: flags are missing, or there is no such model or data set.
+    """
+    if not model or (dataset is None) == (train_dir is None):
+        raise ValueError("give --model, and either --train_dir (a folder of images) or --dataset; --list lists models")
+    from nasnet_keras.pretrained import registry  # imports Keras
+    from nasnet_keras.training import datasets
+
+    side = registry.card(model).input_shape[0]  # if there is no such model, this says so before all images are read
+    if dataset is None:
+        return train_dir
+    if datasets.is_folder(dataset):
+        return dataset
+    sized = dataset in datasets.names() or dataset.endswith(".npz")
+    return datasets.load(dataset, image_size=None if sized else image_size or side, **data)
 
 
 def _report(result: Any) -> None:

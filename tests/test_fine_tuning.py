@@ -474,9 +474,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(trained, tmp_path):
 
 
 def test_the_job_says_what_is_wrong(tmp_path):
-    def run(*arguments):
+    def run(*arguments, module="nasnet_keras.pretrained.fine_tune"):
         return subprocess.run(
-            [sys.executable, "-m", "nasnet_keras.pretrained.fine_tune", *arguments],
+            [sys.executable, "-m", module, *arguments],
             capture_output=True,
             text=True,
             cwd=tmp_path,
@@ -487,7 +487,7 @@ def test_the_job_says_what_is_wrong(tmp_path):
     assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
     done = run("--model=amoebanet_tiny_imagenet", f"--train_dir={tmp_path}")
     assert done.returncode == 1 and "did you mean amoebanet_d_tiny_imagenet" in done.stderr
-    assert run("--list").stdout.split() == pretrained.list_models()
+    assert run("--list", module="nasnet_keras.pretrained").stdout.split() == pretrained.list_models()
     done = run("--helpfull")
     assert "--train_dir" in done.stdout and "--learning_rate" in done.stdout
 

@@ -8,6 +8,7 @@ from helpers import SMALL_GENOTYPE, small_batch
 from tensorflow.python.framework import config as determinism
 
 from nasnet_keras import NASNetFromGenotype
+from nasnet_keras.training import devices
 from nasnet_keras.training.inputs import scaled
 from nasnet_keras.training.step import StepConfig, TrainStep
 
@@ -177,3 +178,11 @@ def test_a_step_compiles_as_it_does_on_gpus(generator, monkeypatch, deterministi
         be_deterministic(before)
     np.testing.assert_allclose(*taken, atol=1e-3)
     assert not np.allclose(taken[0], np.asarray(TrainStep(model, objective).initial()["parameters"]), atol=1e-3)
+
+
+def test_another_backend_trains_on_one_device_and_says_so(monkeypatch, caplog):
+    assert devices.default_replicas(32).count == 1 and not caplog.text, "of a processor that nobody has split"
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    for gpus, said in ((["one"], ""), (["one", "two"], "training runs on one of 2 GPUs: Keras is on jax")):
+        monkeypatch.setattr(devices, "accelerators", lambda gpus=gpus: gpus)
+        assert devices.default_replicas(32).count == 1 and said in caplog.text and bool(said) == bool(caplog.text)
