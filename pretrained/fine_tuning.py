@@ -71,7 +71,7 @@ def fine_tune(
             have values from 0 to 255 and are brought to the model's size.
         validation: images to choose the best weights by, as `train`; by default a share of the training images.
         test: images for the final figures only, as `train`; by default these figures are of the validation images.
-        workdir: the run's folder: made, or continued where it holds the same run.
+        workdir: the run's folder. It is made, or continued if it holds the same run.
         class_names: the names of the classes by label, if `train` has none; else the order that is wanted.
         name: name of the card and weight files; by default made of the model's and the folder's names.
         batch_norm: `"adapt"`, batches are normalised by their own statistics and the moving ones follow; or

@@ -24,7 +24,7 @@ __all__ = ["Plan", "upgraded", "weights_of_classes"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is fine-tuned, on what and how. The same plan gives the same weights.
+    """The plan of a fine-tuning run. The same plan gives the same weights.
 
     Attributes:
         model: the model, as `registry.load` takes it.
@@ -110,7 +110,7 @@ class Plan:
 
 
 def upgraded(before: dict[str, Any]) -> dict[str, Any]:
-    """The plan of a run of an earlier version, with what it did about settings that it had not yet."""
+    """The plan of a run of an earlier version, with the values that settings of today had then."""
     return {"fit": "crop", **before, "recipe": Recipe.upgraded(before.get("recipe"))}
 
 

@@ -156,7 +156,7 @@ def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
     For a model that `load` made, it is the path of a temporary card of its present weights without the classifier's.
 
     Raises:
-        CardError: the model is not one that `load` made, of its own network.
+        CardError: `load` did not make the model, or made it with further arguments of the network.
     """
     if not isinstance(model, keras.Model):
         yield model

@@ -31,7 +31,7 @@ class FineTuneResult:
 
     Attributes:
         card: the card of the model.
-        path: the card's path, which stands for a model's name everywhere; the weights lie beside it.
+        path: the card's path, which can be given instead of a model's name; the weights lie in the same folder.
         saved_model: path of the whole model as a `.keras` file, for `keras.models.load_model` after
             `import nasnet_keras`. The model reads images as they come, 0 to 255.
         history: the figures of each epoch; epoch 0 is the new head on the network before that is trained.

@@ -39,7 +39,7 @@ def mirrors(name: str, value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training images.
+    """Augmentation of training images.
 
     Attributes:
         pad: pixels of grey border that a random crop of the image's size is taken from; 0 for none.
@@ -80,12 +80,12 @@ class Augmentation:
 
         Args:
             images: `(batch, height, width, channels)` uint8.
-            targets: what each image shows: `(batch, classes)`, shares that sum to 1; without `cutmix` anything.
+            targets: the share of each class in each image, `(batch, classes)`; without `cutmix`, labels will do.
             mirrored: `(batch,)`, whether each image is mirrored, if `flip` is on.
             generator: draws everything else.
         """
         count, height, width = images.shape[:3]
-        # All numbers are drawn whatever is switched on, so that one switch changes one thing.
+        # All numbers are drawn even if they are not used, so that one switch changes one thing.
         offsets = generator.integers(0, 2 * self.pad + 1, (2, count))
         centres = generator.random((2, count))
         mixed, areas = generator.random((2, count))

@@ -1,4 +1,4 @@
-"""What a training run does, as a value."""
+"""The configuration of a training run, as a value."""
 
 from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
@@ -49,7 +49,7 @@ def _weights_file(name: str, value: Any) -> str | Path:
 @documented
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What is trained, on what and how. The same configuration gives the same weights.
+    """The configuration of a training run. The same configuration gives the same weights.
 
     `recipe` says how the network is trained. The genotype may also be given as a value; `resolved` is this value. Of
     `num_repeats`, `filters` and `stem`, ENAS' macro networks take filters only, chains none, and cells of NAS-Bench-201

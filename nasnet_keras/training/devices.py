@@ -12,13 +12,17 @@ __all__ = ["default_replicas"]
 def default_replicas(batch_size: int, synchronized_batch_norm: bool = True) -> Replicas:
     """All GPUs that this process sees on TensorFlow; on other backends, the one device that Keras uses.
 
-    A batch is divided equally, so what is trained does not depend on the number of devices. If a batch does not divide
+    A batch is divided equally, so the result does not depend on the number of devices. If a batch does not divide
     by all of them, fewer are used. A warning tells of GPUs that stay idle. Without GPUs, the processors are used that
     TensorFlow sees: one, unless the program has split it into several logical ones.
 
     Args:
-        batch_size: images in a batch, over all devices.
+        batch_size: number of images in a batch, over all devices.
         synchronized_batch_norm: see `Mirrored`.
+
+    Example:
+        >>> default_replicas(batch_size=1).count
+        1
     """
     if keras.backend.backend() != "tensorflow":
         if (idle := len(accelerators())) > 1:

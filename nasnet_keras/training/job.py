@@ -42,7 +42,7 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
 
     A run that was stopped at any moment goes on from its last checkpoint when it is started again, with the same images
     only, also on another number of devices. Splits that were made of the training images are made as when it began. The
-    folder holds `training.json` (what is trained), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end,
+    folder holds `training.json` (the configuration), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end,
     `NAME.json` and `NAME.weights.h5`.
 
     Raises:
@@ -87,7 +87,7 @@ def _initializer(config: TrainingConfig, dataset: Dataset) -> Callable[[keras.Mo
 
 
 def _upgraded(before: dict[str, Any], name: str) -> dict[str, Any]:
-    """The configuration of a run of an earlier version, with what it did about settings that it had not yet."""
+    """The configuration of a run of an earlier version, with the values that settings of today had then."""
     assumed = {"name": name, "fit": "crop", "initial_weights": None}
     return {**assumed, **before, "recipe": Recipe.upgraded(before.get("recipe"))}
 

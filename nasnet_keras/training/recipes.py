@@ -145,7 +145,7 @@ class Recipe:
 
     @staticmethod
     def upgraded(found: Any) -> Any:
-        """The fields of a recipe that an earlier version wrote, with what it did about settings that it had not yet.
+        """The fields of a recipe that an earlier version wrote, with the values that settings of today had then.
 
         Anything but a dict, in a damaged file, comes back as it is and differs from every recipe.
         """

@@ -51,5 +51,5 @@ class Replicas:
         return vector
 
     def normalizing(self) -> AbstractContextManager[None]:
-        """A context for calling the network in training, in which batch normalisation sees what it should."""
+        """A context for calling the network in training: it says which images batch normalisation normalises by."""
         return nullcontext()

@@ -63,7 +63,7 @@ def save(
 
 
 def _judged(model: keras.Model, dataset: Dataset, images: np.ndarray | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A card's metrics and reference: what the model gets right, and what it answers to a few images."""
+    """A card's metrics, the shares of images that the model gets right, and its reference, answers to a few images."""
     stepper = TrainStep(model, StepConfig())
     state = stepper.initial()
     metrics: dict[str, Any] = {"runs": 1}

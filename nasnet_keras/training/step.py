@@ -35,8 +35,8 @@ class TrainStep:
     Args:
         model: functional, from raw images `(batch, height, width, channels)` uint8, as `inputs.scaled` gives them; its
             outputs are logits, or `{"logits": …, "auxiliary": …}`. A supernet reads choices `(decisions,)` after them.
-        config: what to minimise, and how.
-        replicas: what a batch is divided over; by default nothing.
+        config: the loss and its minimisation.
+        replicas: the replicas that share each batch; by default one.
 
     A state is a dict of arrays: `parameters`, `velocity`, `statistics`, the averages of parameters and statistics,
     and the states of the random generators. Nothing else changes from step to step, so a state that is written and
@@ -92,15 +92,15 @@ class TrainStep:
         size: tuple[int, int] | None = None,
         choices: np.ndarray | None = None,
     ) -> tuple[State, Any]:
-        """One update.
+        """Update the state by a batch.
 
         Args:
-            state: is used up.
-            images: a batch, uint8.
+            state: the present state, which is used up.
+            images: a batch, uint8 `(batch, height, width, channels)`.
             labels: int32 `(batch,)`, or the share of each class, float32 `(batch, classes)`.
-            learning_rate: of this step.
-            progress: of the whole training, from 0 to 1, for drop-path.
-            average_decay: how much of the averages stays.
+            learning_rate: learning rate of this step.
+            progress: progress of the whole training, from 0 to 1, for drop-path.
+            average_decay: share of the averages that stays.
             size: height and width to scale the images to; each size is compiled once.
             choices: the architecture of a supernet for this step; all of them are compiled once.
 
@@ -117,7 +117,7 @@ class TrainStep:
     def logits(
         self, state: State, images: np.ndarray, *, averaged: bool = True, choices: np.ndarray | None = None
     ) -> np.ndarray:
-        """What the network answers: `(batch, classes)` of uint8 images, by the averaged weights or the present ones."""
+        """The network's logits `(batch, classes)` for uint8 images, by the averaged weights or the present ones."""
         names = ("average_parameters", "average_statistics") if averaged else ("parameters", "statistics")
         values = (self.replicas.first(state[name]) for name in names)
         weights = dict(zip(("parameters", "statistics"), values, strict=True))
@@ -164,7 +164,7 @@ class TrainStep:
     def _loss(
         self, state: State, images: Any, labels: Any, progress: Any, choices: Any
     ) -> Callable[[Any], tuple[Any, Any]]:
-        """The loss as a function of the parameters, which also returns the step's figures and what is not trained."""
+        """The loss as a function of the parameters. It also returns the step's figures and the untrained variables."""
         generators = [
             progress if id(v) in self._progress else state[f"generator_{i}"] for i, v in enumerate(self._generators)
         ]
@@ -193,9 +193,9 @@ class TrainStep:
         return total, ops.stack([entropy["logits"], right])
 
     def _of_the_whole_batch(self, *vectors: Any) -> list[Any]:
-        """The means over replicas, each of which saw its share of the batch: what the whole batch gives.
+        """The means over replicas. Each replica saw its share of the batch, so these are the values of the whole batch.
 
-        But for the slope of SAM this is the one place where the number of devices matters, and it is one transfer.
+        Except for the slope of SAM, the number of devices matters here alone, and the transfer is one.
         """
         ends = np.cumsum([math.prod(vector.shape) for vector in vectors[:-1]])
         return ops.split(self.replicas.mean(ops.concatenate(vectors)), ends.tolist())
@@ -249,5 +249,5 @@ def _parts(vector: Any, variables: list[Any]) -> list[Any]:
     """A vector cut into values of the shapes of `variables`."""
     sizes = [math.prod(v.shape) for v in variables]
     pieces = ops.split(vector, np.cumsum(sizes)[:-1].tolist())
-    # What is a vector already needs no operation, of which there would be hundreds.
+    # A vector is not reshaped, which saves hundreds of operations.
     return [p if len(v.shape) == 1 else ops.reshape(p, v.shape) for p, v in zip(pieces, variables, strict=True)]

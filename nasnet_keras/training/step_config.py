@@ -1,4 +1,4 @@
-"""What a training step minimises, and how, as a value."""
+"""The loss of a training step and its minimisation, as a value."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ __all__ = ["StepConfig"]
 
 @dataclass(frozen=True)
 class StepConfig:
-    """What a step minimises, and how.
+    """The loss of a training step and its minimisation.
 
     Attributes:
         label_smoothing: share of the target spread over all classes, in [0, 1).

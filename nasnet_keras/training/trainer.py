@@ -28,14 +28,14 @@ class Trainer:
     """Trains one network, a step a call.
 
     Args:
-        genotype: what to build.
+        genotype: the architecture of the network.
         network: further arguments of `network_from_genotype`, for inference; those that the recipe implies are added.
         dataset: its training split is trained on.
-        recipe: how to train.
+        recipe: how the network is trained.
         seed: of the weights, the order of images and all else that is random.
         deterministic: whether the same seed gives the same bits, on the same devices.
-        config: what the recipe does not say of a step: the weights of classes, and how batches are normalised.
-        replicas: what a batch is divided over; by default all devices, see `devices.default_replicas`.
+        config: the fields of a step that no recipe has: weights of classes, and how batches are normalised.
+        replicas: the replicas that share each batch; by default all devices, see `devices.default_replicas`.
         synchronized_batch_norm: whether, by default, batch normalisation sees the whole batch; see `Mirrored`.
         initialize: gives the untrained model its first weights; by default they are random.
 
@@ -193,7 +193,7 @@ class Trainer:
 
 
 def _config(recipe: Recipe, config: StepConfig) -> StepConfig:
-    """How a step goes, by a recipe and by what it does not say."""
+    """A configuration of steps with the fields that a recipe has."""
     return dataclasses.replace(
         config,
         label_smoothing=recipe.label_smoothing,

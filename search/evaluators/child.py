@@ -155,7 +155,7 @@ class ChildEvaluator(Evaluator):
         return accuracy**config.reward_exponent, {**metrics, **cost}
 
     def finish(self, genotype: Genotype, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
-        """Train the genotype anew, longer, by the training job, and judge what it saved on the test images."""
+        """Train the genotype anew, longer, by the training job, which judges the saved model on the test images."""
         keras.backend.clear_session()
         config = self._training(genotype, seed, folder)
         try:
