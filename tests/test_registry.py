@@ -66,12 +66,15 @@ r.SPACES = Rows({**r.SPACES, "small": r.SpaceRow("mine:Small", "words", {"operat
 
 JOB = """
 import json
-import sys
+from nasnet_keras.search import executors
 from nasnet_keras.search.__main__ import _define_flags
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.loop import run
-study = run(SearchConfig("study", evaluator="count", space="small", table="n", final_epochs=1))
-print(json.dumps({**study.config, "rewards": [one.reward for one in study.trials], "won": study.result is not None}))
+config = SearchConfig("study", evaluator="count", space="small", table="n", final_epochs=1)
+study = run(config)
+judged = type(executors.make(config)).__name__
+rewards = [one.reward for one in study.trials]
+print(json.dumps({**study.config, "judged": judged, "rewards": rewards, "won": study.result is not None}))
 for changes in ({"executor": "here", "workers": 2}, {"num_blocks": 3}, {"evaluator": "child"}, {"space": "nasnet"}):
     try:
         SearchConfig("study", **{"evaluator": "count", "space": "small", "table": "n", **changes})
@@ -113,7 +116,7 @@ def test_a_choice_is_one_file_and_one_row(tmp_path):
     )
     found, *errors, shown = done.stdout.splitlines()
     found = json.loads(found)
-    assert (found["algorithm"], found["population_size"], found["executor"]) == ("walk", 4, "here")
+    assert (found["algorithm"], found["population_size"], found["judged"]) == ("walk", 4, "Here")
     assert len(found["rewards"]) == found["trials"] == 5 and found["random_trials"] == 2 and found["won"]
     assert errors == [
         "executor 'here' has one worker, got 2: choose 'subprocess'",
