@@ -1,4 +1,4 @@
-"""What of a search's choices and settings may be combined, by the facts of `registry`."""
+"""Checks of the combination of a search's choices and settings, by the facts of `registry`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,10 +17,10 @@ def check(given: Values, usual: Values) -> None:
 
     Args:
         given: the values of all settings of a search by name, each legal by itself.
-        usual: those that they have by default.
+        usual: their default values.
 
     Raises:
-        ValueError: two contradict each other; the message says what would do.
+        ValueError: two contradict each other; the message names legal values.
     """
     _check_space(given, usual)
     _check_evaluator(given)
@@ -31,7 +31,7 @@ def check(given: Values, usual: Values) -> None:
 
 
 def _check_space(given: Values, usual: Values) -> None:
-    """Refuse settings that are for other spaces."""
+    """Refuse settings for other spaces."""
     searched = given["space"]
     known = dict.fromkeys(name for row in registry.SPACES.values() for name in (*row.own, *row.lacks))
     for name in known:
@@ -50,7 +50,7 @@ def _other_space(name: str, given: Values, whose: str) -> ValueError:
 
 
 def _check_evaluator(given: Values) -> None:
-    """Refuse an evaluator that cannot judge the space's genotypes, or lacks what it needs."""
+    """Refuse an evaluator that cannot judge the space's genotypes, or whose required settings are missing."""
     name, row, searched = given["evaluator"], registry.evaluator(given["evaluator"]), given["space"]
     legal = registry.spaces_for(name)
     if searched not in legal:
@@ -79,7 +79,7 @@ def _check_algorithm(given: Values) -> None:
 
 
 def _check_weights(given: Values) -> None:
-    """Refuse what children cannot do that share weights, or that do not."""
+    """Refuse settings that contradict weight sharing, or that need it."""
     shared = registry.evaluator(given["evaluator"]).shares_weights
     epochs = given["recipe"].epochs
     if given["derived_trials"] and not shared:
@@ -91,7 +91,7 @@ def _check_weights(given: Values) -> None:
 
 
 def _check_executor(given: Values) -> None:
-    """Refuse an executor that cannot do what it is asked for."""
+    """Refuse an executor that cannot have these settings."""
     name = registry.executor_for(given["executor"], given["evaluator"])
     workers, window = given["workers"], given["window"]
     isolates = registry.executor(name).isolates

@@ -1,4 +1,4 @@
-"""Objects of one's own: the names that their classes are recorded by, and how another process makes them again."""
+"""Objects in place of names: the names of their classes in a study, and their copies in another process."""
 
 import dataclasses
 import importlib
@@ -13,11 +13,11 @@ __all__ = ["RECORDED", "class_name", "classes_in", "config_of", "description", "
 __all__ += ["why_not_elsewhere"]
 
 RECORDED = ("algorithm", "evaluator", "space")
-"""What a study records of objects."""
+"""The kinds of objects that a study records."""
 
 
 def class_name(kind: type) -> str:
-    """Return the name of a class that `load_class` finds it by.
+    """Return the name of a class, by which `load_class` finds it.
 
     Example:
         >>> class_name(dataclasses.Field)
@@ -27,10 +27,10 @@ def class_name(kind: type) -> str:
 
 
 def classes_in(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the classes of the objects that a study was begun with, by what they are.
+    """Return the names of the classes of the objects that a study was begun with, by their kinds.
 
     Args:
-        config: as `study.json` has it. An executor is not recorded, since it may change.
+        config: the configuration in `study.json`. An executor is not recorded, since it may change.
 
     Example:
         >>> classes_in({"algorithm": "ppo", "space": "my_module:MySpace", "evaluator": "child"})
@@ -43,7 +43,7 @@ def load_class(name: str) -> type:
     """Import a class by its `class_name`.
 
     Raises:
-        ImportError: there is no such module, or the module has no such class.
+        ImportError: the module does not exist, or has no such class.
     """
     module, _, qualified = name.partition(":")
     found: Any = importlib.import_module(module)
@@ -55,13 +55,13 @@ def load_class(name: str) -> type:
 
 
 def config_of(value: Any) -> dict[str, Any] | None:
-    """Return the JSON values that an object was made with: of its `get_config`, or the fields of a dataclass.
+    """Return the arguments of an object as JSON values: those of its `get_config`, or the fields of a dataclass.
 
     Returns:
-        None if it has neither, or its fields are no JSON.
+        A dictionary; None if it has neither, or if its fields cannot be written as JSON.
 
     Raises:
-        ValueError: what `get_config` returns is no dictionary of JSON values.
+        ValueError: `get_config` does not return a dictionary of JSON values.
     """
     if hasattr(value, "get_config"):
         plain = value.get_config()
@@ -83,7 +83,7 @@ def config_of(value: Any) -> dict[str, Any] | None:
 
 
 def description(value: Any) -> dict[str, Any]:
-    """Return an object as JSON: its class, and what it was made with."""
+    """Describe an object in JSON: its class and its arguments."""
     return {"class": class_name(type(value)), "config": config_of(value)}
 
 
@@ -92,7 +92,7 @@ def rebuilt(plain: dict[str, Any], *arguments: Any) -> Any:
 
     Args:
         plain: the description.
-        arguments: what its class is called with if the object did not say what it was made with.
+        arguments: the arguments of its class, if the description has none.
     """
     kind: Any = load_class(plain["class"])
     return kind(*arguments) if plain["config"] is None else kind.from_config(plain["config"])
@@ -103,7 +103,7 @@ def why_not_elsewhere(value: Any, *arguments: Any) -> str | None:
 
     Args:
         value: an object.
-        arguments: what its class is called with if the object does not say what it was made with.
+        arguments: the arguments of its class, if `config_of` finds none.
     """
     kind, name = type(value), class_name(type(value))
     if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:

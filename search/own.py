@@ -1,4 +1,4 @@
-"""Objects of one's own in place of what a configuration names: what they may be, and how a study records them."""
+"""The objects that a search is given in place of names: their checks, and their record in the study."""
 
 import dataclasses
 import json
@@ -35,10 +35,11 @@ _searched: WeakValueDictionary[int, Algorithm] = WeakValueDictionary()  # by ide
 
 @dataclass(frozen=True)
 class Own:
-    """The objects that a search was given beside its configuration; None for what the configuration names.
+    """The objects that a search was given beside its configuration, each in place of a name, or None for the name.
 
     Attributes:
-        algorithm: made for the space and the seed of the search, or what makes one of these two, such as its class.
+        algorithm: an algorithm for the space and the seed of the search, or a function of both that makes one, such as
+            its class.
         evaluator, executor, space: objects.
     """
 
@@ -48,10 +49,10 @@ class Own:
     space: Space | None = None
 
     def check_study(self, config: SearchConfig) -> None:
-        """Look whether the study that is to go on was begun with an object that is missing now.
+        """Check that no object is missing with which the study was begun.
 
         Raises:
-            StudyError: it was.
+            StudyError: an object is missing.
         """
         for name, kind in classes_in(recorded(config.workdir, "study.json")).items():
             if getattr(self, name) is None:
@@ -61,10 +62,10 @@ class Own:
                 )
 
     def checked(self, config: SearchConfig) -> SearchConfig:
-        """The configuration that the search has with these objects.
+        """Check the objects; returns the configuration of a search with them.
 
         Raises:
-            ValueError: an object is not what it should be, or the configuration contradicts it.
+            ValueError: an object has a wrong class or breaks a rule, or the configuration contradicts it.
         """
         for name, interface in _INTERFACES.items():
             _check_type(name, getattr(self, name), interface)
@@ -82,14 +83,14 @@ class Own:
         return self._here(config)
 
     def make_executor(self, config: SearchConfig) -> Executor:
-        """The executor of the search; see `executors.make` for what it raises."""
+        """Make the executor of the search; it raises the errors of `executors.make`."""
         return executors.make(config, self.evaluator) if self.executor is None else self.executor
 
     def make(self, config: SearchConfig) -> tuple[Algorithm, Evaluator, dict[str, Any]]:
-        """What proposes and what judges, and what a study records of them.
+        """Make the algorithm, the evaluator, and the facts that a study records of them.
 
         Raises:
-            ValueError: something that they need is missing, or they do not go together.
+            ValueError: a file, a data set or a package that they need is missing, or they do not fit together.
         """
         evaluator = evaluators.make(config) if self.evaluator is None else self.evaluator
         space = config.search_space() if self.space is None else self.space
@@ -98,7 +99,7 @@ class Own:
         return algorithm, evaluator, {**_facts(evaluator), **self._record(algorithm)}
 
     def _check_names(self, config: SearchConfig) -> None:
-        """Refuse names, and settings of what they name, beside an object that takes their place."""
+        """Refuse a name, or a setting that belongs to it, beside an object that replaces it."""
         usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
         usual |= defaults(config.evaluator, config.space, config.recipe.epochs)
         implied = registry.evaluator(config.evaluator).defaults
@@ -114,10 +115,10 @@ class Own:
                     raise ValueError(f"{setting}={given} says nothing of the {name} that is given as an object")
 
     def _here(self, config: SearchConfig) -> SearchConfig:
-        """The configuration with which an evaluator of one's own, which another process may not make, is run.
+        """Let a given evaluator run in this process if another process cannot make it; returns the configuration.
 
         Raises:
-            ValueError: another process cannot make it, and was asked for.
+            ValueError: another process cannot make it, although the configuration names an executor that needs one.
         """
         if type(self.evaluator).prepare is not Evaluator.prepare:
             reason = f"{class_name(type(self.evaluator))} learns in prepare, in this process"
@@ -151,7 +152,7 @@ class Own:
         return algorithm
 
     def _record(self, algorithm: Algorithm) -> dict[str, Any]:
-        """The classes of the objects, and what these were made with, for `study.json`."""
+        """The classes and the arguments of the objects, for `study.json`."""
         found: dict[str, Any] = {}
         for name in (name for name in RECORDED if getattr(self, name) is not None):
             value = algorithm if name == "algorithm" else getattr(self, name)
@@ -164,12 +165,12 @@ class Own:
 
 
 def _isolates(config: SearchConfig) -> bool:
-    """Whether children are judged in processes of their own."""
+    """Whether children are judged in separate processes."""
     return registry.executor(registry.executor_for(config.executor, config.evaluator)).isolates
 
 
 def _check_type(name: str, value: Any, interface: type, made: bool = False) -> None:
-    """Raise a ValueError for an object that is not of its interface; an algorithm may be yet to be made."""
+    """Raise a ValueError unless an object has its interface; an algorithm may also be a function that makes one."""
     kind = value if isinstance(value, type) else None
     makes = name == "algorithm" and not made and callable(value) and (kind is None or issubclass(kind, interface))
     if value is None or isinstance(value, interface) or makes:
@@ -181,7 +182,7 @@ def _check_type(name: str, value: Any, interface: type, made: bool = False) -> N
 
 
 def _kept(name: str, value: Any, check: Callable[[Any], None]) -> None:
-    """Raise a ValueError for an object that breaks a rule of its interface, as far as that is quickly found out."""
+    """Raise a ValueError for an object that breaks a rule of its interface which is quickly checked."""
     try:
         check(value)
     except ContractError as error:

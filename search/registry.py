@@ -1,7 +1,7 @@
-"""What a search can be made of, and what each choice implies: one row an algorithm, an evaluator, an executor, a space.
+"""The registry of a search's choices: one row for each algorithm, evaluator, executor and space, with its facts.
 
-Whatever else needs to know what a choice means, such as the checks of a configuration, its defaults, its flags and its
-report, reads the facts of its row. Classes are imported when they are made: some need TensorFlow.
+The checks of a configuration, its defaults, its flags and its report read the facts of these rows, and never compare
+names. Classes are imported when they are used, since some need TensorFlow.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,18 +19,18 @@ __all__ += ["space", "spaces_for"]
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of a choice.
+    """The facts of a choice.
 
     Attributes:
-        place: the module and the class that it stands for, `"module:Class"`.
-        help: what it is, in a few words, for `--help`.
+        place: the module and the name of its class, `"module:Class"`.
+        help: its description in a few words, for `--help`.
     """
 
     place: str
     help: str
 
     def load(self) -> type:
-        """The class, imported with all that it needs."""
+        """Import its class."""
         return load_class(self.place)
 
 
@@ -39,10 +39,10 @@ class AlgorithmRow(Row):
     """An algorithm: a `search.algorithms.base.Algorithm`.
 
     Attributes:
-        parameters: its own settings, by name, and the arguments of its class that they are.
-        is_baseline: whether it is what searches are compared with, and needs no comparison itself.
-        spaces: those whose decisions its controller takes; empty for an algorithm that searches all.
-        spaces_of_sums: those whose decisions it takes when their blocks only add.
+        parameters: the settings that belong to it, by name, with the argument of its class that each one sets.
+        is_baseline: whether other searches are compared with it, so that it needs no comparison.
+        spaces: the spaces that its controller is for; empty for an algorithm that searches all spaces.
+        spaces_of_sums: further spaces that its controller is for if their blocks only add.
     """
 
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -56,15 +56,15 @@ class EvaluatorRow(Row):
     """An evaluator: a `search.evaluators.base.Evaluator`.
 
     Attributes:
-        judges: what a space must offer so that its genotypes can be judged; None if all can.
-        trains: whether children are trained. If not, all settings of their training say nothing.
-        shares_weights: whether children share weights, which are trained between them in the search's own process.
-        epochs: passes over the training images, by default: of a child, or of the shared weights.
-        trials_per_epoch: children for each epoch of shared weights, by default.
-        executor: where children are judged by default.
-        requires: settings that it cannot do without, and that no other evaluator takes.
-        defaults: values of settings that are not given.
-        how: what is done with a child, for the report.
+        judges: the name in `SpaceRow.offers` that a space needs for it; None if it judges the genotypes of all spaces.
+        trains: whether children are trained. If not, the settings of their training have no effect.
+        shares_weights: whether children share weights, which are trained between trials in the search's process.
+        epochs: the default number of passes over the training images, of a child or of the shared weights.
+        trials_per_epoch: the default number of children for each epoch of shared weights.
+        executor: the default executor.
+        requires: the settings that it needs, and that no other evaluator takes.
+        defaults: the values of settings that are not given.
+        how: the treatment of a child, in words for the report.
     """
 
     judges: str | None = None
@@ -83,7 +83,7 @@ class ExecutorRow(Row):
     """An executor: a `search.executors.base.Executor`.
 
     Attributes:
-        isolates: whether each child has a process of its own, with GPUs and limits of its own. Otherwise children are
+        isolates: whether each child has a separate process, with separate GPUs and limits. Otherwise children are
             judged in the search's process, one after another.
     """
 
@@ -95,12 +95,12 @@ class SpaceRow(Row):
     """A search space: a `search.spaces.base.Space`.
 
     Attributes:
-        arguments: what its class is made with, unless settings say otherwise.
-        offers: what its genotypes can be judged by: `network`, `supernet` or `table`.
-        own: settings that no other space takes.
-        lacks: settings that it refuses, since its networks have no such thing.
-        ignores: settings that say nothing of its networks.
-        defaults: values of settings that are not given.
+        arguments: the arguments of its class, which settings override.
+        offers: the ways in which its genotypes can be judged: `network`, `supernet` or `table`.
+        own: the settings that no other space takes.
+        lacks: the settings that it refuses, since its networks have no such part.
+        ignores: the settings that have no effect on its networks.
+        defaults: the values of settings that are not given.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class SpaceRow(Row):
 
 
 _SEARCH = "nasnet_keras.search"
-_UPDATED = {"children_per_update": "batch_size"}  # of algorithms with a controller
+_UPDATED = {"children_per_update": "batch_size"}  # the parameters of algorithms with a controller
 
 ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
     {
@@ -229,27 +229,27 @@ _Row = TypeVar("_Row", bound=Row)
 
 
 def algorithm(name: Any) -> AlgorithmRow:
-    """The row of an algorithm; one without facts for a name that is not in `ALGORITHMS`, such as a later version's."""
+    """Return the row of an algorithm; a name that is not in `ALGORITHMS`, as of a later version, has an empty row."""
     return _found(ALGORITHMS, name, AlgorithmRow)
 
 
 def evaluator(name: Any) -> EvaluatorRow:
-    """The row of an evaluator; one without facts for a name that is not in `EVALUATORS`."""
+    """Return the row of an evaluator; a name that is not in `EVALUATORS` has an empty row."""
     return _found(EVALUATORS, name, EvaluatorRow)
 
 
 def executor(name: Any) -> ExecutorRow:
-    """The row of an executor; one without facts for a name that is not in `EXECUTORS`."""
+    """Return the row of an executor; a name that is not in `EXECUTORS` has an empty row."""
     return _found(EXECUTORS, name, ExecutorRow)
 
 
 def space(name: Any) -> SpaceRow:
-    """The row of a search space; one without facts for a name that is not in `SPACES`."""
+    """Return the row of a search space; a name that is not in `SPACES` has an empty row."""
     return _found(SPACES, name, SpaceRow)
 
 
 def algorithms_with(parameter: str) -> tuple[str, ...]:
-    """The names of the algorithms that a setting is for."""
+    """List the algorithms that a setting belongs to."""
     return tuple(name for name, row in ALGORITHMS.items() if parameter in row.parameters)
 
 
@@ -265,7 +265,7 @@ def executor_for(asked: str | None, judge: str) -> str:
 
 
 def explained(rows: Mapping[str, Row]) -> str:
-    """The names of choices, each with what it is, for the help of a flag."""
+    """Join the names and the descriptions of choices, for the help of a flag."""
     return "; ".join(f"{name}: {row.help}" for name, row in rows.items())
 
 

@@ -1,4 +1,4 @@
-"""Evaluators by name: from a genotype to a result. `base.Evaluator` states the rules."""
+"""Evaluators by name: they judge genotypes. `base.Evaluator` states the rules."""
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
@@ -8,19 +8,19 @@ __all__ = ["load", "make", "names"]
 
 
 def names() -> tuple[str, ...]:
-    """The names of all evaluators."""
+    """List the names of all evaluators."""
     return tuple(EVALUATORS)
 
 
 def make(config: SearchConfig) -> Evaluator:
-    """The evaluator that a configuration names.
+    """Make the evaluator that a configuration names.
 
     Raises:
-        ValueError: something that it needs is missing: its table, its data set or TensorFlow.
+        ValueError: its table, its data set or TensorFlow is missing.
     """
     return load(config.evaluator)(config)
 
 
 def load(name: str) -> type[Evaluator]:
-    """The class of an evaluator, imported with all that it needs, such as TensorFlow."""
+    """Import the class of an evaluator, which may import TensorFlow."""
     return EVALUATORS[name].load()

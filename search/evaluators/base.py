@@ -19,22 +19,22 @@ class Evaluator(ABC):
     A subclass gives `evaluate` and `finish`. The rules, which `search.testing.check_evaluator` tries on any class:
 
     - **Early errors.** An evaluator is made before the study's folder is. Its constructor, `accept` and `facts` raise a
-      `ValueError` if something that it needs is missing.
-    - **Replay.** A child's reward depends on its genotype and seed only, never on the children before it, but for what
-      `prepare` learnt of them.
-    - **Results.** A reward is a finite number, the higher the better. Metrics are JSON values by name, without NaN,
+      `ValueError` if a file, a data set or a package is missing.
+    - **Replay.** A child's reward depends on its genotype and seed only. It depends on the children before it only
+      through `prepare`, if that method learns from them.
+    - **Results.** A reward is a finite number; higher is better. Metrics are JSON values by name, without NaN,
       and are written to the study's files. A few names have a meaning: `parameters`, `multiply_adds`, `epochs` and
       `test_images` are whole numbers; a name that begins with `validation_accuracy` or `test_accuracy` is a number, a
       share from 0 to 1 or, if the name ends in `_epochs`, a percentage; `training_seconds` is the time of `finish`.
-    - **Failures.** A child that fails raises. `DivergedError` and `MemoryError` are told apart from all other errors;
-      none of them ends the search.
+    - **Failures.** A failed child raises an exception. `DivergedError` and `MemoryError` have a status each, all others
+      are crashes; none of them ends the search.
     - **Processes.** `evaluate`, `score` and `finish` may be called in another process, and everything else is called in
       the search's. Nothing is pickled: a worker imports the class by its module and name and makes the evaluator again,
       by `from_config` of what `get_config` returned, or, for a class without `get_config`, by calling it with the
-      search's configuration. Each child then runs in a fork of that worker, so importing the class and making it starts
-      no thread and no device, and nothing that a child does reaches the next. A class that cannot be imported, such as
-      one of `__main__`, of a notebook or of a function, and a class that learns in `prepare` run with the executor
-      `inline`.
+      search's configuration. Each child then runs in a fork of that worker, so the import of the class and its
+      constructor must not start a thread or a device, and a child cannot affect the next one. A class that cannot be
+      imported, because it stands in `__main__`, in a notebook or in a function, and a class that learns in `prepare`
+      run with the executor `inline`.
     - **Ownership.** An object belongs to one thread and serves one search.
     """
 
@@ -43,20 +43,20 @@ class Evaluator(ABC):
         """Judge a child.
 
         Args:
-            genotype: of the space that is searched.
-            seed: of everything random.
+            genotype: a genotype of the space.
+            seed: the seed of all randomness.
 
         Returns:
-            Its reward, which is finite and the higher the better, and all other figures by name, as JSON values.
+            Its reward, a finite number of which higher is better, and all other figures by name, as JSON values.
         """
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Evaluator":
-        """Make an evaluator from what the `get_config` of another returned: by default its constructor's arguments."""
+        """Make an evaluator from the values that `get_config` of another returned, its constructor's arguments."""
         return cls(**config)
 
     def accept(self, space: Space) -> None:
-        """Take note of the space that is searched. It is called once, before all methods but `facts`.
+        """Take note of the space of the search. It is called once, before all methods except `facts`.
 
         Raises:
             ValueError: genotypes of the space cannot be judged.
@@ -67,17 +67,17 @@ class Evaluator(ABC):
         """Get ready for trial `number`, which comes after all trials before it.
 
         Args:
-            number: of the trial.
-            draw: gives choice vectors of the present policy; see `Algorithm.draw`.
+            number: the number of the trial.
+            draw: a function that draws choice vectors of the present controller; see `Algorithm.draw`.
 
         Raises:
             DivergedError: the weights that all children share could not be trained.
-            Stopped: a signal asked to stop.
+            Stopped: a signal asked the process to stop.
         """
         del number, draw
 
     def score(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
-        """Judge a genotype for the comparison at the end of a search: by default as `evaluate` does."""
+        """Judge a genotype for the comparison at the end of a search; by default this calls `evaluate`."""
         return self.evaluate(genotype, seed)
 
     @abstractmethod
@@ -85,33 +85,33 @@ class Evaluator(ABC):
         """Judge one of the best genotypes by images, or figures, by which no child was judged.
 
         Args:
-            genotype: to be judged.
-            seed: of everything random.
-            folder: for files, from which a call that was cut off goes on.
+            genotype: the genotype to judge.
+            seed: the seed of all randomness.
+            folder: the folder for its files; a call that was cut off continues from them.
 
         Returns:
-            The score by which the winner is chosen, which test images have no part in, and all figures by name, those
-            of the test among them.
+            The score by which the winner is chosen, which must not depend on test images, and all figures by name,
+            including those of the test.
 
         Raises:
-            DivergedError: it could not be trained.
-            Stopped: a signal asked to stop.
+            DivergedError: the genotype could not be trained.
+            Stopped: a signal asked the process to stop.
         """
 
     def facts(self) -> dict[str, Any]:
-        """Further JSON values for `study.json` that two searches must have in common to be the same one."""
+        """Return further JSON values for `study.json`; a study continues only with equal ones."""
         return {}
 
     def exported(self, config: SearchConfig, folder: Path) -> SearchConfig:
-        """A configuration from which another process quickly makes an equal evaluator; its files go to `folder`."""
+        """Return a configuration by which another process quickly makes an equal evaluator, with files in `folder`."""
         del folder
         return config
 
     def publish(self, folder: Path, path: Path) -> dict[str, Any]:
-        """Copy what `finish` left in `folder` to `path`, for the winner.
+        """Copy the winner's files from `folder`, where `finish` wrote them, to `path`.
 
         Returns:
-            Names of the files for `result.json`: a trained model's are `card` and `model`.
+            The names of the files for `result.json`; a trained model has `card` and `model`.
         """
         del folder, path
         return {}

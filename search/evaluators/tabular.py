@@ -20,18 +20,18 @@ _TEST = "test_accuracy_200_epochs"
 
 
 class TabularEvaluator(Evaluator):
-    """Answers from a table: the reward is the validation accuracy after 12 epochs, in the table's unit (percent).
+    """Looks children up in a table: the reward is the validation accuracy after 12 epochs, in percent as in the table.
 
-    The test accuracy after 200 epochs is told of the finalists only, when the search has ended.
+    The test accuracy after 200 epochs is reported for the finalists only, at the end of the search.
 
     Args:
-        config: its `table` is a CSV file with the columns `cell`, `validation_accuracy_12_epochs` and
+        config: a configuration whose `table` is a CSV file with the columns `cell`, `validation_accuracy_12_epochs` and
             `test_accuracy_200_epochs`.
 
     Raises:
         ValueError: the table cannot be read.
 
-    Source: NAS-Bench-201 (Dong and Yang 2020), whose search algorithms look at the accuracy after 12 epochs.
+    Source: NAS-Bench-201 (Dong and Yang 2020); its search algorithms read the accuracy after 12 epochs.
     """
 
     def __init__(self, config: SearchConfig) -> None:
@@ -59,10 +59,11 @@ class TabularEvaluator(Evaluator):
 
 
 def read_table(path: str | Path) -> dict[str, tuple[float, float]]:
-    """Cell → (validation accuracy after 12 epochs, test accuracy after 200 epochs).
+    """Read a benchmark's table: the validation accuracy after 12 epochs and the test accuracy after 200, by cell.
 
     Raises:
-        ValueError: no such file, a column is missing, a figure is not finite, a cell stands twice, or there is none.
+        ValueError: the file does not exist, a column is missing, a figure is not finite, two lines have the same cell,
+            or the table is empty.
     """
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
