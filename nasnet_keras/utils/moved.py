@@ -93,7 +93,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "showing": ("utils.progress",),
     "skeleton": ("genotypes.skeleton",),
     "traces": ("layers.traces",),
-    "training.dataset": ("training.datasets.base",),
+    "training.dataset": ("training.datasets.base", "training.datasets.fitting"),
     "training.fitting": ("training.datasets.fitting",),
     "training.image_folder": ("training.datasets.image_folder",),
     "training.image_tree": ("training.datasets.image_tree",),

@@ -1,4 +1,4 @@
-"""Images and their classes, as a value: what is trained on, what is chosen by, and what is judged by."""
+"""Data sets as values: images and their classes, for training, for choosing and for the final figure."""
 
 import dataclasses
 import hashlib
@@ -11,20 +11,28 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.training.datasets import labels, splits
-from nasnet_keras.training.datasets.fitting import resized
+from nasnet_keras.training.datasets.fitting import check_channels, check_levels, is_dark, pixels
 from nasnet_keras.utils import checks
 
 __all__ = ["SPLITS", "Dataset", "Division", "Loaded", "Split", "check_channels", "check_levels", "chosen", "divided"]
 __all__ += ["pixels", "slug"]
 
 SPLITS = ("train", "validation", "test")
-_BLOCK = 1024  # images, of which a copy may be made at a time
-_FEW = (1, 3)  # channels
+_BLOCK = 1024  # images that may be copied at a time
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images `(count, height, width, channels)`, uint8 from 0 to 255, and their labels `(count,)`, int32."""
+    """A part of a data set.
+
+    Attributes:
+        images: `(count, height, width, channels)`, uint8 from 0 to 255.
+        labels: the classes of the images, `(count,)`, int32 from 0.
+
+    Example:
+        >>> len(Split(np.zeros((4, 8, 8, 1), "uint8"), np.zeros(4, "int32")).take([0, 2]))
+        2
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -33,7 +41,7 @@ class Split:
         return len(self.labels)
 
     def take(self, indices: Any) -> "Split":
-        """The images at `indices`."""
+        """Return the images at `indices`, with their labels."""
         return Split(self.images[indices], self.labels[indices])
 
     @property
@@ -48,11 +56,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Division:
-    """How a data set's splits were made, where they were made of its training images.
+    """The division of a data set's training images into splits.
 
     Attributes:
         shares: by name of a split that was made, as `splits.divided` takes them.
-        places: by name of a split, `train` among them: where its images were among the training images.
+        places: by name of a split, `train` among them: the indices of its images among the training images.
     """
 
     shares: Mapping[str, float]
@@ -63,19 +71,19 @@ class Division:
 class Dataset:
     """Three splits without a common image, and the names of the classes by label.
 
-    Images and labels may be given in any form whose meaning is certain, and class names as a mapping: see
+    Images and labels may be given in any form with a certain meaning, and class names as a mapping: see
     `labels.read`, `labels.class_names` and `pixels`.
 
     Attributes:
         name: short, of letters, digits and underscores.
-        train: for the weights.
-        validation: for choosing among networks; may be empty.
-        test: for the final figure only; may be empty.
+        train: images to train weights on.
+        validation: images to choose among networks by; may be empty.
+        test: images for the final figure only; may be empty.
         class_names: by label.
-        source: where the images come from and how they were stored, for people.
+        source: the origin of the images and the format that they were stored in, in words.
         split: the rule by which a job makes the splits that are not given, one of `splits.RULES`.
-        division: how splits were made by it; None where all were given.
-        fit: how images were brought to their size, and new ones will be; one of `checks.FITS`.
+        division: the result of that rule; None if all splits were given.
+        fit: the way in which images were brought to their size, and new ones will be; one of `checks.FITS`.
 
     Raises:
         ValueError: there are no training images or fewer than two classes, class names are given twice, splits have
@@ -111,7 +119,7 @@ class Dataset:
                 set_value(self, key, _in_form(getattr(self, key), names, f"{key} %s of {source}"))
         if not len(self.train):
             raise ValueError(f"{source} has no images to train on")
-        if _is_dark(self.train.images):
+        if is_dark(self.train.images):
             logging.warning("%s: the values of its train images are 0 and 1 alone, all but black: times 255?", source)
         shapes = {split.images.shape[1:] for split in (self.train, self.validation, self.test) if split is not None}
         if len(shapes) > 1:
@@ -124,15 +132,15 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """What the data set is known by: SHA-256 of class names, shapes, images and labels, hexadecimal.
+        """SHA-256 of class names, shapes, images and labels, hexadecimal, by which the data set is identified.
 
-        It is computed anew each time, at about a second for a gigabyte of images.
+        It is computed at each access, in about a second for a gigabyte of images.
         """
         content = [[list(split.images.shape), split.digest] for split in (self.train, self.validation, self.test)]
         return hashlib.sha256(json.dumps([self.class_names, content]).encode()).hexdigest()
 
     def split_by(self, rule: str) -> "Dataset":
-        """The same images, divided by another rule where they were divided.
+        """Divide the same images by another rule, if they were divided by one.
 
         Args:
             rule: one of `splits.RULES`.
@@ -150,73 +158,23 @@ class Dataset:
 
 
 def chosen(fit: str, of_images: str) -> str:
-    """How new images are brought to their size: as a caller says, or as the images that there are, if they say more.
+    """Choose the way in which new images are brought to their size: the caller's, or else that of the images.
 
     Args:
-        fit: that the caller gave, or the default, which is the first of `checks.FITS`.
-        of_images: how the images were, as far as their source knows.
+        fit: the caller's choice, or the default, which is the first of `checks.FITS`.
+        of_images: the way of the images that are there, as far as their source knows.
     """
     return of_images if fit == checks.FITS[0] else fit
 
 
 def divided(whole: Split, classes: int, shares: Mapping[str, float], rule: str) -> dict[str, Any]:
-    """Fields of a `Dataset` whose training images are divided: the splits that this gives, and how."""
+    """Divide images into the splits of a `Dataset`; returns its fields."""
     places = splits.divided(whole.labels, classes, shares, rule)
     return {**{key: whole.take(where) for key, where in places.items()}, "division": Division(shares, places)}
 
 
-def pixels(images: Any, what: str) -> np.ndarray:
-    """Images as uint8 `(count, height, width, channels)` from 0 to 255.
-
-    Args:
-        images: of any type of numbers, of these values; grey ones may lack the channels. Where they are bools, True is
-            white.
-        what: for errors, such as `"train images"`.
-
-    Raises:
-        ValueError: they have other values, channels come first, or it is something else.
-
-    Example:
-        >>> found = pixels(np.ones((2, 8, 8), bool), "images")
-        >>> found.shape, int(found.max())
-        ((2, 8, 8, 1), 255)
-    """
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or not images.shape[-1]:
-        raise ValueError(
-            f"{what} must be uint8 of (count, height, width, channels), or grey of (count, height, width), got "
-            f"{images.dtype} of {images.shape}"
-        )
-    check_channels(images.shape, what)
-    if images.dtype == np.uint8:
-        return images
-    shape = images.shape[1:]
-    try:
-        return resized(images, shape, what) if len(images) else np.zeros((0, *shape), np.uint8)
-    except ValueError as error:
-        raise ValueError(f"{what} must be uint8, or have such values: {error}") from None
-
-
-def check_channels(shape: tuple[int, ...], what: str) -> None:
-    """Raise a ValueError if images of `(count, height, width, channels)` seem to have their channels first."""
-    if len(shape) == 4 and shape[1] in _FEW and shape[-1] > 4:
-        raise ValueError(f"expected {what} with their channels last, got {shape}: np.moveaxis(images, 1, -1)?")
-
-
-def check_levels(images: np.ndarray, what: str) -> None:
-    """Raise a ValueError if the values of `images` are 0 and 1, of which some tools make black and white."""
-    if _is_dark(images):
-        raise ValueError(f"expected {what} of values from 0 to 255, got 0 and 1 alone, all but black: times 255?")
-
-
-def _is_dark(images: np.ndarray) -> bool:
-    return images.max(initial=0) == 1
-
-
 def _in_form(split: Split, names: tuple[str, ...], what: str) -> Split:
-    """A split with images and labels as they must be; itself where they are."""
+    """Convert images and labels to the types of a split; a split of these types is returned itself."""
     images, numbers = pixels(split.images, what % "images"), labels.numbered(split.labels, names, what % "labels")
     if len(images) != len(numbers):
         raise ValueError(f"expected as many {what % 'images'} as labels, got {len(images)} and {len(numbers)}")
@@ -225,7 +183,7 @@ def _in_form(split: Split, names: tuple[str, ...], what: str) -> Split:
 
 
 def _joined(parts: Mapping[str, Split], places: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    """The images or labels of splits, each where it was."""
+    """Join the images or labels of splits, each at its former index."""
     arrays = {key: getattr(part, name) for key, part in parts.items()}
     whole = np.empty((sum(map(len, arrays.values())), *arrays["train"].shape[1:]), arrays["train"].dtype)
     for key, array in arrays.items():
@@ -235,7 +193,7 @@ def _joined(parts: Mapping[str, Split], places: Mapping[str, np.ndarray], name: 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a source gives: at least a training split; what is missing is taken from it.
+    """Splits from a source, at least a training split. Missing splits are taken from it.
 
     Attributes:
         name, class_names, source, split, fit: as of `Dataset`.
@@ -251,5 +209,5 @@ class Loaded:
 
 
 def slug(text: str) -> str:
-    """A text as letters, digits and underscores."""
+    """Write a text with letters, digits and underscores only, such as a name of a file."""
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower() or "images"

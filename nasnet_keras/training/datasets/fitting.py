@@ -1,4 +1,4 @@
-"""Images of any size as one array: each cut, padded or squashed to the size that is wanted."""
+"""Images of any size become one array: each is cut, padded or squashed to the size."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,15 @@ from PIL import Image
 from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import FITS
 
-__all__ = ["FITS", "GREY", "array_of", "check_memory", "resized", "stacked"]
+__all__ = ["FITS", "GREY", "array_of", "check_channels", "check_levels", "check_memory", "is_dark", "pixels", "resized"]
+__all__ += ["stacked"]
 
 GREY = 128
-"""Nothing, once images are scaled to [-1, 1]."""
+"""The colour of padding: it is zero in images that are scaled to [-1, 1]."""
 
-_FIRST = 64  # images there is room for, where nobody knows how many will come
-_MANY = 100_000  # where that may be because they never end
+_FIRST = 64  # images to make room for if their number is unknown
+_FEW = (1, 3)  # channels of images
+_MANY = 100_000  # images after which a source of unknown length may be endless
 
 
 def resized(
@@ -28,18 +30,18 @@ def resized(
     count: int | None = None,
     fit: str = "crop",
 ) -> np.ndarray:
-    """Images of values from 0 to 255 as one uint8 array of `(count, *shape)`.
+    """Bring images of values from 0 to 255 to one size, as a uint8 array of `(count, *shape)`.
 
     Args:
-        images: each `(height, width, channels)`; of bools, True is white. Grey ones are given three channels if three
-            are wanted, and colours are made grey if one is.
-        shape: height and width to bring each image to; None for images of one size that keep it. And the channels.
+        images: each `(height, width, channels)`; of bools, True is white. If `shape` has three channels, grey images
+            get three; if it has one, colours become grey.
+        shape: height, width and channels of the array. Height and width are None for images of one size that keep it.
         source: of the images, for errors.
-        count: how many there are at most, where they come one by one.
-        fit: how, one of `FITS`.
+        count: the largest number of images that may come, if they come one by one.
+        fit: the way to bring them to the size, one of `FITS`.
 
     Raises:
-        ValueError: images of other channels or values, of different sizes and no size to bring them to, or more than
+        ValueError: images have other channels or values, or different sizes and no size to bring them to, or do not
             fit in memory.
     """
     checks.choice("fit", fit, FITS)
@@ -49,60 +51,133 @@ def resized(
         raise ValueError(f"no images in {source}")
     if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape == (count, *shape):
         return images
-    rows: list[np.ndarray] = []
-    array = None
-    if None not in shape:  # so that they are in memory once
-        check_memory(count or _FIRST, shape, source)
-        array = np.empty((count or _FIRST, *shape), np.uint8)
-    seen, largest, fractions = 0, 0.0, False
-    for image in map(array_of, images):
-        if image.dtype == bool:
-            image = image * np.uint8(255)
-        if image.dtype != np.uint8:
-            if image.dtype.kind not in "biuf" or not np.all((image >= 0) & (image <= 255)):
-                numbers = image.dtype.kind in "biuf" and image.size
-                found = f"values from {image.min()} to {image.max()}" if numbers else str(image.dtype)
-                raise ValueError(f"expected images of values from 0 to 255, got {found}")
-            largest = max(largest, float(image.max(initial=0)))
-            fractions = fractions or bool(np.any(image % 1))
-            image = np.rint(image).astype(np.uint8)
-        if array is None:
-            rows.append(_brought(image, shape, fit))
-        else:
-            if seen == len(array):
-                array = _grown(array, source)
-            array[seen] = _brought(image, shape, fit)
-        seen += 1
-    if fractions and largest <= 1.0:
-        raise ValueError(f"expected images of values from 0 to 255, got fractions up to {largest:.3g}: times 255?")
-    if not seen:
+    values = _Values()
+    rows = (_fit(values.in_bytes(image), shape, fit) for image in map(array_of, images))
+    found = list(rows) if None in shape else _filled(rows, shape, count or _FIRST, source)
+    values.check()
+    if not len(found):
         raise ValueError(f"no images in {source}")
-    return stacked(rows, source) if array is None else array[:seen]
+    return stacked(found, source) if isinstance(found, list) else found
+
+
+class _Values:
+    """The conversion of images to 8 bits, which remembers the values that it has seen."""
+
+    def __init__(self) -> None:
+        self._largest, self._fractions = 0.0, False
+
+    def in_bytes(self, image: np.ndarray) -> np.ndarray:
+        """Convert an image to uint8.
+
+        Raises:
+            ValueError: its values are not from 0 to 255.
+        """
+        if image.dtype == bool:
+            return image * np.uint8(255)
+        if image.dtype == np.uint8:
+            return image
+        if image.dtype.kind not in "biuf" or not np.all((image >= 0) & (image <= 255)):
+            numbers = image.dtype.kind in "biuf" and image.size
+            found = f"values from {image.min()} to {image.max()}" if numbers else str(image.dtype)
+            raise ValueError(f"expected images of values from 0 to 255, got {found}")
+        self._largest = max(self._largest, float(image.max(initial=0)))
+        self._fractions = self._fractions or bool(np.any(image % 1))
+        return np.rint(image).astype(np.uint8)
+
+    def check(self) -> None:
+        """Raise a ValueError if all values were fractions from 0 to 1."""
+        if self._fractions and self._largest <= 1.0:
+            raise ValueError(
+                f"expected images of values from 0 to 255, got fractions up to {self._largest:.3g}: times 255?"
+            )
+
+
+def _filled(rows: Iterable[np.ndarray], shape: tuple[int, ...], count: int, source: str) -> np.ndarray:
+    """Write images to an array as they come, so that each is in memory once. It has room for `count` at first."""
+    check_memory(count, shape, source)
+    array, seen = np.empty((count, *shape), np.uint8), 0
+    for row in rows:
+        if seen == len(array):
+            array = _doubled(array, source)
+        array[seen] = row
+        seen += 1
+    return array[:seen]
+
+
+def pixels(images: Any, what: str) -> np.ndarray:
+    """Convert images to uint8 `(count, height, width, channels)` from 0 to 255.
+
+    Args:
+        images: numbers of any type with these values, or bools, of which True is white. Grey images may lack the axis
+            of channels.
+        what: for errors, such as `"train images"`.
+
+    Raises:
+        ValueError: the images have other values, their channels come first, or they are no images.
+
+    Example:
+        >>> found = pixels(np.ones((2, 8, 8), bool), "images")
+        >>> found.shape, int(found.max())
+        ((2, 8, 8, 1), 255)
+    """
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or not images.shape[-1]:
+        raise ValueError(
+            f"{what} must be uint8 of (count, height, width, channels), or grey of (count, height, width), got "
+            f"{images.dtype} of {images.shape}"
+        )
+    check_channels(images.shape, what)
+    if images.dtype == np.uint8:
+        return images
+    shape = images.shape[1:]
+    try:
+        return resized(images, shape, what) if len(images) else np.zeros((0, *shape), np.uint8)
+    except ValueError as error:
+        raise ValueError(f"{what} must be uint8, or have such values: {error}") from None
+
+
+def check_channels(shape: tuple[int, ...], what: str) -> None:
+    """Raise a ValueError if images of `(count, height, width, channels)` seem to have their channels first."""
+    if len(shape) == 4 and shape[1] in _FEW and shape[-1] > 4:
+        raise ValueError(f"expected {what} with their channels last, got {shape}: np.moveaxis(images, 1, -1)?")
+
+
+def check_levels(images: np.ndarray, what: str) -> None:
+    """Raise a ValueError if the values of `images` are 0 and 1, as some tools write black and white."""
+    if is_dark(images):
+        raise ValueError(f"expected {what} of values from 0 to 255, got 0 and 1 alone, all but black: times 255?")
+
+
+def is_dark(images: np.ndarray) -> bool:
+    """Tell whether the values of images are 0 and 1 alone."""
+    return images.max(initial=0) == 1
 
 
 def array_of(image: Any) -> np.ndarray:
-    """One image as an array.
+    """Convert an image to an array.
 
     Raises:
-        ValueError: it is one of Pillow's, of a kind whose values are no greys and no colours, but numbers of a palette.
+        ValueError: the image is one of Pillow's with a palette, whose values are numbers of colours.
     """
     if getattr(image, "mode", None) in ("P", "PA"):
         raise ValueError(f"expected images of greys or colours, got one of a palette, mode {image.mode}: convert it")
     return np.asarray(image)
 
 
-def _grown(array: np.ndarray, source: str) -> np.ndarray:
-    """An array with room for twice as many images, the first half of them these."""
+def _doubled(array: np.ndarray, source: str) -> np.ndarray:
+    """Copy images to the first half of an array for twice as many."""
     count = len(array)
     if count > _MANY:
         logging.warning("%s: %d images so far; if it has no end, take a part of it", source, count)
-    check_memory(count, array.shape[1:], source)  # the other half is in memory when it is written to
+    check_memory(count, array.shape[1:], source)  # the other half takes memory when it is written to
     larger = np.empty((2 * count, *array.shape[1:]), np.uint8)
     larger[:count] = array
     return larger
 
 
-def _brought(image: np.ndarray, shape: tuple[int | None, int | None, int], fit: str) -> np.ndarray:
+def _fit(image: np.ndarray, shape: tuple[int | None, int | None, int], fit: str) -> np.ndarray:
     height, width, channels = shape
     if image.ndim == 3 and image.shape[-1] == 1 and channels == 3:
         image = np.repeat(image, 3, axis=-1)
@@ -113,11 +188,11 @@ def _brought(image: np.ndarray, shape: tuple[int | None, int | None, int], fit: 
     if None in (height, width) or image.shape[:2] == (height, width):
         return image
     picture = Image.fromarray(image[..., 0] if channels == 1 else image)
-    return np.asarray(_fitted(picture, (width, height), fit)).reshape(height, width, channels)
+    return np.asarray(_resize(picture, (width, height), fit)).reshape(height, width, channels)
 
 
-def _fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
-    """A picture of that width and height."""
+def _resize(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
+    """Bring a picture to a width and height."""
     if fit == "pad":
         scale = min(want / have for have, want in zip(picture.size, size, strict=True))
         inner = tuple(max(1, min(want, round(have * scale))) for have, want in zip(picture.size, size, strict=True))
@@ -126,7 +201,7 @@ def _fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Imag
         whole.paste(picture.resize(inner, Image.Resampling.BILINEAR), corner)
         return whole
     box = None
-    if fit == "crop":  # the part of the picture that is left over, so that a long one is not made large first
+    if fit == "crop":  # the part of the picture to keep, so that a long picture is not made large first
         sides = tuple(zip(picture.size, size, strict=True))
         scale = min(have / want for have, want in sides)
         rests = [max(0.0, (have - want * scale) / 2) for have, want in sides]  # not -1e-14
@@ -135,7 +210,7 @@ def _fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Imag
 
 
 def check_memory(count: int, image_shape: Sequence[int], source: str) -> None:
-    """Raise a ValueError where so many images of `(height, width, channels)` do not fit in memory."""
+    """Raise a ValueError if a number of images of `(height, width, channels)` does not fit in memory."""
     needed, free = count * math.prod(image_shape), psutil.virtual_memory().available
     if needed > 0.8 * free:
         raise ValueError(
@@ -145,10 +220,10 @@ def check_memory(count: int, image_shape: Sequence[int], source: str) -> None:
 
 
 def stacked(images: Sequence[np.ndarray], source: str) -> np.ndarray:
-    """Images of one shape as one array.
+    """Stack images of one shape to an array.
 
     Raises:
-        ValueError: they have different shapes.
+        ValueError: the images have different shapes.
     """
     shapes = sorted({image.shape for image in images})
     if len(shapes) > 1:

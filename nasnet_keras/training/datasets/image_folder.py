@@ -26,7 +26,7 @@ __all__ = ["image_files", "load", "read_image", "resized", "tree_of"]
 
 _EXPECTED = "expected FOLDER/CLASS/IMAGE, or such folders in FOLDER/train, FOLDER/test and FOLDER/validation"
 _FILES = f"files of {', '.join(sorted(SUFFIXES))}"
-_SPLITS = {  # in small letters
+_SPLITS = {  # their spellings, in small letters
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
     "test": ("test", "testing"),
@@ -46,21 +46,21 @@ def load(
 
     Args:
         folder: `FOLDER/CLASS/IMAGE`, or with a level of `train`, `validation` and `test` above the classes (or
-            `Training`, `val` and so on). Images may lie in folders of the class' own. A warning tells of files that
-            are not read.
-        image_size: side that every image is brought to.
-        image_shape: height, width and channels to bring them to, instead of a side.
-        fit: how, one of `fitting.FITS`.
-        follow_links: whether links may lead out of the folder. What others may have put links into is read without:
-            `datasets.load` and `fine_tune` do, unless they are told that the links are the user's own. Then a warning
-            tells of linked folders within a class, and another link is an error.
+            `Training`, `val` and so on). A class may have folders within it. A warning tells of files that are not
+            read.
+        image_size: side in pixels that every image is brought to.
+        image_shape: height, width and channels to bring images to, instead of a side.
+        fit: the way to bring them to their size, one of `fitting.FITS`.
+        follow_links: whether links may lead out of the folder. `datasets.load` and `fine_tune` follow none, unless
+            their caller says that the links are the user's own: somebody else may have put them into the folder. A
+            warning then tells of linked folders within a class, and any other such link is an error.
 
     Returns:
-        The splits that the folder has; without `train`, everything is the training split.
+        The splits that the folder has; if it has no `train`, all images are the training split.
 
     Raises:
-        ValueError: no folder, no images, a class without images, other classes in the splits, images that cannot be
-            read or lie outside the folder, images of different sizes and no size to bring them to, or more than fit in
+        ValueError: there is no folder or no image, a class has no images, splits have different classes, images cannot
+            be read or lie outside the folder, have different sizes and no size to bring them to, or do not fit in
             memory.
     """
     if not folder.is_dir():
@@ -85,7 +85,7 @@ def load(
 
 
 def tree_of(folder: Path, follow_links: bool) -> Tree:
-    """What is in a folder of images without classes and in the folders in it; a warning tells of what is no image.
+    """List the files under a folder of images without classes; a warning tells of files that are no images.
 
     Raises:
         ValueError: there are no images, or a folder cannot be read.
@@ -101,16 +101,16 @@ def tree_of(folder: Path, follow_links: bool) -> Tree:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files in a folder and in the folders in it, sorted, without those that links lead out to.
+    """List the image files under a folder, sorted, without those that links lead out to.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no images.
     """
     return tree_of(folder, follow_links=False).images
 
 
 def _read(paths: list[Path], shape: tuple[int | None, int | None, int], source: str, fit: str) -> np.ndarray:
-    """All images, each brought to its shape as soon as it is read; what cannot be read is told at once."""
+    """Read images, each brought to its shape at once; one error names all images that cannot be read."""
     broken: list[str] = []
 
     def images() -> Iterable[np.ndarray]:
@@ -132,7 +132,7 @@ def _read(paths: list[Path], shape: tuple[int | None, int | None, int], source: 
 
 
 def _roots(folder: Path) -> dict[str, Path]:
-    """The folders of the splits that a folder has; without any, itself as the one for training."""
+    """Find the folders of splits in a folder; if there are none, the folder itself is the one for training."""
     entries = [entry for entry in _folders(folder) if not is_workdir(entry)]
     found = {
         name: [entry for entry in entries if entry.name.casefold() in spellings] for name, spellings in _SPLITS.items()
@@ -149,7 +149,7 @@ def _roots(folder: Path) -> dict[str, Path]:
 
 
 def _files(root: Path, folder: Path, follow_links: bool) -> dict[str, list[Path]]:
-    """The image files by class, both sorted."""
+    """List the image files by class, both sorted."""
     _check_links([root] if root != folder else [], folder, follow_links)
     classes, others = {}, Tree()
     for beside in dict.fromkeys((folder, root)):
@@ -175,7 +175,7 @@ def _files(root: Path, folder: Path, follow_links: bool) -> dict[str, list[Path]
 
 
 def _check_links(paths: list[Path], folder: Path, follow_links: bool) -> None:
-    """Raise a ValueError if one of the paths leads where it must not."""
+    """Raise a ValueError if one of the paths leads out of the folder, or back to a folder that it is in."""
     if out := [path for path in paths if not follow_links and leads_out(path, folder)]:
         raise ValueError(f"{some(out)} leads out of {folder}: refused; {OWN_LINKS}")
     if back := [path for path in paths if leads_back(path)]:
@@ -183,7 +183,7 @@ def _check_links(paths: list[Path], folder: Path, follow_links: bool) -> None:
 
 
 def _beside(root: Path) -> Tree:
-    """What lies beside the folders of splits or classes."""
+    """List the files beside the folders of splits or classes."""
     beside = Tree()
     for path in root.iterdir():
         if is_of_system(path.name):
@@ -202,7 +202,7 @@ def _class_name(entry: Path) -> str:
         entry.name.encode()
     except UnicodeEncodeError:
         raise ValueError(f"the name of the folder {quoted(str(entry))} is not in UTF-8: rename it") from None
-    return unicodedata.normalize("NFC", entry.name)  # é is one character or two, by the system
+    return unicodedata.normalize("NFC", entry.name)  # é is one character or two, depending on the system
 
 
 def _folders(root: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The files under a folder: images, what is no image, and what links lead to. Nothing is passed over without a word."""
+"""The files under a folder: images, other files, and targets of links. A warning tells of all that is not read."""
 
 import os
 from collections import Counter
@@ -19,14 +19,14 @@ _SHOWN = 5
 
 @dataclass
 class Tree:
-    """What is under a folder.
+    """The files under a folder.
 
     Attributes:
-        images: files that are named like images, and lie in the folder or are linked to from it, as is allowed.
-        refused: such links that lead out of it, and are not to be followed.
-        unfollowed: links to folders out of it, which are not followed either.
-        ignored: kinds of the other files, by number.
-        hidden: images whose name, or a folder's above, begins with a dot.
+        images: files that are named like images, in the folder or behind links that are followed.
+        refused: links to images out of the folder, which are not followed.
+        unfollowed: links to folders out of the folder, which are not followed.
+        ignored: the number of other files, by kind.
+        hidden: the number of images with a dot at the beginning of their name, or of a folder's above.
     """
 
     images: list[Path] = field(default_factory=list)
@@ -36,14 +36,14 @@ class Tree:
     hidden: int = 0
 
     def add(self, other: "Tree") -> None:
-        """Have what another one has, too, but for its images."""
+        """Add the files of another tree, but for its images."""
         self.refused += other.refused
         self.unfollowed += other.unfollowed
         self.ignored += other.ignored
         self.hidden += other.hidden
 
     def warn(self, folder: Path, expected: str) -> None:
-        """Tell what is not read."""
+        """Warn of files that are not read."""
         parts = []
         if self.ignored:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.ignored.most_common(_SHOWN))
@@ -63,39 +63,39 @@ class Tree:
 
 
 def some(paths: Sequence[Path]) -> str:
-    """A few of the paths."""
+    """List a few of the paths."""
     more = f", and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     return ", ".join(map(str, paths[:_SHOWN])) + more
 
 
 def is_of_system(name: str) -> bool:
-    """Whether a file or folder was made by an operating system, for itself, or is hidden."""
+    """Tell whether a file or folder is an operating system's own, or hidden."""
     return name.startswith(".") or name in _OF_SYSTEMS
 
 
 def leads_out(path: Path, top: Path) -> bool:
-    """Whether a link leads out of the folder `top`, or a path goes through one that does."""
+    """Tell whether a path is, or goes through, a link out of the folder `top`."""
     return not _real(path).is_relative_to(_real(top))
 
 
 def leads_back(path: Path) -> bool:
-    """Whether a link leads to a folder that it is in."""
+    """Tell whether a path is a link to a folder that it is in."""
     return path.is_symlink() and _real(path.parent).is_relative_to(_real(path))
 
 
 def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))  # `resolve` raises another error of a link to itself
+    return Path(os.path.realpath(path))  # `resolve` raises another error if a link leads to itself
 
 
 def walk(folder: Path, top: Path, *, follow_links: bool) -> Tree:
-    """All that is under a folder.
+    """List all files under a folder.
 
-    A folder that is linked to is read once, after those that are there, and never within itself.
+    A linked folder is read once, after the folders that are there themselves, and never within itself.
 
     Args:
         folder: to look into.
-        top: that links may lead anywhere in.
-        follow_links: whether they may lead out of it, too.
+        top: the folder that links may lead anywhere in.
+        follow_links: whether links may also lead out of `top`.
 
     Raises:
         OSError: a folder cannot be read.
@@ -116,7 +116,7 @@ def walk(folder: Path, top: Path, *, follow_links: bool) -> Tree:
             for entry in entries:
                 if is_of_system(entry.name):
                     tree.hidden += hidden_images(entry)
-                elif os.path.isdir(entry):  # noqa: PTH112 – `is_dir` raises of some links that lead nowhere
+                elif os.path.isdir(entry):  # noqa: PTH112 – `is_dir` raises for some links that lead nowhere
                     (links if entry.is_symlink() else real).append(Path(entry.path))
                 else:
                     _add_file(tree, entry, top, follow_links)
@@ -132,12 +132,12 @@ def _add_file(tree: Tree, entry: os.DirEntry, top: Path, follow_links: bool) -> 
         tree.ignored[path.suffix.lower() or path.name] += 1
     elif entry.is_symlink() and not follow_links and _real(path).exists() and leads_out(path, top):
         tree.refused.append(path)
-    else:  # also what leads nowhere: it is an error when it is read
+    else:  # a link that leads nowhere is an error when it is read
         tree.images.append(path)
 
 
 def hidden_images(entry: os.DirEntry | Path) -> int:
-    """How many images are hidden by the name of an entry, without those that systems make for themselves."""
+    """Count the images that an entry's name hides, without those of operating systems."""
     if not entry.name.startswith(".") or entry.name.startswith("._") or entry.is_symlink():
         return 0
     if not entry.is_dir():

@@ -1,4 +1,4 @@
-"""Images from files: opened, bounded before work is done, and read as 8 bits of red, green and blue."""
+"""Image files: opened safely, bounded before any work is done, and read as 8 bits of red, green and blue."""
 
 import os
 import stat
@@ -18,15 +18,15 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "is_image", "read_image"]
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 MAX_PIXELS = 2**27
-"""Of an image, 134 million: more than cameras have, and what fits beside a network. A larger one is not decoded."""
+"""The pixels that an image may have, 134 million: more than cameras make, and as many as fit beside a network."""
 MAX_BYTES = 2**30
-"""Of an image's file: eight bytes for each of these pixels."""
+"""The bytes that an image's file may have: eight for each of these pixels."""
 
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # of Pillow's some fifty readers, the only ones that are used
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow has some fifty other readers, which are not used
 _TILE = 2**24  # pixels that a TIFF's tile may have, even where the image has fewer
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}  # by type
-_ORIENTATION = 0x0112  # of a photo, in its EXIF data
-_SHOWN = 200  # letters of what a reader complains of
+_ORIENTATION = 0x0112  # a tag in the EXIF data of a photo
+_SHOWN = 200  # letters of a reader's error
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -39,20 +39,20 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is named like an image."""
+    """Tell whether a file is named like an image."""
     return path.suffix.lower() in SUFFIXES
 
 
 def read_image(path: Path) -> np.ndarray:
-    """One image as uint8 RGB, `(height, width, 3)`, upright as its camera says, what is transparent white.
+    """Read an image as uint8 RGB, `(height, width, 3)`, upright as its camera says, with transparent pixels white.
 
-    BMP, GIF, JPEG, PNG, TIFF and WebP are read, whatever the file is named: of several pictures in a file the first.
-    Where a channel has more than 8 bits, no file says how many are used: 12 where they hold the lightest value of all
-    channels, else 16.
+    BMP, GIF, JPEG, PNG, TIFF and WebP are read, with any file name; of several pictures in a file, the first. No file
+    says how many of more than 8 bits a channel are used: 12 are assumed if they hold the largest value of all channels,
+    else 16.
 
     Raises:
-        ValueError: it cannot be read: it is no such image, is damaged, or of a kind that would be read wrong; it is
-            no regular file; or it is larger than `MAX_BYTES`, or has more pixels than `MAX_PIXELS`.
+        ValueError: the file is no such image, is damaged, or of a kind that would be read wrong; it is no regular file;
+            or it is larger than `MAX_BYTES`, or has more pixels than `MAX_PIXELS`.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -63,17 +63,17 @@ def read_image(path: Path) -> np.ndarray:
     try:
         with _opened(path) as stream:
             return _pixels(stream)
-    except Exception as error:  # of a damaged file, whatever its reader raises
+    except Exception as error:  # a damaged file makes its reader raise anything
         raise ValueError(f"cannot read the image {path}: {_reason(error, path)}") from None
 
 
 def _opened(path: Path) -> BinaryIO:
-    """A regular file, open; of another kind it is not opened at all, since that may block, or do something."""
+    """Open a regular file. Files of other kinds are not opened, since that may block, or have an effect."""
     _check_regular(path.stat())
-    # Pillow maps a file that it opened itself into memory, and then takes turned pixels for upright ones.
+    # Pillow maps a file that it opens itself into memory, and then takes turned pixels for upright ones.
     stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
     try:
-        found = os.fstat(stream.fileno())  # of what was opened, which may have come in between
+        found = os.fstat(stream.fileno())  # another file may have taken its place in between
         _check_regular(found)
         if found.st_size > MAX_BYTES:
             raise ValueError(f"it has {found.st_size:,} bytes, and {MAX_BYTES:,} at most are read")
@@ -96,22 +96,22 @@ def _pixels(stream: BinaryIO) -> np.ndarray:
     with _image(stream) as file:
         _check_size(file)
         pixels = rgb(file, lambda: _image(stream))
-        # Damage to the pixels is an error above, not where the description is read; and TIFFs are turned by now.
+        # Damaged pixels are an error of the lines above, not of the description's reader; and TIFFs are turned by now.
         turn = _UPRIGHT.get(_orientation(file))
         return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
 def _image(stream: BinaryIO) -> Image.Image:
-    """The image, whose pixels are not read yet."""
+    """Open the image; its pixels are not read yet."""
     stream.seek(0)
-    with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):  # there is a bound of ours
+    with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):  # `_check_size` has a bound
         return Image.open(stream, formats=_FORMATS)
 
 
 def _check_tags(stream: BinaryIO) -> None:
-    """Raise a ValueError where the tags of a TIFF, or of EXIF data, name more bytes than it has.
+    """Raise a ValueError if the tags of a TIFF, or of EXIF data, name more bytes than it has.
 
-    Each may name the same ones, which a reader then holds thousands of times.
+    All of them may name the same bytes, which a reader then holds thousands of times.
     """
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
@@ -130,7 +130,7 @@ def _check_tags(stream: BinaryIO) -> None:
 
 
 def _check_size(file: Image.Image) -> None:
-    """Raise a ValueError where decoding would cost more memory than it may, by what the file says of itself."""
+    """Raise a ValueError if an image is too large to decode, by the sizes that its file states."""
     width, height = file.size
     if width * height > MAX_PIXELS:
         raise ValueError(f"it has {width}x{height} pixels, and {MAX_PIXELS:,} at most are read: make it smaller")
@@ -141,17 +141,17 @@ def _check_size(file: Image.Image) -> None:
 
 
 def _orientation(file: Image.Image) -> int | None:
-    """What a camera says; Pillow's own way to turn fails where other parts of what it says are damaged."""
+    """Read the orientation that a camera noted. Pillow's own function fails if other parts of EXIF data are damaged."""
     try:
         if exif := file.info.get("exif"):
             _check_tags(BytesIO(exif.removeprefix(b"Exif\0\0")))
         return file.getexif().get(_ORIENTATION)
-    except Exception:  # of a damaged description, whatever its reader raises: the pixels are all right
+    except Exception:  # a damaged description makes its reader raise anything, and the pixels are all right
         return None
 
 
 def _reason(error: Exception, path: Path) -> str:
-    """Why an image cannot be read, in a line."""
+    """Tell in a line why an image cannot be read."""
     if isinstance(error, FileNotFoundError) and path.is_symlink():
         return "it is a link that leads nowhere"
     if isinstance(error, UnidentifiedImageError):

@@ -1,4 +1,4 @@
-"""Labels and class names as they come from tools and people: taken where the meaning is certain."""
+"""Labels and class names from tools and people are read in every form that has a certain meaning."""
 
 from collections import Counter
 from collections.abc import Iterable, KeysView, Mapping, Sequence, Set
@@ -14,7 +14,7 @@ __all__ = ["Labels", "class_names", "numbered", "read", "some"]
 
 _SHOWN = 5
 _MOST = 2**31
-_LONGEST = 1000  # letters of a name: an array of texts has room for the longest at every place
+_LONGEST = 1000  # letters of a name: an array of texts takes the room of the longest for each
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Labels:
 
     Attributes:
         numbers: a class for each image, `(count,)`, int32, from 0.
-        classes: how many classes the labels tell of; there may be more of which no image came.
-        names: by number, where the labels came as texts; else None.
+        classes: the number of classes that the labels tell of; others may be without an image.
+        names: by number, if the labels came as texts; else None.
     """
 
     numbers: np.ndarray
@@ -33,16 +33,17 @@ class Labels:
 
 
 def read(values: Any, what: str) -> Labels:
-    """The classes of images, in whatever form they came.
+    """Read the classes of images.
 
     Args:
-        values: one class an image: whole numbers from 0 of any type, floats and bools among them, in a row or a
-            column; texts, which get numbers in their alphabetical order; or one-hot rows. Of NumPy or of what it
-            reads: lists, tensors on the processor, columns of a table. Or what this function gave.
-        what: for errors, such as `"train labels"`.
+        values: one class an image: whole numbers from 0 of any type, also floats and bools, in a row or a column;
+            texts, which get numbers in alphabetical order; or one-hot rows. They come as an array, as a list, a tensor
+            on the processor, a column of a table, or as the result of this function.
+        what: a name for errors, such as `"train labels"`.
 
     Raises:
-        ValueError: they are something else: several labels an image, probabilities, figures, negative or missing ones.
+        ValueError: the values are something else: several labels an image, probabilities, figures, negative or missing
+            labels.
 
     Example:
         >>> read([[0.0, 1.0], [1.0, 0.0]], "labels").numbers.tolist(), read(["dog", "cat"], "labels").names
@@ -68,10 +69,10 @@ def read(values: Any, what: str) -> Labels:
 
 
 def numbered(values: Any, names: Sequence[str], what: str) -> np.ndarray:
-    """The classes of images as int32 `(count,)`, by a list of class names that is known.
+    """Read the classes of images as int32 `(count,)`, as numbers of known class names.
 
     Raises:
-        ValueError: as of `read`, or one is of no class of these.
+        ValueError: as of `read`, or a label is none of these classes.
 
     Example:
         >>> numbered(["b", "a"], ("b", "a"), "labels").tolist()
@@ -92,11 +93,11 @@ def numbered(values: Any, names: Sequence[str], what: str) -> np.ndarray:
 
 
 def class_names(value: Any) -> tuple[str, ...]:
-    """Names of classes by label.
+    """Read the names of classes, by label.
 
     Args:
-        value: a list of texts, or of numbers, which are taken as texts; or a mapping of names and the numbers from 0,
-            either way round, as Keras' generators and Hugging Face's configurations have it, in JSON too.
+        value: a list of texts, or of numbers, which become texts; or a mapping between names and the numbers from 0,
+            in either direction, as in Keras' generators and Hugging Face's configurations, also after JSON.
 
     Raises:
         ValueError: it is something else, such as one text or a set, which has no order; or a name is given twice.
@@ -123,7 +124,7 @@ def class_names(value: Any) -> tuple[str, ...]:
 
 
 def some(names: Iterable[Any]) -> str:
-    """The first of some names, and how many more there are.
+    """List the first of some names, and count the others.
 
     Example:
         >>> some("abcdefgh")
@@ -135,11 +136,11 @@ def some(names: Iterable[Any]) -> str:
 
 
 def _array(values: Any, what: str) -> np.ndarray:
-    """An array of numbers or of texts."""
+    """Convert labels to an array of numbers or of texts."""
     if np.ma.is_masked(values):
         _refuse(what, values, "some of them are masked: leave these images out")
     if isinstance(values, list | tuple) and any(isinstance(value, str | bytes) for value in values):
-        return _of_objects(list(values), (len(values),), what)  # NumPy would make texts of the others, too
+        return _of_objects(list(values), (len(values),), what)  # NumPy would make texts of the other values, too
     try:
         array = np.asarray(values)
     except (OverflowError, RuntimeError, TypeError, ValueError) as error:
@@ -152,7 +153,7 @@ def _array(values: Any, what: str) -> np.ndarray:
 
 
 def _of_objects(values: list[Any], shape: tuple[int, ...], what: str) -> np.ndarray:
-    """The array of a shape that some values should have been."""
+    """Convert a list of Python objects to an array of a shape."""
     texts = [isinstance(value, str | bytes) for value in values]
     if any(map(_is_missing, values)):
         why = "some of them are missing: leave these images out"
@@ -178,8 +179,8 @@ def _of_objects(values: list[Any], shape: tuple[int, ...], what: str) -> np.ndar
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether it is what stands in a table where there is nothing."""
-    nothing = value is None or type(value).__name__ in ("NAType", "NaTType")  # of pandas
+    """Tell whether a value marks an empty place in a table."""
+    nothing = value is None or type(value).__name__ in ("NAType", "NaTType")  # pandas' marks
     return nothing or (isinstance(value, float | np.floating) and np.isnan(value))
 
 
@@ -235,7 +236,7 @@ def _refuse(what: str, values: Any, why: str) -> NoReturn:
 
 
 def _in_order(names: Mapping[Any, Any]) -> list[Any]:
-    """The names of a mapping from or to the numbers from 0, by number."""
+    """Order the names of a mapping from or to the numbers from 0, by number."""
     written = {int(key) if _is_written(key) else key: name for key, name in names.items()}
     for pairs in (names.items(), [(number, name) for name, number in names.items()], written.items()):
         by_number = {checks.integer(number): name for number, name in pairs}
@@ -247,12 +248,12 @@ def _in_order(names: Mapping[Any, Any]) -> list[Any]:
 
 
 def _is_written(key: Any) -> bool:
-    """Whether it is a number as JSON writes it before a name: as a text."""
+    """Tell whether a key is a number as a text, as JSON writes it."""
     return isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 10
 
 
 def _text(name: Any) -> str | None:
-    """A class name, or None where it is none."""
+    """Convert a class name to a text; None if it is no name."""
     if isinstance(name, bytes):
         try:
             return name.decode("utf-8")

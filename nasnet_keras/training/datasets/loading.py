@@ -1,4 +1,4 @@
-"""Data sets as arrays in memory, wherever they come from."""
+"""Loading and saving data sets: the package's own, `.npz` files, folders of images, and TensorFlow Datasets."""
 
 import dataclasses
 import os
@@ -19,7 +19,12 @@ __all__ = ["is_folder", "load", "names", "save"]
 
 
 def names() -> tuple[str, ...]:
-    """The data sets that are in the package."""
+    """List the data sets that are in the package.
+
+    Example:
+        >>> names()
+        ('digits',)
+    """
     return ("digits",)
 
 
@@ -37,21 +42,20 @@ def load(
     Args:
         dataset: one of
             - `"digits"`: handwritten digits, 8×8 grey pixels, in the package;
-            - the path of an `.npz` file with `train_images`, `train_labels` and, if you like, `test_images`,
+            - the path of an `.npz` file with `train_images` and `train_labels`, and optionally `test_images`,
               `test_labels`, `validation_images`, `validation_labels`, `class_names` and `source`, as `save` writes it;
             - the path of a folder of images, `FOLDER/CLASS/IMAGE`, or of a folder with such folders named `train`,
-              `test` and, if you like, `validation`;
-            - a name of TensorFlow Datasets, such as `"cifar10"`, which is downloaded where it is missing.
+              `test` and optionally `validation`;
+            - a name of TensorFlow Datasets, such as `"cifar10"`, which is downloaded if it is missing.
         data_dir: of TensorFlow Datasets; by default the environment variable `TFDS_DATA_DIR`, or their own default.
-        image_size: side to bring all images to; needed where they differ in size.
-        fit: how they are: `"crop"`, the shorter side is resized and the middle cut out; `"pad"`, the longer side is
-            resized and the rest is grey; or `"squash"`, both sides are resized. With `"crop"`, an `.npz` file may say
-            that its images were brought to their size otherwise.
+        image_size: side in pixels to bring all images to; needed if they differ in size.
+        fit: the way to bring them to it: `"crop"` resizes the shorter side and cuts out the middle; `"pad"` resizes the
+            longer side and fills the rest with grey; `"squash"` resizes both sides. With `"crop"`, an `.npz` file may
+            name another way in which its images were brought to their size.
         follow_links: whether links in a folder may lead out of it.
-        validation_fraction: share of each class' training images that becomes the validation split, in [0, 1), where
-            the data set has none of its own. As large a share, but at least a tenth, becomes the test split where it
-            has none. They are the same images every time; see `splits.divided`. A warning tells of classes without an
-            image in one of the splits.
+        validation_fraction: share of each class' training images, in [0, 1), that becomes the validation split if the
+            data set has none. The same share, but at least a tenth, becomes the test split if it has none. The choice
+            is the same every time; see `splits.divided`. A warning tells of classes without an image in a split.
 
     Raises:
         ValueError: there is no such data set, or it cannot be used; the error says what was expected.
@@ -81,6 +85,13 @@ def load(
 
 def save(dataset: Dataset, path: Path) -> None:
     """Write a data set to an `.npz` file, which `load` reads without delay.
+
+    Args:
+        dataset: any.
+        path: ends in `.npz`. A reader never sees half of the file.
+
+    Raises:
+        OSError: the file cannot be written.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +123,7 @@ def _loaded(dataset: str, data_dir: str | Path | None, image_size: int | None, f
 
 
 def is_folder(dataset: str | Path) -> bool:
-    """Whether `load` takes it for a folder of images."""
+    """Tell whether `load` takes a name for a folder of images."""
     path, text = Path(dataset), str(dataset)
     if text in names() or text.endswith(".npz"):
         return False
@@ -124,7 +135,7 @@ def is_folder(dataset: str | Path) -> bool:
 
 
 def _is_tfds_name(name: str) -> bool:
-    """`name/config` and `name:version` are TensorFlow Datasets' ways to say what they want."""
+    """Tell whether a text is a name of TensorFlow Datasets with a configuration, a version or both."""
     parts = name.split("/")
     return len(parts) == 2 and all(
         part.replace(":", "").replace(".", "").replace("-", "").isidentifier() for part in parts
@@ -132,7 +143,7 @@ def _is_tfds_name(name: str) -> bool:
 
 
 def _assembled(loaded: Loaded, validation_fraction: float) -> Dataset:
-    """The data set, its missing splits made out of the training images."""
+    """Make a data set; its missing splits are taken from the training images."""
     given, source = dict(loaded.splits), loaded.source
     shares = {"test": max(validation_fraction, 0.1), "validation": validation_fraction}
     shares = {name: share for name, share in shares.items() if name not in given}
@@ -170,9 +181,9 @@ def _tell_of_classes_without(dataset: Dataset) -> None:
 
 
 def _digits() -> Loaded:
-    """The UCI handwritten digits (Alpaydin and Kaynak 1998, CC BY 4.0): 1,797 images of 8×8 grey pixels.
+    """Load the UCI handwritten digits (Alpaydin and Kaynak 1998, CC BY 4.0): 1,797 images of 8×8 grey pixels.
 
-    1,197 for training, 300 for validation, 300 for testing. `tools/make_digits.py` made the file.
+    There are 1,197 for training, 300 for validation and 300 for testing. `tools/make_digits.py` made the file.
     """
     with (resources.files(__package__) / "digits.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
         grey, numbers = stored["images"], stored["labels"].astype(np.int32)

@@ -1,4 +1,4 @@
-"""Data sets as one `.npz` file."""
+"""Data sets in one `.npz` file."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,8 @@ import numpy as np
 import psutil
 
 from nasnet_keras.training.datasets import labels
-from nasnet_keras.training.datasets.base import SPLITS, Loaded, Split, check_levels, pixels, slug
+from nasnet_keras.training.datasets.base import SPLITS, Loaded, Split, slug
+from nasnet_keras.training.datasets.fitting import check_levels, pixels
 from nasnet_keras.training.datasets.splits import DEFAULT, RULES
 from nasnet_keras.utils.checks import FITS, quoted
 
@@ -20,8 +21,8 @@ def load(path: Path) -> Loaded:
     """Read a data set from arrays `train_images`, `train_labels` and so on.
 
     Raises:
-        ValueError: there is no such file, it is damaged or needs more memory than is free, or arrays are missing or are
-            not of the kind that is expected.
+        ValueError: there is no such file, it is damaged or needs more memory than is free, or arrays are missing or of
+            another kind than expected.
     """
     stored = _arrays(path)
     given = [name for name in SPLITS if f"{name}_images" in stored]
@@ -43,14 +44,14 @@ def load(path: Path) -> Loaded:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays that are known; those that others have put beside them are left alone."""
+    """Read the known arrays of a file, and leave all others unread."""
     if not path.is_file():
         raise ValueError(f"no data set file {quoted(str(path))}")
     known = {*_FACTS, *(f"{name}_{kind}" for name in SPLITS for kind in ("images", "labels"))}
     try:
         with np.load(path, allow_pickle=False) as stored:
             needed, free = sum(entry.file_size for entry in stored.zip.infolist()), psutil.virtual_memory().available
-            if needed > 0.8 * free:  # which a small file can be made to
+            if needed > 0.8 * free:  # a small file can unpack to more than that
                 raise ValueError(f"it needs {needed / 2**30:.1f} GiB of memory, of which {free / 2**30:.1f} are free")
             return {name: stored[name] for name in stored.files if name in known}
     except Exception as error:  # zipfile, zlib, EOF, pickle: there is no common base
@@ -60,7 +61,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _class_names(path: Path, stored: dict[str, Any], given: list[str]) -> tuple[str, ...]:
-    """The class names of a file or, without any, those of its training labels."""
+    """Read the class names of a file; if it has none, those of its training labels."""
     if "class_names" in stored:
         try:
             return labels.class_names(stored["class_names"])

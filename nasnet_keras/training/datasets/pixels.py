@@ -1,4 +1,4 @@
-"""The pixels of Pillow's images as 8 bits of red, green and blue, also where a channel has more than 8 bits."""
+"""Pixels of Pillow's images as 8 bits of red, green and blue, also from channels of more than 8 bits."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from PIL import Image, ImagePalette
 __all__ = ["rgb"]
 
 _LIGHTEST = (255, 4095, 65535)  # in 8, 12 and 16 bits
-_BAND = 2**20  # pixels that are brought to 8 bits at once, so that no image is in memory many times over
+_BAND = 2**20  # pixels that are converted at once, so that no image is in memory many times over
 _TURNED = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}  # the other order of bytes
 _BITS, _PHOTOMETRIC, _PLANES, _COLOUR_MAP, _SAMPLE_FORMAT = 258, 262, 284, 320, 339  # tags of TIFF
 
@@ -19,27 +19,27 @@ _GREY_IN_PLANES = "its greys and transparencies lie one after the other: save it
 
 
 def rgb(file: Image.Image, reopened: Callable[[], Image.Image]) -> np.ndarray:
-    """The pixels of an image as uint8 `(height, width, 3)`, what is transparent white.
+    """Read the pixels of an image as uint8 `(height, width, 3)`; transparent ones are white.
 
     Args:
         file: opened, not yet loaded.
         reopened: opens it again.
 
     Raises:
-        ValueError: it is of a kind that would be read wrong; the error says what to save it as.
-        Exception: whatever Pillow raises of a damaged file.
+        ValueError: the image is of a kind that would be read wrong; the error names a format to save it in.
+        Exception: any that Pillow raises for a damaged file.
     """
     tags, raw = getattr(file, "tag_v2", {}), _raw_mode(file)
     if file.mode == "F":
         raise ValueError("its values are fractions: save it with 8 or 16 bits")
     if file.mode == "LAB":
         raise ValueError("its colours are LAB: save it as RGB")
-    if file.mode in ("LA", "La") and tags.get(_PLANES) == 2:  # of which Pillow makes white
+    if file.mode in ("LA", "La") and tags.get(_PLANES) == 2:  # Pillow makes white of them
         raise ValueError(_GREY_IN_PLANES)
     if file.mode == "L" and max(tags.get(_SAMPLE_FORMAT, (1,))) == 2:
         raise ValueError("its values are signed: save it with 8 or 16 bits, from 0")
     if file.mode.startswith("I"):
-        if _decoder(file) == "libtiff":  # which gives numbers as this machine has them, signed ones too
+        if _decoder(file) == "libtiff":  # it gives numbers in this machine's byte order, signed ones too
             native = "S" if sys.byteorder == "little" else "BS"
             file.tile = [_with_raw_mode(tile, raw.replace("BS", native)) for tile in file.tile]
         file.load()
@@ -51,7 +51,7 @@ def rgb(file: Image.Image, reopened: Callable[[], Image.Image]) -> np.ndarray:
         if lightest < _LIGHTEST[-1]:
             file.palette = ImagePalette.raw("RGB;L", bytes(value * 255 // lightest for value in tags[_COLOUR_MAP]))
     if raw in ("L;2", "L;4") and isinstance(key := file.info.get("transparency"), int):
-        file.info["transparency"] = key * {"L;2": 85, "L;4": 17}[raw]  # as Pillow does to the pixels
+        file.info["transparency"] = key * {"L;2": 85, "L;4": 17}[raw]  # as Pillow scales the pixels
     file.load()
     return _shallow(file)
 
@@ -61,7 +61,7 @@ def _decoder(file: Image.Image) -> str:
 
 
 def _raw_mode(file: Image.Image) -> str:
-    """How the file holds its pixels, in the words of Pillow's decoders."""
+    """Name the layout of the file's pixels, in the words of Pillow's decoders."""
     return _raw_mode_of(file.tile[0]) if getattr(file, "tile", None) else ""
 
 
@@ -75,17 +75,17 @@ def _with_raw_mode(tile: Any, raw: str) -> Any:
 
 
 def _deep_colours(file: Image.Image, raw: str, reopened: Callable[[], Image.Image]) -> np.ndarray:
-    """Colours of 16 bits a channel.
+    """Read colours of 16 bits a channel.
 
-    Pillow keeps the high bytes and drops the low ones. Where it dropped something that counts, the file is read again
-    with the order of bytes turned round, which keeps the low ones.
+    Pillow keeps the high bytes and drops the low ones. If the low ones matter, the file is read again with the order of
+    bytes reversed, which keeps them.
     """
     planes = getattr(file, "tag_v2", {}).get(_PLANES) == 2
     turnable = not planes or _decoder(file) != "libtiff"
     if planes and turnable:
         _read_planes(file)
     premultiplied = raw.startswith("RGBa")
-    if premultiplied:  # as it is, since the low bytes alone cannot be divided
+    if premultiplied:  # read as stored, since the low bytes alone cannot be divided
         file.tile = [_with_raw_mode(tile, raw.replace("RGBa", "RGBA")) for tile in file.tile]
     tiles = list(file.tile)
     file.load()
@@ -98,7 +98,7 @@ def _deep_colours(file: Image.Image, raw: str, reopened: Callable[[], Image.Imag
     if not turnable:
         raise ValueError(_IN_PLANES)
     with reopened() as again:
-        if raw == "LA;16B":  # whose bytes are those of RGBA, in pairs
+        if raw == "LA;16B":  # its bytes, in pairs, are read as those of RGBA
             again.tile = [_with_raw_mode(tile, "RGBA") for tile in tiles]
             again.load()
             return _scaled([again], 1)
@@ -112,7 +112,7 @@ def _turned(raw: str) -> str:
 
 
 def _read_planes(file: Image.Image) -> None:
-    """Have a TIFF that holds one colour after the other read as what it is, which Pillow takes for 8 bits."""
+    """Make Pillow read a TIFF with one colour after the other as 16 bits; by itself it reads 8."""
     if any(tile.args[0] == "a" for tile in file.tile):
         raise ValueError(_IN_PLANES)
     order = "L" if file.tag_v2.prefix == b"II" else "B"
@@ -120,7 +120,7 @@ def _read_planes(file: Image.Image) -> None:
 
 
 def _shallow(image: Image.Image) -> np.ndarray:
-    """The pixels of a loaded image of 8 bits or less a channel."""
+    """Convert the pixels of a loaded image of at most 8 bits a channel."""
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     for start, end in _bands(image):
         part = image.crop((0, start, image.width, end))
@@ -133,14 +133,14 @@ def _shallow(image: Image.Image) -> np.ndarray:
 def _scaled(
     passes: Sequence[Image.Image], colours: int, *, key: Any = None, inverted: bool = False, premultiplied: bool = False
 ) -> np.ndarray:
-    """The pixels of a loaded image of more than 8 bits.
+    """Convert the pixels of a loaded image of more than 8 bits a channel.
 
     Args:
-        passes: the image; or its high bytes and its low ones.
-        colours: channels of colour; one more is how opaque a pixel is.
+        passes: the image; or an image of its high bytes and one of its low bytes.
+        colours: the number of channels of colour; one more channel is opacity.
         key: the colour that is transparent.
         inverted: whether 0 is white.
-        premultiplied: whether colours are the darker, the more transparent they are.
+        premultiplied: whether colours are multiplied by opacity.
     """
     image = passes[0]
     lows, highs = zip(*(_extrema(_values(passes, *band), colours) for band in _bands(image)), strict=True)
@@ -152,19 +152,22 @@ def _scaled(
         values = _values(passes, start, end)
         shades = _eight_bits(values[..., :colours], high)
         alpha = _eight_bits(values[..., colours:], opaque)
-        if colours == 4:
-            inks = Image.frombytes("CMYK", shades.shape[1::-1], shades.tobytes())
-            pixels[start:end] = np.asarray(inks.convert("RGB"))
-            continue
         if key is not None:
             alpha = np.where(np.all(values == key, axis=-1, keepdims=True), 0, 255).astype(np.uint8)
-        shades = np.broadcast_to(255 - shades if inverted else shades, (*shades.shape[:2], 3))
-        if alpha.shape[-1] and premultiplied:
-            shades = np.minimum(shades.astype(np.uint16) + 255 - alpha, 255)
-        elif alpha.shape[-1]:
-            shades = _on_white(Image.fromarray(np.concatenate([shades, alpha], axis=-1)))
-        pixels[start:end] = shades
+        pixels[start:end] = _colours(255 - shades if inverted else shades, alpha, premultiplied)
     return pixels
+
+
+def _colours(shades: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np.ndarray:
+    """Make red, green and blue of one, three or four channels of 8 bits, and of their opacity if there is any."""
+    if shades.shape[-1] == 4:
+        return np.asarray(Image.frombytes("CMYK", shades.shape[1::-1], shades.tobytes()).convert("RGB"))
+    shades = np.broadcast_to(shades, (*shades.shape[:2], 3))
+    if not alpha.shape[-1]:
+        return shades
+    if premultiplied:
+        return np.minimum(shades.astype(np.uint16) + 255 - alpha, 255)
+    return _on_white(Image.fromarray(np.concatenate([shades, alpha], axis=-1)))
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, int]]:
@@ -173,7 +176,7 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, int]]:
 
 
 def _values(passes: Sequence[Image.Image], start: int, end: int) -> np.ndarray:
-    """Some rows, `(rows, width, channels)`."""
+    """Read some rows, `(rows, width, channels)`."""
     parts = [np.asarray(image.crop((0, start, image.width, end))) for image in passes]
     if len(parts) == 2:
         return parts[0].astype(np.uint16) << 8 | parts[1]
@@ -181,12 +184,12 @@ def _values(passes: Sequence[Image.Image], start: int, end: int) -> np.ndarray:
 
 
 def _extrema(values: np.ndarray, colours: int) -> tuple[int, tuple[int, int]]:
-    """The lowest colour, and the highest colour and opacity."""
+    """Find the lowest colour, and the highest colour and opacity."""
     return int(values.min()), (int(values[..., :colours].max()), int(values[..., colours:].max(initial=0)))
 
 
 def _lightest(value: int) -> int:
-    """The lightest that there is, of as many bits as a value needs."""
+    """Find the lightest value of as many bits as a value needs."""
     return next((lightest for lightest in _LIGHTEST if value <= lightest), _LIGHTEST[-1])
 
 

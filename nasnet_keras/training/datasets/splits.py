@@ -1,4 +1,4 @@
-"""Which images are trained on, chosen by and judged by, where a data set does not say: by labels alone."""
+"""The rules that divide the images of a data set without splits, by their labels alone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +11,12 @@ __all__ = ["DEFAULT", "RULES", "begun_by", "divided", "part"]
 
 RULES = ("stratified", "random")
 """`stratified` takes the same share of each class. `random` looks at no label, and leaves rare classes to chance: jobs
-that began before they said how they divide go on so."""
+of earlier versions, which recorded no rule, go on with it."""
 DEFAULT = RULES[0]
 
 
 def begun_by(workdir: str | Path, file: str) -> str | None:
-    """The rule of the job whose `file` is in a folder; None where no job was begun there.
+    """Find the rule of the job whose `file` is in a folder; None if no job was begun there.
 
     Example:
         >>> begun_by("a_new_folder", "training.json")
@@ -31,14 +31,14 @@ def divided(
 ) -> dict[str, np.ndarray]:
     """Divide images into those for training and others.
 
-    Of each class, `stratified` takes a share, rounded, but at least one image for each split as far as there are
-    enough, and leaves at least one for training. Of the classes that have one to give to two splits, each split gets
-    half.
+    Of each class, `stratified` takes a share, rounded, but at least one image for each split while there are enough,
+    and leaves at least one for training. If two splits compete for the one image that classes can give, each split
+    gets half of these classes.
 
     Args:
         labels: of the images, `(count,)`.
-        classes: how many there are.
-        shares: by name of a split, each of what those before it left, in [0, 1).
+        classes: the number of classes.
+        shares: by name of a split; each is a share, in [0, 1), of the images that the splits before it left.
         rule: one of `RULES`.
 
     Returns:
@@ -62,13 +62,13 @@ def divided(
 
 
 def part(labels: np.ndarray, classes: int, count: int, rule: str = DEFAULT) -> np.ndarray:
-    """Indices of `count` of the images, ascending, the same ones every time.
+    """Choose indices of `count` of the images, ascending, the same ones every time.
 
-    `stratified` takes of each class as many as its share of all images says, and at least one as far as `count` goes.
+    `stratified` takes images of each class in proportion to its share, and at least one while `count` lasts.
 
     Args:
         labels: of the images, `(count,)`.
-        classes: how many there are.
+        classes: the number of classes.
         count: at most as many as there are images.
         rule: one of `RULES`.
 
@@ -86,19 +86,19 @@ def part(labels: np.ndarray, classes: int, count: int, rule: str = DEFAULT) -> n
     rest = count - least.sum()
     exact = (sizes - least) * (rest / max(1, (sizes - least).sum()))
     counts = least + np.floor(exact).astype(int)
-    most = np.argsort(np.floor(exact) - exact, kind="stable")[: count - counts.sum()]  # what is left, by remainders
+    most = np.argsort(np.floor(exact) - exact, kind="stable")[: count - counts.sum()]  # the rest goes by remainders
     counts[most] += 1
     return np.sort(_drawn(groups, counts))
 
 
 def _by_class(labels: np.ndarray, classes: int) -> list[np.ndarray]:
-    """The indices of the images of each class, ascending."""
+    """List the indices of the images of each class, ascending."""
     order = np.argsort(labels, kind="stable")
     return np.split(order, np.searchsorted(labels[order], np.arange(1, classes)))
 
 
 def _counts(groups: list[np.ndarray], share: float, others: int) -> np.ndarray:
-    """How many images of each class a split takes that `others` come after, for which one each should be left."""
+    """Count the images of each class that a split takes, which leaves one image for each of the `others` after it."""
     sizes = np.array([len(group) for group in groups])
     wanted = np.maximum(1, np.array([round(size * share) for size in sizes.tolist()]))
     counts = np.clip(sizes - 1 - others, 0, wanted)
@@ -108,7 +108,7 @@ def _counts(groups: list[np.ndarray], share: float, others: int) -> np.ndarray:
 
 
 def _drawn(groups: list[np.ndarray], counts: np.ndarray) -> np.ndarray:
-    """So many random images of each group."""
+    """Draw a number of random images from each group."""
     generator = np.random.default_rng(0)
     drawn = [generator.permutation(group)[:count] for group, count in zip(groups, counts.tolist(), strict=True)]
     return np.concatenate(drawn)
