@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from nasnet_keras.training.datasets import labels
 from nasnet_keras.training.datasets.base import Dataset, Split
+from nasnet_keras.training.datasets.class_names import class_names
 
 
 class NoArray(list):
@@ -153,9 +154,9 @@ def test_class_names_in_their_forms():
         {np.int64(1): "b", np.int64(0): "a"},
         {"1": "b", "0": "a"},
     ):
-        assert labels.class_names(came) == ("a", "b")
-    assert labels.class_names(np.arange(3)) == ("0", "1", "2")
-    assert labels.class_names({"0": 2, "1": 0, "2": 1}) == ("1", "2", "0"), "classes that are named by numbers"
+        assert class_names(came) == ("a", "b")
+    assert class_names(np.arange(3)) == ("0", "1", "2")
+    assert class_names({"0": 2, "1": 0, "2": 1}) == ("1", "2", "0"), "classes that are named by numbers"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_class_names_in_their_forms():
 )
 def test_class_names_that_are_none(came, message):
     images = Split(np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 0, 1])
-    for refused in (lambda: labels.class_names(came), lambda: Dataset("x", images, images, images, came)):
+    for refused in (lambda: class_names(came), lambda: Dataset("x", images, images, images, came)):
         with pytest.raises(ValueError, match=message) as caught:
             refused()
         assert len(str(caught.value)) < 500

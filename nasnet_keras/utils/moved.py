@@ -98,7 +98,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "training.image_folder": ("training.datasets.image_folder",),
     "training.image_tree": ("training.datasets.image_tree",),
     "training.images": ("training.datasets.images",),
-    "training.labels": ("training.datasets.labels",),
+    "training.labels": ("training.datasets.labels", "training.datasets.class_names"),
     "training.npz": ("training.datasets.npz",),
     "training.pixels": ("training.datasets.pixels",),
     "training.splits": ("training.datasets.splits",),

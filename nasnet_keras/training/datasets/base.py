@@ -11,6 +11,7 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.training.datasets import labels, splits
+from nasnet_keras.training.datasets.class_names import class_names, some
 from nasnet_keras.training.datasets.fitting import check_channels, check_levels, is_dark, pixels
 from nasnet_keras.utils import checks
 
@@ -72,7 +73,7 @@ class Dataset:
     """Three splits without a common image, and the names of the classes by label.
 
     Images and labels may be given in any form with a certain meaning, and class names as a mapping: see
-    `labels.read`, `labels.class_names` and `pixels`.
+    `labels.read`, `class_names.class_names` and `pixels`.
 
     Attributes:
         name: short, of letters, digits and underscores.
@@ -110,9 +111,9 @@ class Dataset:
         checks.choice("fit", self.fit, checks.FITS)
         checks.choice("split", self.split, splits.RULES)
         set_value, source = object.__setattr__, self.source or self.name
-        names = labels.class_names(self.class_names)
+        names = class_names(self.class_names)
         if len(names) < 2:
-            raise ValueError(f"{source} has only one class ({labels.some(names)}): at least two are needed")
+            raise ValueError(f"{source} has only one class ({some(names)}): at least two are needed")
         set_value(self, "class_names", names)
         for key in SPLITS:
             if getattr(self, key) is not None:

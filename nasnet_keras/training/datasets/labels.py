@@ -1,18 +1,16 @@
-"""Labels and class names from tools and people are read in every form that has a certain meaning."""
+"""Labels from tools and people are read in every form that has a certain meaning."""
 
-from collections import Counter
-from collections.abc import Iterable, KeysView, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
-from nasnet_keras.utils import checks
+from nasnet_keras.training.datasets.class_names import class_names, some
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["Labels", "class_names", "numbered", "read", "some"]
 
-_SHOWN = 5
 _MOST = 2**31
 _LONGEST = 1000  # letters of a name: an array of texts takes the room of the longest for each
 
@@ -92,49 +90,6 @@ def numbered(values: Any, names: Sequence[str], what: str) -> np.ndarray:
     return np.asarray([places[name] for name in labels.names], np.int32)[labels.numbers]
 
 
-def class_names(value: Any) -> tuple[str, ...]:
-    """Read the names of classes, by label.
-
-    Args:
-        value: a list of texts, or of numbers, which become texts; or a mapping between names and the numbers from 0,
-            in either direction, as in Keras' generators and Hugging Face's configurations, also after JSON.
-
-    Raises:
-        ValueError: it is something else, such as one text or a set, which has no order; or a name is given twice.
-
-    Example:
-        >>> class_names({"dog": 1, "cat": 0})
-        ('cat', 'dog')
-    """
-    if isinstance(value, Mapping):
-        value = _in_order(value)
-    wrong = isinstance(value, str | bytes | Set) and not isinstance(value, KeysView)
-    if wrong or not isinstance(value, Iterable) or np.ndim(value if hasattr(value, "ndim") else 1) > 1:
-        raise ValueError(f"class_names must be a list of texts, got {quoted(value)}")
-    try:
-        given = list(value)
-    except TypeError:  # an array without dimensions
-        raise ValueError(f"class_names must be a list of texts, got {quoted(value)}") from None
-    names = tuple(map(_text, given))
-    if None in names:
-        raise ValueError(f"class_names must be texts, got {quoted(given[names.index(None)])} among them")
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"class_names must be different names, got more than once {some(twice)}")
-    return names
-
-
-def some(names: Iterable[Any]) -> str:
-    """List the first of some names, and count the others.
-
-    Example:
-        >>> some("abcdefgh")
-        'a, b, c, d, e and 3 more'
-    """
-    names = [quoted(str(name), 60)[1:-1] for name in names]
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
 def _array(values: Any, what: str) -> np.ndarray:
     """Convert labels to an array of numbers or of texts."""
     if np.ma.is_masked(values):
@@ -154,28 +109,34 @@ def _array(values: Any, what: str) -> np.ndarray:
 
 def _of_objects(values: list[Any], shape: tuple[int, ...], what: str) -> np.ndarray:
     """Convert a list of Python objects to an array of a shape."""
+    if why := _fault(values):
+        _refuse(what, values, why)
+    if not all(isinstance(value, str | bytes) for value in values):
+        return np.array(values).reshape(shape)
+    try:
+        texts = [value.decode("utf-8") if isinstance(value, bytes) else value for value in values]
+    except UnicodeDecodeError as error:
+        _refuse(what, values, f"they are not in UTF-8 ({error})")
+    return np.array(texts, dtype=str).reshape(shape)
+
+
+def _fault(values: list[Any]) -> str | None:
+    """Tell why Python objects are no labels; None if they are."""
     texts = [isinstance(value, str | bytes) for value in values]
     if any(map(_is_missing, values)):
-        why = "some of them are missing: leave these images out"
-    elif all(texts) and max(map(len, values), default=0) > _LONGEST:
-        why = f"the name of a class has {_LONGEST:,} letters at most"
-    elif all(texts):
-        try:
-            named = [value.decode("utf-8") if isinstance(value, bytes) else value for value in values]
-            return np.array(named, dtype=str).reshape(shape)
-        except UnicodeDecodeError as error:
-            why = f"they are not in UTF-8 ({error})"
-    elif any(texts):
-        why = "texts and other things are mixed in them"
-    elif any(isinstance(value, Sequence | Set | np.ndarray) for value in values):
-        why = "several labels an image are not supported"
-    elif not all(isinstance(value, int | float | np.number | np.bool_) for value in values):
-        why = "labels are numbers or texts"
-    elif any(isinstance(value, int) and abs(value) >= _MOST for value in values):
-        why = f"a label must be below {_MOST:,}"
-    else:
-        return np.array(values).reshape(shape)
-    return _refuse(what, values, why)
+        return "some of them are missing: leave these images out"
+    if all(texts):
+        long = max(map(len, values), default=0) > _LONGEST
+        return f"the name of a class has {_LONGEST:,} letters at most" if long else None
+    if any(texts):
+        return "texts and other things are mixed in them"
+    if any(isinstance(value, Sequence | Set | np.ndarray) for value in values):
+        return "several labels an image are not supported"
+    if not all(isinstance(value, int | float | np.number | np.bool_) for value in values):
+        return "labels are numbers or texts"
+    if any(isinstance(value, int) and abs(value) >= _MOST for value in values):
+        return f"a label must be below {_MOST:,}"
+    return None
 
 
 def _is_missing(value: Any) -> bool:
@@ -233,31 +194,3 @@ def _refuse(what: str, values: Any, why: str) -> NoReturn:
         f"expected one class an image as {what} (whole numbers from 0, texts, or one-hot rows), got "
         f"{quoted(came)[1:-1]}: {why}"
     )
-
-
-def _in_order(names: Mapping[Any, Any]) -> list[Any]:
-    """Order the names of a mapping from or to the numbers from 0, by number."""
-    written = {int(key) if _is_written(key) else key: name for key, name in names.items()}
-    for pairs in (names.items(), [(number, name) for name, number in names.items()], written.items()):
-        by_number = {checks.integer(number): name for number, name in pairs}
-        if None not in by_number and sorted(by_number) == list(range(len(names))):
-            return [by_number[number] for number in range(len(names))]
-    raise ValueError(
-        f"class_names must be a list of texts, or a mapping of them and the numbers from 0, got {quoted(names)}"
-    )
-
-
-def _is_written(key: Any) -> bool:
-    """Tell whether a key is a number as a text, as JSON writes it."""
-    return isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 10
-
-
-def _text(name: Any) -> str | None:
-    """Convert a class name to a text; None if it is no name."""
-    if isinstance(name, bytes):
-        try:
-            return name.decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-    number = checks.integer(name)
-    return str(name) if isinstance(name, str) else None if number is None else str(number)

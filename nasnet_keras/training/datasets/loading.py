@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from nasnet_keras.training.datasets import labels
 from nasnet_keras.training.datasets.base import SPLITS, Dataset, Loaded, Split, chosen, divided
+from nasnet_keras.training.datasets.class_names import some
 from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.files import write_npz
@@ -168,7 +168,7 @@ def _tell_of_classes_without(dataset: Dataset) -> None:
         split = getattr(dataset, name)
         missing = np.flatnonzero(np.bincount(split.labels, minlength=len(dataset.class_names)) == 0)
         if len(split) and len(missing):
-            without = labels.some(dataset.class_names[label] for label in missing)
+            without = some(dataset.class_names[label] for label in missing)
             found.append(f"no {name} image of {len(missing)} ({without})")
     if found:
         logging.warning(

@@ -8,6 +8,7 @@ import psutil
 
 from nasnet_keras.training.datasets import labels
 from nasnet_keras.training.datasets.base import SPLITS, Loaded, Split, slug
+from nasnet_keras.training.datasets.class_names import class_names
 from nasnet_keras.training.datasets.fitting import check_levels, pixels
 from nasnet_keras.training.datasets.splits import DEFAULT, RULES
 from nasnet_keras.utils.checks import FITS, quoted
@@ -64,7 +65,7 @@ def _class_names(path: Path, stored: dict[str, Any], given: list[str]) -> tuple[
     """Read the class names of a file; if it has none, those of its training labels."""
     if "class_names" in stored:
         try:
-            return labels.class_names(stored["class_names"])
+            return class_names(stored["class_names"])
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
     found = labels.read(stored["train_labels"], f"train labels of {path}")
