@@ -11,18 +11,10 @@ import numpy as np
 
 from nasnet_keras.pretrained.elements import OF_WEIGHTS, batch_of
 from nasnet_keras.training.datasets import image_folder, labels, splits
-from nasnet_keras.training.datasets.base import (
-    SPLITS,
-    Dataset,
-    Loaded,
-    Split,
-    check_channels,
-    check_levels,
-    chosen,
-    divided,
-)
-from nasnet_keras.training.datasets.fitting import array_of, resized
-from nasnet_keras.training.datasets.labels import Labels, some
+from nasnet_keras.training.datasets.base import SPLITS, Dataset, Loaded, Split, chosen, divided
+from nasnet_keras.training.datasets.class_names import class_names, some
+from nasnet_keras.training.datasets.fitting import array_of, check_channels, check_levels, resized
+from nasnet_keras.training.datasets.labels import Labels
 from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import quoted
 
@@ -156,7 +148,7 @@ def _other(value: Any, form: _Form, names: tuple[str, ...], key: str) -> Split:
 def _names_of(value: Any) -> tuple[str, ...] | None:
     """The class names that Keras' `image_dataset_from_directory` gives with its images."""
     found = getattr(value, "class_names", None)
-    return None if found is None else labels.class_names(found)
+    return None if found is None else class_names(found)
 
 
 def _folder(value: str | os.PathLike, key: str) -> Path:
@@ -239,7 +231,7 @@ def _class_names(found: Any, given: Any, of_train: Labels) -> tuple[str, ...]:
         raise ValueError(
             f"there are no training images of {missing[0]}, and some of {numbers.max()}: labels count from 0"
         )
-    names = labels.class_names(given if given is not None else found if found is not None else range(count))
+    names = class_names(given if given is not None else found if found is not None else range(count))
     if found is not None and sorted(names) != sorted(found):
         raise ValueError(
             f"the images are of the classes {some(found)}: class_names may have them in another order, got "

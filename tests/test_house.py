@@ -18,22 +18,24 @@ FOLDERS = {
 FLOORS = (  # from the ground up: a folder or a file imports from floors below its own
     "utils",
     "genotypes weights",
-    "layers",
-    "networks",
-    "inference plotting card applications",
+    "layers plotting",
+    "networks inference",
+    "applications card",
     "training",
     "search pretrained",
 )
 FLOORS_OF_SEARCH = (
+    "objects",
     "registry",
     "spaces combinations",
     "config controllers supernet",
     "algorithms study",
     "evaluators report",
     "executors",
-    "finals",
+    "finals testing",
+    "own",
     "loop",
-    "__main__ testing",
+    "__main__",
 )
 
 
@@ -105,7 +107,8 @@ def upwards(floors: tuple[str, ...], inside: str, depth: int) -> list[str]:
             own = room(module, depth)
             assert own in level, f"which floor does {own} stand on?"
             others = {other for other in imported(module) if other.startswith(f"{inside}.")}
-            wrong = [other for other in others if room(other, depth) != own and level[room(other, depth)] >= level[own]]
+            rooms = {other: room(other, depth) for other in others}
+            wrong = [other for other, its in rooms.items() if its != own and level.get(its, len(floors)) >= level[own]]
             found += [f"{module} imports {other}" for other in sorted(wrong)]
     return found
 

@@ -12,11 +12,10 @@ from absl import logging
 
 from nasnet_keras.training.datasets import labels, splits
 from nasnet_keras.training.datasets.class_names import class_names, some
-from nasnet_keras.training.datasets.fitting import check_channels, check_levels, is_dark, pixels
+from nasnet_keras.training.datasets.fitting import is_dark, pixels
 from nasnet_keras.utils import checks
 
-__all__ = ["SPLITS", "Dataset", "Division", "Loaded", "Split", "check_channels", "check_levels", "chosen", "divided"]
-__all__ += ["pixels", "slug"]
+__all__ = ["SPLITS", "Dataset", "Division", "Loaded", "Split", "chosen", "divided", "slug"]
 
 SPLITS = ("train", "validation", "test")
 _BLOCK = 1024  # images that may be copied at a time

@@ -6,10 +6,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nasnet_keras.training.datasets.class_names import class_names, some
+from nasnet_keras.training.datasets.class_names import some
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["Labels", "class_names", "numbered", "read", "some"]
+__all__ = ["Labels", "numbered", "read"]
 
 _MOST = 2**31
 _LONGEST = 1000  # letters of a name: an array of texts takes the room of the longest for each
