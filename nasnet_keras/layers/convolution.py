@@ -1,5 +1,7 @@
 """Convolutions with their ReLU and batch normalisation in one layer."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -122,7 +124,7 @@ class SeparableConvBatchNorm(NormalizedConv):
         return {**super().get_config(), **config}
 
 
-def pointwise_conv(x, kernel, strides=(1, 1)):
+def pointwise_conv(x: Any, kernel: Any, strides: tuple[int, int] = (1, 1)) -> Any:
     """A 1×1 convolution. Without strides it is computed as a product of matrices.
 
     Args:

@@ -7,6 +7,7 @@ backend, for inputs of unknown size.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -132,7 +133,18 @@ class NormalizedConv(CountedLayer):
         return {**super().get_config(), **config}
 
 
-def normalized_convolution(x, gamma, beta, *others, convolve, settings, relu, epsilon, training, normalize_batch):
+def normalized_convolution(
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    *others: Any,
+    convolve: Callable[..., Any],
+    settings: tuple[Any, ...],
+    relu: bool,
+    epsilon: float,
+    training: bool,
+    normalize_batch: bool,
+) -> tuple[Any, ...]:
     """An optional ReLU, a convolution and batch normalisation, as a pure function.
 
     Args:

@@ -1,0 +1,87 @@
+"""A new kind of genotype is its value, its network and a row: everything else reads the row."""
+
+import dataclasses
+import sys
+from collections import Counter
+
+import pytest
+
+import nasnet_keras as nk
+from nasnet_keras.genotypes import kinds, reading
+from nasnet_keras.genotypes.base import BaseGenotype, checked
+from nasnet_keras.genotypes.picture import Row
+from nasnet_keras.networks.any import network_from_genotype, size_arguments
+from nasnet_keras.networks.base import NetworkConfig
+from nasnet_keras.networks.model import builds
+from nasnet_keras.plotting.cells import genotype_svg
+from nasnet_keras.search.report.statistics import operation_counts
+from nasnet_keras.training.config import TrainingConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Ladder(BaseGenotype):
+    """So many 3×3 convolutions, one after another."""
+
+    FORMAT = "tests.ladder"
+
+    rungs: int
+
+    def describe(self):
+        return f"{self.rungs} rungs"
+
+    def operation_counts(self):
+        return {"ladder": Counter(conv_3x3=self.rungs)}
+
+    def rows(self):
+        return tuple(Row(f"rung_{number}", reads=(number - 1,) if number else ()) for number in range(self.rungs))
+
+    def to_plain(self):
+        return {"format": self.FORMAT, "version": self.VERSION, "rungs": self.rungs}
+
+    @classmethod
+    def from_plain(cls, plain):
+        return cls(checked(plain, cls, ("rungs",), "a ladder")["rungs"])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LadderConfig(NetworkConfig):
+    KIND = Ladder
+    SIZES = ("filters",)
+
+    filters: int = 4
+
+    def build(self, builder, image):
+        x = image
+        for number in range(self.genotype.rungs):
+            x = builder.conv(x, self.filters, (3, 3), name=f"rung_{number}", relu=bool(number))
+        return self._head(builder, x, use_bias=True)
+
+
+@builds(LadderConfig)
+def LadderFromGenotype(genotype, input_shape=None, *, classes=10, filters=4, name="ladder"):
+    """Build a ladder."""
+
+
+@pytest.fixture
+def ladder(monkeypatch):
+    rows = (*kinds.KINDS, kinds.Kind("ladder", "Ladder", "LadderConfig", "LadderFromGenotype"))
+    for module in (kinds, reading):
+        monkeypatch.setattr(module, "KINDS", rows)
+    for folder in ("genotypes", "networks"):
+        monkeypatch.setitem(sys.modules, f"nasnet_keras.{folder}.ladder", sys.modules[__name__])
+    return Ladder(3)
+
+
+def test_a_new_kind_is_read_built_counted_drawn_and_configured(ladder, tmp_path):
+    path = tmp_path / "ladder.json"
+    path.write_text(ladder.to_json())
+    assert reading.genotype_from_json(path) == reading.resolve_genotype(str(path)) == ladder
+    assert size_arguments(ladder) == ("filters",)
+    model = network_from_genotype(ladder, (8, 8, 1), filters=2, classes=3, auxiliary_head=False, drop_path_rate=0.0)
+    assert model.name == "ladder" and model.output_shape == (None, 3)
+    assert nk.model_cost(model) == nk.genotype_cost(ladder, (8, 8, 1), filters=2, classes=3)
+    assert "rung_2" in genotype_svg(ladder) and operation_counts(ladder) == {"ladder": {"conv_3x3": 3}}
+    config = TrainingConfig(tmp_path / "run", path)
+    assert config.resolved == ladder and config.filters is not None and config.num_repeats is None
+    with pytest.raises(ValueError, match="drop_path_rate=0.1 is for networks of cells: a Ladder has no such part"):
+        nk.genotype_cost(ladder, drop_path_rate=0.1)
