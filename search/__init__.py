@@ -1,4 +1,4 @@
-"""Search for genotypes: a job, and what it is made of.
+"""Search for genotypes: the job, and its parts.
 
     from nasnet_keras import search
     study = search.run(search.SearchConfig(workdir="study"))

@@ -4,7 +4,7 @@ Train many small networks ("children") of genotypes that an algorithm proposes, 
 random ones to the end, and save the winner with its card.
 
 Without flags it searches on the embedded handwritten digits and takes about five minutes on two cores. A search that
-was stopped goes on when the same command is given again. Follow it in WORKDIR/report.html or with TensorBoard.
+was stopped continues when the same command is given again. Follow it in WORKDIR/report.html or with TensorBoard.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ def _define_flags() -> tuple[Any, ...]:
 
 
 def main(values: dict[str, Any]) -> None:
-    """Search by the values of the flags, and print what was found."""
+    """Search by the values of the flags, and print the result."""
     from nasnet_keras.search.config import SearchConfig, default_epochs
     from nasnet_keras.search.report.terminal import summary
     from nasnet_keras.training.flags import DATASET, recipe
@@ -37,7 +37,7 @@ def main(values: dict[str, Any]) -> None:
     values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
     values = from_flags(SearchConfig, values)
     config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=default_epochs(values["evaluator"])))
-    from nasnet_keras.search.loop import run  # settings come before what it imports
+    from nasnet_keras.search.loop import run  # imported late: it imports TensorFlow, which reads settings
 
     study = run(config)
     with showing("what the search found"):

@@ -44,10 +44,11 @@ def _check_recipe(name: str, plain: Any) -> None:
 @accepting_former
 @dataclass(frozen=True)
 class SearchConfig:
-    """What a search does; with the same configuration it proposes and trains the same children.
+    """The settings of a search. Equal configurations propose and train equal children.
 
-    Settings for `"children"` say nothing when no child is trained, those for the `"space"` are handed to the search
-    space. What may change while a study grows says where a search runs, how far, and what becomes of its best.
+    Settings for `"children"` have no effect if no child is trained; settings for the `"space"` are passed to the search
+    space. A study may continue with other values of the settings that say where a search runs, how far, and how its
+    finalists are trained.
 
     Raises:
         ValueError: a value is out of range, or two contradict each other.
@@ -256,7 +257,7 @@ class SearchConfig:
     seed: int = setting(0, "Random seed of the search.", values.seed())
 
     def __post_init__(self) -> None:
-        settings.check(self, ("dataset", "evaluator", "space"))  # which say what the defaults of others are
+        settings.check(self, ("dataset", "evaluator", "space"))  # the defaults of others depend on these
         self._default("recipe", child_recipe(self.dataset, self.evaluator))
         settings.check(self, ("recipe",))
         for name, value in defaults(self.evaluator, self.space, self.recipe.epochs).items():
@@ -269,28 +270,28 @@ class SearchConfig:
             self._default(name, implied.get(name))
 
     def _default(self, name: str, value: Any) -> None:
-        """Give a field that is None a value."""
+        """Set a field that is None."""
         if getattr(self, name) is None:
             object.__setattr__(self, name, value)
 
     def search_space(self) -> Space:
-        """The space that is searched."""
+        """Make the search space."""
         names = (name for name, one in settings.settings(SearchConfig).items() if "space" in one.for_)
         # A supernet has no weights for blocks that concatenate.
         combines = ("add",) if registry.evaluator(self.evaluator).shares_weights else None
         return spaces.make(self.space, **{name: getattr(self, name) for name in names}, combines=combines)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON values, for `from_json`."""
+        """Convert all fields to JSON values, for `from_json`."""
         return settings.to_json(self)
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> "SearchConfig":
-        """The configuration that `to_json` wrote."""
+        """Make a configuration from the values that `to_json` returned."""
         return cls(**{**plain, "recipe": Recipe(**plain["recipe"])})
 
     def final_settings(self) -> dict[str, int]:
-        """How long finalists are trained, and how large they are."""
+        """Return the epochs and the sizes of finalists."""
         return {
             "epochs": self.final_epochs,
             "num_repeats": self.final_num_repeats or self.num_repeats,
@@ -298,25 +299,25 @@ class SearchConfig:
         }
 
     def identity(self) -> dict[str, Any]:
-        """What makes two searches the same one, as JSON values: what may not change while a study grows."""
+        """Return the settings that may not change while a study grows, as JSON values: they identify a search."""
         without = may_change(self.evaluator)
         return {name: value for name, value in self.to_json().items() if name not in without}
 
 
 def may_change(evaluator: str) -> set[str]:
-    """Names of the settings that do not make a search another one, by what judges its children."""
+    """Return the names of the settings that may change while a study grows, for an evaluator."""
     row, known = registry.evaluator(evaluator), settings.settings(SearchConfig)
     free = {name for name, one in known.items() if one.may_change or not (row.trains or "children" not in one.for_)}
-    return free - {"trials"} if row.shares_weights else free  # they are spread over the epochs
+    return free - {"trials"} if row.shares_weights else free  # trials are spread over the supernet's epochs
 
 
 def default_epochs(evaluator: str) -> int:
-    """The epochs of the training of a child, or of the supernet, by default."""
+    """Return the default epochs of a child, or of the supernet."""
     return registry.evaluator(evaluator).epochs
 
 
 def defaults(evaluator: str, space: str, epochs: int) -> dict[str, Any]:
-    """The values of settings that are None, by evaluator, space and epochs of training."""
+    """Return the default values of the settings that are None, by evaluator, space and epochs of training."""
     row, known = registry.evaluator(evaluator), settings.settings(SearchConfig)
     usual = {name: one.usual for name, one in known.items() if one.usual is not None}
     implied = {**registry.space(space).defaults, **row.defaults}
@@ -325,5 +326,5 @@ def defaults(evaluator: str, space: str, epochs: int) -> dict[str, Any]:
 
 
 def child_recipe(dataset: str | Path, evaluator: str) -> Recipe:
-    """The recipe of a child, or of the supernet, by default: that of `nasnet-train`, in fewer epochs."""
+    """Return the default recipe of a child, or of the supernet: that of `nasnet-train`, in fewer epochs."""
     return dataclasses.replace(RECIPES[default_recipe(str(dataset))], epochs=default_epochs(evaluator))

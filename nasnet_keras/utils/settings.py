@@ -1,8 +1,8 @@
-"""Settings: fields of dataclasses that carry all that is to be known of them.
+"""Settings: fields of dataclasses that carry all their facts.
 
-A field that `setting` makes has its help, its legal values, what a file without it meant, its former name and for whom
-it is. From these facts follow the checks of values, the flags of a job and the upgrade of old files, so that a setting
-is added, or renamed, in one place.
+A field that `setting` makes has its help, its legal values, its meaning in files without it, its former name, and its
+readers. The checks of values, the flags of a job and the upgrade of old files follow from these facts, so a setting is
+added, or renamed, in one place.
 """
 
 import dataclasses
@@ -24,12 +24,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Former:
-    """What a setting was called before.
+    """The former name and values of a setting.
 
     Attributes:
-        name: of the setting before; None if it has the same name as before.
-        values: former values that are written in another way now, by the former one.
-        kind: of the former values, for their flag; None if it is the same as now.
+        name: the former name; None if the setting has kept its name.
+        values: the present values of former ones that are written in another way now.
+        kind: the kind of the former values, for their flag; None if it is the present one.
     """
 
     name: str | None = None
@@ -37,7 +37,7 @@ class Former:
     kind: Kind | None = None
 
     def now(self, value: Any) -> Any:
-        """A former value as it is written now; any other as it is."""
+        """Convert a former value to the present one; other values are returned as they are."""
         same = (new for old, new in self.values.items() if type(old) is type(value) and old == value)
         return next(same, value)
 
@@ -47,15 +47,15 @@ class Setting:
     """The facts of a field.
 
     Attributes:
-        help: one sentence for `--help`, which is understood alone.
-        kind: of its values.
-        usual: the value that None stands for; None if that is said elsewhere, or None is a value like any other.
-        optional: whether None is a legal value of a configuration that is made.
-        assumed: what files that lack the field meant, as a JSON value, or a function of such a file's values;
+        help: one sentence for `--help`, which stands alone.
+        kind: the kind of its values.
+        usual: the value that None stands for; None if another place gives it, or if None is a value like any other.
+        optional: whether None is a legal value in a finished configuration.
+        assumed: the meaning of files without the field, as a JSON value, or a function of such a file's values;
             `MISSING` if every file has it.
-        for_: by what it is read, in the words of the dataclass, such as `("children",)`; empty if by all.
-        may_change: whether a job that goes on may be given another value.
-        was: its former name and values; None if it always was what it is.
+        for_: its readers, in the words of the dataclass, such as `("children",)`; empty if all read it.
+        may_change: whether a continued job may be given another value.
+        was: its former name and values; None if it has none.
     """
 
     help: str
@@ -68,22 +68,22 @@ class Setting:
     was: Former | None = None
 
     def check(self, name: str, value: Any, in_file: bool = False) -> Any:
-        """A value in the type that it has in a configuration, or as it is in a file.
+        """Check a value; returns it in the type that it has in a configuration, or in a file.
 
         Raises:
-            ValueError: it has another type, or is out of the range that it has in all versions.
+            ValueError: the value has another type, or is out of the range of all versions.
         """
         check = (in_file and self.kind.check_json) or self.kind.check
         return None if value is None and self.optional else check(name, value)
 
 
 def setting(default: Any, help: str, kind: Kind, *, optional: bool | None = None, **facts: Any) -> Any:  # noqa: A002
-    """A field of a dataclass that is a `Setting`.
+    """Make a field of a dataclass that is a `Setting`.
 
     Args:
-        default: of the field; `MISSING` if it has none.
+        default: the default of the field; `MISSING` if it has none.
         help, kind, facts: see `Setting`.
-        optional: see `Setting`; by default whether the default is None and no value is usual instead.
+        optional: see `Setting`; None means True if the default is None and has no usual value.
 
     Example:
         >>> from nasnet_keras.utils import values
@@ -100,12 +100,12 @@ def setting(default: Any, help: str, kind: Kind, *, optional: bool | None = None
 
 @functools.cache
 def settings(cls: type) -> dict[str, Setting]:
-    """The settings of a dataclass by the names of their fields, in order."""
+    """Collect the settings of a dataclass by the names of their fields, in order."""
     return {one.name: one.metadata["setting"] for one in dataclasses.fields(cls) if "setting" in one.metadata}
 
 
 def as_in(cls: type, name: str, **changes: Any) -> Any:
-    """A field like that of another dataclass, whose setting has other facts."""
+    """Make a field like that of another dataclass, with some facts changed."""
     like = cls.__dataclass_fields__[name]
     return field(default=like.default, metadata={"setting": dataclasses.replace(like.metadata["setting"], **changes)})
 
@@ -120,16 +120,16 @@ def documented(cls: type[T]) -> type[T]:
 
 
 def _described(name: str, text: str) -> str:
-    """A setting's line in a docstring, where others are not named as flags."""
+    """A setting's line in a docstring, which names other settings without the dashes of flags."""
     return textwrap.fill(f"{name}: {text.replace('--', '')}", 112, subsequent_indent="    ")
 
 
 def check(config: Any, names: Iterable[str] | None = None) -> None:
-    """Give settings of a configuration, which may be frozen, their values in their types.
+    """Check the settings of a configuration, and convert their values to their types.
 
     Args:
-        config: a dataclass.
-        names: of the settings; None for all.
+        config: an object of a dataclass, which may be frozen.
+        names: the names of the settings; None for all.
 
     Raises:
         ValueError: a value has another type, or is not legal.
@@ -143,10 +143,10 @@ def check(config: Any, names: Iterable[str] | None = None) -> None:
 
 
 def check_json(cls: type, plain: Mapping[str, Any]) -> None:
-    """Check the settings that a file has, of an earlier version, or of a later one, which may have more.
+    """Check the settings in a file, of an earlier version, or of a later one, which may have more.
 
     Raises:
-        ValueError: one has another type, or is out of the range that it has in all versions.
+        ValueError: a value has another type, or is out of the range of all versions.
     """
     known = settings(cls)
     for name, value in plain.items():
@@ -155,15 +155,15 @@ def check_json(cls: type, plain: Mapping[str, Any]) -> None:
 
 
 def to_json(config: Any) -> dict[str, Any]:
-    """The settings of a configuration as JSON values."""
+    """Convert the settings of a configuration to JSON values."""
     found = {name: (one.kind, getattr(config, name)) for name, one in settings(type(config)).items()}
     return {name: None if value is None else kind.to_json(value) for name, (kind, value) in found.items()}
 
 
 def upgraded(cls: type, plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a file, with present names, and with what its version did about settings that it had not yet.
+    """Convert the values of a file of any version to present names and values, and add the settings that it lacks.
 
-    Former names and values are told of in the log, once in a process.
+    The log warns of each former name and value, once in a process.
     """
     found = _present(cls, plain, _log)
     for name, one in settings(cls).items():
@@ -191,14 +191,14 @@ def define_flags(cls: type, names: Iterable[str] | None = None, **defaults: Any)
     """Define the flags of a dataclass' settings, as those of the module that calls.
 
     Args:
-        cls: whose settings they are.
-        names: of the settings; None for all that a flag can give.
-        defaults: by name, if they differ from those of the fields.
+        cls: the dataclass.
+        names: the names of the settings; None for all that a flag can give.
+        defaults: the default values that differ from those of the fields, by name.
 
     Returns:
-        absl's holders of the flags, those of former names among them, which `--help` does not list.
+        absl's holders of the flags. They include the flags of former names, which `--help` does not list.
     """
-    from absl import flags  # not before a job's signals are minded
+    from absl import flags  # imported late: a job handles signals first
 
     flags.disclaim_key_flags()
     holders = []
@@ -215,9 +215,9 @@ def define_flags(cls: type, names: Iterable[str] | None = None, **defaults: Any)
 
 
 def from_flags(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of flags as those of settings; values of other flags as they are.
+    """Convert the values of flags to those of settings; values of other flags are returned as they are.
 
-    Former names and values are told of in the log, once in a process.
+    The log warns of each former name and value, once in a process.
     """
     former = {one.was.name for one in settings(cls).values() if one.was is not None}
     given = {name: value for name, value in given.items() if value is not None or name not in former}
@@ -237,7 +237,7 @@ def _define(name: str, default: Any, text: str, kind: Kind, was: Former | None =
 
 
 def _present(cls: type, plain: Mapping[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
-    """Values by their present names, and as they are written now; says of each former one what it is now."""
+    """Convert values to present names and values; `tell` gets a message on each former one."""
     found = dict(plain)
     for name, one in settings(cls).items():
         before = (one.was.name or name) if one.was is not None else name

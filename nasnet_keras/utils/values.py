@@ -1,7 +1,7 @@
-"""Kinds of values that a setting can have: how each is checked, and by which sort of flag it is given.
+"""Kinds of values that a setting can have: the check and the flag of each kind.
 
-A check gives the value in the type that it has in a configuration, or raises a `ValueError` that says what was expected
-and what was received. See `nasnet_keras.utils.settings`.
+A check returns the value in the type that it has in a configuration, or raises a `ValueError` with the expected and the
+received value. See `nasnet_keras.utils.settings`.
 """
 
 import math
@@ -40,13 +40,14 @@ class Kind:
     """A kind of values.
 
     Attributes:
-        check: what every file and every call must obey.
-        flag: the sort of its flag, after absl's `DEFINE_`: `string`, `integer`, `float`, `bool`, `list` or `enum`.
+        check: the check of values in files and in calls.
+        flag: the kind of its flag, after absl's `DEFINE_`: `string`, `integer`, `float`, `bool`, `list` or `enum`;
+            empty if no flag can give it.
         options: further arguments of that function.
-        parse: makes a value of what the flag holds. What is wrong with it is found by `check`.
-        to_json: makes a JSON value of a value.
-        check_json: what files must obey, if their values have another form; else None.
-        choices: among which a call must choose, when files of later versions may have others; else empty.
+        parse: a function of the flag's value that returns a value; `check` finds its errors.
+        to_json: a function of a value that returns a JSON value.
+        check_json: the check of values in files, if these have another form; else None.
+        choices: the legal values of a call, if files of later versions may have others; else empty.
     """
 
     check: Check
@@ -59,7 +60,7 @@ class Kind:
 
 
 def positive(most: int = MOST) -> Kind:
-    """Whole numbers from 1 to `most`, without an upper limit by default but that of 32 bits."""
+    """Whole numbers from 1 to `most`, by default to 2**31 - 1."""
     return Kind(lambda name, value: checks.positive_integer(name, value, most), "integer", {"lower_bound": 1})
 
 
@@ -118,7 +119,7 @@ def share() -> Kind:
 
 
 def limit() -> Kind:
-    """Numbers above 0, infinity among them."""
+    """Numbers above 0, including infinity."""
     finite = positive_number()
     return Kind(lambda name, value: value if value == math.inf else finite.check(name, value), "float")
 
@@ -167,12 +168,12 @@ def choice(*legal: str) -> Kind:
 
 
 def choice_of_version(*legal: str) -> Kind:
-    """One of some texts, of which later versions may have more: any text will do in a file."""
+    """One of some texts, which may be more in later versions: a file may have any text."""
     return Kind(checks.text, "enum", {"enum_values": legal}, choices=legal)
 
 
 def items(described: str, legal: Callable[[Any], bool], parse: Callable[[str], Any] = str) -> Kind:
-    """Tuples of values for each of which `legal` holds.
+    """Tuples of values that all satisfy `legal`.
 
     Args:
         described: the items, such as `texts`, for an error.
@@ -192,12 +193,12 @@ def items(described: str, legal: Callable[[Any], bool], parse: Callable[[str], A
 
 
 def integer_if_any(given: str) -> int | str:
-    """The number that a text of a flag is; a text that is none as it is, for `check` to refuse."""
+    """Convert the text of a flag to a number; another text is returned as it is, and `check` refuses it."""
     return int(given) if given.isdecimal() else given
 
 
 def nested(kind: type, described: str, check_json: Check) -> Kind:
-    """Values of a class that has `to_json`, which are given by no flag.
+    """Values of a class that has `to_json`, which no flag can give.
 
     Args:
         kind: the class.

@@ -16,14 +16,14 @@ def names() -> tuple[str, ...]:
 
 
 def make(name: str, space: Space, seed: int, **settings: Any) -> Algorithm:
-    """The algorithm called `name`.
+    """Make the algorithm called `name`.
 
     Args:
         name: one of `names`.
         space: the space to search.
-        seed: of all random numbers, from 0 to 2**31 - 1.
-        settings: of a search, by name, such as `children_per_update` and `population_size`. Those that the algorithm
-            does not have are left out, and its own defaults stand for those that are None.
+        seed: seed of all random numbers, from 0 to 2**31 - 1.
+        settings: settings of a search by name, such as `children_per_update` and `population_size`. The algorithm
+            ignores those that it does not have, and uses its own defaults for those that are None.
 
     Raises:
         ValueError: no algorithm has that name, or it cannot search the space.

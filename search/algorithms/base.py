@@ -35,7 +35,7 @@ class Algorithm(ABC):
 
     Args:
         space: the space to search.
-        seed: of all random numbers.
+        seed: seed of all random numbers.
 
     Attributes:
         space, seed: the arguments.
@@ -72,7 +72,7 @@ class Algorithm(ABC):
         """Learn the result of the next trial.
 
         Args:
-            choices: of the trial.
+            choices: the choices of the trial.
             reward: finite, higher is better; None if the child failed.
         """
 
@@ -81,7 +81,7 @@ class Algorithm(ABC):
         return {}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from a state that `state` returned.
+        """Continue from a state that `state` returned.
 
         Raises:
             ValueError: it is not a state of this algorithm in this space. The object is as it was.

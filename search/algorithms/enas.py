@@ -18,7 +18,7 @@ class ENAS(PolicyGradient):
 
     Args:
         space: the space to search: cells whose blocks only add, or layer-wise networks.
-        seed: of all random numbers.
+        seed: seed of all random numbers.
         batch_size, learning_rate, entropy_weight: see `PolicyGradient`; by default those of the released code.
 
     Raises:

@@ -20,7 +20,7 @@ class RegularizedEvolution(Algorithm):
 
     Args:
         space: the space to search.
-        seed: of all random numbers.
+        seed: seed of all random numbers.
         population_size: number of the last children, which may become parents.
         sample_size: number of those, drawn with replacement, that compete to become the parent; None for a fifth.
 

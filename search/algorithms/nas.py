@@ -15,7 +15,7 @@ class NAS(PolicyGradient):
 
     Args:
         space: the space to search, of chains.
-        seed: of all random numbers.
+        seed: seed of all random numbers.
         batch_size, learning_rate, entropy_weight, baseline_decay: see `PolicyGradient`. In the paper, each of 100
             controllers that learn at once has batches of 8; it does not say how the baseline forgets, and does not
             mention entropy. Without entropy, one in five searches for a planted network ends in another one

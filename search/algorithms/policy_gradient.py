@@ -31,10 +31,10 @@ class PolicyGradient(Algorithm):
 
     Args:
         space: the space to search.
-        seed: of all random numbers.
+        seed: seed of all random numbers.
         batch_size: number of trials for each update.
         epochs: number of gradient steps of an update.
-        learning_rate: of Adam.
+        learning_rate: learning rate of Adam.
         entropy_weight: weight of the policy's entropy, in nats and summed over decisions, in the objective.
         baseline_decay: share of the moving baseline that an update keeps.
         controller: takes the decisions; by default an LSTM that suits every space.
@@ -88,7 +88,7 @@ class PolicyGradient(Algorithm):
         Args:
             log_probabilities: present ones of the proposals, in nats; shape (trials,).
             old: the same before the update's first step.
-            advantages: of the trials' rewards; shape (trials,).
+            advantages: advantages of the trials' rewards; shape (trials,).
         """
         del old
         return log_probabilities * advantages

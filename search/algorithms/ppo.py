@@ -13,7 +13,7 @@ class PPO(PolicyGradient):
 
     Args:
         space: the space to search.
-        seed: of all random numbers.
+        seed: seed of all random numbers.
         clip: distance of a ratio from 1 beyond which the objective gains nothing more.
         batch_size, epochs, learning_rate, entropy_weight: see `PolicyGradient`. NASNet's learning rate of 0.00035 is
             for 20,000 children; the default is for hundreds.

@@ -11,7 +11,7 @@ class Reinforce(PolicyGradient):
 
     Args:
         space: the space to search.
-        seed: of all random numbers.
+        seed: seed of all random numbers.
         batch_size, learning_rate, entropy_weight: see `PolicyGradient`.
 
     Source: Williams 1992; Zoph and Le 2017, section 3.2.

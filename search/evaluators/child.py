@@ -34,16 +34,16 @@ from nasnet_keras.utils.workdir import recorded
 
 __all__ = ["ChildEvaluator"]
 
-_BYTES = 12  # of a parameter: the weight, its momentum and its average, which are written from memory
-_CHECKED_STEPS = 50  # after which a diverged child is noticed
+_BYTES = 12  # memory of a parameter: the weight, its momentum and its average
+_CHECKED_STEPS = 50  # steps between two checks that a child has not diverged
 _FILE = "study.json"
-_LAST = 5  # epochs of the reward "best_of_last_five"
+_LAST = 5  # number of epochs of the reward "best_of_last_five"
 
 
 class ChildEvaluator(Evaluator):
     """Trains children from scratch; the reward is an accuracy on the validation images, from 0 to 1.
 
-    The validation images are never trained on, and the test images are looked at by `finish` alone.
+    Children never train on validation images, and only `finish` reads the test images.
 
     Args:
         config: data set, size and training of the children.
@@ -75,8 +75,8 @@ class ChildEvaluator(Evaluator):
     def accept(self, space: Space) -> None:
         """Check that all genotypes of the space can be trained, as a child and to the end, and read again.
 
-        What networks and cards may be depends on their sizes alone, so that the first and the last choices, which are
-        the smallest and the largest genotype of the package's spaces, stand for all.
+        Networks and cards have limits of size alone, so the first and the last choices, which are the smallest and the
+        largest genotype of the package's spaces, stand for all.
         """
         for choices in ([0] * len(space.decisions), [len(decision.choices) - 1 for decision in space.decisions]):
             genotype = space.decode(choices)
@@ -106,7 +106,7 @@ class ChildEvaluator(Evaluator):
         }
 
     def _checksum(self) -> str:
-        """What studies of earlier versions know their images by."""
+        """The checksum by which studies of earlier versions identify their images."""
         found = 0
         for split in (self._proxy.train, self._proxy.validation):
             for values in (split.images, split.labels):

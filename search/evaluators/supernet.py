@@ -25,27 +25,27 @@ from nasnet_keras.utils.progress import Progress
 __all__ = ["SupernetEvaluator"]
 
 _FOLDER, _FILE = "supernet", "checkpoint.npz"
-_MINIBATCH = 256  # validation images that a trial is judged by
-_MINUTES = 2.0  # between two checkpoints within an epoch
-_POLICY = 1  # of the random numbers that architectures are drawn with
+_MINIBATCH = 256  # validation images of a trial
+_MINUTES = 2.0  # minutes between two checkpoints within an epoch
+_POLICY = 1  # stream of the random numbers that draw architectures
 
 
 class SupernetEvaluator(ChildEvaluator):
     """Judges children by the weights of one supernet, which is trained in epochs between them.
 
-    The trials of a search are spread evenly over the supernet's epochs: before the first trial of each, the supernet is
-    trained for an epoch, with architectures that the policy of that time draws. A trial's reward is the accuracy on a
-    random batch of validation images; what is compared at the end is judged by all of them. `finish` trains from
-    scratch, as for other children.
+    The trials of a search are spread evenly over the supernet's epochs. Before the first trial of each, the supernet is
+    trained for an epoch, with architectures that the present controller draws. A trial's reward is the accuracy on a
+    random batch of validation images; the genotypes that are compared at the end are judged by all of them. `finish`
+    trains from scratch, as for other children.
 
-    The supernet's state is kept in `supernet/checkpoint.npz` of the study's folder: a search that was stopped goes on
+    The supernet's state is kept in `supernet/checkpoint.npz` of the study's folder, so that a stopped search continues
     within the epoch.
 
     Args:
-        config: data set, supernet and training.
+        config: the configuration of the search: data set, supernet and training.
 
     Raises:
-        ValueError: as `ChildEvaluator`, or there are fewer trials than epochs.
+        ValueError: `ChildEvaluator` raises it, or there are fewer trials than epochs.
 
     Source: Pham et al. 2018, section 2.2.
     """

@@ -11,12 +11,12 @@ __all__ = ["SPACES", "make"]
 
 
 def make(name: str, **settings: Any) -> Space:
-    """The space called `name`.
+    """Make the space called `name`.
 
     Args:
         name: one of `SPACES`.
-        settings: of a search, by name, such as `operations` and `num_blocks`. Those that the space does not have are
-            left out, and its own defaults stand for those that are None.
+        settings: settings of a search by name, such as `operations` and `num_blocks`. The space ignores those that it
+            does not have, and uses its own defaults for those that are None.
 
     Raises:
         ValueError: no space has that name, or a setting is illegal.

@@ -21,8 +21,8 @@ class Decision:
     """One choice among several.
 
     Attributes:
-        name: of the decision, such as `normal_block_0_combine`.
-        choices: their names, at least one.
+        name: the name of the decision, such as `normal_block_0_combine`.
+        choices: the names of the choices, at least one.
     """
 
     name: str
@@ -47,14 +47,14 @@ class Space(ABC):
     - **Ownership.** A space keeps no files, devices or processes, and stays in the search's own process.
 
     Attributes:
-        decisions: in order, each with a name of its own; an algorithm takes them one after another.
+        decisions: the decisions in order, with different names; an algorithm takes them one after another.
     """
 
     decisions: tuple[Decision, ...]
 
     @abstractmethod
     def decode(self, choices: Sequence[int]) -> Any:
-        """The genotype that a choice vector describes.
+        """Convert a choice vector to the genotype that it describes.
 
         Raises:
             ValueError: the vector has another length, or an index is out of range.
@@ -62,14 +62,14 @@ class Space(ABC):
 
     @abstractmethod
     def encode(self, genotype: Any) -> Choices:
-        """The choice vector that describes a genotype.
+        """Convert a genotype to the choice vector that describes it.
 
         Raises:
             ValueError: the genotype is not of this space; the message says why.
         """
 
     def at(self, trial: int) -> "Space":
-        """The space that trial number `trial` is proposed from: by default the whole space."""
+        """Return the space that a trial is proposed from: by default the whole space."""
         del trial
         return self
 
@@ -79,7 +79,7 @@ class Space(ABC):
 
     @property
     def size(self) -> int:
-        """The number of choice vectors, of which several may describe the same network."""
+        """The number of choice vectors; several of them may describe the same network."""
         return math.prod(len(decision.choices) for decision in self.decisions)
 
     def sample(self, generator: np.random.Generator) -> Choices:

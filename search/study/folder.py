@@ -2,7 +2,7 @@
 
 - `study.json`: configuration and versions
 - `trials.jsonl`: one line for each finished trial, appended and flushed; `random_trials.jsonl`: the same of random
-  search, for comparison; `derived_trials.jsonl`: genotypes that the controller of a search with a supernet led to
+  search, for comparison; `derived_trials.jsonl`: genotypes that the controller of a supernet's search draws at the end
 - `checkpoints/`: the algorithm's state after a number of trials; `supernet/`: the weights that children share
 - `best_genotype.json`: the best so far
 - `final/`: the trainings of the finalists; `result.json`: their figures; the winner's model and card
@@ -71,10 +71,10 @@ class Study:
 
     @classmethod
     def open(cls, config: SearchConfig, facts: dict[str, Any] | None = None) -> "Study":
-        """Make the folder, or go on with it; this process is its only writer until `close`.
+        """Make the folder, or continue it; this process is its only writer until `close`.
 
         Args:
-            config: of the search.
+            config: the configuration of the search.
             facts: further JSON values that may not change.
 
         Raises:
@@ -250,7 +250,7 @@ def _read(path: Path, config: dict[str, Any]) -> Study:
 
 
 def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a study of any version, in the words of this one, without what may change."""
+    """Convert the configuration of a study of any version to the present names, without settings that may change."""
     config = upgraded(SearchConfig, config)
     if "recipe" not in config and "epochs" in config:
         plain = {name: config.pop(name, None) for name in ("epochs", "batch_size", "learning_rate")}

@@ -28,12 +28,12 @@ _SIDES = ("left", "right")
 class SupernetCell(keras.layers.Layer):
     """All cells of a space at stride 1. A list of choices picks one of them, and only this one is computed.
 
-    Each side of each block has weights of its own for every operation and every state that it may read. A ReLU, a 1×1
-    convolution, in which each state has rows of its own, and batch normalisation bring the cell's output back to its
-    width. All batch normalisation is by the batch.
+    Each side of each block has separate weights for every operation and every state that it may read. A ReLU, a 1×1
+    convolution with separate rows for each state, and batch normalization bring the cell's output back to its width.
+    All batch normalization uses the statistics of the batch.
 
     Args:
-        space: of cells that only add.
+        space: space of cells that only add.
         role: `"normal"` or `"reduction"`: the half of the choices that it reads.
         seed: seed of the first weights.
         epsilon: epsilon of the batch normalisations.

@@ -23,7 +23,7 @@ def layer_supernet(space: MacroSpace, image_shape: tuple[int, int, int], *, seed
     After a third and two thirds of the layers, every output so far is halved by a factorized reduction of its own.
 
     Args:
-        space: of layer-wise networks.
+        space: space of layer-wise networks.
         image_shape: `(height, width, channels)`.
         seed: seed of the first weights of the layers.
         **network: `filters`, `classes` and `dropout_rate`.

@@ -30,7 +30,7 @@ def cell_supernet(space: CellSpace, image_shape: tuple[int, int, int], *, seed: 
     In a reduction the cell's inputs are halved and doubled in width before it, so that all cells run at stride 1.
 
     Args:
-        space: of cells that only add.
+        space: space of cells that only add.
         image_shape: `(height, width, channels)`.
         seed: seed of the first weights of the cells.
         **network: `num_repeats` (normal cells a stack), `filters` (of the first stack), `classes`, `dropout_rate` and

@@ -22,9 +22,9 @@ def check_algorithm(make: Callable[[Space, int], Algorithm], space: Space, trial
     """Check the rules of an algorithm in a space.
 
     Args:
-        make: gives a new object for a space and a seed, such as the class itself.
-        space: where to search.
-        trials: number of trials of the search that others are held to.
+        make: a function of a space and a seed that returns a new object, such as the class itself.
+        space: the space to search.
+        trials: number of trials of the first search, with which others are compared.
 
     Raises:
         ContractError: a rule is broken.
@@ -59,7 +59,7 @@ def check_proposal(algorithm: Algorithm, trial: int = 0) -> Choices:
     """Check the proposal for one trial.
 
     Raises:
-        ContractError: it is not legal.
+        ContractError: the proposal is not legal.
     """
     with allowed(f"ask({trial}) must propose"):
         choices = algorithm.ask(trial)
@@ -71,7 +71,7 @@ def check_proposal(algorithm: Algorithm, trial: int = 0) -> Choices:
 
 
 def _searched(algorithm: Algorithm, trials: Iterable[int], reward: Callable[[Choices], Any]) -> list[Choices]:
-    """What an algorithm proposes, one trial after another, all of it legal."""
+    """The proposals of an algorithm, one trial after another, all of them legal."""
     proposed = []
     for trial in trials:
         proposed.append(check_proposal(algorithm, trial))
@@ -93,7 +93,7 @@ def _check_asking(algorithm: Algorithm, expected: list[Choices]) -> None:
 
 
 def _check_going_on(make: Callable[[Space, int], Algorithm], space: Space, expected: list[Choices]) -> None:
-    """From a state, and from the results told again, whatever became of global random numbers in between."""
+    """Continue from a state, and from the results told again, with other global random numbers in between."""
     count = len(expected)
     told, states = make(space, 0), {}
     for trial, choices in enumerate(expected):

@@ -1,4 +1,4 @@
-"""What the checks of all interfaces share: their error, and ways to raise it."""
+"""The base of the checks of all interfaces: their error, and functions that raise it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ def require(holds: bool, rule: str) -> None:
 
 @contextmanager
 def allowed(rule: str) -> Iterator[None]:
-    """A block that raises nothing but what a rule that it checks itself does."""
+    """Run a block; its errors, except those of a nested check, break the rule."""
     try:
         yield
     except ContractError:
@@ -29,7 +29,7 @@ def allowed(rule: str) -> Iterator[None]:
 
 @contextmanager
 def refused(rule: str) -> Iterator[None]:
-    """A block that must raise a ValueError."""
+    """Run a block that must raise a ValueError."""
     try:
         yield
     except ValueError:

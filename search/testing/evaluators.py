@@ -18,7 +18,7 @@ __all__ = ["check_evaluator"]
 
 
 def check_evaluator(make: Callable[[], Evaluator], space: Space, genotypes: int = 2) -> None:
-    """Check the rules of an evaluator with a few genotypes, of which one is finished.
+    """Check the rules of an evaluator with a few genotypes, and `finish` with one of them.
 
     Args:
         make: gives a new evaluator.
