@@ -69,6 +69,10 @@ def run(
         SearchError: the table, the data set, GPUs or TensorFlow are missing, no process can be started, or an object
             has another class than its interface.
         StudyError: the folder cannot be used, no worker can be started, or no child could be evaluated.
+
+    Example:
+        study = run(SearchConfig(workdir="study", trials=20))
+        study.best.reward, study.result.accuracy
     """
     own = Own(algorithm, evaluator, executor, space)
     own.check_study(config)

@@ -1,6 +1,7 @@
 """The layout of the package: which folder may import which, by reading the code and without running it."""
 
 import ast
+import statistics
 import subprocess
 import sys
 from functools import cache
@@ -183,3 +184,16 @@ def _bound(node: ast.stmt) -> set[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return {node.name}
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+
+
+def test_files_and_functions_are_small():
+    files = sorted(len(path.read_text().splitlines()) for path in modules().values())
+    functions = [
+        node.end_lineno - node.lineno + 1
+        for module in modules()
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert statistics.median(files) <= 110 and files[-1] <= 350
+    assert sum(length <= 260 for length in files) >= 0.9 * len(files)
+    assert sum(length <= 20 for length in functions) >= 0.9 * len(functions)

@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib
 import importlib.metadata
+import inspect
 import pathlib
 import re
 import shutil
@@ -22,6 +23,8 @@ from test_house import FOLDERS, ROOT, modules, tree
 import nasnet_keras as nk
 from nasnet_keras import pretrained as nk_pretrained
 
+FACES = ("", "genotypes", "inference", "layers", "networks", "plotting", "pretrained", "search", "weights")
+FACES += ("search.report", "search.study", "training.datasets")
 HEAVY = ("keras", "tensorflow", "jax", "torch")
 
 
@@ -123,6 +126,24 @@ def test_public_names_resolve_and_unknown_ones_do_not():
             module = importlib.import_module(name)
             assert path.name == "__main__.py" or all(hasattr(module, public) for public in module.__all__), name
     assert not isinstance(nk_pretrained.fine_tune, ModuleType), "the job's module hides the function"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_public_names_are_documented(face):
+    """What it is, each argument, and an example of each function; the examples are run below."""
+    package = importlib.import_module(f"nasnet_keras.{face}".rstrip("."))
+    for name in getattr(package, "__all__", ()):
+        value = getattr(package, name)
+        text = inspect.getdoc(value) or ""
+        assert text, name
+        own = value if inspect.isfunction(value) else vars(value).get("__init__") if inspect.isclass(value) else None
+        if own is None or (inspect.isclass(value) and issubclass(value, Exception)):
+            continue
+        arguments = [each for each in inspect.signature(own).parameters if each not in ("self", "args", "kwargs")]
+        unnamed = [each for each in arguments if not re.search(rf"\b{each}\b", text)]
+        assert not unnamed, f"{name} does not say what {unnamed} are"
+        assert not arguments or "Args:" in text or "Attributes:" in text, name
+        assert "Example:" in text or not inspect.isfunction(value), name
 
 
 @pytest.mark.parametrize("name", [name for name, path in modules().items() if ">>> " in path.read_text()])

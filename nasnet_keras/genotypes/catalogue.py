@@ -263,6 +263,9 @@ def names(kind: type[BaseGenotype] = Genotype) -> tuple[str, ...]:
 def get(name: str) -> BaseGenotype:
     """Return the published genotype of that name, of any kind.
 
+    Args:
+        name: one of `names()`.
+
     Raises:
         GenotypeError: the name is unknown; the error suggests the nearest one.
 
@@ -280,6 +283,9 @@ def get(name: str) -> BaseGenotype:
 def name_of(genotype: BaseGenotype) -> str | None:
     """Return the name under which `get` knows a genotype, or None.
 
+    Args:
+        genotype: of any kind, published or not.
+
     Example:
         >>> name_of(NASNET_A)
         'nasnet_a'
@@ -292,6 +298,10 @@ def skeleton_of(genotype: Genotype, default: Skeleton = NASNET) -> Skeleton:
 
     The skeleton that the genotype names comes first, as genotypes from `nasnet_keras.conventions` name one. Published
     cells without a name have their family's. Any other cells have `default`.
+
+    Args:
+        genotype: cells.
+        default: the skeleton of cells that belong to no family.
 
     Example:
         >>> skeleton_of(PNASNET_5).name, skeleton_of(DARTS_V2).name

@@ -123,6 +123,10 @@ class DropPathSchedule(keras.callbacks.Callback):
 
     Raises:
         ValueError: `total_steps` is not positive, or the model has no drop-path.
+
+    Example:
+        >>> DropPathSchedule(total_steps=1000).total_steps
+        1000
     """
 
     def __init__(self, total_steps: int) -> None:

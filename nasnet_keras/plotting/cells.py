@@ -44,7 +44,16 @@ def plot_genotype(genotype: BaseGenotype | str | Path, path: str | Path) -> Path
 
 
 def genotype_svg(genotype: BaseGenotype) -> str:
-    """Draw a genotype of any kind as SVG text. Equal genotypes give equal text."""
+    """Draw a genotype as SVG text. Equal genotypes give equal text.
+
+    Args:
+        genotype: of any kind.
+
+    Example:
+        >>> from nasnet_keras.genotypes import NASNET_A
+        >>> genotype_svg(NASNET_A)[:4]
+        '<svg'
+    """
     return _cells_svg(genotype) if isinstance(genotype, Genotype) else column_svg(genotype.rows())
 
 

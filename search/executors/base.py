@@ -146,8 +146,15 @@ def as_completed(executor: Executor, following: Callable[[], Task | None]) -> It
 def perform(evaluator: Evaluator, task: Task) -> Outcome:
     """Do a task in this process. An exception of any class becomes its outcome.
 
+    Args:
+        evaluator: does the task.
+        task: a genotype to evaluate, to score or to train to the end.
+
     Raises:
         Stopped: a signal asked the process to stop.
+
+    Example:
+        An executor in this process: `pending = [(ticket, perform(evaluator, task)) for ticket, task in given]`.
     """
     started = time.monotonic()
     try:

@@ -41,9 +41,17 @@ def write_report(study: Study) -> Path:
 
     A reader sees the old page or the new one, and never a part of one.
 
+    Args:
+        study: as of `report`.
+
     Raises:
         OSError: the file cannot be written.
         StudyError: the study's configuration is damaged.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_report(Study(Path(folder), {"algorithm": "ppo"}, search=[])).name
+        'report.html'
     """
     path = study.path / "report.html"
     write_text(path, report(study))

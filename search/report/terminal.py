@@ -14,6 +14,9 @@ def summary(study: Study) -> str:
 
     Args:
         study: a study with a result.
+
+    Example:
+        print(summary(load_study("study")))
     """
     best, trials, result = study.best, study.trials, study.result
     failed = sum(trial.reward is None for trial in trials)

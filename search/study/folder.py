@@ -233,8 +233,16 @@ class Study:
 def load_study(workdir: str | Path) -> Study:
     """Read a study, finished or not, without changing it.
 
+    Args:
+        workdir: the folder of the study.
+
     Raises:
         StudyError: the folder holds no study, one of a later version, or a damaged one.
+
+    Example:
+        >>> load_study("nowhere")
+        Traceback (most recent call last):
+        nasnet_keras.search.study.folder.StudyError: nowhere holds no study that can be read: no such file
     """
     path = Path(workdir)
     return _read(path, _upgraded(read_description(path, _FILE, _FORMAT, _VERSION, StudyError)))
