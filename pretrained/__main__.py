@@ -1,7 +1,7 @@
 """Fine-tune a trained model on a folder of images. Writes a model that classifies new images like them.
 
 The folder is FOLDER/CLASS/IMAGE, or has such folders named train, validation and test. Training uses all GPUs that it
-sees, on TensorFlow. A run that was stopped goes on when the same command is given again.
+sees, on TensorFlow. A run that was stopped continues when the same command is given again.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def _define_flags() -> tuple[Any, ...]:
             "batch_norm",
             "adapt",
             BATCH_NORM,
-            "How batches are normalised: by their own statistics, or, frozen, by the trained network's.",
+            "Statistics of batch normalization: adapt takes those of each batch, frozen those of the trained network.",
         ),
         flags.DEFINE_integer(
             "patience",

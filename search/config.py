@@ -83,8 +83,8 @@ class SearchConfig:
     )
     random_trials: int | None = setting(
         None,
-        "Number of children drawn uniformly and judged alike, which the report compares with the search and no "
-        "algorithm is told of; by default 8, or 20 with a supernet. Random search needs none.",
+        "Number of children drawn uniformly and judged alike. The report compares them with the search; the algorithm "
+        "never learns of them. By default 8, or 20 with a supernet. Random search needs none.",
         values.whole(0),
         usual=8,
         may_change=True,
@@ -157,7 +157,7 @@ class SearchConfig:
     )
     evaluator: str = setting(
         "child",
-        f"What judges a child. {explained(EVALUATORS)}.",
+        f"Evaluator of children. {explained(EVALUATORS)}.",
         values.choice_of_version(*EVALUATORS),
         assumed="child",
         was=_SHARED,
@@ -167,7 +167,7 @@ class SearchConfig:
     )
     executor: str | None = setting(
         None,
-        f"Where children are judged; by default subprocess if they are trained from scratch. {explained(EXECUTORS)}.",
+        f"Executor of the children; by default subprocess if they train from scratch. {explained(EXECUTORS)}.",
         values.choice_of_version(*EXECUTORS),
         may_change=True,
     )
@@ -181,13 +181,13 @@ class SearchConfig:
         1, "Number of GPUs that each child sees, if there are any.", values.whole(1), may_change=True
     )
     child_timeout_minutes: float = setting(
-        60.0, "Minutes after which a child in a process of its own is given up.", values.limit(), may_change=True
+        60.0, "Minutes after which a child in a separate process is given up.", values.limit(), may_change=True
     )
     finalist_stall_minutes: float = setting(
         30.0,
-        "Minutes without a step, the end of an epoch or a written file after which a finalist in a process of its own "
-        "is given up; the same command goes on from its checkpoint. The first step, which is compiled, and the judging "
-        "of the trained model must be shorter.",
+        "Minutes without a step, the end of an epoch or a written file after which a finalist in a separate process "
+        "is given up; the same command continues from its checkpoint. The first step, which is compiled, and the "
+        "judging of the trained model must be shorter.",
         values.limit(),
         may_change=True,
     )
@@ -213,7 +213,8 @@ class SearchConfig:
     )
     reward: str | None = setting(
         None,
-        "Which validation accuracy is the reward; by default last, and best_of_last_five (epochs) in the space nas.",
+        "Validation accuracy that is the reward: of the last epoch (the default), the best epoch, or the best of the "
+        "last five (the default in the space nas).",
         values.choice_of_version(*REWARDS),
         usual="last",
         for_=_CHILDREN,
@@ -230,14 +231,14 @@ class SearchConfig:
     )
     synchronized_batch_norm: bool = setting(
         False,
-        "Whether batch normalisation sees the batches of all of a child's GPUs together.",
+        "Whether batch normalization uses the statistics of all of a child's GPUs together.",
         _SWITCH,
         for_=_CHILDREN,
         assumed=False,
     )
     deterministic: bool = setting(
         True,
-        "Whether the same seed gives the same bits, which costs speed on GPUs.",
+        "Get the same bits from the same seed. It costs speed on GPUs.",
         _SWITCH,
         for_=_CHILDREN,
         assumed=False,

@@ -128,7 +128,7 @@ ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
             f"{_SEARCH}.algorithms.reinforce:Reinforce", "trains an LSTM controller by REINFORCE", _UPDATED
         ),
         "ppo": AlgorithmRow(
-            f"{_SEARCH}.algorithms.ppo:PPO", "trains an LSTM controller by proximal policy optimisation", _UPDATED
+            f"{_SEARCH}.algorithms.ppo:PPO", "trains an LSTM controller by proximal policy optimization", _UPDATED
         ),
         "enas": AlgorithmRow(
             f"{_SEARCH}.algorithms.enas:ENAS",
@@ -188,7 +188,7 @@ EXECUTORS: Mapping[str, ExecutorRow] = MappingProxyType(
             f"{_SEARCH}.executors.inline:Inline", "in the search's own process, one after another", isolates=False
         ),
         "subprocess": ExecutorRow(
-            f"{_SEARCH}.executors.subprocesses:Subprocesses", "each in a process of its own, several at once"
+            f"{_SEARCH}.executors.subprocesses:Subprocesses", "each in a separate process, several at once"
         ),
     }
 )

@@ -1,7 +1,7 @@
 """Train one network: a genotype, a data set, a recipe. Writes a card and weights that load by path.
 
 Without flags it trains a small NASNet-A on the embedded handwritten digits, in a few minutes. It uses all GPUs that it
-sees, on TensorFlow. A run that was stopped goes on from its last checkpoint when the same command is given again.
+sees, on TensorFlow. A run that was stopped continues from its last checkpoint when the same command is given again.
 """
 
 from typing import Any

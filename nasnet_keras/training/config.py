@@ -79,7 +79,7 @@ class TrainingConfig:
     filters: int | None = setting(None, "Filters of the first stack (F); by default 16.", _COUNT)
     stem: str | None = setting(
         None,
-        "How the network begins; the imagenet stem reduces images eightfold. By default cifar.",
+        "Stem, the beginning of the network; the imagenet stem reduces images eightfold. By default cifar.",
         Kind(_any, "enum", {"enum_values": ("cifar", "imagenet")}),
     )
     name: str | None = setting(

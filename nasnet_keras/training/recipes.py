@@ -72,7 +72,7 @@ class Recipe:
     )
     schedule: str = setting(
         "cosine",
-        "How the learning rate falls after the warm-up: along a cosine to zero, or in one_cycle straight to zero.",
+        "Schedule of the learning rate after the warm-up: it falls to zero along a cosine, or in one_cycle straight.",
         values.choice(*SCHEDULES),
     )
     warmup: float = setting(
@@ -89,7 +89,7 @@ class Recipe:
     )
     sam_radius: float = setting(
         0.0,
-        "How far uphill SAM takes gradients for flatter minima, relative to each weight, such as 0.5; 0 turns SAM off. "
+        "Distance uphill, relative to each weight, at which SAM takes gradients, such as 0.5; 0 turns SAM off. "
         "With it a step takes twice as long.",
         from_zero(),
         assumed=0.0,
@@ -124,7 +124,7 @@ class Recipe:
         "that share of their side. Small images first make early epochs cheap.",
         _SIZES,
     )
-    batch_norm_momentum: float = setting(0.9, "Momentum of batch normalisation's moving statistics.", share())
+    batch_norm_momentum: float = setting(0.9, "Momentum of batch normalization's moving statistics.", share())
     precision: str = setting(
         "float32",
         "Type that layers compute in. With mixed_bfloat16 weights stay float32; it is faster on recent GPUs and slower "

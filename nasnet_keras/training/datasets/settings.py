@@ -34,12 +34,12 @@ class DatasetSettings:
     )
     fit: str = setting(
         "crop",
-        "How images are brought to --image_size: cut, padded with grey, or squashed.",
+        "Way to bring images to --image_size: crop their middle, pad them with grey, or squash them.",
         values.choice_of_version(*FITS),
     )
     follow_links: bool = setting(
         False,
-        "Read images that links in a folder lead to outside of it. Use it for your own links.",
+        "Follow links in a folder of images to files outside of it. Use it for your own links only.",
         values.switch(),
     )
     validation_fraction: float = setting(
