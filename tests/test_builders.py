@@ -13,7 +13,7 @@ import tensorflow as tf
 from nasnet_keras import Builder, ChainGenotype, ChainLayer, MacroGenotype, MacroLayer
 from nasnet_keras.genotypes.kinds import KINDS
 from nasnet_keras.genotypes.operation_builder import OperationBuilder
-from nasnet_keras.genotypes.operations import MACRO_APPLY, OPERATIONS
+from nasnet_keras.genotypes.operations import MACRO_APPLY, NASBENCH201_APPLY, OPERATIONS
 from nasnet_keras.networks.any import network_config
 from nasnet_keras.networks.cost import CostBuilder
 from nasnet_keras.networks.layer_builder import LayerBuilder
@@ -25,11 +25,16 @@ LEGAL = re.compile(r"\w+", re.ASCII)
 CASES = ((9, 6, 8, 8), (None, None, 5, 6), (8, 7, 4, 3))
 
 
+SPACES = {"macro": MACRO_APPLY, "nasbench201": NASBENCH201_APPLY}
+EVERY = [*OPERATIONS, *(f"{space} {name}" for space, operations in SPACES.items() for name in operations)]
+
+
 def applied(name):
-    """`(builder, x, filters, stride) -> y` and the strides at which it may be applied, of either space's operation."""
+    """`(builder, x, filters, stride) -> y` and the strides at which it may be applied, of any space's operation."""
     if name in OPERATIONS:
         return lambda builder, x, filters, stride: OPERATIONS[name].apply(builder, x, filters, stride, "some"), (1, 2)
-    return lambda builder, x, filters, stride: MACRO_APPLY[name[6:]](builder, x, filters, "some"), (1,)
+    space, operation = name.split()
+    return lambda builder, x, filters, stride: SPACES[space][operation](builder, x, filters, "some"), (1,)
 
 
 def network(apply, height, width, channels, filters, stride):
@@ -55,11 +60,12 @@ def supernet(apply, height, width, channels, filters, stride):
     return tuple(traced.structured_outputs.shape), weights
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS, *(f"macro {name}" for name in MACRO_APPLY)])
+@pytest.mark.parametrize("name", EVERY)
 def test_all_builders_agree_on_every_operation(name):
     apply, strides = applied(name)
     for height, width, channels, filters in CASES:
-        filters = channels if name.startswith("macro") and "pool" in name else filters
+        keeps_width = name not in OPERATIONS and "conv" not in name
+        filters = channels if keeps_width else filters
         for stride in strides:
             shape, weights = network(apply, height, width, channels, filters, stride)
             assert supernet(apply, height, width, channels, filters, stride) == (shape, weights)

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError, short, tuple_of
+from nasnet_keras.genotypes.operations import NASBENCH201_OPERATIONS
 from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["NASBENCH201_EDGES", "NASBENCH201_OPERATIONS", "NASBench201Genotype"]
 
-NASBENCH201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-"""The operations of an edge, in the benchmark's order."""
 NASBENCH201_EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
 """The edges, in the order in which the benchmark writes them: the node, and the earlier node that it reads."""
 

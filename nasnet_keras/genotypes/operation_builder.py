@@ -84,3 +84,7 @@ class OperationBuilder(ABC):
     @abstractmethod
     def relu(self, x: Tensor, *, name: str) -> Tensor:
         """ReLU by itself."""
+
+    @abstractmethod
+    def zeros(self, x: Tensor, *, name: str) -> Tensor:
+        """Zeros of the shape of `x`."""

@@ -12,10 +12,11 @@ from types import MappingProxyType
 
 from nasnet_keras.genotypes.operation_builder import OperationBuilder, Tensor
 
-__all__ = ["MACRO_APPLY", "MACRO_OPERATIONS", "NASNET_OPERATIONS", "OPERATIONS", "Operation"]
+__all__ = ["MACRO_APPLY", "MACRO_OPERATIONS", "NASBENCH201_APPLY", "NASBENCH201_OPERATIONS", "NASNET_OPERATIONS"]
+__all__ += ["OPERATIONS", "Operation"]
 
 _Apply = Callable[[OperationBuilder, Tensor, int, int, str], Tensor]  # builder, x, filters, stride, prefix of names
-_MacroApply = Callable[[OperationBuilder, Tensor, int, str], Tensor]  # builder, x, filters, prefix of names
+_Once = Callable[[OperationBuilder, Tensor, int, str], Tensor]  # builder, x, filters, prefix of names
 
 
 @dataclass(frozen=True)
@@ -146,29 +147,32 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
 )
 
 
-def _macro_conv(size: int) -> _MacroApply:
+def _once_conv(size: int) -> _Once:
     return lambda builder, x, filters, name: builder.conv(x, filters, (size, size), name=f"{name}_conv")
 
 
-def _macro_separable(size: int) -> _MacroApply:
+def _once_separable(size: int) -> _Once:
     return lambda builder, x, filters, name: builder.separable_conv(x, filters, size, name=f"{name}_separable")
 
 
-def _macro_pool(kind: str) -> _MacroApply:
+def _once_pool(kind: str) -> _Once:
+    return lambda builder, x, filters, name: builder.pool(x, kind, 3, 1, name=f"{name}_pool")
+
+
+def _relu_pool(kind: str) -> _Once:
     # The ReLU comes first, as before a convolution, since ENAS' search pools maps after the ReLU of a 1×1 convolution.
-    return lambda builder, x, filters, name: builder.pool(
-        builder.relu(x, name=f"{name}_relu"), kind, 3, 1, name=f"{name}_pool"
-    )
+    pool = _once_pool(kind)
+    return lambda builder, x, filters, name: pool(builder, builder.relu(x, name=f"{name}_relu"), filters, name)
 
 
-MACRO_APPLY: Mapping[str, _MacroApply] = MappingProxyType(
+MACRO_APPLY: Mapping[str, _Once] = MappingProxyType(
     {
-        "conv_3x3": _macro_conv(3),
-        "sep_conv_3x3": _macro_separable(3),
-        "conv_5x5": _macro_conv(5),
-        "sep_conv_5x5": _macro_separable(5),
-        "avg_pool_3x3": _macro_pool("avg"),
-        "max_pool_3x3": _macro_pool("max"),
+        "conv_3x3": _once_conv(3),
+        "sep_conv_3x3": _once_separable(3),
+        "conv_5x5": _once_conv(5),
+        "sep_conv_5x5": _once_separable(5),
+        "avg_pool_3x3": _relu_pool("avg"),
+        "max_pool_3x3": _relu_pool("max"),
     }
 )
 """The operations of ENAS' macro space, by ENAS' numbers, as `(builder, x, filters, name) -> y` at stride 1.
@@ -177,3 +181,18 @@ Each is applied once, a separable convolution too."""
 
 MACRO_OPERATIONS: tuple[str, ...] = tuple(MACRO_APPLY)
 """Their names, by ENAS' numbers."""
+
+NASBENCH201_APPLY: Mapping[str, _Once] = MappingProxyType(
+    {
+        # Zeros, as in the benchmark: its networks also hold, and count, the operations that lead to no output.
+        "none": lambda builder, x, filters, name: builder.zeros(x, name=f"{name}_zeros"),
+        "skip_connect": lambda builder, x, filters, name: x,
+        "nor_conv_1x1": _once_conv(1),
+        "nor_conv_3x3": _once_conv(3),
+        "avg_pool_3x3": _once_pool("avg"),
+    }
+)
+"""The operations of NAS-Bench-201, in the benchmark's order, as `(builder, x, filters, name) -> y` at stride 1."""
+
+NASBENCH201_OPERATIONS: tuple[str, ...] = tuple(NASBENCH201_APPLY)
+"""Their names, in the benchmark's order."""

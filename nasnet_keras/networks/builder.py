@@ -41,10 +41,6 @@ class Builder(OperationBuilder):
         """Batch normalisation by itself."""
 
     @abstractmethod
-    def zeros(self, x: Tensor, *, name: str) -> Tensor:
-        """Zeros of the shape of `x`."""
-
-    @abstractmethod
     def combine(
         self, xs: Sequence[Tensor], combine: str, drop_path_rates: Sequence[float] = (), *, name: str
     ) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
 from nasnet_keras.genotypes.operation_builder import Tensor
+from nasnet_keras.genotypes.operations import NASBENCH201_APPLY
 from nasnet_keras.genotypes.skeleton import MOST_REPEATS
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.networks.builder import Builder
@@ -48,24 +49,12 @@ class NASBench201Config(NetworkConfig):
         nodes = [x]
         for number, node in enumerate(self.genotype.nodes, start=1):
             terms = [
-                _edge(builder, nodes[source], operation, filters, f"{name}_node_{number}_from_{source}")
+                NASBENCH201_APPLY[operation](builder, nodes[source], filters, f"{name}_node_{number}_from_{source}")
                 for source, operation in node
             ]
             summed = len(terms) > 1
             nodes.append(builder.combine(terms, "add", name=f"{name}_node_{number}_add") if summed else terms[0])
         return nodes[-1]
-
-
-def _edge(builder: Builder, x: Tensor, operation: str, filters: int, name: str) -> Tensor:
-    if operation == "none":
-        # Zeros, as in the benchmark: its networks also hold, and count, the operations that lead to no output.
-        return builder.zeros(x, name=f"{name}_zeros")
-    if operation == "avg_pool_3x3":
-        return builder.pool(x, "avg", 3, 1, name=f"{name}_pool")
-    if operation == "skip_connect":
-        return x
-    size = 1 if operation == "nor_conv_1x1" else 3
-    return builder.conv(x, filters, (size, size), name=f"{name}_conv")
 
 
 def _residual_block(builder: Builder, x: Tensor, filters: int, name: str) -> Tensor:

@@ -72,6 +72,10 @@ class SupernetBuilder(OperationBuilder):
         del name
         return tf.nn.relu(x)
 
+    def zeros(self, x, *, name):
+        del name
+        return tf.zeros_like(x)
+
     def pool(self, x, kind, size, stride, *, name):
         del name
         settings = {"ksize": [1, size, size, 1], "strides": [1, stride, stride, 1], "padding": "SAME"}
