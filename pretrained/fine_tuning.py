@@ -62,7 +62,7 @@ def fine_tune(
     trained, at a low rate, with random crops and mirroring, on all devices (see `devices.default_replicas`). Training
     ends when the validation accuracy has not grown for `patience` epochs; with class weights, every image counts in it
     as its class does. The weights are kept of the last epoch that is within a standard error of the best, which may be
-    epoch 0, the head alone. A run that was stopped goes on when it is called again.
+    epoch 0, the head alone. A run that was stopped continues when it is called again.
 
     Args:
         model: a name of `list_models`, the path of a card or weight file, or a model that `load` made.
@@ -72,14 +72,14 @@ def fine_tune(
         validation: images to choose the best weights by, as `train`; by default a share of the training images.
         test: images for the final figures only, as `train`; by default these figures are of the validation images.
         workdir: the run's folder. It is made, or continued if it holds the same run.
-        class_names: the names of the classes by label, if `train` has none; else the order that is wanted.
+        class_names: the names of the classes by label, if `train` has none; else their requested order.
         name: name of the card and weight files; by default made of the model's and the folder's names.
         batch_norm: `"adapt"`, batches are normalised by their own statistics and the moving ones follow; or
             `"frozen"`, they are normalised by the trained network's, for batches of a few images.
         class_weights: `"balanced"`, every class counts the same however many images it has; None, every image counts
             the same; or weights by class name, whose ratios count.
         patience: epochs without a better validation accuracy after which training ends; by default half of all epochs,
-            but at least 5, as a network that learns anew what images look like is worse before it is better.
+            but at least 5, since a network that adapts to new images is worse before it is better.
         validation_fraction: share of the training images to validate by, in (0, 1), if there are no others.
         image_size: side in pixels that images are brought to; by default the model's own.
         fit: how images are brought to it, new ones too: `"crop"`, the shorter side is resized and the middle cut out;
@@ -102,7 +102,7 @@ def fine_tune(
         DownloadError: the weight file cannot be downloaded.
         ValueError: the images, labels or an argument cannot be used; the error says what was expected.
         WorkdirError: the folder holds something else, or another process writes to it.
-        Stopped: an interrupt or a termination signal came; the same call goes on.
+        Stopped: an interrupt or a termination signal came; the same call continues the run.
 
     Example:
         >>> images, labels = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), "uint8"), [0, 1] * 4

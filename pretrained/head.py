@@ -1,4 +1,4 @@
-"""The first part of fine-tuning: a new classifier on the features of the trained network, which stays as it is."""
+"""The first part of fine-tuning: a new classifier on the features of the trained network, which does not change."""
 
 import keras
 import numpy as np
@@ -10,9 +10,9 @@ __all__ = ["train_head"]
 
 _EPOCHS = 100
 _PATIENCE = 10
-_AT_ONCE = 64  # images
-_MANY = 2000  # images whose features take long enough to show progress
-_LEAST_SPREAD = 0.3  # of a feature, as a share of what features have on average
+_AT_ONCE = 64  # images of a batch of features
+_MANY = 2000  # number of images from which on progress is shown
+_LEAST_SPREAD = 0.3  # least spread of a feature, as a share of the mean spread
 
 
 class _Batches(keras.utils.PyDataset):
@@ -91,10 +91,10 @@ def train_head(
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
-    """The spread of each feature, for dividing by it.
+    """The spread of each feature, by which it is divided, with a lower bound.
 
-    Some features hardly differ between these images, such as those of colours between grey ones. Brought to the spread
-    of the others they would be noise, and of another image, or of the network as it learns, decide the answer.
+    Some features hardly differ between these images, as features of color between grey images. At the spread of the
+    others they would be noise, which could decide the answer for another image, or after the network has learned.
     """
     spread = values.std(0)
     return np.hypot(spread, _LEAST_SPREAD * np.sqrt(np.mean(np.square(spread))) + 1e-6)

@@ -90,7 +90,7 @@ class Plan:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """What may not change between sittings, as JSON values."""
+        """Return the settings that may not change between sittings, as JSON values."""
         weights = self.source.weights
         return {
             "model": weights.sha256 or weights.md5,

@@ -49,10 +49,10 @@ _KEPT += (layers.Activation, layers.Softmax, layers.BatchNormalization)
 
 @functools.singledispatch
 def node_of(layer: Any, *inputs: Node) -> Node | None:
-    """Make the node that computes at inference what a layer does; None if only drop-path reads the layer.
+    """Make the node that does a layer's work at inference; None if only drop-path reads the layer.
 
     Args:
-        layer: of a class in `node_of.registry`.
+        layer: a layer of a class in `node_of.registry`.
         inputs: the nodes that the layer reads.
 
     Raises:
@@ -205,7 +205,7 @@ def _activated(layer: Any, x: Node) -> Node:
 
 
 def _subsampled(layer: Any, x: Node, strides: tuple[int, int]) -> tuple[Node, tuple[int, int], int]:
-    """Return what a convolution reads, its strides and its dilation, after pixels that it skips are left out.
+    """Return a convolution's input without the pixels that it skips, its strides and its dilation.
 
     A convolution has no strides if it has a dilation.
     """

@@ -1,4 +1,4 @@
-"""Targets that run fused networks, with what `benchmarks/inference.py` measured to make them fast there."""
+"""Targets that run fused networks, with the settings that are fastest there by `benchmarks/inference.py`."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Target:
     Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512), on TensorFlow. Three ideas were 10 to 40% slower
     at a batch of 8, and at most 5% faster at a batch of 1: to merge the depthwise convolutions of a cell, to merge 1×1
     convolutions that read the same tensor, and to merge those of neighbours into one with groups. The copies before and
-    after wider operations cost what these save, and separate branches run on two cores at once.
+    after wider operations cost as much as these save, and separate branches run on two cores at once.
     """
 
     multiple: int = 1

@@ -1,4 +1,4 @@
-"""What differs between backends: compiling a function, taking a gradient, and giving the same bits each time."""
+"""Differences between backends: compilation, gradients, and the same bits each time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ __all__ = ["compiled", "gradient", "make_deterministic", "xla_serves"]
 
 
 def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True) -> Callable[..., Any]:
-    """`function`, compiled. Gradients are taken by `gradient` within it.
+    """Compile a function, which takes gradients by `gradient`.
 
     Args:
-        function: takes and returns tensors.
+        function: a function of tensors that returns tensors.
         static: names of arguments; the function is compiled once for each of their values.
         xla: whether XLA may compile it on TensorFlow, if `xla_serves`.
     """
@@ -33,7 +33,7 @@ def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bo
 
 
 def xla_serves() -> bool:
-    """Whether TensorFlow had better compile with XLA.
+    """Tell whether TensorFlow should compile with XLA.
 
     XLA makes these networks faster on GPUs, and ten times slower on processors. When the same bits are asked for, it
     has no gradient of max pooling.
@@ -44,14 +44,14 @@ def xla_serves() -> bool:
 
 
 def gradient(loss: Callable[[Any], tuple[Any, Any]], parameters: Any) -> tuple[Any, Any]:
-    """The gradient of a loss by its parameters.
+    """Compute the gradient of a loss by its parameters.
 
     Args:
-        loss: of the parameters; returns a scalar and anything else.
+        loss: a function of the parameters that returns the loss, a scalar, and further values.
         parameters: a vector.
 
     Returns:
-        The anything else, and the gradient of the scalar, a vector like `parameters`.
+        The further values, and the gradient, a vector like `parameters`.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":

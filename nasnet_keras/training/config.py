@@ -148,7 +148,7 @@ class TrainingConfig:
         return self.name or f"{known}_{dataset.name}"
 
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
-        """What may not change between sittings, as JSON values."""
+        """Return the settings that may not change between sittings, as JSON values."""
         return {
             "name": self.model_name(dataset),
             "genotype": self.resolved.fingerprint,

@@ -1,4 +1,4 @@
-"""What a network reads of images: scaled values, at the size of a training step."""
+"""The inputs of networks: images with scaled values, at the size of a training step."""
 
 from typing import Any
 

@@ -40,10 +40,10 @@ class TrainingResult:
 def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
     """Train a network on all devices and write its card and weights; see `devices.default_replicas`.
 
-    A run that was stopped at any moment goes on from its last checkpoint when it is started again, with the same images
-    only, also on another number of devices. Splits that were made of the training images are made as when it began. The
-    folder holds `training.json` (the configuration), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end,
-    `NAME.json` and `NAME.weights.h5`.
+    A run that was stopped at any moment continues from its last checkpoint when it is started again with the same
+    images, also on another number of devices, and with the splits that it began with. The folder holds `training.json`
+    (the configuration), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end, `NAME.json` and
+    `NAME.weights.h5`.
 
     Raises:
         ValueError: there can be no such network for these images, or the initial weights are of another one.

@@ -147,13 +147,13 @@ class Recipe:
     def upgraded(found: Any) -> Any:
         """The fields of a recipe that an earlier version wrote, with the values that settings of today had then.
 
-        Anything but a dict, in a damaged file, comes back as it is and differs from every recipe.
+        A value of another type, in a damaged file, is returned as it is and differs from every recipe.
         """
         return settings.upgraded(Recipe, found) if isinstance(found, dict) else found
 
     @property
     def augmentation(self) -> Augmentation:
-        """What is done to training images."""
+        """The augmentation of training images."""
         return Augmentation(self.pad, self.flip, self.cutout, self.cutmix)
 
     @property

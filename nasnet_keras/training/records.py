@@ -1,6 +1,6 @@
 """Checks of the JSON in a run's folder, made before its values are used.
 
-Each check returns the value that it was given, or raises a ValueError that says what was expected and what came.
+Each check returns its value, or raises a ValueError with the expected and the received value.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ __all__ = ["confusion", "history", "read", "seconds"]
 
 
 def read(path: Path, check: Callable[[Any], Any], advice: str) -> Any:
-    """Read the JSON values of a file, and return what `check` makes of them.
+    """Read the JSON values of a file, check them, and return the result of `check`.
 
     Raises:
         WorkdirError: the file is missing or damaged; the error ends with the advice.

@@ -40,7 +40,7 @@ def save(
     Args:
         stepper, state: the trained network.
         dataset: the images that it was trained on, and is judged on.
-        folder: where `NAME.weights.h5` and `NAME.json` are written.
+        folder: the folder of `NAME.weights.h5` and `NAME.json`.
         card_with: makes the card; takes those arguments of `card_of` that are known after training.
         training: for the card; see `provenance`.
         reference_images: images that the card shows with the model's answers; by default the data set's first of some

@@ -29,12 +29,12 @@ class Run:
     """A training and the folder that it is kept in: `checkpoint.npz`, `history.json` and `tensorboard/`.
 
     Args:
-        trainer: a training at its beginning. It goes on from the folder's checkpoint if there is one.
+        trainer: a training at its beginning. It continues from the folder's checkpoint if there is one.
         path: the folder.
         checkpoint_minutes: minutes between checkpoints.
         patience: epochs without a better validation accuracy after which training ends; the accuracy is that by the
             weights of classes if they have some. In the end the trainer then has the weights of `kept_epoch`, which may
-            be those that it began with. None to go on to the end.
+            be those that it began with. None to train to the end.
 
     Attributes:
         history: the figures, one dict an epoch; with patience, the first one is of epoch 0.
@@ -67,7 +67,7 @@ class Run:
     def kept_epoch(self) -> int | None:
         """The last epoch whose validation accuracy is within a standard error of the best.
 
-        Among a few dozen images the best epoch is one that chance favoured. Epochs that cannot be told from it are
+        With a few dozen images, chance decides which epoch is best. Epochs that cannot be told from it are
         equals, and the last of them was trained the longest, at the lowest rate.
         """
         if not self.history:

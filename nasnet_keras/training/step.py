@@ -1,7 +1,7 @@
 """One training step on any backend: a pure function of a state, compiled once.
 
 The trainable weights of a network are one vector here, its moving statistics another. The optimizer, the clipping and
-the averaging are then a handful of operations on whole vectors, where one update per variable costs more to trace
+the averaging are then a handful of operations on whole vectors; one update for each variable would cost more to trace
 than the network itself.
 """
 
@@ -40,7 +40,7 @@ class TrainStep:
 
     A state is a dict of arrays: `parameters`, `velocity`, `statistics`, the averages of parameters and statistics,
     and the states of the random generators. Nothing else changes from step to step, so a state that is written and
-    read back goes on as if nothing had happened. The model's own variables keep their values until `assign`.
+    read back continues to the same bits. The model's own variables keep their values until `assign`.
     """
 
     def __init__(self, model: keras.Model, config: StepConfig, replicas: Replicas | None = None) -> None:
@@ -180,7 +180,7 @@ class TrainStep:
         return loss
 
     def _judged(self, outputs: Any, labels: Any) -> tuple[Any, Any]:
-        """What is minimised, and the mean cross-entropy and the share of right answers."""
+        """The loss, the mean cross-entropy and the share of right answers."""
         if not isinstance(outputs, dict):
             outputs = {"logits": outputs}
         logits = outputs["logits"]

@@ -31,8 +31,8 @@ class Trainer:
         genotype: the architecture of the network.
         network: further arguments of `network_from_genotype`, for inference; those that the recipe implies are added.
         dataset: its training split is trained on.
-        recipe: how the network is trained.
-        seed: of the weights, the order of images and all else that is random.
+        recipe: the recipe of the training.
+        seed: seed of the weights, of the order of images and of all other random numbers.
         deterministic: whether the same seed gives the same bits, on the same devices.
         config: the fields of a step that no recipe has: weights of classes, and how batches are normalised.
         replicas: the replicas that share each batch; by default all devices, see `devices.default_replicas`.
@@ -160,7 +160,7 @@ class Trainer:
         """The shares of the validation images that the averaged weights get right, by name.
 
         They are `validation_accuracy` and, if classes have weights, `validation_weighted_accuracy`, in which every
-        image counts as its class does.
+        image has the weight of its class.
         """
         split = self.dataset.validation
         right = predictions(self.stepper, self.state, split) == split.labels
@@ -172,7 +172,7 @@ class Trainer:
         return figures
 
     def position(self) -> dict[str, Any]:
-        """The position of the training, which with the state is all that it goes on from: JSON values."""
+        """Return the position of the training as JSON values; a training continues from it and the state."""
         self.figures()
         return {"step": self.step, "epoch_sums": self._sums.tolist()}
 
@@ -186,7 +186,7 @@ class Trainer:
             raise ValueError(f"expected the sums of an epoch's figures, got {checks.quoted(sums)}")
 
     def restore(self, arrays: dict[str, np.ndarray], position: dict[str, Any]) -> None:
-        """Go on from a state and a position, which `check` has seen."""
+        """Continue from a state and a position that `check` accepted."""
         self.state = self.stepper.from_arrays(arrays)
         self.step = position["step"]
         self._sums = np.asarray(position["epoch_sums"])
@@ -207,7 +207,7 @@ def _config(recipe: Recipe, config: StepConfig) -> StepConfig:
 
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
-    """A context in which layers that are made compute in this type."""
+    """Let the layers that are made within the block compute in this type."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -13,7 +13,7 @@ __all__ = ["accelerators", "cores", "hardware", "has_gpu", "prepare", "processor
 def prepare() -> None:
     """Make a job fast and quiet by environment variables; those that a user has set win.
 
-    oneDNN is off by default on AMD processors, where it doubles the speed of training (measured on AVX2 cores).
+    oneDNN is off by default on AMD processors, and doubles the speed of training there (measured on AVX2 cores).
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") >= "2":
@@ -28,7 +28,7 @@ def has_gpu() -> bool:
 
 
 def accelerators() -> list[str]:
-    """Names of the GPUs or other accelerators that this process sees through Keras' backend; none on a processor."""
+    """List the names of the accelerators that this process sees through Keras' backend; empty on a processor."""
     import keras
 
     backend = keras.backend.backend()
@@ -47,7 +47,7 @@ def accelerators() -> list[str]:
 
 
 def hardware() -> str:
-    """Describe in words what this process computes on: the accelerators, or the processor and its cores."""
+    """Describe in words the hardware of this process: the accelerators, or the processor and its cores."""
     found = accelerators()
     return f"{len(found)} × {found[0]}" if found else processor()
 

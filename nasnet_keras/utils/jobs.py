@@ -31,16 +31,16 @@ def run_job(
 ) -> None:
     """Define and parse the flags of a job and call its `main`; `--help` shows the docstring of `main`'s module.
 
-    An error that a user can do something about ends the process with exit code 1 and one line, any other error with
+    An error that a user can mend ends the process with exit code 1 and one line, any other error with
     its traceback. A signal that comes before the job has a folder to leave whole ends the process at once, with the
     exit code of the signal.
 
     Args:
-        name: of the console script.
-        main: is called with the values of the job's flags, by name. It imports what it needs.
-        define_flags: defines the job's own flags. It is called here and not when a module is imported: flags belong to
-            the whole process, and some jobs have flags of the same name.
-        kept: what a stopped run goes on from, for the message.
+        name: name of the console script.
+        main: a function of the values of the job's flags, by name, with its imports inside.
+        define_flags: a function that defines the job's flags. It is called here and not when a module is imported:
+            flags belong to the whole process, and some jobs have flags of the same name.
+        kept: the state that a stopped run keeps, in words for the message.
     """
     _open_streams()
     for number in (signal.SIGINT, signal.SIGTERM):

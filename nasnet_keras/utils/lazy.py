@@ -46,7 +46,7 @@ def register_layers(package: str, layers: Mapping[str, str]) -> None:
     """Tell Keras of layers that a saved model may hold, as soon as Keras is imported.
 
     A stand-in is registered for each layer until its module is imported. A hook that imported the modules would find
-    one of them half loaded, if that module's import of Keras is what set off the hook.
+    one of them half loaded, if that module's import of Keras had set off the hook.
 
     Args:
         package: the `__name__` of a folder of layers.

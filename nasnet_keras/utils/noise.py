@@ -1,4 +1,4 @@
-"""Messages that TensorFlow's libraries write when they start are left out, but for errors.
+"""A filter of the messages that TensorFlow's libraries write when they start; errors pass.
 
 The libraries write to the descriptor of stderr, and in part before they read which messages are wanted.
 """
@@ -47,7 +47,7 @@ def is_noise(line: bytes, level: int) -> bool:
 
 
 def leave_out(level: int) -> int:
-    """From now on, leave noise out of what this process and its children write to descriptor 2.
+    """Leave noise out of the output of this process and its children to descriptor 2, from now on.
 
     Another process reads the descriptor, so that the last words of a process that crashes are shown too. It ends when
     no process is left that could write. Call this before any thread is started.
@@ -100,5 +100,5 @@ def _write(descriptor: int, data: bytes) -> None:
     try:
         while data:
             data = data[os.write(descriptor, data) :]
-    except OSError:  # nobody reads
+    except OSError:  # the reader has ended
         pass

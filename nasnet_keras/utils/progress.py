@@ -16,7 +16,7 @@ _told: set[str] = set()
 
 @contextmanager
 def showing(what: str) -> Iterator[None]:
-    """Run a block that only displays something. An error of any kind becomes a warning, once, and the run goes on.
+    """Run a block that only displays something. An error of any kind becomes a warning, once, and the run continues.
 
     Args:
         what: the display, in words.
@@ -30,7 +30,7 @@ def showing(what: str) -> Iterator[None]:
     except Exception as error:
         if what not in _told:
             _told.add(what)
-            with suppress(Exception):  # the terminal itself may be what is gone
+            with suppress(Exception):  # the terminal itself may be gone
                 logging.warning(
                     "%s cannot be shown, and the run goes on: %s: %.500s", what, type(error).__name__, error
                 )
@@ -78,7 +78,7 @@ class Progress:
                     self._bar.last_print_t = time.time()
 
     def close(self) -> None:
-        """End the bar, which stays as it is; a second call does nothing."""
+        """End the bar, which stays on the screen; a second call does nothing."""
         with showing("the progress"):
             if self._bar is not None:
                 self._bar.close()

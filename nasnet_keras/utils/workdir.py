@@ -25,7 +25,7 @@ _OF_IMAGES = {  # fields by which images are identified, which files of earlier 
 
 
 class WorkdirError(ValueError):
-    """A job's folder cannot be used; what is in it was not changed."""
+    """A job's folder cannot be used; its files were not changed."""
 
 
 class Workdir:
@@ -35,13 +35,13 @@ class Workdir:
     the first writer stops.
 
     Attributes:
-        begun: whether this process has opened any folder, so that there is something to leave whole.
+        begun: whether this process has opened any folder, which an end of the process should leave whole.
 
     Args:
-        path: of the folder, which is made if it is missing.
+        path: path of the folder, which is made if it is missing.
         file: name of the JSON file that describes the folder, such as `study.json`.
         kind: the format that the file must name, such as `nasnet_keras.study`.
-        version: of the format.
+        version: newest version of the format.
         config: the configuration of the job, as JSON values.
         error: the exception to raise, a subclass of `WorkdirError`.
         complete: upgrades a configuration that an earlier version wrote. If the file lacks `split` or `digest`, by
@@ -121,7 +121,7 @@ def recorded(path: str | Path, file: str) -> dict[str, Any]:
     """Read the configuration in a job's file; it is empty if the file is missing or damaged."""
     try:
         plain = parse(text_of(Path(path, file)))
-    except (OSError, ValueError):  # a job that goes on in the folder raises an error of its own
+    except (OSError, ValueError):  # a job that continues the folder raises the error
         return {}
     config = plain.get("config") if isinstance(plain, dict) else None
     return config if isinstance(config, dict) else {}

@@ -1,4 +1,4 @@
-"""Addresses of weights: the mirror and the cache that a user has chosen, and URLs without what is secret in them."""
+"""Addresses of weights: the mirror and the cache that a user has chosen, and URLs without their secrets."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def source(url: str) -> tuple[str, tuple[bytes, bytes] | None]:
     """Find the address to download a file from, with the name and the password for it.
 
     Args:
-        url: of the file; the environment variable `NASNET_KERAS_MIRROR` is the URL of a folder to use instead.
+        url: the URL of the file; the environment variable `NASNET_KERAS_MIRROR` is the URL of a folder to use instead.
 
     Raises:
         OSError: it is no http or https URL. The error shows no password.

@@ -28,8 +28,8 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, II.A
 _CHUNK = 1 << 15
 _LARGEST = 4 << 30  # bytes of a file of unknown size: ten times NASNet's largest weights
 _TIMEOUT = 30.0  # seconds to connect, and to wait for a byte
-_ATTEMPTS = 4  # in a row that bring nothing
-_PAUSE = 0.5  # seconds between attempts; doubled after each that brings nothing
+_ATTEMPTS = 4  # attempts in a row without a byte, after which a download fails
+_PAUSE = 0.5  # seconds between attempts; doubled after each one without a byte
 
 
 class DownloadError(OSError):
@@ -93,21 +93,21 @@ def fetch(
 ) -> Path:
     """Return the path of a file of weights in Keras' cache, and download the file if it is not there.
 
-    The download goes to `NAME.part` and is checked before it gets its name. A download that was cut off goes on later
+    The download goes to `NAME.part` and is checked before it gets its name. A download that was cut off continues later
     where it stopped; a second process waits for the first. A damaged file in the cache is replaced. The environment
     variable `NASNET_KERAS_MIRROR` is the URL of a folder to get the file from instead, perhaps with `NAME:PASSWORD@`,
     which no message shows. With `NASNET_KERAS_OFFLINE=1` the network is never used.
 
     Args:
         url: http or https.
-        name: of the file in the cache, without a folder.
-        size: in bytes, if it is known; a file of unknown size may have 4 GiB.
+        name: name of the file in the cache, without a folder.
+        size: size in bytes, if it is known; a file of unknown size may have 4 GiB.
         sha256: hexadecimal.
         md5: hexadecimal, for files that are published without a better hash.
         folder: instead of `models` in Keras' cache (`KERAS_HOME`, by default `~/.keras`).
 
     Raises:
-        DownloadError: the file cannot be downloaded, or the server sent something else. Nothing wrong is kept.
+        DownloadError: the file cannot be downloaded, or the server sent something else, which is not kept.
         ValueError: neither hash is given.
 
     Example:

@@ -22,9 +22,9 @@ class WeightsFile:
 
     Attributes:
         file: its name, without a folder.
-        size: in bytes; None if it was never published.
-        sha256, md5: hexadecimal hashes, of which at least one is given.
-        url: of the file, if it does not come with its card; http or https.
+        size: size in bytes; None if it was never published.
+        sha256, md5: hexadecimal hashes, at least one of them.
+        url: http or https URL of the file, if it does not come with its card.
 
     Raises:
         CardError: a value is missing or of the wrong kind.
@@ -74,7 +74,7 @@ class WeightsFile:
         return self.verify(path)
 
     def verify(self, path: Path) -> Path:
-        """Return `path` if the file there, in whatever folder, is this one.
+        """Return `path` if it leads to this file, in any folder.
 
         Raises:
             CardError: the file is missing, or has another size or content.

@@ -19,8 +19,8 @@ from nasnet_keras.weights.hdf5 import WeightsError, brief
 
 __all__ = ["read_apart"]
 
-_SECONDS = 30.0  # for a file of any size
-_BYTES_A_SECOND = 1 << 20  # of a slow network drive, for the file's size
+_SECONDS = 30.0  # seconds to read a file of any size
+_BYTES_A_SECOND = 1 << 20  # speed of a slow network drive, which adds seconds for the file's size
 _MEMORY = 2 << 30  # bytes, in addition to four times those of the arrays
 _PROGRAM = """
 import signal, sys
@@ -57,7 +57,7 @@ def read_apart(path: Path, expected: reading.Expected, *, classifier: bool = Tru
 
 
 def _started(path: Path, seconds: float) -> subprocess.Popen:
-    """Start the process that reads a file, with the modules of this process and none of the current folder."""
+    """Start the process that reads a file, with the import path of this process, but for the current folder."""
     own = str(Path(__file__).parents[2])
     modules = [*(entry for entry in sys.path if os.path.isabs(entry)), own]  # noqa: PTH117
     try:
@@ -69,7 +69,7 @@ def _started(path: Path, seconds: float) -> subprocess.Popen:
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             start_new_session=True,  # this process handles an interrupt at the terminal
         )
-    except OSError as error:  # there are too many processes, or Python is no longer where it was
+    except OSError as error:  # there are too many processes, or Python was moved
         raise WeightsError(f"{path} cannot be read: no process can be started to read it in ({error})") from None
 
 

@@ -19,11 +19,11 @@ def load_weights(model: Any, path: str | Path, *, classifier: bool = True, known
     """Load a file that `model.save_weights` wrote, into the layers of the same names.
 
     The auxiliary head may be missing in the file (it keeps its values) or in the model (it is left out).
-    Nothing is changed unless everything fits. Nothing outside the file is read, whatever the file links to.
+    The model changes only if all weights fit. Links in the file to other files are never followed.
 
     Args:
         model: a functional model made by `nasnet_keras`.
-        path: of a `.weights.h5` file, or of a file of `keras.applications`' NASNet in Keras' legacy `.h5` format.
+        path: a `.weights.h5` file, or a file of `keras.applications`' NASNet in Keras' legacy `.h5` format.
         classifier: whether to load the classifier. If not, the model keeps its own, with any number of classes, or has
             none.
         known: whether the file is trusted, since its hash was checked or this process wrote it. Any other file is

@@ -1,4 +1,4 @@
-"""A file of weights is compared with what a network expects, and then read, without Keras or a model."""
+"""Reading of a file of weights, after a comparison with the expected layers, without Keras or a model."""
 
 from pathlib import Path
 
@@ -100,7 +100,7 @@ def _mismatch(path: Path, expected: Expected, found: _Found) -> str | None:
 
 
 def _agree(owner: str, expected: Expected, found: _Found) -> bool:
-    """Tell whether the file has what the model expects of a layer."""
+    """Tell whether the file has the weights of a layer that the model expects."""
     if (owner in expected) != (owner in found):
         return owner.startswith(_AUXILIARY)
     pairs = list(zip(found[owner], expected[owner], strict=False))
