@@ -18,6 +18,7 @@ from nasnet_keras.networks.any import network_config
 from nasnet_keras.networks.cost import CostBuilder
 from nasnet_keras.networks.layer_builder import LayerBuilder
 from nasnet_keras.search.supernet.builder import SupernetBuilder
+from nasnet_keras.search.testing import ContractError, check_builder
 
 BUILDERS = {LayerBuilder: Builder, CostBuilder: Builder, SupernetBuilder: OperationBuilder}
 LEGAL = re.compile(r"\w+", re.ASCII)
@@ -89,6 +90,44 @@ def test_signatures_are_those_of_the_interface(builder):
     for name in interface.__abstractmethods__:
         assert signature(builder, name) == signature(interface, name), name
         assert getattr(interface, name).__doc__, "the interface says what it means"
+
+
+CHECKED = {
+    LayerBuilder: (lambda: LayerBuilder("same", 0.9, 1e-5), lambda builder, shape: keras.Input(shape)),
+    CostBuilder: (CostBuilder, lambda builder, shape: builder.input(*shape)),
+    SupernetBuilder: (
+        lambda: SupernetBuilder(lambda weight: tf.zeros(weight.shape), 1e-5),
+        lambda builder, shape: tf.zeros((1, *shape)),
+    ),
+}
+
+
+@pytest.mark.parametrize("builder", CHECKED)
+def test_builders_pass_the_checks_for_builders_of_ones_own(builder):
+    check_builder(*CHECKED[builder])
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        (
+            {"pool": lambda self, x, kind, size, stride, *, name: x},
+            r"avg_pool_3x3 at stride 2 must make a map of \(5, 3",
+        ),
+        ({"relu": lambda self, x: x}, "relu must take the arguments self, x, name, not self, x$"),
+        ({"zeros": lambda self, x, *, name: 1 / 0}, "the operation none at stride 1 must be described; it raised Zero"),
+        (
+            {
+                "global_pool": lambda self, x, kind, *, name: x,
+                "dense": lambda self, x, units, *, name, activation, use_bias: x,
+            },
+            "must end in 7",
+        ),
+    ],
+)
+def test_a_rule_that_a_builder_breaks_is_named(methods, message):
+    with pytest.raises(ContractError, match=message):
+        check_builder(type("Broken", (CostBuilder,), methods), CHECKED[CostBuilder][1])
 
 
 NETWORKS = {
