@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import sys
 import tempfile
 from pathlib import Path
 
@@ -130,13 +131,13 @@ def averaged_statistics(digits):
     np.testing.assert_allclose(*answers, rtol=1e-4, atol=1e-5)
 
 
-def main():
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    digits = datasets.load("digits")
-    rng = np.random.default_rng(0)
-    part = datasets.Split(digits.train.images[:128], rng.permutation(digits.train.labels[:128]))
-    data = datasets.Dataset("few", part, digits.validation, digits.test, digits.class_names)
+def few(digits):
+    part = datasets.Split(digits.train.images[:128], np.random.default_rng(0).permutation(digits.train.labels[:128]))
+    return datasets.Dataset("few", part, digits.validation, digits.test, digits.class_names)
+
+
+def updates(digits):
+    data = few(digits)
     everything = ("parameters", "velocity", "statistics", "average_parameters", "average_statistics")
     # Synchronised, two devices are one: on any images, batch statistics included, clipped and over several steps.
     one, loss = trained(data, Replicas(), 3, sam_radius=0.1)
@@ -158,11 +159,7 @@ def main():
     assert any(name.startswith("generator") for name in several)
     for name, replicas in several.items():
         np.testing.assert_array_equal(*replicas, err_msg=name)
-    shared_weights(digits)
-    averaged_statistics(digits)
     replica_jobs.default_devices()
-    with tempfile.TemporaryDirectory() as folder:
-        replica_jobs.check(dataclasses.replace(data, validation=digits.validation.take(slice(64))), Path(folder))
     try:
         trained(data, two(False), 1, batch_size=31)
     except ValueError as error:
@@ -171,5 +168,19 @@ def main():
         raise AssertionError("an odd batch was divided by two")
 
 
+def jobs(digits):
+    with tempfile.TemporaryDirectory() as folder:
+        data = dataclasses.replace(few(digits), validation=digits.validation.take(slice(64)))
+        replica_jobs.check(data, Path(folder))
+
+
+def main(parts):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    digits = datasets.load("digits")
+    for part in parts:
+        {"updates": updates, "supernet": shared_weights, "statistics": averaged_statistics, "jobs": jobs}[part](digits)
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-OTHERS = [
-    pytest.param(name, marks=pytest.mark.skipif(not importlib.util.find_spec(name), reason=f"{name} is not installed"))
-    for name in ("jax", "torch")
-]
+
+def installed(name, *marks):
+    """A backend, as a parameter of a test that is skipped without it."""
+    skip = pytest.mark.skipif(not importlib.util.find_spec(name), reason=f"{name} is not installed")
+    return pytest.param(name, marks=[skip, *marks])
+
+
 # With the first of these a genotype of every operation.
 REST = ("conv_1x3_3x1", "conv_1x7_7x1", "dil_conv_3x3", "max_pool_5x5", "max_pool_7x7", "conv_3x3", "conv_1x1")
 REST += (
@@ -312,14 +315,14 @@ def short_reference(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.parametrize("backend", [installed("jax"), installed("torch", pytest.mark.slow)])
 def test_another_backend(backend, run, short_reference, tmp_path):
     shutil.copytree(short_reference, tmp_path, dirs_exist_ok=True)
     run(backend, "essentials", tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.parametrize("backend", [installed("jax"), installed("torch")])
 def test_everything_on_another_backend(backend, run, reference, tmp_path):
     shutil.copytree(reference, tmp_path, dirs_exist_ok=True)
     run(backend, "everything", tmp_path)
@@ -331,6 +334,8 @@ def test_training(name):
     learn((name,))
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", *OTHERS[1:]])  # JAX does not compute by oneDNN
+@pytest.mark.parametrize(
+    "backend", ["tensorflow", installed("torch", pytest.mark.slow)]
+)  # JAX does not compute by oneDNN
 def test_strides_over_narrow_images_on_a_processor_without_avx512(backend, run, tmp_path):
     run(backend, "strides_of_narrow_images", tmp_path, ONEDNN_MAX_CPU_ISA="AVX2")

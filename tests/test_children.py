@@ -211,6 +211,9 @@ def test_data_without_validation_images_is_refused(tmp_path):
         ChildEvaluator(config(dataset=tmp_path / "no.npz", validation_fraction=0.0))
 
 
-def test_two_devices_make_the_updates_of_one():
+@pytest.mark.parametrize(
+    "parts", [("updates",), pytest.param(("supernet", "statistics", "jobs"), marks=pytest.mark.slow)]
+)
+def test_two_devices_make_the_updates_of_one(parts):
     """In a process of its own, since the devices must be split before TensorFlow starts."""
-    subprocess.run([sys.executable, Path(__file__).with_name("replicas.py")], check=True, timeout=600)
+    subprocess.run([sys.executable, Path(__file__).with_name("replicas.py"), *parts], check=True, timeout=600)

@@ -257,11 +257,8 @@ def test_the_report_shows_layers_and_how_to_build_them(unbroken, tmp_path):
     assert shown.count_params() == unbroken.best.metrics["parameters"]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{}, pytest.param({"num_layers": 4, "deepen_every": 2}, marks=pytest.mark.slow)],
-    ids=["fixed depth", "growing"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{}, {"num_layers": 4, "deepen_every": 2}], ids=["fixed depth", "growing"])
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(changes, unbroken, tmp_path, monkeypatch, request):
     if changes:  # from two layers, not from six
         row = dataclasses.replace(registry.SPACES["nas"], arguments={"first_layers": 2})

@@ -92,14 +92,13 @@ def test_unknown_size_is_the_same_network(stem, padding, skip, generator):
 
 def test_padding_and_wiring_change_numbers_and_not_sizes(generator):
     x = generator.normal(size=(2, 32, 32, 3)).astype("float32")
+    network = {"input_shape": (32, 32, 3), "num_repeats": 2, "filters": 4, "pooling": "avg", "include_top": False}
+    model = NASNetFromGenotype(NASNET_A, **network)
+    randomize(model, generator)
+    values = {weight.path: weight for weight in model.weights}
     outputs = []
     for arguments in ({}, {"padding": "keras"}, {"skip_reduction_input": True}):
-        model = NASNetFromGenotype(NASNET_A, (32, 32, 3), num_repeats=2, filters=4, pooling="avg", include_top=False)
-        changed = NASNetFromGenotype(
-            NASNET_A, (32, 32, 3), num_repeats=2, filters=4, pooling="avg", include_top=False, **arguments
-        )
-        randomize(model, np.random.default_rng(0))
-        values = {weight.path: weight for weight in model.weights}
+        changed = NASNetFromGenotype(NASNET_A, **network, **arguments)
         for weight in changed.weights:
             weight.assign(values[weight.path])
         assert changed.count_params() == model.count_params()
