@@ -26,6 +26,7 @@ from nasnet_keras.training.step import StepConfig, TrainStep
 from nasnet_keras.training.trainer import Trainer
 
 CELL = Cell([Block(Edge("sep_conv_5x5", "current"), Edge("identity", "previous"))], ["block_0"])
+EVERYTHING = ("parameters", "velocity", "statistics", "average_parameters", "average_statistics")
 NETWORK = {"num_repeats": 1, "filters": 4, "classes": 10, "classifier_activation": None}
 
 
@@ -136,29 +137,13 @@ def few(digits):
     return datasets.Dataset("few", part, digits.validation, digits.test, digits.class_names)
 
 
-def updates(digits):
+def synchronized(digits):
+    """Two devices are one: on any images, batch statistics included, clipped and over several steps."""
     data = few(digits)
-    everything = ("parameters", "velocity", "statistics", "average_parameters", "average_statistics")
-    # Synchronised, two devices are one: on any images, batch statistics included, clipped and over several steps.
     one, loss = trained(data, Replicas(), 3, sam_radius=0.1)
     several, its_loss = trained(data, two(True), 3, sam_radius=0.1)
-    check(one, several, everything, tolerance=2e-3)  # three steps amplify rounding, to 1e-3 on Intel's processors
+    check(one, several, EVERYTHING, tolerance=2e-3)  # three steps amplify rounding, to 1e-3 on Intel's processors
     np.testing.assert_allclose(loss, its_loss, rtol=1e-4)
-    # Not synchronised, each replica normalises by its share: the same where both shares hold the same images.
-    order = np.random.default_rng([3, 0]).permutation(32)  # as the trainer will draw it
-    images, labels = np.empty((32, 8, 8, 1), np.uint8), np.empty(32, np.int32)
-    images[order] = np.tile(digits.train.images[:16], (2, 1, 1, 1))
-    labels[order] = np.tile(digits.train.labels[:16], 2)
-    halves = datasets.Dataset("halves", datasets.Split(images, labels), *[digits.test] * 2, digits.class_names)
-    plain = {"flip": False}
-    one, _ = trained(halves, Replicas(), 1, **plain)
-    several, _ = trained(halves, two(False), 1, **plain)
-    check(one, several, everything)
-    # Random numbers differ between replicas; their states stay equal, and so do the weights.
-    several, _ = trained(halves, two(False), 2, drop_path_rate=0.9, **plain)
-    assert any(name.startswith("generator") for name in several)
-    for name, replicas in several.items():
-        np.testing.assert_array_equal(*replicas, err_msg=name)
     replica_jobs.default_devices()
     try:
         trained(data, two(False), 1, batch_size=31)
@@ -168,10 +153,37 @@ def updates(digits):
         raise AssertionError("an odd batch was divided by two")
 
 
+def apart(digits):
+    """Each replica normalises by its share: the same where both shares hold the same images."""
+    order = np.random.default_rng([3, 0]).permutation(32)  # as the trainer will draw it
+    images, labels = np.empty((32, 8, 8, 1), np.uint8), np.empty(32, np.int32)
+    images[order] = np.tile(digits.train.images[:16], (2, 1, 1, 1))
+    labels[order] = np.tile(digits.train.labels[:16], 2)
+    halves = datasets.Dataset("halves", datasets.Split(images, labels), *[digits.test] * 2, digits.class_names)
+    plain = {"flip": False}
+    one, _ = trained(halves, Replicas(), 1, **plain)
+    several, _ = trained(halves, two(False), 1, **plain)
+    check(one, several, EVERYTHING)
+    # Random numbers differ between replicas; their states stay equal, and so do the weights.
+    several, _ = trained(halves, two(False), 2, drop_path_rate=0.9, **plain)
+    assert any(name.startswith("generator") for name in several)
+    for name, replicas in several.items():
+        np.testing.assert_array_equal(*replicas, err_msg=name)
+
+
 def jobs(digits):
     with tempfile.TemporaryDirectory() as folder:
         data = dataclasses.replace(few(digits), validation=digits.validation.take(slice(64)))
         replica_jobs.check(data, Path(folder))
+
+
+PARTS = {
+    "synchronized": synchronized,
+    "apart": apart,
+    "supernet": shared_weights,
+    "statistics": averaged_statistics,
+    "jobs": jobs,
+}
 
 
 def main(parts):
@@ -179,7 +191,7 @@ def main(parts):
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     digits = datasets.load("digits")
     for part in parts:
-        {"updates": updates, "supernet": shared_weights, "statistics": averaged_statistics, "jobs": jobs}[part](digits)
+        PARTS[part](digits)
 
 
 if __name__ == "__main__":

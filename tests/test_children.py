@@ -212,7 +212,9 @@ def test_data_without_validation_images_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "parts", [("updates",), pytest.param(("supernet", "statistics", "jobs"), marks=pytest.mark.slow)]
+    "parts",
+    [("synchronized",), pytest.param(("apart", "supernet", "statistics", "jobs"), marks=pytest.mark.slow)],
+    ids=" ".join,
 )
 def test_two_devices_make_the_updates_of_one(parts):
     """In a process of its own, since the devices must be split before TensorFlow starts."""
