@@ -43,7 +43,7 @@ setup(
     },
     install_requires=[
         "absl-py>=2.1",  # utils/jobs.py: flags and messages of the jobs
-        "filelock>=3.30",  # utils/locks.py: one writer of a folder, one download of a file
+        "filelock>=3.30",  # utils/locks.py, utils/files.py: one writer of a folder or file
         "h5py>=3.11",  # weights/hdf5.py: strict reading of weights
         "importlib_resources>=6",  # tensorflow-datasets imports it, and does not require it
         "keras>=3.15,<4",  # layers/, networks/: layers, models, saving

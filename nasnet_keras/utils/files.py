@@ -16,11 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-try:
-    import fcntl
-except ImportError:  # Windows has none: there, leftovers of killed writers go after a day
-    fcntl = None
+from filelock import lock_descriptor
 
 __all__ = ["check", "digest", "guard", "mismatch", "replacing", "scratch", "unguard", "write_bytes", "write_npz"]
 __all__ += ["write_saved", "write_text"]
@@ -229,10 +225,10 @@ def _remove_left(parent: Path) -> None:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int | None]:
-    """Open a folder; None if the system cannot open folders, or the folder is gone."""
+    """Open a folder; None if the folder is gone, or the system cannot open folders, as Windows."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW) if fcntl else None
-    except OSError:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (AttributeError, OSError):
         descriptor = None
     try:
         yield descriptor
@@ -246,9 +242,6 @@ def _lock(descriptor: int | None) -> bool | None:
     if descriptor is None:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return lock_descriptor(descriptor, blocking=False)
     except OSError:
         return None
-    return True

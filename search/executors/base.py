@@ -154,7 +154,8 @@ def perform(evaluator: Evaluator, task: Task) -> Outcome:
         Stopped: a signal asked the process to stop.
 
     Example:
-        An executor in this process: `pending = [(ticket, perform(evaluator, task)) for ticket, task in given]`.
+        outcome = perform(evaluator, task)
+        outcome.status, outcome.reward
     """
     started = time.monotonic()
     try:
