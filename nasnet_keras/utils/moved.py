@@ -1,4 +1,4 @@
-"""Old names of modules and of what was in them: they import for one release, with a warning that names the new place.
+"""Old names of modules, classes and functions import for one release, with a warning that names the new place.
 
 Version 0.1.0 had its modules in one folder. Remove this file, and its two users, with the release after it.
 """
@@ -185,7 +185,7 @@ def install(package: str) -> None:
 
 
 def renamed(module: str, name: str) -> Any:
-    """What had a name in a module that is a folder now, with a warning at the caller of the folder's `__getattr__`.
+    """Find what had a name in a module that is a folder now, and warn the code that asks the folder for it.
 
     Raises:
         AttributeError: it never had such a name.

@@ -1,4 +1,4 @@
-"""Progress bars and other displays of a run, whose errors never end it."""
+"""Progress bars and other displays of a run; their errors never end it."""
 
 import sys
 import time

@@ -144,7 +144,7 @@ def fetch(
 
 
 def _replace(wanted: _Wanted, problem: str) -> None:
-    """Download a file whose place in the cache is empty, or holds another one."""
+    """Download a file to its place in the cache, which is empty or holds a wrong file."""
     if os.environ.get("NASNET_KERAS_OFFLINE", "").lower() not in ("", "0", "false", "no", "off"):
         raise OSError(f"{wanted.path} {problem}; NASNET_KERAS_OFFLINE is set")
     if wanted.path.exists():

@@ -23,7 +23,7 @@ MAX_BYTES = 2**30
 """The bytes that an image's file may have: eight for each of these pixels."""
 
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow has some fifty other readers, which are not used
-_TILE = 2**24  # pixels that a TIFF's tile may have, even where the image has fewer
+_TILE = 2**24  # pixels that a TIFF's tile may have, even if the image has fewer
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}  # by type
 _ORIENTATION = 0x0112  # a tag in the EXIF data of a photo
 _SHOWN = 200  # letters of a reader's error

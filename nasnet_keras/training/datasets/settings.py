@@ -16,7 +16,7 @@ _LEAST_SIZE = 8  # of images that a flag asks for
 @documented
 @dataclass(frozen=True)
 class DatasetSettings:
-    """What a data set is loaded by; see `nasnet_keras.training.datasets.load`."""
+    """The settings that a data set is loaded by; see `nasnet_keras.training.datasets.load`."""
 
     dataset: str | Path = setting(
         "digits",
