@@ -80,16 +80,10 @@ def test_all_builders_agree_on_every_operation(name):
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
-def test_signatures_are_those_of_the_interface(builder):
+def test_builders_are_whole_and_their_interface_says_what_each_primitive_means(builder):
     interface = BUILDERS[builder]
     assert issubclass(builder, interface) and not inspect.isabstract(builder) and interface.__abstractmethods__
-
-    def signature(kind, name):
-        return [(one.name, one.kind, one.default) for one in inspect.signature(getattr(kind, name)).parameters.values()]
-
-    for name in interface.__abstractmethods__:
-        assert signature(builder, name) == signature(interface, name), name
-        assert getattr(interface, name).__doc__, "the interface says what it means"
+    assert all(getattr(interface, name).__doc__ for name in interface.__abstractmethods__)
 
 
 CHECKED = {
@@ -107,22 +101,17 @@ def test_builders_pass_the_checks_for_builders_of_ones_own(builder):
     check_builder(*CHECKED[builder])
 
 
+def logits_as_they_are(self, x, units, *, name, activation, use_bias):
+    return x
+
+
 @pytest.mark.parametrize(
     ("methods", "message"),
     [
-        (
-            {"pool": lambda self, x, kind, size, stride, *, name: x},
-            r"avg_pool_3x3 at stride 2 must make a map of \(5, 3",
-        ),
+        ({"pool": lambda self, x, kind, size, stride, *, name: x}, r"at stride 2 must make a map of \(5, 3, 8\), not"),
         ({"relu": lambda self, x: x}, "relu must take the arguments self, x, name, not self, x$"),
         ({"zeros": lambda self, x, *, name: 1 / 0}, "the operation none at stride 1 must be described; it raised Zero"),
-        (
-            {
-                "global_pool": lambda self, x, kind, *, name: x,
-                "dense": lambda self, x, units, *, name, activation, use_bias: x,
-            },
-            "must end in 7",
-        ),
+        ({"dense": logits_as_they_are}, "must end in 7 classes, not in"),
     ],
 )
 def test_a_rule_that_a_builder_breaks_is_named(methods, message):

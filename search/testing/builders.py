@@ -99,11 +99,7 @@ def _cases() -> Iterator[tuple[str, Callable[..., Tensor], int, int, int]]:
 def _networks() -> Iterator[NetworkConfig]:
     """A small network of every kind. Together they use every primitive."""
     layers = [MacroLayer("conv_3x3"), MacroLayer("sep_conv_3x3"), MacroLayer("avg_pool_3x3", ["layer_0"])]
-    chain = [
-        ChainLayer((1, 3), 24, strides=(2, 1)),
-        ChainLayer((3, 3), 24, ["layer_0"], (2, 2)),
-        ChainLayer((1, 1), 36),
-    ]
+    chain = [ChainLayer((1, 3), 24, strides=(2, 1)), ChainLayer((3, 3), 24, ["layer_0"]), ChainLayer((1, 1), 36)]
     bench = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|skip_connect~1|nor_conv_1x1~2|"
     small = {"num_repeats": 1, "filters": 4}
     common = {"input_shape": _SHAPE, "classes": _CLASSES, "dropout_rate": 0.1}
