@@ -54,7 +54,7 @@ class Recipe:
         ValueError: a value is out of range, or two contradict each other.
 
     Example:
-        >>> Recipe(epochs=5, batch_size=64, learning_rate=0.1, warmup=0.2).rate(0.1)
+        >>> round(Recipe(epochs=5, batch_size=64, learning_rate=0.1, warmup=0.2).rate(0.1), 3)
         0.05
     """
 
