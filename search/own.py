@@ -68,7 +68,8 @@ class Own:
             ValueError: an object has a wrong class or breaks a rule, or the configuration contradicts it.
         """
         for name, interface in _INTERFACES.items():
-            _check_type(name, getattr(self, name), interface)
+            if getattr(self, name) is not None:
+                _check_type(name, getattr(self, name), interface)
         self._check_names(config)
         shared = self.evaluator is None and registry.evaluator(config.evaluator).shares_weights
         if self.executor is not None and shared:
@@ -173,7 +174,7 @@ def _check_type(name: str, value: Any, interface: type, made: bool = False) -> N
     """Raise a ValueError unless an object has its interface; an algorithm may also be a function that makes one."""
     kind = value if isinstance(value, type) else None
     makes = name == "algorithm" and not made and callable(value) and (kind is None or issubclass(kind, interface))
-    if value is None or isinstance(value, interface) or makes:
+    if isinstance(value, interface) or makes:
         return
     expected = f"{name} must be a search.{interface.__name__}"
     if kind is not None and issubclass(kind, interface):

@@ -14,9 +14,10 @@ from nasnet_keras import Block, Cell, Edge, Genotype, NASNetFromGenotype, model_
 from nasnet_keras.card import Card
 from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.layers.normalized import CountedLayer
-from nasnet_keras.search import SearchConfig
+from nasnet_keras.search import CellSpace, SearchConfig
 from nasnet_keras.search.evaluators import child
 from nasnet_keras.search.evaluators.child import ChildEvaluator
+from nasnet_keras.search.testing import check_evaluator
 from nasnet_keras.training import datasets
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.recipes import Recipe
@@ -40,6 +41,11 @@ def test_digits_are_real_and_split_without_overlap():
     assert len(np.unique(images.reshape(1797, -1), axis=0)) == 1797
     for part in parts:
         assert (np.bincount(part.labels, minlength=10) >= 15).all()
+
+
+def test_trained_children_keep_the_contract_of_evaluators():
+    space = CellSpace(("identity", "sep_conv_3x3"), num_blocks=1)
+    check_evaluator(lambda: ChildEvaluator(config(train_images=128)), space, genotypes=1)
 
 
 def test_children_learn_and_say_what_they_cost():

@@ -1,5 +1,6 @@
 """The contract tests for classes of one's own fail for each rule that a class breaks."""
 
+import itertools
 import math
 from collections import deque
 
@@ -10,6 +11,7 @@ from own_classes import OPERATIONS, Climbing, Pairs
 from nasnet_keras.search import SearchConfig
 from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.evaluators.tabular import TabularEvaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, perform
 from nasnet_keras.search.executors.inline import Inline
 from nasnet_keras.search.spaces.base import Decision, Space
@@ -224,6 +226,15 @@ def counted(self, genotype, seed):
 
 def test_an_evaluator_of_ones_own():
     check_evaluator(Shortest, SPACE)
+
+
+def test_a_table_keeps_the_contract(tmp_path):
+    space, table = NASBench201Space(("none", "skip_connect")), tmp_path / "table.csv"
+    cells = [space.decode(choices) for choices in itertools.product((0, 1), repeat=6)]
+    lines = [f"{cell},{number},90" for number, cell in enumerate(cells)]
+    table.write_text("\n".join(["cell,validation_accuracy_12_epochs,test_accuracy_200_epochs", *lines, ""]))
+    config = SearchConfig("unused", space="nasbench201", evaluator="tabular", table=table)
+    check_evaluator(lambda: TabularEvaluator(config), space)
 
 
 @pytest.mark.parametrize(

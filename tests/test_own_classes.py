@@ -230,6 +230,7 @@ def broken(kind, **methods):
         ({"algorithm": "evolution"}, "algorithm must be a search.Algorithm, got 'evolution'"),
         ({"algorithm": dict}, "algorithm must be a search.Algorithm, got <class 'dict'>"),
         ({"algorithm": lambda space, seed: 3}, "algorithm must be a search.Algorithm, got 3"),
+        ({"algorithm": lambda space, seed: None}, "algorithm must be a search.Algorithm, got None"),
         ({"evaluator": Judge}, "must be a search.Evaluator, got the class own_classes:Judge: make an object of it"),
         ({"space": Pairs}, "space must be a search.Space, got the class own_classes:Pairs: make an object of it"),
         ({"executor": Inline}, "executor must be a search.Executor, got the class .*Inline: make an object of it"),

@@ -14,6 +14,7 @@ from nasnet_keras.search import SearchConfig, StudyError, load_study, run
 from nasnet_keras.search.evaluators.supernet import SupernetEvaluator
 from nasnet_keras.search.report.statistics import kendall_tau
 from nasnet_keras.search.supernet.trainer import SupernetTrainer
+from nasnet_keras.search.testing import check_evaluator
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.recipes import Recipe
 
@@ -42,6 +43,11 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     return search(tmp_path_factory.mktemp("unbroken") / "study")
+
+
+def test_shared_weights_keep_the_contract_of_evaluators(tmp_path):
+    settings = SearchConfig(tmp_path, **TINY)
+    check_evaluator(lambda: SupernetEvaluator(settings), settings.search_space())
 
 
 def test_a_search_with_shared_weights(unbroken):

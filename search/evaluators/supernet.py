@@ -79,7 +79,8 @@ class SupernetEvaluator(ChildEvaluator):
             while trainer.epoch < due:
                 if trainer.step % trainer.steps_per_epoch == 0:
                     seed = (self._config.seed, _POLICY, trainer.epoch)
-                    trainer.architectures = draw(trainer.steps_per_epoch, np.random.default_rng(seed))
+                    drawn = draw(trainer.steps_per_epoch, np.random.default_rng(seed))
+                    trainer.architectures = np.asarray(drawn, np.int32)
                 ended = trainer.advance()
                 bar.update()
                 bar.beat(**shown)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Outcome, Task, perform
 from nasnet_keras.search.objects import config_of
@@ -21,9 +22,9 @@ def check_evaluator(make: Callable[[], Evaluator], space: Space, genotypes: int 
     """Check the rules of an evaluator with a few genotypes, and `finish` with one of them.
 
     Args:
-        make: gives a new evaluator.
-        space: whose genotypes it judges.
-        genotypes: number of genotypes that are evaluated, twice each.
+        make: a function that makes a new evaluator.
+        space: the space of the genotypes.
+        genotypes: the number of genotypes to evaluate, twice each.
 
     Raises:
         ContractError: a rule is broken, or every genotype failed.
@@ -50,8 +51,8 @@ def check_evaluator(make: Callable[[], Evaluator], space: Space, genotypes: int 
 
 
 def _outcome(evaluator: Evaluator, space: Space, task: Task) -> Outcome:
-    """How a child ends that is judged as in a search."""
-    evaluator.prepare(task.number, lambda count, generator: np.array([space.sample(generator) for _ in range(count)]))
+    """Judge a child as a search does."""
+    evaluator.prepare(task.number, RandomSearch(space, 0).draw)
     return perform(evaluator, task)
 
 

@@ -23,8 +23,8 @@ def check_executor(make: Callable[[], Executor], seconds: float = 300.0) -> None
     """Check the rules of an executor, with an evaluator that fails in every way: `Probe`.
 
     Args:
-        make: gives a new executor, not yet started.
-        seconds: how long it may take until the next outcome.
+        make: a function that makes a new executor, which is not started yet.
+        seconds: the time limit for the next outcome.
 
     Raises:
         ContractError: a rule is broken.
@@ -66,7 +66,7 @@ class Probe(Evaluator):
 
 
 def _check_outcomes(executor: Executor, tasks: list[Task], seconds: float) -> None:
-    """All tasks through the executor, as a search does it."""
+    """Give all tasks to the executor, as a search does, and check their outcomes."""
     waiting, found = list(tasks), []
     until = time.monotonic() + seconds
     for outcome in as_completed(executor, lambda: waiting.pop(0) if waiting else None):

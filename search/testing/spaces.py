@@ -20,8 +20,8 @@ def check_space(space: Space, samples: int = 100) -> None:
     """Check the rules of a space.
 
     Args:
-        space: to be checked.
-        samples: number of genotypes drawn, and of mutations.
+        space: the space to check.
+        samples: the number of genotypes drawn, and of mutations.
 
     Raises:
         ContractError: a rule is broken.
