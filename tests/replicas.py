@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import sys
 import tempfile
 from pathlib import Path
@@ -137,14 +138,19 @@ def few(digits):
     return datasets.Dataset("few", part, digits.validation, digits.test, digits.class_names)
 
 
-def synchronized(digits):
+def synchronized(digits, **changes):
     """Two devices are one: on any images, batch statistics included, clipped and over several steps."""
     data = few(digits)
-    one, loss = trained(data, Replicas(), 3, sam_radius=0.1)
-    several, its_loss = trained(data, two(True), 3, sam_radius=0.1)
+    one, loss = trained(data, Replicas(), 3, **changes)
+    several, its_loss = trained(data, two(True), 3, **changes)
     check(one, several, EVERYTHING, tolerance=2e-3)  # three steps amplify rounding, to 1e-3 on Intel's processors
     np.testing.assert_allclose(loss, its_loss, rtol=1e-4)
+
+
+def chosen(digits):
+    """As many devices as divide a batch, by default; of those that are given, all must."""
     replica_jobs.default_devices()
+    data = few(digits)
     try:
         trained(data, two(False), 1, batch_size=31)
     except ValueError as error:
@@ -179,6 +185,8 @@ def jobs(digits):
 
 PARTS = {
     "synchronized": synchronized,
+    "sam": functools.partial(synchronized, sam_radius=0.1),
+    "chosen": chosen,
     "apart": apart,
     "supernet": shared_weights,
     "statistics": averaged_statistics,

@@ -219,7 +219,10 @@ def test_data_without_validation_images_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "parts",
-    [("synchronized",), pytest.param(("apart", "supernet", "statistics", "jobs"), marks=pytest.mark.slow)],
+    [
+        ("synchronized", "chosen"),
+        pytest.param(("sam", "apart", "supernet", "statistics", "jobs"), marks=pytest.mark.slow),
+    ],
     ids=" ".join,
 )
 def test_two_devices_make_the_updates_of_one(parts):
