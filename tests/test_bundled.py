@@ -93,7 +93,8 @@ def test_reference_outputs(name):
 
 
 @needs_data
-@pytest.mark.parametrize("name", mostly_slow(BUNDLED, ("nasnet_a_cifar10",)))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUNDLED)
 def test_it_answers_to_test_images_as_its_card_recorded(name):
     """500 answers pin the weights down; that the card's accuracy is theirs, the whole split says in the long form."""
     card, split = pretrained.card(name), test_images(name)

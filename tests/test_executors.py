@@ -159,6 +159,7 @@ def test_a_child_that_takes_too_much_memory_is_given_up(tmp_path):
         assert outcome.status == "out_of_memory" and "more than 0.05 GiB" in outcome.metrics["error"]
 
 
+@pytest.mark.slow
 def test_a_finalist_that_is_stopped_goes_on(tmp_path):
     folder = tmp_path / "final"
     folder.mkdir()
