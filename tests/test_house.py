@@ -1,6 +1,7 @@
 """The layout of the package: which folder may import which, by reading the code and without running it."""
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -120,6 +121,18 @@ def test_no_import_runs_upwards():
 
 def test_no_import_within_search_runs_upwards():
     assert not upwards(FLOORS_OF_SEARCH, "nasnet_keras.search", 2)
+
+
+@pytest.mark.parametrize(("title", "floors"), [("Floors", FLOORS), ("Inside the search", FLOORS_OF_SEARCH)])
+def test_the_page_on_the_architecture_shows_these_floors(title, floors):
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## )", page, re.DOTALL | re.MULTILINE)
+    shown: dict[int, set[str]] = {}
+    number = 0
+    for first, rooms in re.findall(r"^\| (\d*) ?\| (`.*?) \|", section, re.MULTILINE):
+        number = int(first or number)
+        shown.setdefault(number, set()).update(re.findall(r"`(\w+)(?:/|\.py)`", rooms))
+    assert [shown[number] for number in sorted(shown)] == [set(names.split()) for names in floors]
 
 
 def test_genotypes_need_the_standard_library_alone():

@@ -129,9 +129,9 @@ def test_images_are_brought_to_a_size(generator):
     grey = resized(images, (8, 8, 1), "here")
     assert grey.shape == (4, 8, 8, 1) and np.ptp(grey) > 50
     np.testing.assert_array_equal(resized(grey, (8, 8, 3), "here")[..., 1], grey[..., 0])
-    start = time.monotonic()
+    start = time.process_time()
     assert resized([np.zeros((6000, 1, 3), np.uint8)], (331, 331, 3), "here").shape == (1, 331, 331, 3)
-    assert time.monotonic() - start < 1.0, "a long image is not made large before it is cut"
+    assert time.process_time() - start < 1.0, "a long image is not made large before it is cut"
 
 
 def test_any_side_is_brought_to_any_other():
