@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nasnet_keras import GenotypeError, conventions, genotypes
 from nasnet_keras.utils.moved import MOVED, RENAMED
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,10 @@ def test_a_name_of_a_module_that_is_a_folder_now_warns(old):
     with pytest.warns(DeprecationWarning, match=re.escape(f"is now nasnet_keras.{RENAMED[old]}")) as caught:
         exec(compile(f"from {module} import {name}", "users.py", "exec"), {})
     assert {each.filename for each in caught} == {"users.py"}
+
+
+def test_the_error_of_genotypes_is_where_it_was():
+    assert conventions.GenotypeError is genotypes.GenotypeError is GenotypeError
 
 
 def test_old_names_do_not_hide_new_modules():

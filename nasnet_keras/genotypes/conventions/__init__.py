@@ -8,7 +8,8 @@ such as operations by a project's own numbers, are refused. Values larger than a
 anything is built from them.
 """
 
+from nasnet_keras.genotypes.base import GenotypeError
 from nasnet_keras.genotypes.conventions.darts import DARTS_FIELDS, from_darts, to_darts
 from nasnet_keras.genotypes.conventions.enas import ENAS_OPERATIONS, from_enas, from_enas_macro
 
-__all__ = ["DARTS_FIELDS", "ENAS_OPERATIONS", "from_darts", "from_enas", "from_enas_macro", "to_darts"]
+__all__ = ["DARTS_FIELDS", "ENAS_OPERATIONS", "GenotypeError", "from_darts", "from_enas", "from_enas_macro", "to_darts"]
