@@ -1,6 +1,7 @@
 """One contract for every search algorithm, and what each of them is known for."""
 
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -76,12 +77,13 @@ def test_all_names_are_under_contract():
 
 def two_of(name):
     """Makes an algorithm as if it were new, and not the object that it made before."""
-    objects = [ALL[name](0), _shared(name)]
+    objects, calls = [ALL[name](0), _shared(name)], itertools.count()
     start = ALL[name](0).state()
 
     def make(space, seed):
         assert space is objects[0].space and seed == 0
-        keras.backend.clear_session()  # whatever children do to the global state of the library
+        if next(calls) == 3:  # before the one that goes on: whatever children do to the global state of the library
+            keras.backend.clear_session()
         objects.reverse()
         objects[0].restore(start)
         return objects[0]
@@ -91,7 +93,7 @@ def two_of(name):
 
 @pytest.mark.parametrize("name", mostly_slow(ALL, ALL.keys() - {"reinforce", "enas", "ppo in a space that grows"}))
 def test_every_algorithm_keeps_the_contract(name):
-    check_algorithm(two_of(name), _shared(name).space)
+    check_algorithm(two_of(name), _shared(name).space, trials=40)
 
 
 @every_algorithm
