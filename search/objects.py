@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nasnet_keras.utils.checks import quoted
@@ -87,23 +87,25 @@ def description(value: Any) -> dict[str, Any]:
     return {"class": class_name(type(value)), "config": config_of(value)}
 
 
-def rebuilt(plain: dict[str, Any], *arguments: Any) -> Any:
+def rebuilt(plain: dict[str, Any], **known: Any) -> Any:
     """Make an object again from its `description`.
 
     Args:
         plain: the description.
-        arguments: the arguments of its class, if the description has none.
+        known: values by name, for the arguments of its class if the description has none.
     """
     kind: Any = load_class(plain["class"])
-    return kind(*arguments) if plain["config"] is None else kind.from_config(plain["config"])
+    if plain["config"] is not None:
+        return kind.from_config(plain["config"])
+    return kind(**{name: known[name] for name in inspect.signature(kind).parameters})
 
 
-def why_not_elsewhere(value: Any, *arguments: Any) -> str | None:
+def why_not_elsewhere(value: Any, known: Collection[str]) -> str | None:
     """Say why another process could not make an object again; None if it could.
 
     Args:
         value: an object.
-        arguments: the arguments of its class, if `config_of` finds none.
+        known: the names of the arguments that `rebuilt` gives to its class if `config_of` finds none.
     """
     kind, name = type(value), class_name(type(value))
     if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
@@ -113,12 +115,10 @@ def why_not_elsewhere(value: Any, *arguments: Any) -> str | None:
             return f"{name} is another class than the one that was given"
     except ImportError as error:
         return f"{name} cannot be imported by another process: {error}"
-    if config_of(value) is None:
-        try:
-            inspect.signature(kind).bind(*arguments)
-        except TypeError as error:
-            return (
-                f"{name} cannot be made again by another process ({error}): define get_config(), or let its "
-                f"constructor take the search's configuration"
-            )
+    others = [argument for argument in inspect.signature(kind).parameters if argument not in known]
+    if config_of(value) is None and others:
+        return (
+            f"{name} cannot be made again by another process, which does not know its {', '.join(others)}: define "
+            f"get_config(), or let its constructor take the search's {' and '.join(known)} only"
+        )
     return None

@@ -124,7 +124,7 @@ class Own:
         if type(self.evaluator).prepare is not Evaluator.prepare:
             reason = f"{class_name(type(self.evaluator))} learns in prepare, in this process"
         else:
-            reason = why_not_elsewhere(self.evaluator, config)
+            reason = why_not_elsewhere(self.evaluator, ("config",))
         if reason is None:
             return config
         if config.executor is not None:
@@ -139,6 +139,8 @@ class Own:
         made = not isinstance(self.algorithm, Algorithm)
         algorithm: Any = self.algorithm(space, config.seed) if made else self.algorithm
         _check_type("algorithm", algorithm, Algorithm, made)
+        if missing := [name for name in ("space", "seed") if not hasattr(algorithm, name)]:
+            raise ValueError(f"the algorithm {class_name(type(algorithm))} has no {missing[0]}: call super().__init__")
         if algorithm.space != space:
             raise ValueError(
                 f"the algorithm is for another space than the search: {quoted(algorithm.space)}, and not "

@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import dataclass
 
 from nasnet_keras import Block, Cell, Edge, Genotype
 from nasnet_keras.search import Algorithm, Decision, Evaluator, Space
@@ -78,3 +79,27 @@ class Unmakeable(Judge):
 
     def __init__(self, scale, offset):
         super().__init__(scale + offset)
+
+
+class Plain(Judge):
+    """Made with a value that has a default, of which it says nothing."""
+
+    get_config = property()
+
+
+class Alone(Evaluator):
+    """Made with nothing."""
+
+    def evaluate(self, genotype, seed):
+        return 1.0, {"pid": os.getpid()}
+
+    def finish(self, genotype, seed, folder):
+        return self.evaluate(genotype, seed)
+
+
+@dataclass
+class Weighted(Judge):
+    """A dataclass whose fields are no JSON."""
+
+    get_config = property()
+    scale: complex = 1j

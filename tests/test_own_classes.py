@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from own_classes import Climbing, FromSearch, Judge, Pairs, Slow, Unmakeable
+from own_classes import Alone, Climbing, FromSearch, Judge, Pairs, Plain, Slow, Unmakeable, Weighted
 
 from nasnet_keras import search
 from nasnet_keras.search import SearchConfig, StudyError, load_study, run
 from nasnet_keras.search.executors.inline import Inline
+from nasnet_keras.search.executors.subprocesses import Subprocesses
 from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.report.page import report
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
@@ -106,6 +107,15 @@ def test_workers_import_the_class_and_pickle_nothing(config, tmp_path, monkeypat
         assert all(trial.reward % 3 == 0 for trial in study.trials) and study.best.reward > 0
 
 
+def test_workers_make_a_class_without_arguments_and_serve_one_search(config, tmp_path):
+    settings = config(workers=1, finalists=1, trials=2, random_trials=0)
+    executor = Subprocesses(settings, Alone())
+    study = run(config(finalists=1, trials=2, random_trials=0), Climbing, Alone(), executor, Pairs())
+    assert os.getpid() not in {trial.metrics["pid"] for trial in study.trials}
+    with pytest.raises(StudyError, match="the executor was closed: it serves one search"):
+        run(config(workdir=tmp_path / "other"), Climbing, Alone(), executor, Pairs())
+
+
 def test_a_class_that_cannot_be_imported_runs_inline(config, caplog):
     class Local(Judge):
         pass
@@ -129,7 +139,9 @@ class Learning(Judge):
 @pytest.mark.parametrize(
     ("evaluator", "message"),
     [
-        (Unmakeable(1, 2), "cannot be made again by another process .*define get_config"),
+        (Unmakeable(1, 2), "cannot be made again by another process, .* its scale, offset: define get_config"),
+        (Plain(), "does not know its scale: define get_config"),
+        (Weighted(), "does not know its scale: define get_config"),
         (Learning(), "learns in prepare, in this process"),
     ],
 )
@@ -237,6 +249,7 @@ def broken(kind, **methods):
         ({"evaluator": object()}, "evaluator must be a search.Evaluator, got <object"),
         ({"algorithm": Climbing(NASBench201Space(), 0)}, "the algorithm is for another space than the search"),
         ({"algorithm": Climbing(Pairs(), 0)}, "the algorithm is for another space than the search"),
+        ({"algorithm": broken(Climbing, __init__=lambda self, space, seed: None)}, "Broken has no space: call super"),
         ({"algorithm": lambda space, seed: Climbing(space, 5)}, "the algorithm has the seed 5, and the search 0"),
         ({"algorithm": broken(Climbing, ask=lambda self, trial: (7, 7))}, "breaks a rule: ask.0. must be legal"),
         ({"algorithm": broken(Climbing, ask=lambda self, trial: None)}, "breaks a rule: ask must return a tuple"),

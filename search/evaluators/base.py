@@ -30,8 +30,9 @@ class Evaluator(ABC):
       are crashes; none of them ends the search.
     - **Processes.** `evaluate`, `score` and `finish` may be called in another process, and everything else is called in
       the search's. Nothing is pickled: a worker imports the class by its module and name and makes the evaluator again,
-      by `from_config` of what `get_config` returned, or, for a class without `get_config`, by calling it with the
-      search's configuration. Each child then runs in a fork of that worker, so the import of the class and its
+      by `from_config` of what `get_config` returned, or of the fields of a dataclass. Another class is called with the
+      search's configuration if its constructor takes an argument `config`, or with nothing; one with further arguments
+      runs with the executor `inline`. Each child then runs in a fork of that worker, so the import of the class and its
       constructor must not start a thread or a device, and a child cannot affect the next one. A class that cannot be
       imported, because it stands in `__main__`, in a notebook or in a function, and a class that learns in `prepare`
       run with the executor `inline`.

@@ -14,7 +14,7 @@ from typing import Any
 from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import Executor, Outcome, Task
+from nasnet_keras.search.executors.base import Executor, ExecutorError, Outcome, Task
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.handle import Clock, Handle
 from nasnet_keras.search.objects import class_name, description
@@ -64,6 +64,8 @@ class Subprocesses(Executor):
             raise
 
     def start(self, evaluator: Evaluator, folder: Path) -> None:
+        if not self._workers:
+            raise ExecutorError("the executor was closed: it serves one search, make another")
         self._folder = folder / ".workers"
         files.check(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)  # left by a search that was killed

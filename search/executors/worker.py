@@ -88,7 +88,7 @@ def main(channel: int, lifeline: int, evaluator: str) -> None:
 
 def _work(setup: dict[str, Any], lines: Iterable[bytes], channel: int, lifeline: int) -> None:
     sys.argv = setup["command"]  # the command of the search, for the cards
-    evaluator = rebuilt(setup["evaluator"], SearchConfig.from_json(setup["config"]))
+    evaluator = rebuilt(setup["evaluator"], config=SearchConfig.from_json(setup["config"]))
     _say(channel, {"ready": True})
     for line in lines:
         plain = json.loads(line)
