@@ -100,8 +100,9 @@ def test_former_names_are_taken_with_a_warning():
     with pytest.warns(DeprecationWarning, match="settings_cubed=True is now settings_power=3") as told:
         config = Config(1, settings_cubed=True)
     assert config.settings_power == 3 and told[0].filename == __file__
-    with pytest.warns(DeprecationWarning, match="settings_judge='shared'"):
+    with pytest.warns(DeprecationWarning, match="settings_judge='shared'") as told:
         assert dataclasses.replace(config, settings_judge="shared").settings_judge == "supernet"
+    assert [one.filename for one in told] == [__file__]
     with pytest.warns(DeprecationWarning):
         assert dataclasses.replace(config, settings_cubed=False).settings_power == 1
 
@@ -113,7 +114,7 @@ def test_flags(parsed):
     assert parsed("--settings_places=1,2")["settings_places"] == [1, 2]
     assert parsed("--settings_cubed", "--settings_judge=shared")["settings_power"] == 3
     assert parsed("--nosettings_cubed", "--settings_judge=shared")["settings_judge"] == "supernet"
-    with pytest.raises(flags.IllegalFlagValueError, match="settings_judge"):
+    with pytest.raises(flags.IllegalFlagValueError, match="should be one of <child.supernet>$"):
         parsed("--settings_judge=oracle")
     listed = {flag.name for flag in flags.FLAGS.get_key_flags_for_module(__name__)}
     assert {*names, "settings_size"} <= listed and "settings_cubed" not in listed

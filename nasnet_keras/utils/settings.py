@@ -7,6 +7,7 @@ added, or renamed, in one place.
 
 import dataclasses
 import functools
+import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -231,9 +232,14 @@ def _define(name: str, default: Any, text: str, kind: Kind, was: Former | None =
 
     default = list(default) if isinstance(default, tuple) else default
     holder = getattr(flags, f"DEFINE_{kind.flag}")(name=name, default=default, help=text, **kind.options, **options)
-    if kind.flag == "enum" and was is not None:  # former values are legal, though help does not offer them
-        flags.FLAGS[name].parser.enum_values.extend(was.values)
+    if kind.flag == "enum" and was is not None:  # former values are legal, though help and errors do not offer them
+        parser = flags.FLAGS[name].parser
+        parser.parse = functools.partial(_parsed, parser.parse, was.values)
     return holder
+
+
+def _parsed(parse: Callable[[str], Any], former: Mapping[Any, Any], text: str) -> Any:
+    return text if text in former else parse(text)
 
 
 def _present(cls: type, plain: Mapping[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
@@ -251,7 +257,11 @@ def _present(cls: type, plain: Mapping[str, Any], tell: Callable[[str], None]) -
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, DeprecationWarning, stacklevel=4)
+    """Warn the code that made a configuration, also if it did by `dataclasses.replace` or a method of the package."""
+    package, level, frame = __name__.partition(".")[0], 2, sys._getframe(1)
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in (package, "dataclasses"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, DeprecationWarning, stacklevel=level)
 
 
 @functools.cache

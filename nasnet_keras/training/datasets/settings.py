@@ -29,7 +29,7 @@ class DatasetSettings:
     )
     image_size: int | None = setting(
         None,
-        "Side in pixels that all images are brought to; by default their own.",
+        "Side in pixels that all images are brought to; by default their own, or a model's in fine-tuning.",
         dataclasses.replace(values.positive(), options={"lower_bound": _LEAST_SIZE}),
     )
     fit: str = setting(
