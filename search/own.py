@@ -71,17 +71,17 @@ class Own:
             if getattr(self, name) is not None:
                 _check_type(name, getattr(self, name), interface)
         self._check_names(config)
+        row = self._executor_row(config)
+        isolates = row is None or row.isolates
         shared = self.evaluator is None and registry.evaluator(config.evaluator).shares_weights
-        if self.executor is not None and shared:
+        if self.executor is not None and shared and isolates:
             raise ValueError(
                 f"children that share weights are judged where these are, by executor 'inline', got "
                 f"{class_name(type(self.executor))}"
             )
         if self.space is not None:
             _kept("space", self.space, check_corners)
-        if self.evaluator is None or self.executor is not None or not _isolates(config):
-            return config
-        return self._here(config)
+        return config if self.evaluator is None or row is None or not row.isolates else self._here(config)
 
     def make_executor(self, config: SearchConfig) -> Executor:
         """Make the executor of the search; it raises the errors of `executors.make`."""
@@ -127,10 +127,17 @@ class Own:
             reason = why_not_elsewhere(self.evaluator, ("config",))
         if reason is None:
             return config
-        if config.executor is not None:
-            raise ValueError(f"executor {quoted(config.executor)} judges in other processes, but {reason}")
+        given = config.executor if self.executor is None else class_name(type(self.executor))
+        if given is not None:
+            raise ValueError(f"executor {quoted(given)} judges in other processes, but {reason}")
         logging.warning("children are judged in this process, as by executor='inline': %s", reason)
         return dataclasses.replace(config, executor="inline")
+
+    def _executor_row(self, config: SearchConfig) -> registry.ExecutorRow | None:
+        """The facts of the executor; None for an object of a class of one's own, which may judge anywhere."""
+        if self.executor is None:
+            return registry.executor(registry.executor_for(config.executor, config.evaluator))
+        return next((row for row in registry.EXECUTORS.values() if isinstance(self.executor, row.load())), None)
 
     def _algorithm(self, config: SearchConfig, space: Space) -> Algorithm:
         if self.algorithm is None:
@@ -165,11 +172,6 @@ class Own:
         if self.algorithm is not None:
             found |= {name: None for row in registry.ALGORITHMS.values() for name in row.parameters}
         return found
-
-
-def _isolates(config: SearchConfig) -> bool:
-    """Whether children are judged in separate processes."""
-    return registry.executor(registry.executor_for(config.executor, config.evaluator)).isolates
 
 
 def _check_type(name: str, value: Any, interface: type, made: bool = False) -> None:

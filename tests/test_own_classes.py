@@ -295,6 +295,16 @@ def test_children_that_share_weights_stay_in_this_process(config):
     settings = config(evaluator="supernet", space="nasnet", trials=None, random_trials=None)
     with pytest.raises(SearchError, match="judged where these are, by executor 'inline', got .*:Queue"):
         run(settings, executor=Queue())
+    with pytest.raises(SearchError, match="a supernet is for spaces of cells"):  # which is the next check
+        run(settings, executor=Inline(settings), space=Pairs())
+
+
+def test_an_evaluator_of_this_process_is_not_given_to_other_processes(config):
+    executor = Subprocesses(config(workers=1), Judge())
+    with pytest.raises(SearchError, match=":Subprocesses' judges in other processes, but .* learns in prepare"):
+        run(config(), Climbing, Learning(), executor, Pairs())
+    executor.close()
+    assert len(run(config(), Climbing, Learning(), Queue(), Pairs()).trials) == 6
 
 
 @pytest.mark.parametrize(
