@@ -122,15 +122,15 @@ def _training_images(
     if not model or (dataset is None) == (train_dir is None):
         raise ValueError("give --model, and either --train_dir (a folder of images) or --dataset; --list lists models")
     from nasnet_keras.pretrained import registry  # imports Keras
-    from nasnet_keras.training import datasets
+    from nasnet_keras.training.datasets import loading
 
     side = registry.card(model).input_shape[0]  # if there is no such model, this says so before all images are read
     if dataset is None:
         return train_dir
-    if datasets.is_folder(dataset):
+    if loading.is_folder(dataset):
         return dataset
-    sized = dataset in datasets.names() or dataset.endswith(".npz")
-    return datasets.load(dataset, image_size=None if sized else image_size or side, **data)
+    sized = dataset in loading.names() or dataset.endswith(".npz")
+    return loading.load(dataset, image_size=None if sized else image_size or side, **data)
 
 
 def _report(result: Any) -> None:

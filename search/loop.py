@@ -72,7 +72,7 @@ def run(
 
     Example:
         study = run(SearchConfig(workdir="study", trials=20))
-        study.best.reward, study.result.accuracy
+        study.best.reward, study.result["test_accuracy"]
     """
     own = Own(algorithm, evaluator, executor, space)
     own.check_study(config)

@@ -19,6 +19,7 @@ from nasnet_keras.pretrained.plan import weights_of_classes
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.training import datasets
+from nasnet_keras.training.datasets.loading import is_folder
 from nasnet_keras.weights.file import CardError
 
 short_heads = pytest.mark.usefixtures("short_heads")
@@ -512,4 +513,4 @@ def test_the_job_with_folders_of_its_own_in_a_folder_named_like_the_images(train
     assert card.training["class_weights"] == [1, 1] and card.training["batch_norm"] == "frozen"
     assert card.license == "MIT"
     monkeypatch.chdir(tmp_path)
-    assert datasets.is_folder("images") and not datasets.is_folder("flowers"), "which may be TensorFlow Datasets' name"
+    assert is_folder("images") and not is_folder("flowers"), "which may be TensorFlow Datasets' name"
