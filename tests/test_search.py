@@ -539,6 +539,6 @@ def test_flags_come_from_a_file_too(tmp_path):
 def test_help_lists_the_flags(script):
     program = [Path(sys.executable).with_name("nasnet-search")] if script else command()
     done = subprocess.run([*program, "--help"], capture_output=True, text=True, timeout=60)
-    assert "A search that\nwas stopped goes on" in done.stdout
+    assert "A search that\nwas stopped continues" in done.stdout
     for name in ("workdir", "trials", "num_blocks", "seed", "dataset", "epochs", "gpus_per_child", "[no]flip"):
         assert f"--{name}:" in done.stdout

@@ -1,6 +1,6 @@
 """Old names of modules, classes and functions import for one release, with a warning that names the new place.
 
-Version 0.1.0 had its modules in one folder. Remove this file, and its two users, with the release after it.
+Before the release of 0.1.0 the modules stood in one folder. Remove this file, and its two users, after that release.
 """
 
 import importlib
