@@ -260,7 +260,7 @@ def spaces_for(judge: str) -> tuple[str, ...]:
 
 
 def executor_for(asked: str | None, judge: str) -> str:
-    """The name of the executor that is asked for, or else of the one where an evaluator judges by default."""
+    """The name of the executor that is asked for, or else of the evaluator's default."""
     return asked or evaluator(judge).executor
 
 

@@ -85,3 +85,21 @@ def test_a_new_kind_is_read_built_counted_drawn_and_configured(ladder, tmp_path)
     assert config.resolved == ladder and config.filters is not None and config.num_repeats is None
     with pytest.raises(ValueError, match="drop_path_rate=0.1 is for networks of cells: a Ladder has no such part"):
         nk.genotype_cost(ladder, drop_path_rate=0.1)
+
+
+def test_a_subclass_is_of_the_kind_of_its_base_and_another_class_of_none():
+    class Named(nk.Genotype):
+        pass
+
+    class Other(BaseGenotype):
+        def __init__(self):
+            pass
+
+    usual = nk.genotypes.NASNET_A
+    own = Named(usual.normal, usual.reduction)
+    sizes = {"num_repeats": 1, "filters": 4}
+    assert nk.genotype_cost(own, **sizes) == nk.genotype_cost(usual, **sizes)
+    assert TrainingConfig("folder", own).num_repeats == 2
+    Other.__abstractmethods__ = frozenset()
+    with pytest.raises(nk.GenotypeError, match="of these classes: Genotype, .*; got a Other"):
+        nk.genotype_cost(Other())

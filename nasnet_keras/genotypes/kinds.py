@@ -7,7 +7,7 @@ module of its value in this folder, a module of the same name of its network in 
 from dataclasses import dataclass
 from importlib import import_module
 
-from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
 
 __all__ = ["KINDS", "Kind", "kind_of"]
 
@@ -44,11 +44,19 @@ KINDS = (
 
 
 def kind_of(genotype: BaseGenotype) -> Kind:
-    """The row of a genotype's kind.
+    """The row of a genotype's kind; an object of a subclass is of the kind of its class' base.
+
+    Raises:
+        GenotypeError: no row has its class.
 
     Example:
         >>> from nasnet_keras.genotypes.catalogue import ENAS_MACRO
         >>> kind_of(ENAS_MACRO).function
         'applications.ENASMacro'
     """
-    return next(kind for kind in KINDS if kind.genotype == type(genotype).__name__)
+    names = [one.__name__ for one in type(genotype).__mro__]
+    for kind in KINDS:
+        if kind.genotype in names:
+            return kind
+    known = ", ".join(kind.genotype for kind in KINDS)
+    raise GenotypeError(f"networks are made of a genotype of these classes: {known}; got a {names[0]}")

@@ -47,7 +47,7 @@ class Study:
             is damaged.
         trials: finished ones, in the order of their numbers.
         random_trials: trials of random search in the same space, judged alike and told to no algorithm.
-        derived_trials: in a search with a supernet, trials drawn by the policy at the end, judged as random ones.
+        derived_trials: in a search with a supernet, trials drawn by the controller at the end, judged as random ones.
         best: the trial of the highest reward, the earliest of equals, among the derived ones if there are any; None if
             no trial succeeded.
         checkpoints: of the algorithm.
