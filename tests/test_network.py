@@ -202,6 +202,15 @@ def test_bad_arguments_give_one_clear_error(arguments, message):
         assert message in str(caught.value)
 
 
+def test_arguments_that_no_function_has_are_pythons_error_with_its_name():
+    for arguments, message in (
+        ({"genotype": NASNET_A, "foo": 1}, r"NASNetFromGenotype\(\) got an unexpected keyword argument 'foo'"),
+        ({}, r"NASNetFromGenotype\(\) missing 1 required positional argument: 'genotype'"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            NASNetFromGenotype(**arguments)
+
+
 def test_whole_numbers_of_any_type_and_lists_for_shapes():
     plain = genotype_cost("nasnet_a", (16, 24, 3), num_repeats=1, filters=4, classes=7)
     one, four, seven = np.int64(1), np.int32(4), np.uint8(7)

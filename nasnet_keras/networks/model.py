@@ -25,6 +25,7 @@ def builds(config: type[NetworkConfig]) -> Callable[[_Function], _Function]:
 
         @functools.wraps(declaration)
         def build(*args: Any, **kwargs: Any) -> Any:
+            declaration(*args, **kwargs)  # it does nothing, but Python's error for wrong arguments has its name
             given = signature.bind(*args, **kwargs)
             given.apply_defaults()
             return keras_model(config, **given.arguments)
