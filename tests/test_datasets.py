@@ -217,6 +217,7 @@ def test_names_that_nobody_knows(tmp_path):
         datasets.load("digits", validation_fraction=1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR is not set")
 def test_cifar10_where_it_is():
     cifar = datasets.load("cifar10")

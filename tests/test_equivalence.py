@@ -113,6 +113,7 @@ def test_depthwise_gradients(size, width, strides, known):
         assert difference(ours, stock) < 1e-5
 
 
+@pytest.mark.slow
 def test_second_epoch_of_fit_equals_plain_layers():
     """Through `fit` as well: the fused layers need no training loop of ours."""
     generator = np.random.default_rng(0)
