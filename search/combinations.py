@@ -6,7 +6,7 @@ from typing import Any
 from nasnet_keras.search import registry
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["check"]
+__all__ = ["check", "check_place"]
 
 Values = Mapping[str, Any]
 """The values of settings by name."""
@@ -28,6 +28,22 @@ def check(given: Values, usual: Values) -> None:
     _check_weights(given)
     _check_executor(given)
     _check_parameters(given)
+
+
+def check_place(evaluator: str, isolates: bool, shown: str) -> None:
+    """Refuse to judge children elsewhere than where the weights are that they share.
+
+    Args:
+        evaluator: the name of what judges them.
+        isolates: whether each is judged in a process of its own.
+        shown: the executor, for the message.
+
+    Raises:
+        ValueError: they share weights and are judged elsewhere.
+    """
+    if isolates and registry.evaluator(evaluator).shares_weights:
+        here = _names(registry.executors_that(isolates=False))
+        raise ValueError(f"children that share weights are judged where these are, by executor {here}, got {shown}")
 
 
 def _check_space(given: Values, usual: Values) -> None:
@@ -95,17 +111,12 @@ def _check_executor(given: Values) -> None:
     name = registry.executor_for(given["executor"], given["evaluator"])
     workers, window = given["workers"], given["window"]
     isolates = registry.executor(name).isolates
-    here, apart = (
-        _names([other for other, row in registry.EXECUTORS.items() if row.isolates == yes]) for yes in (False, True)
-    )
+    apart = _names(registry.executors_that(isolates=True))
     if not isolates and (workers or 1) > 1:
         raise ValueError(f"executor {quoted(name)} has one worker, got {workers}: choose {apart}")
     if not isolates and given["child_memory_gib"] is not None:
         raise ValueError(f"executor {quoted(name)} cannot limit memory: choose {apart}")
-    if isolates and registry.evaluator(given["evaluator"]).shares_weights:
-        raise ValueError(
-            f"children that share weights are judged where these are, by executor {here}, got {quoted(name)}"
-        )
+    check_place(given["evaluator"], isolates, quoted(name))
     if workers is not None and workers > window:
         raise ValueError(
             f"{workers} workers need a window of {workers} at least, got {window}: a wider window lets more "

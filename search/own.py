@@ -12,6 +12,7 @@ from absl import logging
 
 from nasnet_keras.search import algorithms, evaluators, executors, registry
 from nasnet_keras.search.algorithms.base import Algorithm
+from nasnet_keras.search.combinations import check_place
 from nasnet_keras.search.config import SearchConfig, defaults
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
@@ -72,13 +73,8 @@ class Own:
                 _check_type(name, getattr(self, name), interface)
         self._check_names(config)
         row = self._executor_row(config)
-        isolates = row is None or row.isolates
-        shared = self.evaluator is None and registry.evaluator(config.evaluator).shares_weights
-        if self.executor is not None and shared and isolates:
-            raise ValueError(
-                f"children that share weights are judged where these are, by executor 'inline', got "
-                f"{class_name(type(self.executor))}"
-            )
+        if self.executor is not None and self.evaluator is None:
+            check_place(config.evaluator, row is None or row.isolates, class_name(type(self.executor)))
         if self.space is not None:
             _kept("space", self.space, check_corners)
         return config if self.evaluator is None or row is None or not row.isolates else self._here(config)
@@ -130,8 +126,9 @@ class Own:
         given = config.executor if self.executor is None else class_name(type(self.executor))
         if given is not None:
             raise ValueError(f"executor {quoted(given)} judges in other processes, but {reason}")
-        logging.warning("children are judged in this process, as by executor='inline': %s", reason)
-        return dataclasses.replace(config, executor="inline")
+        here = registry.executors_that(isolates=False)[0]
+        logging.warning("children are judged in this process, as by executor=%r: %s", here, reason)
+        return dataclasses.replace(config, executor=here)
 
     def _executor_row(self, config: SearchConfig) -> registry.ExecutorRow | None:
         """The facts of the executor; None for an object of a class of one's own, which may judge anywhere."""

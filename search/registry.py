@@ -13,8 +13,8 @@ from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
 from nasnet_keras.search.objects import load_class
 
 __all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "SPACES", "AlgorithmRow", "EvaluatorRow", "ExecutorRow", "Row"]
-__all__ += ["SpaceRow", "algorithm", "algorithms_with", "evaluator", "executor", "executor_for", "explained"]
-__all__ += ["space", "spaces_for"]
+__all__ += ["SpaceRow", "algorithm", "algorithms_with", "evaluator", "executor", "executor_for", "executors_that"]
+__all__ += ["explained", "space", "spaces_for"]
 
 
 @dataclass(frozen=True)
@@ -262,6 +262,11 @@ def spaces_for(judge: str) -> tuple[str, ...]:
 def executor_for(asked: str | None, judge: str) -> str:
     """The name of the executor that is asked for, or else of the evaluator's default."""
     return asked or evaluator(judge).executor
+
+
+def executors_that(isolates: bool) -> tuple[str, ...]:
+    """The names of the executors that judge in other processes, or of those that judge in the search's own."""
+    return tuple(name for name, row in EXECUTORS.items() if row.isolates == isolates)
 
 
 def explained(rows: Mapping[str, Row]) -> str:
