@@ -9,6 +9,7 @@
 - `report.html`, `tensorboard/`: for people
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from absl import logging
 
 from nasnet_keras.search.config import SearchConfig, may_change
 from nasnet_keras.search.study.checkpoints import Checkpoints
+from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint, genotype_text
 from nasnet_keras.search.study.trial_log import TrialLog, read_trials
@@ -129,6 +131,36 @@ class Study:
     def get(self, number: int, group: str = "search") -> Trial | None:
         """The trial of a number in a group, `search`, `random` or `derived`; None if it is not finished."""
         return self._trials[group].get(number)
+
+    def pareto(self, costs: Sequence[str] | None = None) -> list[Trial]:
+        """Choose the trials of the front: no other is at most as costly in all costs with at least the reward.
+
+        They are among the trials that `best` is among: the derived ones if there are any.
+
+        Args:
+            costs: names of costs, such as `("latency_ms",)`; by default those that have limits, else `multiply_adds`.
+
+        Returns:
+            The trials by ascending first cost, the earliest of equal ones; none if no trial has the default costs.
+
+        Raises:
+            ValueError: no trial has one of these costs.
+
+        Example:
+            for trial in load_study("study").pareto(("latency_ms",)):
+                print(trial.costs["latency_ms"], trial.reward)
+        """
+        trials = [trial for trial in self.derived_trials or self.trials if trial.reward is not None]
+        chosen = self.limited_costs or ("multiply_adds",) if costs is None else costs
+        if costs is None and not all(any(cost_of(one, name) is not None for one in trials) for name in chosen):
+            return []
+        return front_of(trials, chosen)
+
+    @property
+    def limited_costs(self) -> tuple[str, ...]:
+        """The names of the costs that have limits, each once."""
+        limits = self.config.get("limit") or ()
+        return tuple(dict.fromkeys(str(limit).partition("=")[0] for limit in limits))
 
     @property
     def updates(self) -> int | None:
