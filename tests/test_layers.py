@@ -7,7 +7,13 @@ import tensorflow as tf
 from helpers import difference, randomize
 from keras import ops
 
-from nasnet_keras.layers import ConvBatchNorm, FactorizedReduction, PaddedPooling2D, SeparableConvBatchNorm
+from nasnet_keras.layers import (
+    ConvBatchNorm,
+    DepthwiseBatchNorm,
+    FactorizedReduction,
+    PaddedPooling2D,
+    SeparableConvBatchNorm,
+)
 from nasnet_keras.layers.auxiliary import AuxiliaryHead
 from nasnet_keras.layers.drop_path import DropPathCombine, DropPathSchedule, TrainingProgress
 from nasnet_keras.layers.normalization import by_batch
@@ -31,6 +37,25 @@ def plain_separable(filters, size, strides=1, dilation=1):
         x = keras.layers.ReLU()(x)
         x = keras.layers.DepthwiseConv2D(size, strides, "same", use_bias=False, dilation_rate=dilation)(x)
         x = keras.layers.Conv2D(filters, 1, use_bias=False)(x)
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+    return apply
+
+
+def plain_depthwise(size, strides=1):
+    def apply(x):
+        x = keras.layers.DepthwiseConv2D(size, strides, "same", use_bias=False)(keras.layers.ReLU()(x))
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+    return apply
+
+
+def bordered(layer, size, *arguments):
+    """The convolution of a map with a border of half the kernel, as PyTorch places it."""
+
+    def apply(x):
+        x = keras.layers.ZeroPadding2D(size // 2)(keras.layers.ReLU()(x))
+        x = layer(*arguments, "valid", use_bias=False)(x)
         return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
     return apply
@@ -62,6 +87,18 @@ PAIRS = {
     ),
     "1x7 strided": (lambda: ConvBatchNorm(6, (1, 7), strides=(1, 2)), plain_conv(6, (1, 7), (1, 2))),
     "3x3 dilated": (lambda: ConvBatchNorm(6, (3, 3), dilation=2), plain_conv(6, 3, dilation=2)),
+    "3x3 torch": (lambda: ConvBatchNorm(6, (3, 3), padding="torch"), plain_conv(6, 3)),
+    "5x5 torch strided": (
+        lambda: ConvBatchNorm(6, (5, 5), strides=(2, 2), padding="torch"),
+        bordered(keras.layers.Conv2D, 5, 6, 5, 2),
+    ),
+    "depthwise": (lambda: DepthwiseBatchNorm(5), plain_depthwise(5)),
+    "depthwise strided": (lambda: DepthwiseBatchNorm(3, strides=2), plain_depthwise(3, 2)),
+    "depthwise torch": (lambda: DepthwiseBatchNorm(7, padding="torch"), plain_depthwise(7)),
+    "depthwise torch strided": (
+        lambda: DepthwiseBatchNorm(3, strides=2, padding="torch"),
+        bordered(keras.layers.DepthwiseConv2D, 3, 3, 2),
+    ),
     "separable": (lambda: SeparableConvBatchNorm(6, 5), plain_separable(6, 5)),
     "separable strided": (lambda: SeparableConvBatchNorm(6, 3, strides=2), plain_separable(6, 3, 2)),
     "separable dilated": (lambda: SeparableConvBatchNorm(6, 3, dilation=2), plain_separable(6, 3, dilation=2)),
@@ -139,6 +176,16 @@ def test_dilation_that_no_stride_can_follow_is_refused():
     for arguments in ({"strides": (2, 2), "dilation": 3}, {"strides": (1, 2), "dilation": 2}):
         with pytest.raises(ValueError, match="only strides of 2 with an even dilation"):
             ConvBatchNorm(4, (3, 3), **arguments)
+    with pytest.raises(ValueError, match="none with padding 'torch'"):
+        ConvBatchNorm(4, (3, 3), strides=(2, 2), dilation=2, padding="torch")
+
+
+def test_paddings_that_a_layer_does_not_have_are_refused():
+    for make in (lambda: ConvBatchNorm(4, (3, 3), padding="causal"), lambda: DepthwiseBatchNorm(3, padding="valid")):
+        with pytest.raises(ValueError, match="padding must be one of same, .*got '(causal|valid)'"):
+            make()
+    with pytest.raises(ValueError, match=r"around odd kernels, got one of \(2, 3\)"):
+        ConvBatchNorm(4, (2, 3), padding="torch")
 
 
 @pytest.mark.parametrize("kind", ["max", "avg"])

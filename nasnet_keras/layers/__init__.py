@@ -7,11 +7,13 @@ LAYERS = {
     "AveragePooling2D": "pooling",
     "BatchNorm": "batch_norm",
     "ConvBatchNorm": "convolution",
+    "DepthwiseBatchNorm": "depthwise",
     "DropPathCombine": "drop_path",
     "FactorizedReduction": "factorized_reduction",
     "PaddedConcatenate": "padded_concatenate",
     "PaddedPooling2D": "pooling",
     "SeparableConvBatchNorm": "convolution",
+    "SqueezeExcite": "squeeze_excite",
     "TrainingProgress": "drop_path",
 }
 """The module of each layer that a saved model may hold."""

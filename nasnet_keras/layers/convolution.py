@@ -7,7 +7,7 @@ from keras import ops
 
 from nasnet_keras.layers.depthwise import depthwise_conv
 from nasnet_keras.layers.normalized import NormalizedConv
-from nasnet_keras.layers.windows import subsampled, window_shape
+from nasnet_keras.layers.windows import check_window, padded, subsampled, window_shape
 
 __all__ = ["ConvBatchNorm", "SeparableConvBatchNorm", "pointwise_conv"]
 
@@ -28,7 +28,7 @@ class ConvBatchNorm(NormalizedConv):
         kernel_size: `(height, width)`.
         strides: `(height, width)`.
         dilation: rate in both directions; with strides of 2 it must be even.
-        padding: `"same"` or `"valid"`.
+        padding: `"same"`, `"valid"`, or `"torch"`: a border of half the kernel on either side, as PyTorch places it.
         relu: False leaves the ReLU out.
         momentum, epsilon: momentum and epsilon of the batch normalisation.
 
@@ -45,7 +45,7 @@ class ConvBatchNorm(NormalizedConv):
         self.strides = tuple(strides)
         self.dilation = dilation
         self.padding = padding
-        _check_dilation(dilation, self.strides)
+        check_window(self.kernel_size, self.strides, dilation, padding, "same valid torch")
 
     def build(self, input_shape):
         self.kernel = self._add_kernel("kernel", (*self.kernel_size, input_shape[-1], self.filters))
@@ -63,6 +63,7 @@ class ConvBatchNorm(NormalizedConv):
         x, strides, dilation = subsampled(x, strides, dilation)
         if tuple(kernel.shape[:2]) == (1, 1):
             return pointwise_conv(x, kernel, strides)
+        x, padding = padded(x, tuple(kernel.shape[:2]), strides, padding)
         return ops.conv(x, kernel, strides, padding, "channels_last", dilation)
 
     def compute_output_shape(self, input_shape):
@@ -96,7 +97,7 @@ class SeparableConvBatchNorm(NormalizedConv):
         self.kernel_size = kernel_size
         self.strides = strides
         self.dilation = dilation
-        _check_dilation(dilation, (strides, strides))
+        check_window((kernel_size, kernel_size), (strides, strides), dilation, "same", "same")
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -139,8 +140,3 @@ def pointwise_conv(x: Any, kernel: Any, strides: tuple[int, int] = (1, 1)) -> An
     channels, filters = kernel.shape[2:]
     y = ops.matmul(ops.reshape(x, (-1, channels)), ops.reshape(kernel, (channels, filters)))
     return ops.reshape(y, (*ops.shape(x)[:3], filters))
-
-
-def _check_dilation(dilation, strides):
-    if strides != (1, 1) and dilation > 1 and (strides != (2, 2) or dilation % 2):
-        raise ValueError(f"strides {strides} with dilation {dilation}: only strides of 2 with an even dilation work")

@@ -1,4 +1,4 @@
-"""Depthwise convolution whose gradient is fast on TensorFlow's processors.
+"""Depthwise convolution, whose gradient is fast on TensorFlow's processors, and its layer.
 
 oneDNN has a fast kernel for the gradient of depthwise kernels up to three columns wide, of any height. For wider ones
 it has a reference implementation, which takes up to ten times as long as the convolution itself and was the largest
@@ -13,15 +13,71 @@ from typing import Any
 import keras
 from keras import ops
 
+from nasnet_keras.layers.normalized import NormalizedConv
+from nasnet_keras.layers.windows import check_window, padded, window_shape
 from nasnet_keras.utils.environment import has_gpu
 
-__all__ = ["depthwise_conv"]
+__all__ = ["DepthwiseBatchNorm", "depthwise_conv"]
 
 _SIZES = (5, 7)
 
 
-def depthwise_conv(x: Any, kernel: Any, strides: tuple[int, int], dilation: int, training: bool = False) -> Any:
-    """Depthwise convolution with "same" padding.
+@keras.saving.register_keras_serializable("nasnet_keras")
+class DepthwiseBatchNorm(NormalizedConv):
+    """ReLU, depthwise convolution without bias, batch normalisation.
+
+    Args:
+        kernel_size: side of the kernel.
+        strides: stride in both directions.
+        padding: `"same"`, or `"torch"`: a border of half the kernel on either side, as PyTorch places it.
+        relu, momentum, epsilon: as for `ConvBatchNorm`.
+
+    Shapes: `(batch, height, width, channels)` to `(batch, ceil(height / strides), ceil(width / strides), channels)`.
+
+    Example:
+        >>> DepthwiseBatchNorm(5, strides=2)(np.ones((1, 16, 16, 3), "float32")).shape
+        TensorShape([1, 8, 8, 3])
+    """
+
+    def __init__(self, kernel_size, *, strides=1, padding="same", **kwargs):
+        super().__init__(None, **kwargs)  # as many filters as the input has channels
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.padding = padding
+        check_window((kernel_size, kernel_size), (strides, strides), 1, padding, "same torch")
+
+    def build(self, input_shape):
+        self.filters = input_shape[-1]
+        self.depthwise_kernel = self._add_kernel(
+            "depthwise_kernel", (self.kernel_size, self.kernel_size, self.filters, 1)
+        )
+        self._add_normalization()
+
+    def _kernels(self):
+        return [self.depthwise_kernel]
+
+    def _settings(self):
+        return ((self.strides, self.strides), self.padding)
+
+    @staticmethod
+    def convolve(x, kernels, training, strides, padding):
+        (kernel,) = kernels
+        x, padding = padded(x, tuple(kernel.shape[:2]), strides, padding)
+        return depthwise_conv(x, kernel, strides, 1, training, padding)
+
+    def compute_output_shape(self, input_shape):
+        return window_shape(input_shape, input_shape[-1], (1, 1), (self.strides, self.strides), self.padding)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["filters"]
+        return {**config, "kernel_size": self.kernel_size, "strides": self.strides, "padding": self.padding}
+
+
+def depthwise_conv(
+    x: Any, kernel: Any, strides: tuple[int, int], dilation: int, training: bool = False, padding: str = "same"
+) -> Any:
+    """Depthwise convolution.
 
     Args:
         x: `(batch, height, width, channels)`.
@@ -29,15 +85,16 @@ def depthwise_conv(x: Any, kernel: Any, strides: tuple[int, int], dilation: int,
         strides: `(height, width)`.
         dilation: rate in both directions.
         training: whether gradients will be computed; it changes the way to compute them, not their values.
+        padding: `"same"` or `"valid"`.
 
     Returns:
-        `(batch, ceil(height / stride), ceil(width / stride), channels)`.
+        `(batch, ceil(height / stride), ceil(width / stride), channels)` with "same" padding.
     """
-    wide = kernel.shape[0] in _SIZES and tuple(strides) == (1, 1) and dilation == 1
+    wide = kernel.shape[0] in _SIZES and tuple(strides) == (1, 1) and dilation == 1 and padding == "same"
     in_pairs = x.shape[2] is not None and x.shape[2] % 2 == 0
     if training and wide and in_pairs and _on_processor():
         return _with_fast_gradient(x, kernel)
-    return ops.depthwise_conv(x, kernel, strides, "same", "channels_last", dilation)
+    return ops.depthwise_conv(x, kernel, strides, padding, "channels_last", dilation)
 
 
 def _on_processor() -> bool:

@@ -4,7 +4,44 @@ from typing import Any
 
 from keras import ops
 
-__all__ = ["bordered", "every_other_pixel", "from_odd_pixels", "subsampled", "window_shape"]
+__all__ = ["bordered", "check_window", "every_other_pixel", "from_odd_pixels", "padded", "subsampled", "window_shape"]
+
+
+def check_window(window: tuple[int, int], strides: tuple[int, int], dilation: int, padding: str, legal: str) -> None:
+    """Check that a convolution can be computed on every backend.
+
+    Args:
+        window, strides: `(height, width)`.
+        dilation: rate in both directions.
+        padding: the one to check.
+        legal: the names of the paddings that the layer has.
+
+    Raises:
+        ValueError: the padding has another name, or does not go with the rest; or no strides go with the dilation.
+    """
+    if padding not in legal.split():
+        raise ValueError(f"padding must be one of {', '.join(legal.split())}, got {padding!r}")
+    if padding == "torch" and not all(size % 2 for size in window):
+        raise ValueError(f"padding 'torch' places borders around odd kernels, got one of {window}")
+    if strides != (1, 1) and dilation > 1 and (padding == "torch" or strides != (2, 2) or dilation % 2):
+        known = "none with padding 'torch'" if padding == "torch" else "only strides of 2 with an even dilation work"
+        raise ValueError(f"strides {strides} with dilation {dilation}: {known}")
+
+
+def padded(x: Any, window: tuple[int, int], strides: tuple[int, int], padding: str) -> tuple[Any, str]:
+    """Turn PyTorch's padding, half of the window on either side, into one that every backend knows.
+
+    It differs from TensorFlow's "same" with strides only, where the size is even: "same" then begins later.
+
+    Returns:
+        The maps, perhaps with a border of zeros, and the padding of a convolution over them.
+    """
+    if padding != "torch":
+        return x, padding
+    if strides == (1, 1):
+        return x, "same"
+    rows, columns = ((size // 2, size // 2) for size in window)
+    return ops.pad(x, ((0, 0), rows, columns, (0, 0))), "valid"
 
 
 def subsampled(x: Any, strides: tuple[int, int], dilation: int) -> tuple[Any, tuple[int, int], int]:
@@ -51,13 +88,13 @@ def window_shape(
         input_shape: `(batch, height, width, channels)`. All but the channels may be None.
         channels: channels of the result.
         window, strides: `(height, width)`.
-        padding: `"same"` or `"valid"`.
+        padding: `"same"`, `"torch"` or `"valid"`.
     """
 
     def size(before, k, stride):
         if before is None:
             return None
-        return -(-before // stride) if padding == "same" else (before - k) // stride + 1
+        return (before - k) // stride + 1 if padding == "valid" else -(-before // stride)
 
     spatial = (size(*args) for args in zip(input_shape[1:3], window, strides, strict=True))
     return (input_shape[0], *spatial, channels)
