@@ -29,6 +29,7 @@ _EXPORTS = {
     "MacroLayer": "genotypes.macro",
     "OperationBuilder": "genotypes.operation_builder",
     "Skeleton": "genotypes.skeleton",
+    "Stage": "genotypes.stages",
     "export": "inference.exporting",
     "fuse_for_inference": "inference.fusing",
     "genotype_cost": "networks.cost",

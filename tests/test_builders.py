@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nasnet_keras import Builder, ChainGenotype, ChainLayer, MacroGenotype, MacroLayer
+from nasnet_keras import Builder, ChainGenotype, ChainLayer, MacroGenotype, MacroLayer, Stage, StageGenotype
 from nasnet_keras.genotypes.kinds import KINDS
 from nasnet_keras.genotypes.operation_builder import OperationBuilder
 from nasnet_keras.genotypes.operations import MACRO_APPLY, NASBENCH201_APPLY, OPERATIONS
@@ -126,6 +126,19 @@ NETWORKS = {
     "nasbench201": (
         "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|skip_connect~1|nor_conv_1x1~2|",
         {"num_repeats": 1, "filters": 4},
+    ),
+    "stages": (
+        StageGenotype(
+            [
+                Stage("depthwise", 3, 4),
+                Stage("inverted_bottleneck", 5, 8, 2, stride=2, expansion=3, squeeze_excite=0.25),
+                Stage("conv", 3, 8, stride=2, squeeze_excite=0.5, skip="pool"),
+                Stage("conv", 1, 8, 2),
+            ],
+            stem=4,
+            head=12,
+        ),
+        {},
     ),
 }
 

@@ -4,17 +4,19 @@ Each constant names its source and the known deviations from the paper. `get` fi
 the name of its constant in lower case; `names` lists the names of one kind. A skeleton, which is another value, stacks
 the cells: `skeleton_of` returns the one that they were published with.
 
-A published cell is added as one constant and one row of `_CELLS`.
+A published cell is added as one constant and one row of `_CELLS`, another architecture as one row of `_OTHERS`.
 """
 
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError, suggestion
 from nasnet_keras.genotypes.conventions import from_darts, from_enas, from_enas_macro
+from nasnet_keras.genotypes.mnasnet import MNASNET_A1, MNASNET_B1, MNASNET_D1, MNASNET_D1_320, MNASNET_SMALL
 from nasnet_keras.genotypes.skeleton import AMOEBANET, DARTS, ENAS, NASNET, PNASNET, SKELETONS, Skeleton
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["AMOEBANET_A", "AMOEBANET_B", "AMOEBANET_C", "AMOEBANET_D", "DARTS_V1", "DARTS_V2", "ENAS_MACRO"]
-__all__ += ["ENAS_MICRO", "NASNET_A", "PNASNET_5", "get", "name_of", "names", "skeleton_of"]
+__all__ += ["ENAS_MICRO", "MNASNET_A1", "MNASNET_B1", "MNASNET_D1", "MNASNET_D1_320", "MNASNET_SMALL", "NASNET_A"]
+__all__ += ["PNASNET_5", "get", "name_of", "names", "skeleton_of"]
 
 
 def _cell(*blocks: tuple[str, int | str, str, int | str], outputs: tuple[int | str, ...]) -> Cell:
@@ -243,7 +245,14 @@ _CELLS = {
 }
 
 
-_OTHERS: dict[str, BaseGenotype] = {"enas_macro": ENAS_MACRO}  # layer-wise networks, which have no skeleton
+_OTHERS: dict[str, BaseGenotype] = {  # whole networks, which have no skeleton
+    "enas_macro": ENAS_MACRO,
+    "mnasnet_a1": MNASNET_A1,
+    "mnasnet_b1": MNASNET_B1,
+    "mnasnet_small": MNASNET_SMALL,
+    "mnasnet_d1": MNASNET_D1,
+    "mnasnet_d1_320": MNASNET_D1_320,
+}
 
 
 def names(kind: type[BaseGenotype] = Genotype) -> tuple[str, ...]:

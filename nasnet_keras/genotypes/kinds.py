@@ -40,6 +40,7 @@ KINDS = (
     Kind("macro", "MacroGenotype", "MacroConfig", "applications.ENASMacro"),
     Kind("chain", "ChainGenotype", "ChainConfig", "ChainFromGenotype"),
     Kind("nasbench201", "NASBench201Genotype", "NASBench201Config", "NASBench201FromGenotype"),
+    Kind("stages", "StageGenotype", "StagesConfig", "StagesFromGenotype"),
 )
 
 

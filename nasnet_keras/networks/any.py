@@ -34,7 +34,7 @@ def network_config(genotype: BaseGenotype | str | Path, input_shape: Any = None,
         genotype: a genotype of any kind; see `resolve_genotype`.
         input_shape: `(height, width, channels)` or None.
         **network: further arguments of the function that builds networks of this kind: `NASNetFromGenotype`,
-            `ENASMacro`, `ChainFromGenotype` or `NASBench201FromGenotype`.
+            `ENASMacro`, `ChainFromGenotype`, `NASBench201FromGenotype` or `StagesFromGenotype`.
 
     Raises:
         ValueError: an argument is out of range, or is for networks of another kind.

@@ -37,6 +37,17 @@ class Builder(OperationBuilder):
         """1×1 convolution, without bias, and nothing before or after it."""
 
     @abstractmethod
+    def depthwise_conv(self, x: Tensor, size: int, *, name: str, stride: int = 1, relu: bool = True) -> Tensor:
+        """ReLU, depthwise convolution of `size` × `size`, batch normalisation."""
+
+    @abstractmethod
+    def squeeze_excite(self, x: Tensor, reduced: int, *, name: str) -> Tensor:
+        """The map times a factor for each of its channels, which two 1×1 convolutions with bias find of its average.
+
+        Between them are `reduced` channels and a ReLU, and behind them a sigmoid. `x` has had its ReLU.
+        """
+
+    @abstractmethod
     def normalize(self, x: Tensor, *, name: str) -> Tensor:
         """Batch normalisation by itself."""
 

@@ -68,6 +68,19 @@ class CostBuilder(Builder):
         self._kernel(out, x.shape[-1] * filters)
         return out
 
+    def depthwise_conv(self, x, size, *, name, stride=1, relu=True):
+        del name, relu
+        out = self._strided(x.shape[1:3], (stride, stride), x.shape[-1])
+        self._kernel(out, x.shape[-1] * size * size)
+        return self._normalized(out)
+
+    def squeeze_excite(self, x, reduced, *, name):
+        del name
+        products = 2 * x.shape[-1] * reduced  # on the average, so once an image
+        self.trainable += products + reduced + x.shape[-1]
+        self.multiply_adds += products
+        return x
+
     def normalize(self, x, *, name):
         del name
         return self._normalized(x)

@@ -7,11 +7,13 @@ import keras
 from nasnet_keras.layers.auxiliary import AuxiliaryHead
 from nasnet_keras.layers.batch_norm import BatchNorm
 from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm
+from nasnet_keras.layers.depthwise import DepthwiseBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.layers.factorized_reduction import FactorizedReduction
 from nasnet_keras.layers.first_kernels import he_normal
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
 from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
+from nasnet_keras.layers.squeeze_excite import SqueezeExcite
 from nasnet_keras.networks.builder import Builder
 
 __all__ = ["LayerBuilder"]
@@ -25,13 +27,15 @@ class LayerBuilder(Builder):
     """Makes the layers of one network, by the rules of `Builder`. Every layer gets the name that it is told.
 
     Args:
-        padding: `"same"`, or `"keras"` for strided pools that read a border of zeros.
+        padding: `"same"`; `"keras"` for strided pools that read a border of zeros; or `"torch"` for convolutions with
+            borders where PyTorch places them.
         momentum, epsilon: momentum and epsilon of all batch normalisations.
         image: the network's input, if its drop-path layers should follow the progress of training.
     """
 
     def __init__(self, padding: str, momentum: float, epsilon: float, image: Any = None) -> None:
         self._keras_padding = padding == "keras"
+        self._same = "torch" if padding == "torch" else "same"
         self._normalization = {"momentum": momentum, "epsilon": epsilon}
         self._progress = None if image is None else TrainingProgress(name="training_progress")(image)
 
@@ -42,7 +46,7 @@ class LayerBuilder(Builder):
             kernel,
             strides=strides,
             dilation=dilation,
-            padding=padding,
+            padding=self._same if padding == "same" else padding,
             relu=relu,
             name=name,
             **self._normalization,
@@ -52,6 +56,13 @@ class LayerBuilder(Builder):
         return keras.layers.Conv2D(
             filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=he_normal(), name=name
         )(x)
+
+    def depthwise_conv(self, x, size, *, name, stride=1, relu=True):
+        common = {"padding": self._same, "name": name, **self._normalization}
+        return DepthwiseBatchNorm(size, strides=stride, relu=relu, **common)(x)
+
+    def squeeze_excite(self, x, reduced, *, name):
+        return SqueezeExcite(reduced, name=name)(x)
 
     def normalize(self, x, *, name):
         return BatchNorm(x.shape[-1], relu=False, name=name, **self._normalization)(x)

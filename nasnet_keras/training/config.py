@@ -23,7 +23,7 @@ from nasnet_keras.utils.values import Kind
 
 __all__ = ["TrainingConfig"]
 
-_USUAL = {"num_repeats": 2, "filters": 16, "stem": "cifar"}  # of networks that take them
+_USUAL = {"num_repeats": 2, "filters": 16, "stem": "cifar", "alpha": 1.0, "stem_stride": 1}  # of those that take them
 _COUNT = values.positive(LARGEST)
 
 
@@ -53,7 +53,7 @@ class TrainingConfig:
 
     `recipe` says how the network is trained. The genotype may also be given as a value; `resolved` is this value. Of
     `num_repeats`, `filters` and `stem`, ENAS' macro networks take filters only, chains none, and cells of NAS-Bench-201
-    no stem.
+    no stem; `alpha` and `stem_stride` are for networks of stages.
 
     Raises:
         ValueError: a value is out of range.
@@ -100,6 +100,14 @@ class TrainingConfig:
         5.0, "Minutes between checkpoints: the most work that a kill can cost.", values.limit()
     )
     license: str = setting("not stated", "License of the weights, for the card.", values.text(), was=Former("licence"))
+    alpha: float | None = setting(
+        None, "Width multiplier of a network of stages such as MnasNet; by default 1.", values.positive_number()
+    )
+    stem_stride: int | None = setting(
+        None,
+        "Stride of the stem of a network of stages: 1, the default, for small images, or 2, as published for 224×224.",
+        values.positive(2),
+    )
     resolved: BaseGenotype = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from nasnet_keras.genotypes.chain import ChainGenotype, ChainLayer
 from nasnet_keras.genotypes.macro import MacroGenotype, MacroLayer
 from nasnet_keras.genotypes.operation_builder import OperationBuilder, Tensor
 from nasnet_keras.genotypes.operations import MACRO_APPLY, NASBENCH201_APPLY, OPERATIONS
+from nasnet_keras.genotypes.stages import Stage, StageGenotype
 from nasnet_keras.networks.any import network_config
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.networks.builder import Builder
@@ -101,9 +102,15 @@ def _networks() -> Iterator[NetworkConfig]:
     layers = [MacroLayer("conv_3x3"), MacroLayer("sep_conv_3x3"), MacroLayer("avg_pool_3x3", ["layer_0"])]
     chain = [ChainLayer((1, 3), 24, strides=(2, 1)), ChainLayer((3, 3), 24, ["layer_0"]), ChainLayer((1, 1), 36)]
     bench = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|skip_connect~1|nor_conv_1x1~2|"
+    stages = [
+        Stage("inverted_bottleneck", 5, 8, 2, 2, 3, 0.25),
+        Stage("conv", 3, 8),
+        Stage("depthwise", 3, 8, skip="pool"),
+    ]
     small = {"num_repeats": 1, "filters": 4}
     common = {"input_shape": _SHAPE, "classes": _CLASSES, "dropout_rate": 0.1}
     yield network_config("nasnet_a", **small, **common, auxiliary_head=True)
     yield network_config(MacroGenotype(layers), filters=4, **common)
     yield network_config(ChainGenotype(chain, ["layer_0"]), **common)
     yield network_config(bench, **small, **common)
+    yield network_config(StageGenotype(stages, stem=4, head=16), **common)

@@ -1,0 +1,205 @@
+"""Stage genotypes and their networks: values, what they compute, pictures, training, cards."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import difference, randomize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nasnet_keras import GenotypeError, Stage, StageGenotype, StagesFromGenotype, genotype_cost, genotypes, model_cost
+from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
+from nasnet_keras.genotypes.stages import STAGE_KERNELS, STAGE_OPERATIONS, STAGE_SKIPS
+from nasnet_keras.networks.stages import scaled_filters
+
+INVERTED = "inverted_bottleneck"
+MIXED = StageGenotype(
+    [
+        Stage("depthwise", 3, 8),
+        Stage("conv", 3, 8, 2, skip="none"),
+        Stage("conv", 1, 8, squeeze_excite=0.5),
+        Stage(INVERTED, 5, 16, 2, stride=2, expansion=3, squeeze_excite=0.25),
+        Stage("conv", 3, 16),
+        Stage("depthwise", 7, 16, stride=2, skip="pool"),
+        Stage(INVERTED, 3, 12, expansion=2, skip="none"),
+    ],
+    stem=8,
+    head=20,
+)
+
+
+@st.composite
+def stages(draw):
+    operation = draw(st.sampled_from(STAGE_OPERATIONS))
+    return Stage(
+        operation,
+        draw(st.sampled_from(STAGE_KERNELS)),
+        draw(st.integers(1, 24)),
+        draw(st.integers(1, 3)),
+        draw(st.sampled_from((1, 2))),
+        draw(st.integers(1, 6)) if operation == INVERTED else 1,
+        draw(st.sampled_from((0.0, 0.1, 0.25, 1.0))),
+        draw(st.sampled_from(STAGE_SKIPS)),
+    )
+
+
+GENOTYPES = st.builds(StageGenotype, st.lists(stages(), min_size=1, max_size=4), st.integers(1, 24), st.integers(0, 16))
+
+
+# --- values
+
+
+@given(GENOTYPES)
+@settings(max_examples=50, deadline=None)
+def test_json_there_and_back(genotype):
+    for text in (genotype.to_json(), genotype.to_json(None)):
+        again = StageGenotype.from_json(text)
+        assert again == genotype_from_json(text) == resolve_genotype(text) == genotype
+        assert again.fingerprint == genotype.fingerprint and hash(again) == hash(genotype)
+    assert sum(genotype.operation_counts()["layers"].values()) == genotype.depth
+    assert (
+        len(genotype.describe().splitlines()) == len(genotype.rows()) == len(genotype.stages) + 2 + bool(genotype.head)
+    )
+
+
+def test_equal_values_are_equal_whatever_their_types():
+    given = Stage(INVERTED, np.int64(3), np.int32(8), stride=np.int8(1), squeeze_excite=np.float64(0.0))
+    plain = Stage(INVERTED, 3, 8, squeeze_excite=-0.0)
+    assert given == plain and StageGenotype([given]).fingerprint == StageGenotype((plain,)).fingerprint
+    assert json.loads(StageGenotype([given]).to_json())["stages"] == [
+        {
+            "operation": INVERTED,
+            "kernel": 3,
+            "filters": 8,
+            "layers": 1,
+            "stride": 1,
+            "expansion": 1,
+            "squeeze_excite": 0.0,
+            "skip": "identity",
+        }
+    ]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        given.kernel = 5
+
+
+def test_fingerprints_stay_and_differ():
+    assert genotypes.MNASNET_A1.fingerprint == "e553da005e37fae0"
+    changes = {"stem": 16, "head": 0, "stages": MIXED.stages[:-1]}
+    others = {dataclasses.replace(MIXED, **{name: value}).fingerprint for name, value in changes.items()}
+    assert len({*others, MIXED.fingerprint}) == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Stage("convolution", 3, 8), "did you mean 'conv'?"),
+        (lambda: Stage(3, 3, 8), "a stage's operation must be a str, got 3 (int)"),
+        (lambda: Stage("conv", 4, 8), "kernel must be one of 1, 3, 5, 7, got 4"),
+        (lambda: Stage("conv", True, 8), "kernel must be one of"),
+        (lambda: Stage("conv", 3, 0), "filters must be a whole number from 1 to 65,536, got 0"),
+        (lambda: Stage("conv", 3, 8.0), "filters must be a whole number"),
+        (lambda: Stage("conv", 3, 8, 1001), "layers must be a whole number from 1 to 1,000"),
+        (lambda: Stage("conv", 3, 8, stride=3), "stride must be one of 1, 2, got 3"),
+        (lambda: Stage("depthwise", 3, 8, expansion=6), "a stage of depthwise has 1, got 6"),
+        (lambda: Stage(INVERTED, 3, 8, expansion=65), "expansion must be a whole number from 1 to 64"),
+        (lambda: Stage(INVERTED, 3, 8, squeeze_excite=1.5), "squeeze_excite must be a number from 0 to 1, got 1.5"),
+        (lambda: Stage(INVERTED, 3, 8, squeeze_excite=float("nan")), "squeeze_excite must be a number from 0 to 1"),
+        (lambda: Stage(INVERTED, 3, 8, skip="no"), "unknown skip 'no' (str) of a stage: did you mean 'none'?"),
+        (lambda: StageGenotype([]), "stages must not be empty"),
+        (lambda: StageGenotype(["conv"]), "each of a stage genotype's stages must be a Stage"),
+        (lambda: StageGenotype([Stage("conv", 3, 8, 600)] * 2), "at most 1,000 layers in all, got 1,200"),
+        (lambda: StageGenotype([Stage("conv", 3, 8)], stem=0), "a stem's filters must be a whole number from 1"),
+        (lambda: StageGenotype([Stage("conv", 3, 8)], head=-1), "a head's filters must be a whole number from 0"),
+        (lambda: StageGenotype.from_json('{"format": "nasnet_keras.stage_genotype"}'), "lacks version, stem"),
+        (lambda: StageGenotype.from_json(MIXED.to_json().replace('"skip"', '"skips"', 1)), "unknown fields 'skips'"),
+        (lambda: StageGenotype.from_json(MIXED.to_json().replace('"version": 1', '"version": 2')), "is newer than"),
+        (lambda: StagesFromGenotype("nasnet_a"), "expected a StageGenotype, got a Genotype"),
+    ],
+)
+def test_what_is_not_legal_gives_one_clear_error(make, message):
+    with pytest.raises(GenotypeError, match=".") as caught:
+        make()
+    assert message in str(caught.value)
+
+
+def test_filters_are_rounded_to_eighths_and_stay_as_written_at_one():
+    assert [scaled_filters(36, alpha) for alpha in (1, 1.0, 0.999, 1.001)] == [36, 36, 32 + 8, 40]
+    for filters in range(1, 100):
+        for alpha in (0.35, 0.5, 0.75, 1.3, 1.4):
+            found = scaled_filters(filters, alpha)
+            assert found % 8 == 0 and found >= 0.9 * filters * alpha and found - filters * alpha < 8
+
+
+# --- networks
+
+
+def plainly(model, genotype, x):
+    """The logits, in the order of the paper: every convolution, its normalisation, and its own ReLU if it has one."""
+
+    def normalized(y, name, *, linear=False):
+        gamma, beta, mean, variance = (
+            np.asarray(getattr(model.get_layer(name), weight))
+            for weight in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        y = (y - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+        return y if linear else tf.nn.relu(y)
+
+    def conv(x, name, stride=1, **how):
+        return normalized(tf.nn.conv2d(x, np.asarray(model.get_layer(name).kernel), stride, "SAME"), name, **how)
+
+    def depthwise(x, name, stride):
+        kernel = np.asarray(model.get_layer(name).depthwise_kernel)
+        return normalized(tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], "SAME"), name)
+
+    def excited(x, before, share, name):
+        if not share:
+            return x
+        layer = model.get_layer(name)
+        assert layer.reduced == max(1, int(before * share))
+        mean = tf.reduce_mean(x, (1, 2), keepdims=True)
+        narrow = tf.nn.relu(tf.nn.conv2d(mean, np.asarray(layer.reduce_kernel), 1, "SAME") + layer.reduce_bias)
+        return x * tf.sigmoid(tf.nn.conv2d(narrow, np.asarray(layer.expand_kernel), 1, "SAME") + layer.expand_bias)
+
+    x = conv(x, "stem_conv", 2)
+    for number, stage in enumerate(genotype.stages, start=1):
+        for index in range(stage.layers):
+            name, stride, share = (
+                f"stage_{number:02d}_layer_{index:02d}",
+                1 if index else stage.stride,
+                stage.squeeze_excite,
+            )
+            channels = x.shape[-1]
+            if stage.operation == "conv":
+                y = excited(conv(x, f"{name}_conv", stride), channels, share, f"{name}_excite")
+            else:
+                y = conv(x, f"{name}_expand") if stage.operation == INVERTED else x
+                y = excited(depthwise(y, f"{name}_depthwise", stride), channels, share, f"{name}_excite")
+                y = conv(y, f"{name}_project", linear=True)
+            if channels == stage.filters and stage.skip == "pool":
+                y += tf.nn.avg_pool2d(x, 3, stride, "SAME")
+            if channels == stage.filters and stage.skip == "identity" and stride == 1:
+                y += x
+            x = y
+    x = tf.reduce_mean(conv(x, "head_conv") if genotype.head else x, (1, 2))
+    return x @ np.asarray(model.get_layer("logits").kernel) + np.asarray(model.get_layer("logits").bias)
+
+
+@pytest.mark.parametrize("genotype", [MIXED, dataclasses.replace(MIXED, stages=MIXED.stages[:-1], head=0)])
+def test_the_network_computes_what_its_table_says(genotype, generator):
+    model = StagesFromGenotype(genotype, (22, 17, 3), classes=7, classifier_activation=None)
+    randomize(model, generator)
+    x = generator.normal(size=(2, 22, 17, 3)).astype("float32")
+    assert difference(model(x), plainly(model, genotype, x)) < 1e-4
+
+
+@given(GENOTYPES, st.sampled_from((0.5, 1, 1.3)), st.sampled_from(("same", "torch")))
+@settings(max_examples=8, deadline=None)
+def test_every_network_costs_what_its_genotype_says(genotype, alpha, padding):
+    arguments = {"classes": 3, "alpha": alpha, "stem_stride": 1, "padding": padding}
+    model = StagesFromGenotype(genotype, (9, 6, 2), **arguments)
+    assert model_cost(model) == genotype_cost(genotype, (9, 6, 2), **arguments)
+    unknown = StagesFromGenotype(genotype, (None, None, 2), **arguments)
+    assert model_cost(unknown, (9, 6, 2)) == model_cost(model)
