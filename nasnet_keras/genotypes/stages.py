@@ -21,7 +21,7 @@ from nasnet_keras.genotypes.base import (
 )
 from nasnet_keras.genotypes.base import fields as fields_of
 from nasnet_keras.genotypes.picture import Row
-from nasnet_keras.utils.checks import finite, integer
+from nasnet_keras.utils.checks import finite, integer, quoted
 
 __all__ = ["STAGE_KERNELS", "STAGE_OPERATIONS", "STAGE_SKIPS", "Stage", "StageGenotype"]
 
@@ -189,7 +189,7 @@ class StageGenotype(BaseGenotype):
 def _check_name(name: str, value: object, legal: tuple[str, ...]) -> None:
     require(value, str, f"a stage's {name}")
     if value not in legal:
-        raise GenotypeError(f"unknown {name} {short(value)} of a stage: {suggestion(value, legal)}")
+        raise GenotypeError(f"unknown {name} {quoted(value)} of a stage: {suggestion(value, legal)}")
 
 
 def _one_of(name: str, value: object, legal: tuple[int, ...]) -> int:
