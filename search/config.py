@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.search import combinations, registry, spaces
-from nasnet_keras.search.registry import ALGORITHMS, EVALUATORS, EXECUTORS, SPACES, explained
+from nasnet_keras.search.costs.limits import Objective
+from nasnet_keras.search.costs.settings import CostSettings
+from nasnet_keras.search.place import PlaceSettings
+from nasnet_keras.search.registry import ALGORITHMS, EVALUATORS, SPACES, explained
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
@@ -165,39 +168,21 @@ class SearchConfig:
     table: str | Path | None = setting(
         None, "The CSV file that the evaluator tabular looks children up in.", values.path(), assumed=None
     )
-    executor: str | None = setting(
-        None,
-        f"Executor of the children; by default subprocess if they train from scratch. {explained(EXECUTORS)}.",
-        values.choice_of_version(*EXECUTORS),
-        may_change=True,
-    )
-    workers: int | None = setting(
-        None,
-        "Number of processes at once, at most --window; by default as many as there are cores or GPUs for.",
-        _COUNT,
-        may_change=True,
-    )
-    gpus_per_child: int = setting(
-        1, "Number of GPUs that each child sees, if there are any.", values.whole(1), may_change=True
-    )
-    child_timeout_minutes: float = setting(
-        60.0, "Minutes after which a child in a separate process is given up.", values.limit(), may_change=True
-    )
-    finalist_stall_minutes: float = setting(
-        30.0,
-        "Minutes without a step, the end of an epoch or a written file after which a finalist in a separate process "
-        "is given up; the same command continues from its checkpoint. The first step, which is compiled, and the "
-        "judging of the trained model must be shorter.",
-        values.limit(),
-        may_change=True,
-    )
-    child_memory_gib: float | None = setting(
-        None,
-        "Resident memory in GiB at which a child or a finalist is given up, with about one GiB that it has when it "
-        "begins; by default there is no limit.",
-        values.limit(),
-        may_change=True,
-    )
+    limit: tuple[str, ...] = as_in(CostSettings, "limit")
+    objective: str = as_in(CostSettings, "objective")
+    exchange: tuple[str, ...] = as_in(CostSettings, "exchange")
+    measure: tuple[str, ...] = as_in(CostSettings, "measure")
+    runtime: str = as_in(CostSettings, "runtime")
+    threads: int = as_in(CostSettings, "threads")
+    latency_command: str | None = as_in(CostSettings, "latency_command")
+    latency: str | Path | None = as_in(CostSettings, "latency")
+    costs: str | Path | None = as_in(CostSettings, "costs")
+    executor: str | None = as_in(PlaceSettings, "executor")
+    workers: int | None = as_in(PlaceSettings, "workers")
+    gpus_per_child: int = as_in(PlaceSettings, "gpus_per_child")
+    child_timeout_minutes: float = as_in(PlaceSettings, "child_timeout_minutes")
+    finalist_stall_minutes: float = as_in(PlaceSettings, "finalist_stall_minutes")
+    child_memory_gib: float | None = as_in(PlaceSettings, "child_memory_gib")
     num_repeats: int = setting(
         1, "N: number of normal cells in each stack of a child, or of the supernet.", _COUNT, for_=_CHILDREN
     )
@@ -255,6 +240,7 @@ class SearchConfig:
     final_filters: int | None = setting(
         None, "F of the finalists; by default that of the children.", _COUNT, may_change=True
     )
+    finalists_along: str | None = as_in(CostSettings, "finalists_along")
     seed: int = setting(0, "Random seed of the search.", values.seed())
 
     def __post_init__(self) -> None:
@@ -265,6 +251,7 @@ class SearchConfig:
             self._default(name, value)
         settings.check(self)
         combinations.check(vars(self), {field.name: field.default for field in dataclasses.fields(self)})
+        self.search_objective()
         self.search_space()
         implied = registry.evaluator(self.evaluator).defaults
         for name in registry.algorithm(self.algorithm).parameters:
@@ -281,6 +268,10 @@ class SearchConfig:
         # A supernet has no weights for blocks that concatenate.
         combines = ("add",) if registry.evaluator(self.evaluator).shares_weights else None
         return spaces.make(self.space, **{name: getattr(self, name) for name in names}, combines=combines)
+
+    def search_objective(self) -> Objective:
+        """Make the objective of the search, with its limits."""
+        return Objective.of(self.limit, self.objective, self.exchange)
 
     def to_json(self) -> dict[str, Any]:
         """Convert all fields to JSON values, for `from_json`."""

@@ -27,9 +27,9 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
     "search pretrained",
 )
 FLOORS_OF_SEARCH = (
-    "objects",
+    "costs objects",
     "registry",
-    "spaces combinations",
+    "spaces combinations place",
     "config controllers supernet",
     "algorithms study",
     "evaluators report",

@@ -26,7 +26,7 @@ __all__ = [
     "number",
     "path",
 ]
-__all__ += ["positive", "positive_number", "seed", "share", "switch", "text", "whole"]
+__all__ += ["positive", "positive_number", "repeated", "seed", "share", "switch", "text", "whole"]
 
 MOST = 2**31 - 1
 """The largest count of trials, layers, images or the like."""
@@ -41,8 +41,8 @@ class Kind:
 
     Attributes:
         check: the check of values in files and in calls.
-        flag: the kind of its flag, after absl's `DEFINE_`: `string`, `integer`, `float`, `bool`, `list` or `enum`;
-            empty if no flag can give it.
+        flag: the kind of its flag, after absl's `DEFINE_`: `string`, `integer`, `float`, `bool`, `list`,
+            `multi_string` or `enum`; empty if no flag can give it.
         options: further arguments of that function.
         parse: a function of the flag's value that returns a value; `check` finds its errors.
         to_json: a function of a value that returns a JSON value.
@@ -190,6 +190,27 @@ def items(described: str, legal: Callable[[Any], bool], parse: Callable[[str], A
         return found
 
     return Kind(check, "list", parse=lambda texts: [parse(one) for one in texts], to_json=list)
+
+
+def repeated(described: str, one: Callable[[str], str]) -> Kind:
+    """Tuples of texts, of which a flag gives one, and may be given several times; a single text is a tuple of itself.
+
+    Args:
+        described: the texts, for an error.
+        one: returns a text in its usual form, or raises a ValueError.
+
+    Example:
+        >>> repeated("names", str.lower).check("names", "Ann")
+        ('ann',)
+    """
+
+    def check(name: str, value: Any) -> tuple[str, ...]:
+        found = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
+        if not all(isinstance(text, str) for text in found):
+            raise ValueError(f"{name} must be a list of {described}, got {checks.quoted(value)}")
+        return tuple(map(one, found))
+
+    return Kind(check, "multi_string", to_json=list)
 
 
 def integer_if_any(given: str) -> int | str:

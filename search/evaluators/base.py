@@ -26,18 +26,27 @@ class Evaluator(ABC):
       and are written to the study's files. A few names have a meaning: `parameters`, `multiply_adds`, `epochs` and
       `test_images` are whole numbers; a name that begins with `validation_accuracy` or `test_accuracy` is a number, a
       share from 0 to 1 or, if the name ends in `_epochs`, a percentage; `training_seconds` is the time of `finish`.
+    - **Costs.** `costs` gives what is known of a genotype at once, such as the parameters of its network; limits of
+      these costs cost no trial. `measure` gives what must be measured, of the costs that `measures` names, before a
+      child is trained. Costs are finite numbers from 0 by name; one that is not known, as the latency on a device that
+      cannot run the network, is left out and counts as over its limit. With a limit, rewards must not be below 0.
     - **Failures.** A failed child raises an exception. `DivergedError` and `MemoryError` have a status each, all others
       are crashes; none of them ends the search.
-    - **Processes.** `evaluate`, `score` and `finish` may be called in another process, and everything else is called in
-      the search's. Nothing is pickled: a worker imports the class by its module and name and makes the evaluator again,
-      by `from_config` of what `get_config` returned, or of the fields of a dataclass. Another class is called with the
-      search's configuration if its constructor takes an argument `config`, or with nothing; one with further arguments
-      runs with the executor `inline`. Each child then runs in a fork of that worker, so the import of the class and its
-      constructor must not start a thread or a device, and a child cannot affect the next one. A class that cannot be
-      imported, because it stands in `__main__`, in a notebook or in a function, and a class that learns in `prepare`
-      run with the executor `inline`.
+    - **Processes.** `evaluate`, `score`, `measure` and `finish` may be called in another process, and everything else
+      is called in the search's. Nothing is pickled: a worker imports the class by its module and name and makes the
+      evaluator again, by `from_config` of what `get_config` returned, or of the fields of a dataclass. Another class is
+      called with the search's configuration if its constructor takes an argument `config`, or with nothing; one with
+      further arguments runs with the executor `inline`. Each child then runs in a fork of that worker, so the import of
+      the class and its constructor must not start a thread or a device, and a child cannot affect the next one. A class
+      that cannot be imported, because it stands in `__main__`, in a notebook or in a function, and a class that learns
+      in `prepare` run with the executor `inline`.
     - **Ownership.** An object belongs to one thread and serves one search.
+
+    Attributes:
+        measures: the names of the costs that `measure` can give.
     """
+
+    measures: tuple[str, ...] = ()
 
     @abstractmethod
     def evaluate(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
@@ -76,6 +85,34 @@ class Evaluator(ABC):
             Stopped: a signal asked the process to stop.
         """
         del number, draw
+
+    def costs(self, genotype: Any) -> dict[str, float]:
+        """Return the costs of a genotype that are known in milliseconds, without training or measuring.
+
+        They depend on the genotype only. A search calls it in its own process, after `accept`, for thousands of
+        genotypes.
+
+        Returns:
+            Numbers from 0 by name, such as `parameters`; by default none. Costs that are known only after a child was
+            trained may stand among its metrics.
+        """
+        del genotype
+        return {}
+
+    def measure(self, genotype: Any, seed: int) -> dict[str, float]:
+        """Measure costs of a genotype, before it is trained. No child trains meanwhile.
+
+        Args:
+            genotype: the genotype to measure.
+            seed: the seed of its first weights.
+
+        Returns:
+            Numbers from 0 by name: those of `measures` that the search needs.
+
+        Raises:
+            ValueError: this evaluator measures nothing, which is the default.
+        """
+        raise ValueError(f"{type(self).__name__} measures no costs")
 
     def score(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
         """Judge a genotype for the comparison at the end of a search; by default this calls `evaluate`."""

@@ -151,8 +151,15 @@ class ChildEvaluator(Evaluator):
                 trainer.figures()
         accuracy = max(accuracies)
         metrics = {"validation_accuracy": accuracy, "loss": figures["loss"], "train_accuracy": figures["accuracy"]}
-        cost = dataclasses.asdict(genotype_cost(genotype, self._proxy.image_shape, **network))
-        return accuracy**config.reward_exponent, {**metrics, **cost}
+        return accuracy**config.reward_exponent, {**metrics, **self.counted(genotype)}
+
+    def costs(self, genotype: Genotype) -> dict[str, float]:
+        return self.counted(genotype)
+
+    def counted(self, genotype: Genotype) -> dict[str, int]:
+        """Return the parameters and the multiply-adds of the child."""
+        network = self._training(genotype).network(self._proxy)
+        return dataclasses.asdict(genotype_cost(genotype, self._proxy.image_shape, **network))
 
     def finish(self, genotype: Genotype, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
         """Train the genotype anew, longer, by the training job, which judges the saved model on the test images."""

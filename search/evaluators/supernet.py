@@ -1,6 +1,5 @@
 """Children that share the weights of a supernet."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.search import supernet
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.child import ChildEvaluator
@@ -104,8 +102,7 @@ class SupernetEvaluator(ChildEvaluator):
     def score(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
         del seed
         reward, metrics = self._judged(genotype, self._dataset.validation)
-        network = self._training(genotype).network(self._proxy)
-        return reward, {**metrics, **dataclasses.asdict(genotype_cost(genotype, self._proxy.image_shape, **network))}
+        return reward, {**metrics, **self.counted(genotype)}
 
     def _judged(self, genotype: Any, images: Any) -> tuple[float, dict[str, Any]]:
         trainer = self._supernet()

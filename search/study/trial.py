@@ -7,13 +7,15 @@ from typing import Any
 
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
 from nasnet_keras.genotypes.reading import genotype_from_json, genotype_from_plain
+from nasnet_keras.search.costs.limits import OVER_LIMIT, is_name
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse
 
 __all__ = ["STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text", "network_genotype"]
 
 _MOST = 2**31  # trials
-STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory")
+STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory", OVER_LIMIT)
+_COSTS = ("parameters", "trainable_parameters", "multiply_adds")  # which earlier versions wrote as metrics alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Trial:
         metrics: other measured figures, JSON values by name.
         seconds: the duration of the evaluation, in seconds.
         seed: the seed of the child.
+        costs: its costs by name, such as `parameters` and `latency_ms`, as far as they are known.
 
     Raises:
         ValueError: an attribute has another type or range.
@@ -45,6 +48,7 @@ class Trial:
     metrics: dict[str, Any]
     seconds: float
     seed: int
+    costs: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.genotype, (BaseGenotype, str)):
@@ -55,6 +59,8 @@ class Trial:
             raise ValueError(f"a trial whose status is {self.status!r} cannot have the reward {quoted(self.reward)}")
         if not isinstance(self.metrics, dict) or not finite(self.seconds):
             raise ValueError(f"metrics and seconds cannot be {quoted(self.metrics)} and {quoted(self.seconds)}")
+        if not isinstance(self.costs, dict) or not all(is_name(k) and finite(v) for k, v in self.costs.items()):
+            raise ValueError(f"costs must be finite numbers by name, got {quoted(self.costs)}")
         number = integer(self.trial)
         if number is None or not 0 <= number < _MOST or integer(self.seed) is None:
             raise ValueError(
@@ -75,11 +81,15 @@ class Trial:
     def from_line(cls, line: str) -> "Trial":
         """Read a line. Unknown fields, which a later version may have added, are ignored.
 
+        A line of an earlier version, without costs, has those that stand among its metrics.
+
         Raises:
             ValueError: the line is damaged. No line raises another error.
         """
         plain = parse(line)
         names = [field.name for field in dataclasses.fields(cls)]
+        if isinstance(plain, dict) and "costs" not in plain and isinstance(metrics := plain.get("metrics"), dict):
+            plain["costs"] = {name: metrics[name] for name in _COSTS if finite(metrics.get(name))}
         missing = [name for name in (*names, "fingerprint") if not isinstance(plain, dict) or name not in plain]
         if missing:
             raise ValueError(f"it is no JSON object with {', '.join(missing)}")

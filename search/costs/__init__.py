@@ -1,0 +1,1 @@
+"""Costs of networks: limits, what a search maximizes under them, and their settings."""
