@@ -8,6 +8,7 @@ LAYERS = {
     "EveryOtherPixel": "layers",
     "FixedConv2D": "layers",
     "FixedDepthwiseConv2D": "layers",
+    "FixedSqueezeExcite": "layers",
     "FusedModel": "model",
     "PlainReLU": "layers",
 }

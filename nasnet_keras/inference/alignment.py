@@ -4,7 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasnet_keras.inference.graph import Add, Concat, Conv, Dense, Depthwise, Input, Node, Passthrough, Slice, rewrite
+from nasnet_keras.inference.graph import (
+    Add,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Excite,
+    Input,
+    Node,
+    Passthrough,
+    Slice,
+    rewrite,
+)
 
 __all__ = ["channels_padded"]
 
@@ -39,7 +51,10 @@ class _Padding:
         if mixes or (isinstance(new, Add) and len(set(given)) > 1):
             return replace(new, inputs=tuple(map(self.removed, new.inputs)))
         if isinstance(new, Depthwise):
-            new = replace(new, kernel=_taken(new.kernel, given[0], 2))
+            bias = None if new.bias is None else _taken(new.bias, given[0], 0)
+            new = replace(new, kernel=_taken(new.kernel, given[0], 2), bias=bias)
+        if isinstance(new, Excite):
+            new = _widened(new, given[0])
         self._layouts[new] = given[0]
         return new
 
@@ -72,6 +87,15 @@ class _Padding:
         ]
         self._layouts[new] = tuple(channel for part in parts for channel in part)
         return new
+
+
+def _widened(node: Excite, channels: _Layout) -> Excite:
+    return replace(
+        node,
+        reduce_kernel=_taken(node.reduce_kernel, channels, 2),
+        expand_kernel=_taken(node.expand_kernel, channels, 3),
+        expand_bias=_taken(node.expand_bias, channels, 0),
+    )
 
 
 def _taken(values: np.ndarray, channels: _Layout, axis: int) -> np.ndarray:

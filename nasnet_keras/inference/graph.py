@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Add", "Concat", "Conv", "Dense", "Depthwise", "Input", "Node", "Passthrough", "Relu", "Slice", "Subsample"]
-__all__ += ["consumers", "rewrite", "topological"]
+__all__ = ["Add", "Concat", "Conv", "Dense", "Depthwise", "Excite", "Input", "Node", "Passthrough", "Relu", "Slice"]
+__all__ += ["Subsample", "consumers", "rewrite", "topological"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +64,24 @@ class Conv(Node):
 
 @dataclass(frozen=True, eq=False)
 class Depthwise(Node):
-    """Depthwise convolution with "same" padding, without bias. `kernel` is `(size, size, channels)`."""
+    """Depthwise convolution, with a bias if it has one, then a ReLU if `relu`. `kernel` is `(size, size, channels)`."""
 
     kernel: np.ndarray
     stride: int = 1
     dilation: int = 1
+    bias: np.ndarray | None = None
+    padding: str = "same"
+    relu: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Excite(Node):
+    """Squeeze-and-excite: two 1×1 convolutions with biases of the mean of all positions. Kernels are as in `Conv`."""
+
+    reduce_kernel: np.ndarray
+    reduce_bias: np.ndarray
+    expand_kernel: np.ndarray
+    expand_bias: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

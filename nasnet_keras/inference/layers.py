@@ -5,10 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from nasnet_keras.layers.squeeze_excite import SqueezeExcite, squeezed_and_excited
 from nasnet_keras.layers.windows import bordered, every_other_pixel
 
 __all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D"]
-__all__ += ["PlainReLU"]
+__all__ += ["FixedSqueezeExcite", "PlainReLU"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 _LAST = "channels_last"
@@ -33,7 +34,7 @@ class FixedConv2D(keras.layers.Conv2D):
 
 @_register
 class FixedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Keras' depthwise convolution with "same" padding, without bias, and with constant weights as in `FixedConv2D`.
+    """Keras' depthwise convolution, by default without bias, and with constant weights as in `FixedConv2D`.
 
     Example:
         >>> FixedDepthwiseConv2D(3)(np.ones((1, 4, 4, 8), "float32")).shape
@@ -44,10 +45,13 @@ class FixedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
         super().__init__(kernel_size, strides, **{"padding": "same", "use_bias": False, **kwargs})
 
     def call(self, x):
-        return self._convolve(x, _constant(self.kernel))
+        return self.activation(self._convolve(x, _constant(self.kernel)))
 
     def _convolve(self, x, kernel):
-        return ops.depthwise_conv(x, kernel, self.strides, "same", _LAST, self.dilation_rate)
+        return self._biased(ops.depthwise_conv(x, kernel, self.strides, self.padding, _LAST, self.dilation_rate))
+
+    def _biased(self, y):
+        return ops.add(y, _constant(self.bias)) if self.use_bias else y
 
 
 @_register
@@ -70,16 +74,30 @@ class BandedDepthwiseConv2D(FixedDepthwiseConv2D):
 
     def _convolve(self, x, kernel):
         size = kernel.shape[0]
-        x = bordered(x, size // 2, self.strides[0])
+        if self.padding == "same":
+            x = bordered(x, size // 2, self.strides[0])
         parts = []
         for first in range(0, size, self.rows):
             last = min(first + self.rows, size)
             seen = x[:, first : last - size or None]
             parts.append(ops.depthwise_conv(seen, kernel[first:last], self.strides, "valid", _LAST))
-        return sum(parts[1:], parts[0])
+        return sum(parts[1:], self._biased(parts[0]))
 
     def get_config(self):
         return {**super().get_config(), "rows": self.rows}
+
+
+@_register
+class FixedSqueezeExcite(SqueezeExcite):
+    """Squeeze-and-excite with constant weights as in `FixedConv2D`.
+
+    Example:
+        >>> FixedSqueezeExcite(2)(np.ones((1, 4, 4, 8), "float32")).shape
+        TensorShape([1, 4, 4, 8])
+    """
+
+    def call(self, x):
+        return squeezed_and_excited(x, *(_constant(weight) for weight in self.weights))[0]
 
 
 @_register

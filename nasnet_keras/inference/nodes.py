@@ -12,6 +12,7 @@ from nasnet_keras.inference.graph import (
     Conv,
     Dense,
     Depthwise,
+    Excite,
     Node,
     Passthrough,
     Relu,
@@ -24,14 +25,17 @@ from nasnet_keras.inference.layers import (
     EveryOtherPixel,
     FixedConv2D,
     FixedDepthwiseConv2D,
+    FixedSqueezeExcite,
     PlainReLU,
 )
 from nasnet_keras.layers.batch_norm import BatchNorm
 from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm
+from nasnet_keras.layers.depthwise import DepthwiseBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.layers.factorized_reduction import FactorizedReduction
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
 from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
+from nasnet_keras.layers.squeeze_excite import SqueezeExcite
 
 __all__ = ["node_of"]
 
@@ -42,7 +46,7 @@ _NOTHING = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, lay
 _NOTHING += (layers.RandomFlip, layers.RandomRotation, layers.RandomTranslation, layers.RandomZoom)
 _NOTHING += (layers.RandomBrightness, layers.RandomContrast)
 _CHANNELWISE = (layers.MaxPooling2D, layers.AveragePooling2D, AveragePooling2D, PaddedPooling2D)
-_CHANNELWISE += (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+_CHANNELWISE += (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.ZeroPadding2D)
 _KEPT = (layers.Rescaling, layers.Normalization, layers.Resizing, layers.CenterCrop, layers.Flatten)
 _KEPT += (layers.Activation, layers.Softmax, layers.BatchNormalization)
 
@@ -65,7 +69,8 @@ def node_of(layer: Any, *inputs: Node) -> Node | None:
 def _(layer: ConvBatchNorm, x: Node) -> Node:
     scale, bias = _normalization(layer)
     x, strides, dilation = _subsampled(layer, _activated(layer, x), layer.strides)
-    return Conv(layer.name, (x,), _float32(_values(layer.kernel) * scale), bias, strides, layer.padding, dilation)
+    x, padding = _bordered(layer, x, layer.kernel_size, strides)
+    return Conv(layer.name, (x,), _float32(_values(layer.kernel) * scale), bias, strides, padding, dilation)
 
 
 @node_of.register
@@ -106,6 +111,22 @@ def _(layer: SeparableConvBatchNorm, x: Node) -> Node:
     kernel = _float32(_values(layer.depthwise_kernel)[..., 0])
     x = Depthwise(f"{layer.name}_depthwise", (x,), kernel, stride, dilation)
     return Conv(layer.name, (x,), _float32(_values(layer.pointwise_kernel) * scale), bias)
+
+
+@node_of.register
+def _(layer: DepthwiseBatchNorm, x: Node) -> Node:
+    scale, bias = _normalization(layer)
+    size, stride = layer.kernel_size, layer.strides
+    x, padding = _bordered(layer, _activated(layer, x), (size, size), (stride, stride))
+    kernel = _float32(_values(layer.depthwise_kernel)[..., 0] * scale)
+    return Depthwise(layer.name, (x,), kernel, stride, bias=bias, padding=padding)
+
+
+@node_of.register(SqueezeExcite)
+@node_of.register(FixedSqueezeExcite)
+def _(layer: Any, x: Node) -> Node:
+    weights = (layer.reduce_kernel, layer.reduce_bias, layer.expand_kernel, layer.expand_bias)
+    return Excite(layer.name, (x,), *(_float32(_values(weight)) for weight in weights))
 
 
 @node_of.register
@@ -162,7 +183,9 @@ def _(layer: FixedConv2D, x: Node) -> Node:
 @node_of.register(BandedDepthwiseConv2D)
 def _(layer: Any, x: Node) -> Node:
     kernel = _float32(_values(layer.kernel)[..., 0])
-    return Depthwise(layer.name, (x,), kernel, layer.strides[0], layer.dilation_rate[0])
+    bias = _float32(_values(layer.bias)) if layer.use_bias else None
+    relu = layer.activation is keras.activations.relu
+    return Depthwise(layer.name, (x,), kernel, layer.strides[0], layer.dilation_rate[0], bias, layer.padding, relu)
 
 
 @node_of.register
@@ -212,6 +235,19 @@ def _subsampled(layer: Any, x: Node, strides: tuple[int, int]) -> tuple[Node, tu
     if layer.dilation == 1 or strides == (1, 1):
         return x, strides, layer.dilation
     return Subsample(f"{layer.name}_pick", (x,)), (1, 1), layer.dilation // 2
+
+
+def _bordered(layer: Any, x: Node, window: tuple[int, int], strides: tuple[int, int]) -> tuple[Node, str]:
+    """Return a convolution's input, with a border of zeros where PyTorch's padding needs one, and its padding.
+
+    As `windows.padded` does with tensors.
+    """
+    if layer.padding != "torch":
+        return x, layer.padding
+    if (1, 1) in (strides, window):
+        return x, "same"
+    border = layers.ZeroPadding2D(tuple(size // 2 for size in window), data_format="channels_last")
+    return Passthrough(f"{layer.name}_border", (x,), border), "valid"
 
 
 def _normalization(layer: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
-from nasnet_keras.inference.graph import Conv, Node, Passthrough, Relu, Subsample, consumers, rewrite
+from nasnet_keras.inference.graph import Conv, Depthwise, Node, Passthrough, Relu, Subsample, consumers, rewrite
 
 __all__ = ["merged", "relu_absorbed"]
 
@@ -30,7 +30,7 @@ def relu_absorbed(output: Node) -> Node:
     absorbing = {
         node
         for node, readers in consumers(output).items()
-        if isinstance(node, Conv) and readers and all(isinstance(reader, Relu) for reader in readers)
+        if isinstance(node, Conv | Depthwise) and readers and all(isinstance(reader, Relu) for reader in readers)
     }
 
     def rule(old: Node, new: Node) -> Node:

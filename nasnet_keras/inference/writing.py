@@ -12,6 +12,7 @@ from nasnet_keras.inference.graph import (
     Conv,
     Dense,
     Depthwise,
+    Excite,
     Input,
     Node,
     Passthrough,
@@ -67,7 +68,11 @@ def _layer(node: Node, name: str, target: Target, plain: bool) -> tuple[Any, lis
     if isinstance(node, Conv):
         return _conv(node, common), [node.kernel, node.bias]
     if isinstance(node, Depthwise):
-        return _depthwise(node, target, common), [node.kernel[..., None]]
+        bias = [] if node.bias is None else [node.bias]
+        return _depthwise(node, target, common), [node.kernel[..., None], *bias]
+    if isinstance(node, Excite):
+        weights = [node.reduce_kernel, node.reduce_bias, node.expand_kernel, node.expand_bias]
+        return ours.FixedSqueezeExcite(len(node.reduce_bias), **common), weights
     if isinstance(node, Dense):
         use_bias = node.bias is not None
         layer = layers.Dense(node.channels, node.activation, use_bias, kernel_initializer="zeros", **common)
@@ -97,6 +102,8 @@ def _conv(node: Conv, common: dict[str, Any]) -> Any:
 
 def _depthwise(node: Depthwise, target: Target, common: dict[str, Any]) -> Any:
     size, common = len(node.kernel), {**common, "data_format": "channels_last", "depthwise_initializer": "zeros"}
+    common |= {"padding": node.padding, "use_bias": node.bias is not None}
+    common |= {"activation": "relu" if node.relu else None}
     if target.most_taps is not None and size * size > target.most_taps and node.dilation == 1:
         return ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, target.most_taps // size), **common)
     return ours.FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)

@@ -1,5 +1,7 @@
 """Squeeze-and-excite."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -8,7 +10,9 @@ from nasnet_keras.layers.normalized import CountedLayer
 from nasnet_keras.layers.traces import traced
 from nasnet_keras.utils.checks import positive_integer
 
-__all__ = ["SqueezeExcite"]
+__all__ = ["SqueezeExcite", "squeezed_and_excited"]
+
+_LAST = "channels_last"
 
 
 @keras.saving.register_keras_serializable("nasnet_keras")
@@ -43,8 +47,7 @@ class SqueezeExcite(CountedLayer):
             setattr(self, f"{part}_bias", bias)
 
     def call(self, x):
-        (y,) = traced(_scaled, x, self.reduce_kernel, self.reduce_bias, self.expand_kernel, self.expand_bias)
-        return y
+        return traced(squeezed_and_excited, x, *self.weights)[0]
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -56,8 +59,10 @@ class SqueezeExcite(CountedLayer):
         return {**super().get_config(), "reduced": self.reduced}
 
 
-def _scaled(x, reduce_kernel, reduce_bias, expand_kernel, expand_bias):
-    mean = ops.cast(ops.mean(ops.cast(x, "float32"), axis=(1, 2)), x.dtype)  # a sum of thousands of narrow numbers
-    narrow = ops.relu(ops.matmul(mean, reduce_kernel[0, 0]) + reduce_bias)
-    factors = ops.sigmoid(ops.matmul(narrow, expand_kernel[0, 0]) + expand_bias)
-    return (x * factors[:, None, None],)
+def squeezed_and_excited(
+    x: Any, reduce_kernel: Any, reduce_bias: Any, expand_kernel: Any, expand_bias: Any
+) -> tuple[Any]:
+    """The input times the factors, as a pure function of a tuple of one tensor, which `traces.traced` takes."""
+    mean = ops.mean(ops.cast(x, "float32"), axis=(1, 2), keepdims=True)  # a sum of thousands of narrow numbers
+    narrow = ops.relu(ops.conv(ops.cast(mean, x.dtype), reduce_kernel, 1, "valid", _LAST) + reduce_bias)
+    return (x * ops.sigmoid(ops.conv(narrow, expand_kernel, 1, "valid", _LAST) + expand_bias),)
