@@ -18,8 +18,8 @@ from measure import processor, restart
 
 from nasnet_keras.search import algorithms
 from nasnet_keras.search.algorithms.base import Algorithm
-from nasnet_keras.search.evaluators.tabular import read_table
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+from nasnet_keras.search.spaces.tables import read
 
 _TABLE = flags.DEFINE_string("table", None, "A CSV file of NAS-Bench-201.", required=True)
 _SEEDS = flags.DEFINE_integer("seeds", 300, "Runs of each algorithm, with the seeds from 0.", lower_bound=1)
@@ -42,7 +42,8 @@ def search(algorithm: Algorithm, table: dict[str, tuple[float, float]], marks: l
 
 
 def main(argv: list[str]) -> None:
-    table = read_table(_TABLE.value)
+    entries = read(_TABLE.value, NASBench201Space.benchmark)
+    table = {cell: (entry.reward, *entry.tests.values()) for cell, entry in entries.items()}
     marks = sorted(int(number) for number in _EVALUATIONS.value)
     print(f"{len(table)} cells, {_SEEDS.value} seeds, {processor()}; test accuracy, mean ± standard deviation")
     for name in _ALGORITHMS.value:

@@ -267,7 +267,9 @@ class SearchConfig:
         names = (name for name, one in settings.settings(SearchConfig).items() if "space" in one.for_)
         # A supernet has no weights for blocks that concatenate.
         combines = ("add",) if registry.evaluator(self.evaluator).shares_weights else None
-        return spaces.make(self.space, **{name: getattr(self, name) for name in names}, combines=combines)
+        # Of some benchmarks the table holds a few networks only, and the space has to know which.
+        given = {name: getattr(self, name) for name in (*names, "table")}
+        return spaces.make(self.space, **given, combines=combines)
 
     def search_objective(self) -> Objective:
         """Make the objective of the search, with its limits."""

@@ -203,6 +203,18 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
             "the cells of NAS-Bench-201 (Dong and Yang 2020)",
             offers=("table",),
         ),
+        "nasbench_macro": SpaceRow(
+            f"{_SEARCH}.spaces.nasbench_macro:NASBenchMacroSpace",
+            "the chains of blocks of NAS-Bench-Macro (Su et al. 2021)",
+            offers=("table",),
+            lacks=("num_blocks", "operations"),
+        ),
+        "accel_nasbench": SpaceRow(
+            f"{_SEARCH}.spaces.accel_nasbench:AccelNASBenchSpace",
+            "the networks of MnasNet's blocks in Accel-NASBench (Ahmad et al. 2024)",
+            offers=("table",),
+            lacks=("num_blocks", "operations"),
+        ),
         "enas_micro": SpaceRow(
             f"{_SEARCH}.spaces.nasnet:CellSpace",
             "ENAS' cells (Pham et al. 2018)",

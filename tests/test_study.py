@@ -20,11 +20,11 @@ from helpers import mostly_slow
 from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, load_study, run
 from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
-from nasnet_keras.search.evaluators.tabular import read_table
 from nasnet_keras.search.executors.base import Outcome, Task
 from nasnet_keras.search.finals import _with_all_sittings
 from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+from nasnet_keras.search.spaces.tables import Entry, read
 from nasnet_keras.search.study import trial_log
 from nasnet_keras.search.study.checkpoints import Checkpoints
 from nasnet_keras.search.study.trial import Trial
@@ -433,24 +433,25 @@ def test_checkpoints_keep_two_and_drop_those_of_lost_trials(tmp_path):
     [
         ("", "it has no column cell, validation_accuracy_12_epochs, test_accuracy_200_epochs"),
         ("cell,validation_accuracy_12_epochs\n", "it has no column test_accuracy_200_epochs"),
-        (HEADER + "\n", "it has no cells"),
-        (HEADER + "\n0,|a|,1,2\n1,|a|,1,2\n", "line 3: the cell .a. stands twice"),
-        (HEADER + "\n0,|a|,1\n", "line 2 is cut short"),
-        (HEADER + "\n0,|a|,x,2\n", "could not convert"),
-        (HEADER + "\n0,|a|,nan,2\n", "a figure that is not finite"),
+        (HEADER + "\n", "it has no networks"),
+        (HEADER + "\n0,|a|,1,2\n1,|a|,1,2\n", "line 3: the network .a. stands twice"),
+        (HEADER + "\n0,|a|,1\n", "line 2: it has 3 of 4 columns"),
+        (HEADER + "\n0,|a|,x,2\n", "line 2: validation_accuracy_12_epochs must be a finite number, got 'x'"),
+        (HEADER + "\n0,|a|,1,nan\n", "line 2: test_accuracy_200_epochs must be a finite number, got 'nan'"),
+        (HEADER + ",cell\n", "it has two columns of one name"),
     ],
 )
 def test_bad_tables(text, message, tmp_path):
     path = tmp_path / "table.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=f"cannot read the table .*{message}"):
-        read_table(path)
+        read(path, SPACE.benchmark)
 
 
 def test_columns_may_stand_in_any_order(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("test_accuracy_200_epochs,more,cell,validation_accuracy_12_epochs\n2.5,?,|a|,1.5\n")
-    assert read_table(path) == {"|a|": (1.5, 2.5)}
+    assert read(path, SPACE.benchmark) == {"|a|": Entry(1.5, {"test_accuracy_200_epochs": 2.5}, {})}
 
 
 def test_the_benchmark_itself():
@@ -458,7 +459,7 @@ def test_the_benchmark_itself():
     path = Path(folder).parent / "nasbench201_cifar10.csv" if folder else None
     if path is None or not path.is_file():
         pytest.skip("nasbench201_cifar10.csv is not beside the folder that TFDS_DATA_DIR names")
-    table = read_table(path)
+    table = {cell: (one.reward, *one.tests.values()) for cell, one in read(path, SPACE.benchmark).items()}
     space = NASBench201Space()
     assert len(table) == space.size and len({space.encode(cell) for cell in table}) == space.size
     best = max(table.values())
@@ -473,7 +474,10 @@ def test_the_benchmark_itself():
             "evaluator 'child' judges genotypes of nasnet, enas_micro, enas_macro, nas only, got 'nasbench201'",
         ),
         (["--space=nasbench201", "--evaluator=tabular"], "a table must be given with the evaluator 'tabular'"),
-        (["--evaluator=tabular", "--table=x.csv"], "evaluator 'tabular' judges genotypes of nasbench201 only"),
+        (
+            ["--evaluator=tabular", "--table=x.csv"],
+            "evaluator 'tabular' judges genotypes of nasbench201, nasbench_macro, accel_nasbench only",
+        ),
         (["--table=x.csv"], "a table must be given with the evaluator 'tabular' and no other"),
         (["--space=nasbench201", "--evaluator=tabular", "--table=no.csv"], "cannot read the table no.csv"),
         (["--space=nasbench201", "--evaluator=tabular", "--table=/dev/null"], "it has no column cell"),

@@ -43,6 +43,8 @@ class Space(ABC):
       that `decode` cannot give, such as one of another space, with a `ValueError`.
     - **Growing.** If a space grows with the trials, `at` gives the space of a trial. Its decisions are the first ones
       of the whole space, and its choice vectors, though shorter, describe the same genotypes in the whole space.
+    - **Proposals.** If not all choice vectors can be judged, `fits` says which ones can; `sample` and `mutate` give no
+      others, and a mutation then may change several decisions.
     - **Constant.** A space does not change, and all randomness comes from the generator that a method is given.
     - **Ownership.** A space keeps no files, devices or processes, and stays in the search's own process.
 
@@ -81,6 +83,11 @@ class Space(ABC):
     def size(self) -> int:
         """The number of choice vectors; several of them may describe the same network."""
         return math.prod(len(decision.choices) for decision in self.decisions)
+
+    def fits(self, choices: Sequence[int]) -> bool:
+        """Whether a legal choice vector may be proposed; by default all may."""
+        del choices
+        return True
 
     def sample(self, generator: np.random.Generator) -> Choices:
         """Draw each decision's choice uniformly."""

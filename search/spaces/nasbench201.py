@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar
 
 from nasnet_keras.genotypes.nasbench201 import NASBENCH201_EDGES, NASBENCH201_OPERATIONS, NASBench201Genotype
 from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.search.spaces.tables import Benchmark, Figure
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["OPERATIONS", "NASBench201Space"]
 
 OPERATIONS = NASBENCH201_OPERATIONS
+
+_FIGURES = ("validation_accuracy_12_epochs", "test_accuracy_200_epochs")
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,9 @@ class NASBench201Space(Space):
 
     A genotype is the string by which the benchmark's table knows it: `|operation~input|` for each edge, and `+` between
     nodes. `nasnet_keras.NASBench201Genotype` is the value of that string, and `encode` takes both.
+
+    A search reads the validation accuracy after 12 epochs, in percent as in the table, as the benchmark's own search
+    algorithms do; finalists are judged by the test accuracy after 200.
 
     Attributes:
         operations: names of the operations to choose from.
@@ -36,6 +44,15 @@ class NASBench201Space(Space):
         >>> space.encode(space.decode((3, 3, 0, 1, 2, 3)))
         (3, 3, 0, 1, 2, 3)
     """
+
+    benchmark: ClassVar[Benchmark] = Benchmark(
+        name="NAS-Bench-201",
+        keys=("cell",),
+        reward=_FIGURES[0],
+        figures=MappingProxyType({name: Figure((name,)) for name in _FIGURES}),
+        index="index",
+        counted=True,
+    )
 
     operations: tuple[str, ...] = OPERATIONS
     decisions: tuple[Decision, ...] = field(init=False, repr=False)

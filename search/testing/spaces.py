@@ -1,6 +1,7 @@
 """The rules of spaces."""
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -84,6 +85,14 @@ def _check_genotype(space: Space, choices: Choices) -> None:
         require(read == genotype, f"a genotype must be the same when it is read again, got {quoted(genotype)}")
 
 
+def _neighbours(space: Space, choices: Choices) -> Iterator[Choices]:
+    """All choice vectors that differ in one decision."""
+    for place, decision in enumerate(space.decisions[: len(choices)]):
+        for choice in range(len(decision.choices)):
+            if choice != choices[place]:
+                yield (*choices[:place], choice, *choices[place + 1 :])
+
+
 def _check_refusals(space: Space, lasts: Choices) -> None:
     with refused("decode of too many choices"):
         space.decode((*lasts, 0))
@@ -109,9 +118,12 @@ def _check_mutations(space: Space, samples: int) -> None:
     for _ in range(samples):  # a small space gives the same choices once by chance
         choices = space.sample(one)
         require(space.sample(other) == choices, "sample must depend on the generator only")
+        require(space.fits(choices), f"sample must give choices that fit, got {choices}")
     for _ in range(samples):
         mutated = space.mutate(choices, one)
         require(space.mutate(choices, other) == mutated, "mutate must depend on the generator only")
         changed = sum(a != b for a, b in zip(choices, mutated, strict=True))
-        require(changed == 1, f"a mutation must change one decision, got {mutated} from {choices}")
+        scattered = changed > 1 and not all(space.fits(vector) for vector in _neighbours(space, choices))
+        require(changed == 1 or scattered, f"a mutation must change one decision, got {mutated} from {choices}")
+        require(space.fits(mutated), f"mutate must give choices that fit, got {mutated}")
         _check_genotype(space, mutated)

@@ -1,0 +1,56 @@
+"""Spaces of which a table holds some networks only."""
+
+import functools
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from nasnet_keras.search.spaces.base import Choices, Space
+
+__all__ = ["PartialSpace"]
+
+
+class PartialSpace(Space):
+    """A space with free decisions, of which only some networks, far from each other, were ever judged.
+
+    All choice vectors are legal, and `fits` holds for those of known networks. Proposals are known networks only, so
+    that no trial is wasted: `sample` draws one of them, and `mutate` changes one decision as in any other space, and
+    then goes to the nearest known network, so that it may change several. The nearest one differs by the fewest steps
+    along the choices of all decisions, which must therefore be in an order, such as that of kernels by their size.
+    """
+
+    @property
+    @abstractmethod
+    def known(self) -> tuple[Choices, ...]:
+        """The choice vectors of the known networks, each once; empty if all are known."""
+
+    @functools.cached_property
+    def _set(self) -> frozenset[Choices]:
+        return frozenset(self.known)
+
+    @functools.cached_property
+    def _rows(self) -> np.ndarray:
+        return np.array(self.known, np.int16)
+
+    @property
+    def size(self) -> int:
+        return len(self.known) or super().size
+
+    def fits(self, choices: Sequence[int]) -> bool:
+        return not self.known or tuple(choices) in self._set
+
+    def sample(self, generator: np.random.Generator) -> Choices:
+        if not self.known:
+            return super().sample(generator)
+        return self.known[int(generator.integers(len(self.known)))]
+
+    def mutate(self, choices: Sequence[int], generator: np.random.Generator) -> Choices:
+        """Change one decision, and go to the nearest known network, any of equally near ones, but not back."""
+        changed = super().mutate(choices, generator)
+        if not self.known:
+            return changed
+        steps = np.abs(self._rows - np.array(changed, np.int16)).sum(axis=1)
+        steps[(self._rows == np.array(choices, np.int16)).all(axis=1)] = np.iinfo(np.int16).max
+        nearest = np.flatnonzero(steps == steps.min())
+        return self.known[int(nearest[generator.integers(len(nearest))])]

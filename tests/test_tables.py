@@ -1,0 +1,286 @@
+"""Tables of benchmarks: what is read of them, and searches of their spaces."""
+
+import csv
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasnet_keras.search import SearchConfig, registry, run
+from nasnet_keras.search.evaluators.tabular import TabularEvaluator
+from nasnet_keras.search.spaces import SPACES, make
+from nasnet_keras.search.spaces.accel_nasbench import AccelNASBenchSpace
+from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+from nasnet_keras.search.spaces.nasbench_macro import NASBenchMacroSpace
+from nasnet_keras.search.spaces.tables import Benchmark, read, read_costs
+from nasnet_keras.search.testing import check_evaluator, check_space
+
+FREE = AccelNASBenchSpace()
+MACRO = NASBenchMacroSpace()
+ACCEL = [*FREE.benchmark.keys, "val_top1", "macs_M", "params_M", "latency_zcu102"]
+
+
+def write(path, header, lines):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *lines])
+    return path
+
+
+def accel_line(choices, top1=60.0, macs=300.5, parameters=3.25, latency=4.0):
+    flags = {"no": "False", "yes": "True"}
+    return [*(flags.get(name, name) for name in FREE.pick(choices)), top1, macs, parameters, latency]
+
+
+@pytest.fixture(scope="module")
+def accel(tmp_path_factory):
+    """A table of 80 networks whose accuracy and latency grow with their choices."""
+    generator = np.random.default_rng(0)
+    networks = [FREE.sample(generator) for _ in range(80)]
+    lines = [accel_line(one, 40 + sum(one), latency=sum(one) / 4) for one in networks]
+    return write(tmp_path_factory.mktemp("accel") / "table.csv", ACCEL, lines)
+
+
+@pytest.fixture(scope="module")
+def macro(tmp_path_factory):
+    """All networks; the first training is two points better than the mean."""
+    lines = []
+    for index in range(MACRO.size):
+        name = np.base_repr(index, 3).zfill(8)
+        mean = 80 + sum(map(int, name)) / 2
+        lines.append([name, mean + 2, mean - 1, mean - 1, 1000 + index, 10 * index])
+    header = ["architecture", *(f"test_accuracy_seed_{seed}" for seed in range(3)), "parameters", "multiply_adds"]
+    return write(tmp_path_factory.mktemp("macro") / "table.csv", header, lines)
+
+
+def config(space, table, workdir="unused", **changes):
+    return SearchConfig(workdir, space=space, evaluator="tabular", table=table, **changes)
+
+
+# --- spaces
+
+
+def test_every_space_with_a_table_says_what_its_columns_mean():
+    spaces = registry.spaces_for("tabular")
+    for name in spaces:
+        benchmark = registry.space(name).load().benchmark
+        assert isinstance(benchmark, Benchmark) and benchmark.reward in benchmark.figures, name
+    assert spaces == ("nasbench201", "nasbench_macro", "accel_nasbench")
+
+
+def test_golden_sizes():
+    assert make("nasbench_macro").size == 3**8
+    assert FREE.size == 36**6 * 48 and len(FREE.decisions) == 28
+
+
+@pytest.mark.parametrize("text", ["", "2221222", "22212223", "222122200", 22212220, "２2212220"])
+def test_what_is_no_network_of_nasbench_macro(text):
+    with pytest.raises(ValueError, match="expected eight digits from 0 to 2"):
+        MACRO.encode(text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda t: t[:-1], lambda t: t + "-e1k3l1", lambda t: t.replace("e1k3l1", "e1 k3l1", 1), lambda t: ["e1k3l1"] * 7],
+)
+def test_what_is_no_network_of_accel_nasbench(change):
+    with pytest.raises(ValueError, match="expected seven blocks"):
+        FREE.encode(change(FREE.decode((0,) * 28)))
+
+
+def test_a_network_of_accel_nasbench_with_an_illegal_size():
+    with pytest.raises(ValueError, match="block_0_expansion must be one of 1, 4, 6, got '3'"):
+        FREE.encode("-".join(["e3k3l1"] * 7))
+
+
+def test_the_space_of_a_table_proposes_what_the_table_has(accel):
+    space = make("accel_nasbench", table=accel)
+    check_space(space)
+    check_space(FREE)
+    assert space.size == len(space.known) == 80
+    generator = np.random.default_rng(1)
+    assert all(space.sample(generator) in space.known for _ in range(100))
+    assert {space.sample(generator) for _ in range(2000)} == {*space.known}
+    assert not space.fits((0,) * 28) and FREE.fits((0,) * 28)
+
+
+def test_mutations_go_to_near_networks_also_from_unknown_ones(accel):
+    space, generator = make("accel_nasbench", table=accel), np.random.default_rng(2)
+    rows = np.array(space.known)
+    for start in (space.known[0], FREE.sample(generator)):
+        distances = np.sort(np.abs(rows - np.array(start)).sum(axis=1))
+        nearest = distances[distances > 0][0]
+        for _ in range(50):
+            found = space.mutate(start, generator)
+            assert found in space.known and found != start
+            steps = np.abs(np.array(found) - np.array(start)).sum()
+            assert steps <= nearest + 4, "a mutation goes two steps at most, and two more are lost on the way back"
+
+
+# --- figures and costs
+
+
+def test_figures_in_their_units_and_trainings_of_one_network(tmp_path):
+    one, other = FREE.decode((0,) * 28), FREE.decode((1,) * 28)
+    lines = [accel_line((0,) * 28), accel_line((1,) * 28, latency=""), accel_line((0,) * 28, top1=61, latency=5)]
+    path = write(tmp_path / "table.csv", ACCEL, lines)
+    table = read(path, FREE.benchmark)
+    assert (table[one].reward, table[one].tests) == (60.5, {})
+    assert table[one].costs == {"parameters": 3_250_000, "multiply_adds": 300_500_000, "zcu102_ms": 4.5}
+    assert "zcu102_ms" not in table[other].costs, "a device that could not run it"
+    evaluator = TabularEvaluator(config("accel_nasbench", path))
+    assert evaluator.costs(one) == table[one].costs
+    assert evaluator.evaluate(one, 0) == (60.5, {"val_top1": 60.5})
+
+
+@pytest.mark.parametrize(("column", "text"), [(3, "maybe"), (-1, "fast"), (-2, ""), (-4, "inf"), (0, "3"), (2, "x")])
+def test_damaged_lines_of_accel_nasbench(column, text, tmp_path):
+    line = accel_line((0,) * 28)
+    line[column] = text
+    with pytest.raises(ValueError, match="cannot read the table|block_0_|expected seven blocks"):
+        config("accel_nasbench", write(tmp_path / "table.csv", ACCEL, [line]))
+
+
+def test_a_table_of_another_benchmark(accel, macro):
+    with pytest.raises(ValueError, match="it is a table of Accel-NASBench, for space='accel_nasbench', and not of NAS"):
+        TabularEvaluator(config("nasbench201", accel))
+    with pytest.raises(ValueError, match="has no column block0_e.*it is a table of NAS-Bench-Macro"):
+        config("accel_nasbench", macro)
+
+
+@pytest.mark.parametrize("space", ["nasbench_macro", "accel_nasbench"])
+def test_evaluators_keep_the_contract(space, accel, macro):
+    settings = config(space, {"nasbench_macro": macro, "accel_nasbench": accel}[space])
+    check_evaluator(lambda: TabularEvaluator(settings), settings.search_space())
+
+
+@pytest.mark.parametrize("algorithm", ["random", "evolution"])
+def test_a_partial_table_is_searched_without_a_failed_trial(algorithm, accel, tmp_path):
+    settings = config("accel_nasbench", accel, tmp_path, algorithm=algorithm, trials=60, random_trials=4, window=1)
+    study = run(settings)
+    assert [trial.status for trial in study.trials] == ["ok"] * 60
+    if algorithm == "evolution":
+        assert len({trial.genotype for trial in study.trials[50:]}) == 10, "no network is judged again"
+    assert study.result["val_top1"] == study.best.reward == max(trial.reward for trial in study.trials)
+
+
+def test_a_search_of_nasbench_macro_is_judged_by_the_mean(macro, tmp_path):
+    study = run(config("nasbench_macro", macro, tmp_path, algorithm="evolution", trials=120, population_size=20))
+    assert study.best.reward > 88.5 and all("test" not in name for one in study.trials for name in one.metrics)
+    assert study.result["test_accuracy_50_epochs"] == pytest.approx(study.best.reward - 2)
+    assert "88." in (tmp_path / "report.html").read_text() or "87." in (tmp_path / "report.html").read_text()
+
+
+def test_what_identified_a_table_before_does_so_still(tmp_path):
+    lines = [[0, "|b|", 1.5, 2.25], [1, "|a|", 3, 4]]
+    header = ["index", "cell", "validation_accuracy_12_epochs", "test_accuracy_200_epochs"]
+    evaluator = TabularEvaluator(config("nasbench201", write(tmp_path / "table.csv", header, lines)))
+    text = "[('|a|', (3.0, 4.0)), ('|b|', (1.5, 2.25))]"
+    assert evaluator.facts() == {"table_crc32": f"{zlib.crc32(text.encode()):08x}"}
+
+
+# --- a further file of costs
+
+
+def cells(tmp_path, count=3):
+    space = NASBench201Space()
+    names = [space.decode(np.unravel_index(number, (5,) * 6)) for number in range(count)]
+    header = ["index", "cell", "validation_accuracy_12_epochs", "test_accuracy_200_epochs"]
+    return names, write(
+        tmp_path / "table.csv", header, [[10 + i, name, 50 + i, 60 + i] for i, name in enumerate(names)]
+    )
+
+
+def test_further_costs_are_joined_by_index(tmp_path):
+    names, path = cells(tmp_path)
+    lines = [[12, 3.5, 7], [10, 1.5, -1], [11, "", 6]]
+    costs = write(tmp_path / "costs.csv", ["index", "pixel3_ms", "edgetpu_ms"], lines)
+    found = read_costs(costs, NASBench201Space.benchmark, read(path, NASBench201Space.benchmark))
+    assert [found[name] for name in names] == [
+        {"pixel3_ms": 1.5},
+        {"edgetpu_ms": 6.0},
+        {"pixel3_ms": 3.5, "edgetpu_ms": 7},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([["index", "a_ms"], [10, 1], [11, 1]], "it lacks 1 of the table's 3 networks, as that with the index 12"),
+        ([["index", "a_ms"], [10, 1], [13, 1]], "line 3: the table has no network with the index '13'"),
+        ([["index", "a_ms"], [10, 1], [10, 1]], "line 3: the index 10 stands twice"),
+        ([["index", "a_ms"], [10, "x"]], "line 2: a_ms must be a finite number, got 'x'"),
+        ([["index", "a_ms"], [10]], "line 2: it has 1 of 2 columns"),
+        ([["index", "A ms"], [10, 1]], "a cost's name has lower-case letters, digits and _ only, got 'A ms'"),
+        ([["cell", "a_ms"], [10, 1]], "it has no column index"),
+        ([["index"], [10]], "it has no column of costs"),
+        ([["index", "a_ms", "a_ms"], [10, 1, 1]], "it has two columns of one name"),
+        ([[]], "it has no column index"),
+    ],
+)
+def test_bad_costs(lines, message, tmp_path):
+    _, path = cells(tmp_path)
+    table = read(path, NASBench201Space.benchmark)
+    with pytest.raises(ValueError, match=f"cannot read the costs .*{message}"):
+        read_costs(write(tmp_path / "costs.csv", lines[0], lines[1:]), NASBench201Space.benchmark, table)
+
+
+def test_costs_for_a_table_without_an_index(macro, tmp_path):
+    costs = write(tmp_path / "costs.csv", ["index", "a_ms"], [[0, 1]])
+    with pytest.raises(ValueError, match="cannot join .* with the table: it has no column index"):
+        read_costs(costs, MACRO.benchmark, read(macro, MACRO.benchmark))
+
+
+def test_costs_of_cells_are_counted(tmp_path):
+    names, path = cells(tmp_path)
+    evaluator = TabularEvaluator(config("nasbench201", path))
+    found = evaluator.costs(names[2])
+    assert {*found} == {"parameters", "trainable_parameters", "multiply_adds"}
+    assert found["multiply_adds"] > evaluator.costs(names[0])["multiply_adds"]
+
+
+# --- the benchmarks themselves
+
+
+def real(name):
+    folder = os.environ.get("TFDS_DATA_DIR")
+    path = Path(folder).parent / name if folder else None
+    if path is None or not path.is_file():
+        pytest.skip(f"{name} is not beside the folder that TFDS_DATA_DIR names")
+    return path
+
+
+def test_nasbench_macro_itself():
+    table = read(real("nasbench_macro_cifar10.csv"), MACRO.benchmark)
+    assert {*map(MACRO.encode, table)} == {tuple(np.unravel_index(i, (3,) * 8)) for i in range(3**8)}
+    tests = {name: entry.tests["test_accuracy_50_epochs"] for name, entry in table.items()}
+    best = max(tests.values())
+    assert {name for name in tests if tests[name] == best} == {"22212220", "22212202"} and best == pytest.approx(
+        93.127, abs=1e-3
+    )
+    assert table["22222222"].costs == {"parameters": 2_932_586, "multiply_adds": 105_660_928}
+
+
+def test_accel_nasbench_itself():
+    path = real("accel_nasbench_mnasnet_space.csv")
+    space = make("accel_nasbench", table=path)
+    assert space.size == 5125
+    table = read(path, space.benchmark)
+    latencies = {name: entry.costs["zcu102_ms"] for name, entry in table.items() if "zcu102_ms" in entry.costs}
+    assert len(table) - len(latencies) == 2
+    best = [max(table[name].reward for name in latencies if latencies[name] <= most) for most in (3, 5, 8)]
+    assert best == pytest.approx([61.68, 64.95, 66.39], abs=0.005)
+
+
+def test_latencies_of_nasbench201_themselves():
+    benchmark = NASBench201Space.benchmark
+    table = read(real("nasbench201_cifar10.csv"), benchmark)
+    costs = read_costs(real("nasbench201_latency.csv"), benchmark, table)
+    devices = {name for one in costs.values() for name in one}
+    assert devices == {f"{name}_ms" for name in ("raspi4", "pixel3", "edgegpu", "edgetpu", "eyeriss", "fpga")}
+    assert len(costs) == 15625 and sum("edgetpu_ms" not in one for one in costs.values()) == 4699
+
+
+def test_no_space_but_those_of_tables_reads_a_table():
+    assert all(make(name, table="no such file") for name in SPACES if name != "accel_nasbench")
