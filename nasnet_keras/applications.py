@@ -1,11 +1,12 @@
 """The named models: a function for each row of `nasnet_keras.networks.named`, with `keras.applications`' signature.
 
-Every function takes `keras.applications`' arguments, in its order, and any other of `NASNetFromGenotype` by name;
-`ENASMacro`, a layer-wise network, has a signature of its own and stands in `nasnet_keras.networks.macro`. Images of the
-ImageNet models are scaled to [-1, 1] by `preprocess_input`.
+Every function takes `keras.applications`' arguments, in its order, and by name any other of the function that builds
+networks of its kind: `NASNetFromGenotype` for cells, `StagesFromGenotype` for MnasNet. `ENASMacro`, a layer-wise
+network, has a signature of its own and stands in `nasnet_keras.networks.macro`. Images of the ImageNet models are
+scaled to [-1, 1] by `preprocess_input`.
 
-`genotype=` puts other cells into a named model. They are stacked as the family that they name or were published with
-stacks them, and any others as the model's own.
+`genotype=` puts another genotype of the same kind into a named model. Cells are stacked as the family that they name or
+were published with stacks them, and any others as the model's own.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from typing import Any
 
 from nasnet_keras import genotypes
 from nasnet_keras.genotypes.cells import Genotype
+from nasnet_keras.genotypes.kinds import kind_of
 from nasnet_keras.genotypes.reading import resolve_genotype
-from nasnet_keras.networks.cells import NASNetFromGenotype
+from nasnet_keras.networks.any import network_from_genotype
 from nasnet_keras.networks.macro import ENASMacro
 from nasnet_keras.networks.named import MODELS, NamedModel
 
@@ -28,6 +30,11 @@ __all__ = [
     "DARTSImageNet",
     "ENASMacro",
     "ENASMicro",
+    "MnasNetA1",
+    "MnasNetB1",
+    "MnasNetD1",
+    "MnasNetD1_320",
+    "MnasNetSmall",
     "NASNetCIFAR10",
     "NASNetLarge",
     "NASNetMobile",
@@ -51,7 +58,7 @@ Args:
     classes: number of classes.
     classifier_activation: `"softmax"`, or None for logits.
     name: name of the model.
-    **network: further arguments of `NASNetFromGenotype`. None stands for the model's own.
+    **network: further arguments of `{function}`. None stands for the model's own.
 
 Returns:
     A functional `keras.Model`: `(batch, height, width, channels)` to `(batch, classes)`.
@@ -88,7 +95,7 @@ def _function(function: str) -> Callable[..., Any]:
         arguments = _arguments(model, given)
         if weights == "imagenet" and model.published is not None:
             return _build_with_imagenet_weights(arguments, model.published)
-        return NASNetFromGenotype(**arguments)
+        return network_from_genotype(**arguments)
 
     build.__name__ = build.__qualname__ = function
     build.__doc__ = _docstring(model)
@@ -96,13 +103,15 @@ def _function(function: str) -> Callable[..., Any]:
 
 
 def _arguments(model: NamedModel, given: dict[str, Any]) -> dict[str, Any]:
-    """Complete the given arguments to the arguments of `NASNetFromGenotype` for a named model."""
+    """Complete the given arguments to those of `network_from_genotype` for a named model."""
     arguments = {"genotype": model.genotype, **model.arguments, **given}
     if "penultimate_filters" in given and "filters" not in given:
         arguments["filters"] = None
-    if "genotype" in given and "skeleton" not in given:
-        cells = arguments["genotype"] = resolve_genotype(given["genotype"], Genotype)
-        arguments["skeleton"] = genotypes.skeleton_of(cells, genotypes.skeleton_of(genotypes.get(model.genotype)))
+    if "genotype" in given:
+        usual = genotypes.get(model.genotype)
+        found = arguments["genotype"] = resolve_genotype(given["genotype"], type(usual))
+        if isinstance(usual, Genotype) and "skeleton" not in given:
+            arguments["skeleton"] = genotypes.skeleton_of(found, genotypes.skeleton_of(usual))
     return arguments
 
 
@@ -111,6 +120,7 @@ def _docstring(model: NamedModel) -> str:
         about=model.about,
         notes=f"\n{model.notes}\n" if model.notes else "",
         size="×".join(map(str, model.arguments.get("input_shape", (32, 32, 3)))),
+        function=kind_of(genotypes.get(model.genotype)).function,
         weights='`"imagenet"`, None, or ' if model.published else "None, or ",
         source=model.source,
         example=f"\nExample:\n{indent(model.example, '    ')}\n" if model.example else "",
@@ -130,6 +140,11 @@ AmoebaNetD = _function("AmoebaNetD")
 ENASMicro = _function("ENASMicro")
 DARTSCIFAR10 = _function("DARTSCIFAR10")
 DARTSImageNet = _function("DARTSImageNet")
+MnasNetA1 = _function("MnasNetA1")
+MnasNetB1 = _function("MnasNetB1")
+MnasNetSmall = _function("MnasNetSmall")
+MnasNetD1 = _function("MnasNetD1")
+MnasNetD1_320 = _function("MnasNetD1_320")
 
 
 def preprocess_input(x: Any) -> Any:
@@ -175,7 +190,7 @@ def _build_with_imagenet_weights(arguments: dict[str, Any], model: str) -> Any:
     """Build NASNet-A mobile or large with the published weights.
 
     Args:
-        arguments: the arguments of `NASNetFromGenotype`.
+        arguments: the arguments of `network_from_genotype`.
         model: `"mobile"` or `"large"`.
 
     Raises:
@@ -191,6 +206,6 @@ def _build_with_imagenet_weights(arguments: dict[str, Any], model: str) -> Any:
     from nasnet_keras.weights.loading import load_weights  # which imports h5py
     from nasnet_keras.weights.published import PUBLISHED
 
-    built = NASNetFromGenotype(**{**arguments, "weights": None})
+    built = network_from_genotype(**{**arguments, "weights": None})
     load_weights(built, PUBLISHED[model, include_top].download(), known=True)
     return built

@@ -103,8 +103,8 @@ def test_the_table_of_named_models_has_a_function_for_each_row():
 
 @pytest.fixture
 def told(monkeypatch):
-    """A function that gives what a named model has `NASNetFromGenotype` build, which is not built."""
-    monkeypatch.setattr(applications, "NASNetFromGenotype", lambda **arguments: arguments)
+    """A function that gives what a named model has `network_from_genotype` build, which is not built."""
+    monkeypatch.setattr(applications, "network_from_genotype", lambda **arguments: arguments)
     return lambda model, /, **changes: getattr(applications, model)(**{"weights": None, **changes})
 
 
@@ -118,12 +118,12 @@ def test_named_models_have_the_signature_of_keras_applications(name, told):
     theirs = list(inspect.signature(keras.applications.NASNetMobile).parameters)
     assert list(inspect.signature(build).parameters) == [*theirs, "network"]
     assert build.__name__ == name
-    assert build.__doc__.startswith(("NASNet-A", "PNASNet-5", "AmoebaNet-", "ENAS micro", "DARTS"))
+    assert build.__doc__.startswith(("NASNet-A", "PNASNet-5", "AmoebaNet-", "ENAS micro", "DARTS", "MnasNet-"))
     changes = {"input_shape": (48, 48, 3), "include_top": False, "pooling": "max", "classes": 7, "num_repeats": 1}
     changes |= {"filters": 8, "name": "mine", "classifier_activation": None, "input_tensor": keras.Input((48, 48, 3))}
     arguments = told(name, **changes)
     assert {key: arguments[key] for key in changes} == changes
-    assert "input_shape" not in told(name) or told(name)["input_shape"] in ((224, 224, 3), (331, 331, 3))
+    assert "input_shape" not in told(name) or told(name)["input_shape"] in ((224, 224, 3), (320, 320, 3), (331, 331, 3))
 
 
 @pytest.mark.parametrize("name", ["NASNetMobile", "PNASNet5CIFAR10", "AmoebaNetC", "ENASMicro", "DARTSImageNet"])

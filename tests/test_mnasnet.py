@@ -2,7 +2,16 @@
 
 import pytest
 
-from nasnet_keras import Cost, StagesFromGenotype, genotype_cost, genotypes, model_cost
+from nasnet_keras import (
+    Cost,
+    StageGenotype,
+    StagesFromGenotype,
+    applications,
+    genotype_cost,
+    genotypes,
+    model_cost,
+)
+from nasnet_keras.networks.named import MODELS
 
 # name: width multiplier: trainable parameters, batch normalisation's moving statistics, multiply-adds, at 224
 SIZES = {
@@ -79,3 +88,31 @@ def test_models_cost_what_their_genotype_says(name, alpha, padding):
 def test_smalls_first_layer_adds_nothing_as_in_the_released_code():
     first = genotypes.MNASNET_SMALL.stages[0]
     assert (first.filters, genotypes.MNASNET_SMALL.stem, first.skip) == (8, 8, "none")
+
+
+@pytest.mark.parametrize("name", ["A1", "B1", "Small", "D1", "D1_320"])
+def test_named_models_are_the_published_ones(name):
+    model, genotype = MODELS[f"MnasNet{name}"], f"mnasnet_{name.lower()}"
+    assert (model.name, model.genotype) == (genotype, genotype)
+    trainable, _, multiply_adds = SIZES[genotype][1]
+    cost = model.cost(input_shape=(224, 224, 3))
+    assert cost.trainable_parameters == trainable and multiply_adds in (None, cost.multiply_adds)
+
+
+def test_a_named_model_has_any_width_size_and_stages():
+    small = applications.MnasNetSmall((40, 33, 1), alpha=0.5, classes=7, weights=None, padding="torch")
+    assert small.output_shape == (None, 7) and small.name == "mnasnet_small"
+    assert "head_dropout" not in [layer.name for layer in small.layers], "as published"
+    short = StageGenotype(genotypes.MNASNET_A1.stages[:2], head=0)
+    features = applications.MnasNetA1(
+        (None, None, 3), genotype=short, include_top=False, pooling="avg", dropout_rate=0.5, name="short"
+    )
+    assert features.output_shape == (None, 24) and features.name == "short"
+    with pytest.raises(ValueError, match="expected a StageGenotype, got a Genotype"):
+        applications.MnasNetA1(genotype="nasnet_a")
+    with pytest.raises(ValueError, match="expected a Genotype, got a StageGenotype"):
+        applications.NASNetMobile(weights=None, genotype="mnasnet_a1")
+    with pytest.raises(ValueError, match="alpha must be above 0 and at most 16, got 0"):
+        applications.MnasNetA1(alpha=0)
+    with pytest.raises(TypeError, match=r"StagesFromGenotype\(\) got an unexpected keyword argument 'filters'"):
+        applications.MnasNetA1(filters=8)

@@ -1,4 +1,4 @@
-"""The published networks of cells as a table of data: a genotype, and the arguments that make it the published size."""
+"""The published networks as a table of data: a genotype, and the arguments that make it the published size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ class NamedModel:
 
     Attributes:
         name: name of the Keras model.
-        genotype: name of its cells in the catalogue.
+        genotype: name of its cells, or its stages, in the catalogue.
         about: the images that it is for, its size in the paper's terms, and its number of trainable parameters.
         source: the paper and the table that published it.
-        arguments: the arguments of `NASNetFromGenotype` in which it differs from the defaults.
+        arguments: the arguments of the function of its genotype's kind in which it differs from the defaults.
         published: its weights for ImageNet, a name of `nasnet_keras.weights.published`; None if there are none.
         notes: a further paragraph of its function's docstring.
         example: a runnable example for it.
@@ -35,7 +35,7 @@ class NamedModel:
     example: str = ""
 
     def cost(self, **changes: Any) -> Cost:
-        """Its cost as published, or with changed arguments of `NASNetFromGenotype`; nothing is built.
+        """Its cost as published, or with changed arguments of its function; nothing is built.
 
         Example:
             >>> MODELS["NASNetMobile"].cost().trainable_parameters
@@ -51,6 +51,12 @@ _KERAS_BORDERS = (
     'The borders are those of `keras.applications`; `padding="same"` gives TF-Slim\'s. `weights="imagenet"` downloads\n'
     "Keras' published weights."
 )
+_MNASNET = {"classes": 1000, "input_shape": (224, 224, 3)}
+_WIDTH = (
+    "`alpha` multiplies all filters but those of the last convolution. Borders are those of the released TPU code;\n"
+    '`padding="torch"` gives those of the ports to PyTorch.'
+)
+_BACKBONE = f"It was searched as the backbone of a detector.\n{_WIDTH}"
 
 MODELS: Mapping[str, NamedModel] = MappingProxyType(
     {
@@ -157,6 +163,48 @@ MODELS: Mapping[str, NamedModel] = MappingProxyType(
             "Liu et al. 2019, table 3. The released code's batch-normalisation epsilon is 1e-5",
             {**_MOBILE, "batch_norm_epsilon": 1e-5, "num_repeats": 4, "filters": 48},
         ),
+        "MnasNetA1": NamedModel(
+            "mnasnet_a1",
+            "mnasnet_a1",
+            "MnasNet-A1 for 224×224 images: 3.9 million parameters, 312 million multiply-adds.",
+            "Tan et al. 2019, figure 7 and table 1",
+            _MNASNET,
+            notes=_WIDTH,
+            example=">>> MnasNetA1((96, 96, 3), alpha=0.35, classes=7).count_params()\n489001",
+        ),
+        "MnasNetB1": NamedModel(
+            "mnasnet_b1",
+            "mnasnet_b1",
+            "MnasNet-B1, without squeeze-and-excitation, for 224×224 images: 4.4 million parameters, 314 million\n"
+            "multiply-adds.",
+            "Tan et al. 2019, table 1; the released code",
+            _MNASNET,
+            notes=_WIDTH,
+        ),
+        "MnasNetSmall": NamedModel(
+            "mnasnet_small",
+            "mnasnet_small",
+            "MnasNet-small for 224×224 images: 2.0 million parameters, 68 million multiply-adds.",
+            "Tan et al. 2019, table 4; the released code",
+            {**_MNASNET, "dropout_rate": 0.0},
+            notes=_WIDTH,
+        ),
+        "MnasNetD1": NamedModel(
+            "mnasnet_d1",
+            "mnasnet_d1",
+            "MnasNet-D1 for 224×224 images: 3.6 million parameters, 968 million multiply-adds.",
+            "the code released with Tan et al. 2019",
+            _MNASNET,
+            notes=_BACKBONE,
+        ),
+        "MnasNetD1_320": NamedModel(
+            "mnasnet_d1_320",
+            "mnasnet_d1_320",
+            "MnasNet-D1-320 for 320×320 images: 6.9 million parameters, 3.7 billion multiply-adds.",
+            "the code released with Tan et al. 2019",
+            {**_MNASNET, "input_shape": (320, 320, 3)},
+            notes=_BACKBONE,
+        ),
     }
 )
-"""The named models of cells, by the names of their functions."""
+"""The named models, by the names of their functions."""
