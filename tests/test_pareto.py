@@ -120,7 +120,7 @@ def test_thousands_of_points_take_moments(costs, count):
 
 
 def child(number, reward, **costs):
-    return Trial(number, f"|none~{number}|", "crashed" if reward is None else "ok", reward, costs, 1.0, number)
+    return Trial(number, f"|none~{number}|", "crashed" if reward is None else "ok", reward, {}, 1.0, number, costs)
 
 
 def study_of(path, trials, derived=(), **config):

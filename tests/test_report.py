@@ -1,6 +1,5 @@
 """The page of a study, its charts and figures, and its TensorBoard files: without TensorFlow."""
 
-import base64
 import dataclasses
 import itertools
 import json
@@ -10,16 +9,16 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from html.parser import HTMLParser
-from pathlib import Path
 from statistics import mean
 
 import numpy as np
 import pytest
+from pages import FROZEN, NAME, NASTY, Page, checked, finalist, rising, study_of, trial
 
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.search.config import child_recipe
-from nasnet_keras.search.report.charts import Band, Chart, Dots, Line, ticks
+from nasnet_keras.search.report.axes import Axis, log_ticks, ticks
+from nasnet_keras.search.report.charts import Band, Chart, Dots, Line, Rule
 from nasnet_keras.search.report.facts import gather
 from nasnet_keras.search.report.markup import duration, figure, integer, percent, short
 from nasnet_keras.search.report.page import report, write_report
@@ -37,99 +36,7 @@ from nasnet_keras.search.report.tensorboard import SearchLog
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.study.folder import Study, load_study
-from nasnet_keras.search.study.trial import Trial, fingerprint, genotype_text
-
-FROZEN = Path(__file__).parent / "frozen" / "study"
-NASTY = "<script>alert('&\"')</script>"
-NAME = NASTY.replace("/", "")  # as a file's may be
-BASE = {"dataset": "digits", "space": "nasnet", "algorithm": "ppo", "evaluator": "child"}
-VOID = {"br", "img", "meta"}
-
-
-def trial(number, reward=0.5, generator=None, space=None, status="ok", **metrics):
-    generator = generator or np.random.default_rng(number)
-    space = space or CellSpace(num_blocks=2)
-    genotype = space.decode(space.sample(generator))
-    return Trial(number, genotype, status, reward if status == "ok" else None, metrics, 2.0 + number % 3, number)
-
-
-def study_of(path, trials=(), random=(), result=None, planned=60, **config):
-    path.mkdir(exist_ok=True)
-    described = {"format": "nasnet_keras.study", "version": 1, "config": {**BASE, **config}}
-    (path / "study.json").write_text(json.dumps({**described, "versions": {"keras": "3.15.1"}}))
-    for name, some in (("trials", trials), ("random_trials", random)):
-        if some:
-            (path / f"{name}.jsonl").write_text("".join(one.to_line() for one in some))
-    study = load_study(path)
-    study.config["trials"] = planned  # as in the process that searches
-    if result is not None:
-        best = {"trial": study.best.trial, "fingerprint": fingerprint(study.best.genotype)}
-        (path / "result.json").write_text(json.dumps({**best, **result}))
-    return study
-
-
-def finalist(origin, one, test, **more):
-    genotype = json.loads(genotype_text(one.genotype))
-    metrics = {"validation_accuracy": test + 0.01, "test_accuracy": test, "parameters": 1234567, "epochs": 30}
-    plain = {"origin": origin, "trial": one.trial, "fingerprint": fingerprint(one.genotype), "genotype": genotype}
-    return {**plain, "reward": one.reward, "status": "ok", "metrics": metrics, "seconds": 5400.0, **more}
-
-
-class Page(HTMLParser):
-    """Checks that a page is balanced and loads nothing, and collects its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.text, self.tags, self.ids, self.images = [], [], [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open
-        assert len(set(self.ids)) == len(self.ids), "an id stands twice"
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        assert tag not in ("script", "link", "iframe", "object", "embed", "base")
-        for name, value in attrs:
-            assert not name.startswith("on")
-            if name == "id":
-                self.ids.append(value)
-            if name in ("src", "href", "xlink:href", "srcset"):
-                assert value.startswith("data:")
-                self.images.append(value)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    @property
-    def words(self):
-        return re.sub(r"\s+", " ", " ".join(self.text))
-
-
-def checked(study):
-    """The page of a study, after checks that hold at every moment."""
-    text = report(study)
-    page = Page(text)
-    assert 'http-equiv="Content-Security-Policy" content="default-src' in text
-    assert text.startswith("<!DOCTYPE html>") and "None" not in page.words and " nan" not in page.words
-    outside = re.sub(r'xmlns="http://www\.w3\.org/2000/svg"', "", text)
-    assert not re.search(r"https?://|url\(|@import", outside)
-    for chart in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
-        ElementTree.fromstring(chart)
-    for image in page.images:
-        kind, _, data = image.partition(";base64,")
-        assert kind == "data:image/svg+xml"
-        assert ElementTree.fromstring(base64.b64decode(data)).tag == "{http://www.w3.org/2000/svg}svg"
-    return page
+from nasnet_keras.search.study.trial import Trial, fingerprint
 
 
 @pytest.mark.parametrize("rewards", [[3.0], [1.0, 1.0], [0.2, 0.9, 0.5, 0.5, 0.7, 0.1, 0.3]])
@@ -203,21 +110,34 @@ def test_ticks_are_round_and_inside():
     assert ticks(1.0, 1.0) == [1.0]
 
 
+def test_ticks_of_equal_factors_are_round_and_inside():
+    for low, high in ((0.004, 1.3), (1.0, 10.0), (3.1e6, 9.9e8), (2.0, 17.0), (1e-3, 1e12), (4.0, 4.5)):
+        found = log_ticks(low, high)
+        assert 2 <= len(found) <= 8 and low * 0.999 <= found[0] and found[-1] <= high * 1.001
+        assert all(float(f"{value:.0e}") == value or high < 2 * low for value in found), "one digit each"
+
+
 def test_a_chart_is_xml_with_all_inside():
     layers = [
         Band("spread", [(1.0, 0.2, 0.4)]),
         Line("best", [(0.0, 0.1), (2.0, 0.9)], step=True),
         Line("mean", []),
         Dots("dot", [(1.0, 0.5, NASTY), (2.0, None, "failed"), (2.0, -7.0, "far below")]),
+        Dots("over", [(9.0, None, "beyond the axis")], shape="triangle", lane="over limit"),
+        Rule("limit", 1.5, NASTY),
     ]
-    root = ElementTree.fromstring(Chart("c", NASTY, NASTY, NASTY, NASTY, (0.0, 2.0), (0.0, 1.0), layers).svg())
+    root = ElementTree.fromstring(Chart("c", NASTY, NASTY, Axis(NASTY, 0.0, 2.0), NASTY, (0.0, 1.0), layers).svg())
     space = "{http://www.w3.org/2000/svg}"
     assert root.find(f"{space}title").text == root.find(f"{space}desc").text == NASTY
     assert root.get("aria-labelledby").split() == [root.find(f"{space}{tag}").get("id") for tag in ("title", "desc")]
     width, height = map(float, root.get("viewBox").split()[2:])
     circles = list(root.iter(f"{space}circle"))
     assert len(circles) == 1 and 0 < float(circles[0].get("cx")) < width and 0 < float(circles[0].get("cy")) < height
-    assert len([path for path in root.iter(f"{space}path") if "cross" in path.get("class")]) == 2
+    assert len([path for path in root.iter(f"{space}path") if "cross" in path.get("class")]) == 3
+    lanes = {
+        rect.get("class"): float(rect.get("y")) for rect in root.iter(f"{space}rect") if "lane" in rect.get("class")
+    }
+    assert lanes["lane lane-failed"] < lanes["lane lane-over"] < height
 
 
 @pytest.mark.parametrize("value", [None, True, "1", [1], float("nan"), float("inf"), 10**400, {}])
@@ -281,12 +201,6 @@ class NastySpace:
 
     def decode(self, choices):
         return NASTY
-
-
-def rising(count, generator, low=0.7, gain=0.2):
-    space = CellSpace(num_blocks=2)
-    noise = generator.normal(0.0, 0.02, count)
-    return [trial(n, float(low + gain * n / count + noise[n]), generator, space, parameters=n) for n in range(count)]
 
 
 def test_a_search_that_learns(tmp_path):

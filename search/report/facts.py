@@ -1,15 +1,20 @@
 """The facts that the sections of a study's page show, gathered once."""
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nasnet_keras.search import registry
+from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.markup import number
 from nasnet_keras.search.study.folder import Study, StudyError
-from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.search.study.pareto import cost_of
+from nasnet_keras.search.study.trial import Trial, fingerprint
 from nasnet_keras.utils.json_text import parse, text_of
 
 __all__ = ["Facts", "accuracy", "gather"]
+
+_COST = "multiply_adds"
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,14 @@ class Facts:
         successful: the trials with a reward that can be drawn.
         derived: the genotypes derived from the controller at the end of a supernet's search, judged as the random
             children are; empty for other searches.
-        random: the random children to compare with; random search compares with its own.
+        random: the random children to compare with, within the limits; random search compares with its own.
+        random_beyond: further random children with a reward, whose costs are over a limit.
+        over_limit: the trials of the search that were over a limit, so that they were not trained.
+        failed: the trials of the search that failed.
         failed_random: number of failed random children, not counting the search's own.
+        limits: the largest value of each cost that has a limit, by its name.
+        costs: the names of costs that children are compared by: those that have limits, else the multiply-adds, as far
+            as any child has them; none in studies without costs.
         result: the result of the best genotype; None until there is one.
         finalists: the entries of `result.json` on the finalists, which were trained alike at the end.
         versions: versions of the packages that began the study.
@@ -37,8 +48,13 @@ class Facts:
     successful: list[Trial]
     derived: list[Trial]
     random: list[Trial]
+    over_limit: list[Trial]
+    failed: list[Trial]
     failed_random: int
+    limits: dict[str, float]
+    costs: tuple[str, ...]
     result: dict[str, Any] | None
+    random_beyond: list[Trial] = field(default_factory=list)
     finalists: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
@@ -55,8 +71,34 @@ class Facts:
 
     @property
     def candidates(self) -> list[Trial]:
-        """The children among which the best one is chosen: the derived ones, or the search's own."""
-        return self.derived or self.successful
+        """The children among which the best one is chosen: the derived ones, or the search's own, within the limits."""
+        return [trial for trial in self.derived if self.is_within(trial)] if self.derived else self.within
+
+    @property
+    def within(self) -> list[Trial]:
+        """The successful trials of the search within the limits."""
+        return [trial for trial in self.successful if self.is_within(trial)]
+
+    def is_within(self, trial: Trial) -> bool:
+        """Whether the costs of a trial are within all limits; one that is not known is not."""
+        costs = ((cost_of(trial, name), most) for name, most in self.limits.items())
+        return all(cost is not None and cost <= most for cost, most in costs)
+
+    @property
+    def over_limit_random(self) -> int:
+        """The number of random children that were over a limit, so that they were not trained."""
+        return 0 if self.is_random else sum(trial.status == OVER_LIMIT for trial in self.study.random_trials)
+
+    @property
+    def cost(self) -> str | None:
+        """The name of the cost at which children are compared; None if no cost is known."""
+        return self.costs[0] if self.costs else None
+
+    def costs_of_children(self, cost: str) -> dict[str, float]:
+        """The known values of a cost by the fingerprints of all children, random and derived ones too."""
+        study = self.study
+        trials = [*study.trials, *study.random_trials, *study.derived_trials]
+        return {fingerprint(one.genotype): value for one in trials if (value := cost_of(one, cost)) is not None}
 
     @property
     def planned(self) -> int | None:
@@ -82,24 +124,37 @@ def gather(study: Study) -> Facts:
         result = study.result
     except StudyError as error:
         problem = str(error)
-    beside = study.random_trials
-    successful = [trial for trial in study.trials if number(trial.reward) is not None]
-    derived = [trial for trial in study.derived_trials if number(trial.reward) is not None]
+    successful, derived, beside = (
+        [trial for trial in trials if number(trial.reward) is not None]
+        for trials in (study.trials, study.derived_trials, study.random_trials)
+    )
+    rewardless = [trial for trial in study.trials if trial.reward is None]
     is_random = registry.algorithm(study.config["algorithm"]).is_baseline and not derived
-    found = result.get("finalists") if result else None
-    return Facts(
+    limits = _limits(study.config)
+    facts = Facts(
         study=study,
         config=study.config,
         trials=study.trials,
         successful=successful,
         derived=derived,
-        random=successful if is_random else [trial for trial in beside if number(trial.reward) is not None],
-        failed_random=0 if is_random else sum(trial.reward is None for trial in beside),
+        random=successful if is_random else beside,
+        over_limit=[trial for trial in rewardless if trial.status == OVER_LIMIT],
+        failed=[trial for trial in rewardless if trial.status != OVER_LIMIT],
+        failed_random=0 if is_random else sum(_has_failed(trial) for trial in study.random_trials),
+        limits=limits,
+        costs=tuple(name for name in limits or (_COST,) if _known(name, derived or successful)),
         result=result,
-        finalists=[one for one in found if isinstance(one, dict)] if isinstance(found, list) else [],
+        finalists=_finalists(result),
         versions=_versions(study),
         problem=problem,
     )
+    within = [trial for trial in facts.random if facts.is_within(trial)]
+    return replace(facts, random=within, random_beyond=[trial for trial in facts.random if not facts.is_within(trial)])
+
+
+def _finalists(result: dict[str, Any] | None) -> list[dict[str, Any]]:
+    found = result.get("finalists") if result else None
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def accuracy(metrics: Any, name: str) -> float | None:
@@ -112,6 +167,24 @@ def accuracy(metrics: Any, name: str) -> float | None:
         key for key in metrics if isinstance(key, str) and key.startswith(f"{name}_") and key.endswith("_epochs")
     )
     return next((value for key in tabular if (value := number(metrics[key])) is not None), None)
+
+
+def _has_failed(trial: Trial) -> bool:
+    return trial.reward is None and trial.status != OVER_LIMIT
+
+
+def _known(name: str, trials: list[Trial]) -> bool:
+    return any(cost_of(trial, name) is not None for trial in trials)
+
+
+def _limits(config: dict[str, Any]) -> dict[str, float]:
+    """The limits in a configuration; a text that is none, of a later version, is left out."""
+    found = {}
+    for text in config.get("limit") or ():
+        name, _, most = str(text).partition("=")
+        with suppress(ValueError):
+            found[name] = float(most)
+    return found
 
 
 def _versions(study: Study) -> dict[str, Any]:

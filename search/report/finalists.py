@@ -4,42 +4,127 @@ import math
 from statistics import mean, variance
 from typing import Any
 
+from nasnet_keras.search.report.amounts import cost_name, cost_title, plain_amount
 from nasnet_keras.search.report.facts import Facts, accuracy
 from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
+from nasnet_keras.search.report.matching import RATIO, nearest_pairs
 
-__all__ = ["finalists"]
+__all__ = ["cost_of_finalist", "finalists"]
 
 _STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # 97.5 % quantiles, by degrees of freedom
+_Finalist = dict[str, Any]
 
 
 def finalists(facts: Facts) -> str:
     """Tabulate the finalists, and say in a sentence how much better the search's are than random ones."""
     if not facts.finalists:
         return ""
+    pairs = _pairs(facts)
+    plain = _verdict(facts.finalists)
+    equal = _at_equal_cost(facts.cost, pairs) if pairs else ""
     return section(
         "worth",
         "Gain over random search",
-        f'<p class="verdict">{_verdict(facts.finalists)}</p>',
+        f'<p class="verdict">{equal or plain}</p>',
+        f"<p>Whatever the cost: {plain}</p>" if equal else "",
         _ranking(facts.result or {}),
-        _table(facts),
+        _table(facts, [(ours, theirs) for ours, theirs, _ in pairs]),
     )
 
 
-def _table(facts: Facts) -> str:
+def cost_of_finalist(facts: Facts, one: _Finalist, cost: str) -> float | None:
+    """Return a cost of a finalist: that of its line, or among its metrics, else that of the child of its genotype."""
+    for place in ("costs", "metrics"):
+        found = one.get(place)
+        if isinstance(found, dict) and (value := number(found.get(cost))) is not None:
+            return value
+    return facts.costs_of_children(cost).get(one.get("fingerprint"))
+
+
+def _pairs(facts: Facts) -> list[tuple[_Finalist, _Finalist, float]]:
+    """Each finalist of the search with a random one of the nearest cost, and the ratio of their costs."""
+    if facts.cost is None:
+        return []
+    sides = []
+    for origin in ("search", "random"):
+        known = [
+            (one, cost_of_finalist(facts, one, facts.cost)) for one in facts.finalists if one.get("origin") == origin
+        ]
+        sides.append([(one, cost) for one, cost in known if cost and cost > 0.0 and _test(one) is not None])
+    ours, theirs = sides
+    places = nearest_pairs([cost for _, cost in ours], [cost for _, cost in theirs]) if ours and theirs else []
+    return [
+        (ours[one][0], theirs[other][0], max(ours[one][1], theirs[other][1]) / min(ours[one][1], theirs[other][1]))
+        for one, other in places
+    ]
+
+
+def _at_equal_cost(cost: str, pairs: list[tuple[_Finalist, _Finalist, float]]) -> str:
+    """The gain over random finalists of about the same cost, in sentences."""
+    equal = [(ours, theirs) for ours, theirs, ratio in pairs if ratio <= RATIO]
+    said = f"{text(cost_name(cost))} within a factor of {RATIO:g}"
+    if not equal:
+        return (
+            f"At equal cost nothing can be said: no finalist of the search and no random one have {said}, and a "
+            f"larger network may be better for its size alone."
+        )
+    gains = [_test(ours) - _test(theirs) for ours, theirs in equal]
+    better = sum(gain > 0.0 for gain in gains)
+    count = f"the {len(gains)} pairs" if len(gains) > 1 else "the one pair"
+    words = f"At equal cost, in {count} with {said}, the search is {_points(mean(gains))}, better in {better}"
+    if len(gains) < 2:
+        return f"{words}; this may be chance."
+    spread = _quantile(len(gains) - 1) * math.sqrt(variance(gains) / len(gains))
+    return f"{words} (known to about ±{spread:.2f}): {_chance(mean(gains), spread)}."
+
+
+def _table(facts: Facts, pairs: list[tuple[_Finalist, _Finalist]]) -> str:
     ordered = sorted(facts.finalists, key=lambda one: (one.get("origin") != "search", -(_test(one) or -1.0)))
-    with_validation = any(accuracy(one.get("metrics"), "validation_accuracy") is not None for one in ordered)
-    headers = ["Origin", "Trial", "Fingerprint", "Reward", "Test accuracy", "Parameters", "Epochs", "Time"]
-    if with_validation:
-        headers.insert(4, "Validation")
+    places = {id(one): place for place, pair in enumerate(pairs, 1) for one in pair}
+    columns = _columns(facts, ordered, places)
     chosen = (facts.result or {}).get("winner", (facts.result or {}).get("fingerprint"))
     marked = {i for i, one in enumerate(ordered) if chosen is not None and one.get("fingerprint") == chosen}
+    words = "; those of a pair cost about the same" if places else ""
     return table(
-        "Finalists: trained anew by one recipe; the chosen one stands out",
-        headers,
-        [_row(one, with_validation) for one in ordered],
-        numeric=(1, *range(3, len(headers))),
+        f"Finalists: trained anew by one recipe; the chosen one stands out{words}",
+        [name for name, _ in columns],
+        [[cell(one) for _, cell in columns] for one in ordered],
+        numeric=[place for place, (name, _) in enumerate(columns) if name not in ("Origin", "Fingerprint")],
         marked=marked,
     )
+
+
+def _columns(facts: Facts, ordered: list[_Finalist], places: dict[int, int]) -> list[tuple[str, Any]]:
+    """The title and the cell of each column."""
+    columns = [
+        ("Origin", lambda one: text({"search": "the search"}.get(one.get("origin"), str(one.get("origin"))))),
+        ("Trial", lambda one: integer(one.get("trial"))),
+        ("Fingerprint", lambda one: code(one.get("fingerprint", "–"))),
+        ("Reward", lambda one: figure(one.get("reward"))),
+    ]
+    if places:
+        columns.insert(1, ("Pair", lambda one: integer(places.get(id(one)))))
+    if any(accuracy(one.get("metrics"), "validation_accuracy") is not None for one in ordered):
+        columns.append(("Validation", lambda one: percent(accuracy(one.get("metrics"), "validation_accuracy"))))
+    columns.append(("Test accuracy", _tested))
+    if facts.cost not in (None, "parameters"):
+        cost = facts.cost
+        columns.append((cost_title(cost), lambda one: plain_amount(cost, cost_of_finalist(facts, one, cost))))
+    return [
+        *columns,
+        ("Parameters", lambda one: integer(_metrics(one).get("parameters"))),
+        ("Epochs", lambda one: integer(_metrics(one).get("epochs"))),
+        ("Time", lambda one: duration(one.get("seconds"))),
+    ]
+
+
+def _tested(one: _Finalist) -> str:
+    status = str(one.get("status", "ok"))
+    return percent(_test(one)) if status == "ok" else f'<span class="status">{text(status)}</span>'
+
+
+def _metrics(one: _Finalist) -> dict[str, Any]:
+    return one["metrics"] if isinstance(one.get("metrics"), dict) else {}
 
 
 def _ranking(result: dict[str, Any]) -> str:
@@ -55,23 +140,11 @@ def _ranking(result: dict[str, Any]) -> str:
     )
 
 
-def _row(one: dict[str, Any], with_validation: bool) -> list[str]:
-    metrics = one.get("metrics") if isinstance(one.get("metrics"), dict) else {}
-    origin = {"search": "the search", "random": "random"}.get(one.get("origin"), str(one.get("origin")))
-    status = str(one.get("status", "ok"))
-    test = percent(_test(one)) if status == "ok" else f'<span class="status">{text(status)}</span>'
-    row = [text(origin), integer(one.get("trial")), code(one.get("fingerprint", "–")), figure(one.get("reward")), test]
-    row += [integer(metrics.get("parameters")), integer(metrics.get("epochs")), duration(one.get("seconds"))]
-    if with_validation:
-        row.insert(4, percent(accuracy(metrics, "validation_accuracy")))
-    return row
-
-
-def _test(one: dict[str, Any]) -> float | None:
+def _test(one: _Finalist) -> float | None:
     return accuracy(one.get("metrics"), "test_accuracy")
 
 
-def _verdict(found: list[dict[str, Any]]) -> str:
+def _verdict(found: list[_Finalist]) -> str:
     tests = {
         origin: [value for one in found if one.get("origin") == origin and (value := _test(one)) is not None]
         for origin in ("search", "random")
@@ -88,11 +161,14 @@ def _verdict(found: list[dict[str, Any]]) -> str:
     if len(ours) < 2 or len(theirs) < 2:
         return f"{said} With so few finalists, this difference may be chance."
     spread = _interval(ours, theirs)
-    chance = "chance alone would hardly give as much" if abs(gain) > spread else "chance alone may well give as much"
     return (
         f"{said} With {len(ours)} against {len(theirs)} finalists this is known to about ±{spread:.2f} points "
-        f"(95&nbsp;%, by Student's t): {chance}."
+        f"(95&nbsp;%, by Student's t): {_chance(gain, spread)}."
     )
+
+
+def _chance(gain: float, spread: float) -> str:
+    return "chance alone would hardly give as much" if abs(gain) > spread else "chance alone may well give as much"
 
 
 def _interval(first: list[float], second: list[float]) -> float:
@@ -102,8 +178,11 @@ def _interval(first: list[float], second: list[float]) -> float:
     """
     freedom = len(first) + len(second) - 2
     pooled = ((len(first) - 1) * variance(first) + (len(second) - 1) * variance(second)) / freedom
-    quantile = _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else 2.2
-    return quantile * math.sqrt(pooled * (1 / len(first) + 1 / len(second)))
+    return _quantile(freedom) * math.sqrt(pooled * (1 / len(first) + 1 / len(second)))
+
+
+def _quantile(freedom: int) -> float:
+    return _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else 2.2
 
 
 def _many(count: int, kind: str) -> str:

@@ -2,11 +2,14 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import starmap
 from typing import Any
 
 from nasnet_keras.search import registry
+from nasnet_keras.search.report.amounts import amount
 from nasnet_keras.search.report.facts import Facts, accuracy
 from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
+from nasnet_keras.search.study.pareto import cost_of
 
 __all__ = ["failures", "head"]
 
@@ -44,7 +47,7 @@ def title(facts: Facts) -> str:
 
 def failures(facts: Facts) -> str:
     """Tabulate the failed trials by status and reason."""
-    failed = [trial for trial in facts.trials if trial.reward is None]
+    failed = facts.failed
     if not failed:
         return ""
     keys = [(trial.status, str(trial.metrics.get("error", "no reason was recorded"))) for trial in failed]
@@ -58,10 +61,12 @@ def failures(facts: Facts) -> str:
     rest = sum(reasons.values()) - sum(count for _, count in shown)
     note = f'<p class="note">{rest:,} more failed for other reasons.</p>' if rest else ""
     share = len(failed) / len(facts.trials)
+    over = f" {len(facts.over_limit):,} more were over a limit, and were not trained." if facts.over_limit else ""
     return section(
         "failures",
         "Failures",
-        f"<p>{len(failed):,} of {len(facts.trials):,} trials ({100 * share:.1f} %) failed; the search went on.</p>",
+        f"<p>{len(failed):,} of {len(facts.trials):,} trials ({100 * share:.1f} %) failed; the search went on."
+        f"{over}</p>",
         table("Failed trials by status and reason", ("Status", "Trials", "First", "Reason"), rows, numeric=(1, 2)),
         note,
     )
@@ -70,11 +75,12 @@ def failures(facts: Facts) -> str:
 def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     best, trials = facts.study.best, facts.trials
     planned = f"of {facts.planned:,} asked for" if facts.planned else "children evaluated"
-    failed = len(trials) - len(facts.successful)
+    failed, over = len(facts.failed), len(facts.over_limit)
     tiles = [
         ("Best reward", figure(best.reward) if best else "–", _which(facts) if best else "no success yet"),
         ("Trials", integer(len(trials)), planned),
         ("Failed", integer(failed), f"{100 * failed / len(trials):.1f} % of the trials" if trials else "no child yet"),
+        *([("Over the limit", integer(over), f"{100 * over / len(trials):.1f} % of the trials")] if over else []),
         ("Children's time", duration(sum(trial.seconds for trial in trials)), _time(facts)),
     ]
     if facts.study.updates is not None:
@@ -82,10 +88,19 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
         tiles.append(
             ("Controller updates", integer(facts.study.updates), f"before the last child; {each} children each")
         )
+    if facts.limits:
+        tiles.append(("Limit", "<br/>".join(starmap(amount, facts.limits.items())), _cost_of_best(facts)))
     test = accuracy(facts.result, "test_accuracy")
     if test is not None:
         tiles.append(("Test accuracy", percent(test), "of the winner, at the end"))
     return tiles
+
+
+def _cost_of_best(facts: Facts) -> str:
+    """The limited costs of the best child."""
+    best = facts.study.best
+    shown = (amount(name, cost_of(best, name)) for name in facts.limits) if best else ()
+    return f"the best child has {', '.join(shown)}" if best else "no child within it yet"
 
 
 def _which(facts: Facts) -> str:
@@ -97,8 +112,8 @@ def _time(facts: Facts) -> str:
     if not facts.trials:
         return "no child yet"
     notes = [f"{duration(sum(trial.seconds for trial in facts.trials) / len(facts.trials))} each"]
-    if not facts.is_random and facts.random:
-        notes.append(f"random ones {duration(sum(trial.seconds for trial in facts.random))}")
+    if random := [] if facts.is_random else [*facts.random, *facts.random_beyond]:
+        notes.append(f"random ones {duration(sum(trial.seconds for trial in random))}")
     final = [one.get("seconds") for one in facts.finalists] or [(facts.result or {}).get("seconds")]
     if spent := sum(seconds for seconds in final if number(seconds) is not None):
         notes.append(f"at the end {duration(spent)}")

@@ -1,11 +1,17 @@
 """The table of all trials."""
 
+from typing import Any
+
+from nasnet_keras.search.costs.limits import OVER_LIMIT
+from nasnet_keras.search.report.amounts import cost_title, plain_amount
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.markup import code, duration, figure, integer, section, table, text
+from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
 
 __all__ = ["listing"]
 
+_COUNTS = ("parameters", "multiply_adds", "trainable_parameters")
 _MOST = 2000
 _OPEN = 200  # a table of more rows is folded
 
@@ -23,7 +29,7 @@ def listing(facts: Facts) -> str:
         shown = [kept[number] for number in sorted(kept)]
         words = f"The best {half:,} and the last {half:,} of {len(trials):,} trials; trials.jsonl has all"
     columns = _columns(shown)
-    best = max(facts.successful, key=lambda trial: trial.reward, default=None)
+    best = max(facts.within, key=lambda trial: trial.reward, default=None)
     marked = {place for place, trial in enumerate(shown) if best is not None and trial.trial == best.trial}
     numeric = [place for place, (name, _) in enumerate(columns) if name not in ("Status", "Fingerprint", "Error")]
     rows = [[cell(trial) for _, cell in columns] for trial in shown]
@@ -36,20 +42,32 @@ def _columns(trials: list[Trial]) -> list[tuple[str, object]]:
     """The title and the cell of each column; a figure that no trial has gets no column."""
     columns = [
         ("Trial", lambda trial: integer(trial.trial)),
-        ("Status", lambda trial: trial.status if trial.status == "ok" else _failed(trial.status)),
+        ("Status", _status),
         ("Reward", lambda trial: figure(trial.reward)),
     ]
-    for name, metric in (("Parameters", "parameters"), ("Multiply-adds", "multiply_adds")):
-        if any(metric in trial.metrics for trial in trials):
-            columns.append((name, lambda trial, metric=metric: integer(trial.metrics.get(metric))))
+    measured = sorted({name for trial in trials for name in trial.costs} - set(_COUNTS))
+    for name in (*_COUNTS[:2], *measured):
+        if any(_known(trial, name) is not None for trial in trials):
+            columns.append((cost_title(name), lambda trial, name=name: _cost(trial, name)))
     columns += [
         ("Time", lambda trial: duration(trial.seconds)),
         ("Seed", lambda trial: str(trial.seed)),
         ("Fingerprint", lambda trial: code(fingerprint(trial.genotype))),
     ]
-    if any(trial.reward is None for trial in trials):
+    if any("error" in trial.metrics for trial in trials):
         columns.append(("Error", _error))
     return columns
+
+
+def _cost(trial: Trial, name: str) -> str:
+    value = _known(trial, name)
+    return integer(value) if name in _COUNTS else plain_amount(name, value)
+
+
+def _known(trial: Trial, name: str) -> Any:
+    """A cost of a trial, or the metric of that name of an evaluator that does not know costs."""
+    cost = cost_of(trial, name)
+    return trial.metrics.get(name) if cost is None else cost
 
 
 def _error(trial: Trial) -> str:
@@ -58,5 +76,8 @@ def _error(trial: Trial) -> str:
     return f'<div class="error">{text(trial.metrics.get("error", ""))}</div>'
 
 
-def _failed(status: str) -> str:
-    return f'<span class="status">{text(status)}</span>'
+def _status(trial: Trial) -> str:
+    if trial.status == "ok":
+        return trial.status
+    style, words = ("over", "over limit") if trial.status == OVER_LIMIT else ("status", trial.status)
+    return f'<span class="{style}">{text(words)}</span>'

@@ -5,6 +5,7 @@ from pathlib import Path
 from nasnet_keras.search.report.cells import best_cells, operations
 from nasnet_keras.search.report.facts import gather
 from nasnet_keras.search.report.finalists import finalists
+from nasnet_keras.search.report.front import front
 from nasnet_keras.search.report.head import failures, head, title
 from nasnet_keras.search.report.listing import listing
 from nasnet_keras.search.report.markup import page
@@ -15,7 +16,7 @@ from nasnet_keras.utils.files import write_text
 
 __all__ = ["report", "write_report"]
 
-_SECTIONS = (head, rewards, finalists, best_cells, operations, failures, rebuild, listing)
+_SECTIONS = (head, rewards, front, finalists, best_cells, operations, failures, rebuild, listing)
 
 
 def report(study: Study) -> str:

@@ -17,6 +17,7 @@ from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.markup import section, text
 from nasnet_keras.search.study.trial import network_genotype
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.utils import settings
 from nasnet_keras.weights.file import CardError
 
 __all__ = ["command", "rebuild"]
@@ -56,7 +57,8 @@ def command(facts: Facts) -> str:
     """Compose the command line that continues a study, with the flags that differ from their defaults."""
     config = facts.config
     usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
-    usual |= {"trials": None, "recipe": None, "pool_after": []}
+    usual |= {name: list(value) for name, value in usual.items() if isinstance(value, tuple)}
+    usual |= {"trials": None, "recipe": None}
     values = {name: config.get(name) for name in usual}
     if isinstance(config.get("recipe"), dict):
         values |= {name: config["recipe"].get(name) for name in _RECIPE}
@@ -66,7 +68,10 @@ def command(facts: Facts) -> str:
     flags = {"workdir": facts.study.path, "trials": facts.planned or len(facts.trials) or None}
     flags |= {name: value for name, value in values.items() if name not in flags and value != usual[name]}
     flags |= {"recipe": None}
-    shown = (f"--{name}={_flag(value)}" for name, value in flags.items() if value is not None)
+    several = {name for name, one in settings.settings(SearchConfig).items() if one.kind.flag == "multi_string"}
+    flags = [(name, value) for name, value in flags.items() if value is not None]
+    given = [(name, one) for name, value in flags for one in (value if name in several else [value])]
+    shown = (f"--{name}={_flag(value)}" for name, value in given)
     return " \\\n    ".join(["nasnet-search", *map(shlex.quote, shown)])
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "expected_best",
     "improvements",
     "kendall_tau",
+    "mean_ranks",
     "operation_counts",
     "operation_shares",
     "rank_sum",
@@ -130,9 +131,9 @@ def rank_sum(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
         1.0
     """
     n, m = len(first), len(second)
-    _, places, counts = np.unique(np.concatenate([first, second]), return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
-    wins = float(ranks[:n].sum()) - n * (n + 1) / 2
+    values = np.concatenate([first, second])
+    counts = np.unique(values, return_counts=True)[1]
+    wins = float(mean_ranks(values)[:n].sum()) - n * (n + 1) / 2
     total = n + m
     ties = float((counts.astype(float) ** 3 - counts).sum()) / max(1, total * (total - 1))
     variance = n * m / 12 * (total + 1 - ties)
@@ -140,6 +141,17 @@ def rank_sum(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
         return 0.5, 1.0
     z = max(0.0, abs(wins - n * m / 2) - 0.5) / math.sqrt(variance)
     return wins / (n * m), math.erfc(z / math.sqrt(2.0))
+
+
+def mean_ranks(values: Sequence[float]) -> np.ndarray:
+    """Rank values from 1; equal values have the mean of their ranks.
+
+    Example:
+        >>> mean_ranks([5.0, 1.0, 5.0]).tolist()
+        [2.5, 1.0, 2.5]
+    """
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:

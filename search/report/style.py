@@ -4,10 +4,11 @@ __all__ = ["STYLE"]
 
 STYLE = """
 :root{--back:#fbfaf7;--card:#fff;--ink:#1d2329;--quiet:#5b6670;--line:#e2e1dc;--accent:#1f6feb;--best:#0b7a4b;
---random:#b35c00;--random-back:rgba(224,140,40,.2);--bad:#b3261e;--bad-back:rgba(179,38,30,.07);--mark:#eef6f1}
+--random:#b35c00;--random-back:rgba(224,140,40,.2);--bad:#b3261e;--bad-back:rgba(179,38,30,.07);--mark:#eef6f1;
+--over:#7a4fb5;--over-back:rgba(122,79,181,.07)}
 @media screen and (prefers-color-scheme:dark){:root{--back:#14171a;--card:#1c2126;--ink:#e4e7ea;--quiet:#9aa5af;
 --line:#323a41;--accent:#6ea8fe;--best:#4fce96;--random:#f0a050;--random-back:rgba(240,160,80,.18);--bad:#ff8a80;
---bad-back:rgba(255,138,128,.09);--mark:#1d3229}}
+--bad-back:rgba(255,138,128,.09);--mark:#1d3229;--over:#b794f4;--over-back:rgba(183,148,244,.1)}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--back);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,
 "Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
@@ -40,6 +41,14 @@ figcaption{font-size:.88rem;color:var(--quiet)}
 path.best{stroke:var(--best)}
 path.mean{stroke:var(--accent);stroke-dasharray:7 4}
 path.random{stroke:var(--random)}
+.random.thin{stroke-width:1.6;stroke-dasharray:5 3}
+.drawn{fill:none;stroke:var(--random);stroke-width:1.5}
+.front{fill:var(--best)}
+.chart path.finalist,.key path.finalist{fill:var(--best);stroke:var(--card);stroke-width:1.3}
+.chart path.finalist.drawn,.key path.finalist.drawn{fill:var(--random);stroke:var(--card);stroke-width:1.3}
+.over-line{stroke:var(--over)}
+.key .beyond{fill:var(--over-back)}
+.key .rule{stroke-width:1.6;stroke-dasharray:2 2}
 path.spread,rect.spread{fill:var(--random-back)}
 .scroll{overflow-x:auto;margin:.8rem 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
@@ -53,6 +62,7 @@ td code,th code{white-space:nowrap}
 .error{min-width:15em}
 .number{text-align:right;white-space:nowrap}
 .marked{background:var(--mark)}
+.over{color:var(--over);font-weight:600;white-space:nowrap}
 .status{color:var(--bad);font-weight:600;white-space:nowrap}
 td .bar{display:inline-block;height:.6em;border-radius:2px;background:var(--accent);margin-right:.5em;min-width:1px;
 vertical-align:baseline}

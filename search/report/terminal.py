@@ -3,7 +3,10 @@
 from statistics import mean
 from typing import Any
 
+from nasnet_keras.search.costs.limits import OVER_LIMIT
+from nasnet_keras.search.report.amounts import amount, cost_name
 from nasnet_keras.search.study.folder import Study
+from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial
 
 __all__ = ["summary"]
@@ -19,10 +22,14 @@ def summary(study: Study) -> str:
         print(summary(load_study("study")))
     """
     best, trials, result = study.best, study.trials, study.result
-    failed = sum(trial.reward is None for trial in trials)
+    over = sum(trial.status == OVER_LIMIT for trial in trials)
+    failed = sum(trial.reward is None for trial in trials) - over
     lines = [
-        f"{_best(study)}, reward {best.reward:.4f}" + (f"; {failed} children failed" if failed else ""),
+        f"{_best(study)}, reward {best.reward:.4f}"
+        + (f"; {failed} children failed" if failed else "")
+        + (f"; {over} children were over the limit" if over else ""),
         best.genotype if isinstance(best.genotype, str) else best.genotype.describe(),
+        *_costs(study),
         "",
     ]
     if study.updates is not None:
@@ -31,6 +38,31 @@ def summary(study: Study) -> str:
         lines.append(f"Rewards of the search:     {_rewards(study.derived_trials or trials)}")
         lines.append(f"Rewards of random search:  {_rewards(study.random_trials)}")
     return "\n".join([*lines, *_finalists(result), "", *_files(study, result)])
+
+
+def _costs(study: Study) -> list[str]:
+    """The limits, the costs of the best child, and the size of the front."""
+    limits = study.config.get("limit") or ()
+    names = study.limited_costs or ("multiply_adds",)
+    front = study.pareto()
+    if not front:
+        return []
+    best = ", ".join(_amount(name, cost_of(study.best, name)) for name in names)
+    lines = (
+        [f"Limit: {', '.join(map(str, limits))}; the best child has {best}"]
+        if limits
+        else [f"The best child has {best}"]
+    )
+    ends = [_amount(names[0], cost_of(one, names[0])) for one in (front[0], front[-1])]
+    of = f"{len(front)} children, from {ends[0]} (reward {front[0].reward:.4f}) to {ends[1]} ({front[-1].reward:.4f})"
+    return [
+        *lines,
+        f"Front of reward against {', '.join(map(cost_name, names))}: {of if len(front) > 1 else '1 child'}",
+    ]
+
+
+def _amount(name: str, value: float | None) -> str:
+    return amount(name, value).replace("&nbsp;", " ")
 
 
 def _finalists(result: dict[str, Any]) -> list[str]:

@@ -1,13 +1,13 @@
 """The Pareto front of costs and a reward, and the volume that it dominates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.utils.checks import finite, quoted
 
-__all__ = ["cost_of", "front", "front_of", "hypervolume", "hypervolumes", "points_of"]
+__all__ = ["cost_of", "front", "front_of", "hypervolume", "hypervolumes", "points_of", "reference_of"]
 
 
 def front(points: Sequence[Sequence[float]] | np.ndarray) -> list[int]:
@@ -88,7 +88,7 @@ def hypervolumes(points: Sequence[Sequence[float]] | np.ndarray, reference: Sequ
 
 def cost_of(trial: Trial, name: str) -> float | None:
     """Return a cost of a trial; None if it is not known, or no finite number."""
-    cost = trial.metrics.get(name)
+    cost = trial.costs.get(name)
     return cost if finite(cost) else None
 
 
@@ -96,6 +96,26 @@ def points_of(trials: Iterable[Trial], costs: Sequence[str]) -> np.ndarray:
     """Make the points of trials, as of `front`; what a trial lacks is NaN."""
     rows = [[*(cost_of(trial, name) for name in costs), trial.reward] for trial in trials]
     return np.array(rows, dtype=float).reshape(len(rows), len(costs) + 1)
+
+
+def reference_of(trials: Iterable[Trial], costs: Sequence[str], limits: Mapping[str, float]) -> list[float] | None:
+    """Choose the reference point of a study's hypervolume: its limits, and a reward of 0.
+
+    Args:
+        trials: all trials whose volumes are compared.
+        costs: names of costs.
+        limits: the limits by the names of their costs; the largest cost of any trial takes the place of one that lacks.
+
+    Returns:
+        The costs and the reward, which is the lowest one if that is negative; None if no trial has all of them.
+    """
+    points = points_of((trial for trial in trials if trial.reward is not None), costs)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return None
+    largest = points.max(axis=0)
+    most = [float(limits.get(name, largest[place])) for place, name in enumerate(costs)]
+    return [*most, min(0.0, float(points[:, -1].min()))]
 
 
 def front_of(trials: Sequence[Trial], costs: Sequence[str]) -> list[Trial]:
@@ -109,7 +129,7 @@ def front_of(trials: Sequence[Trial], costs: Sequence[str]) -> list[Trial]:
     judged = [trial for trial in trials if trial.reward is not None]
     for name in costs:
         if judged and all(cost_of(trial, name) is None for trial in judged):
-            known = sorted({key for trial in judged for key in trial.metrics if cost_of(trial, key) is not None})
+            known = sorted({key for trial in judged for key in trial.costs})
             raise ValueError(f"no trial has the cost {quoted(name)}; known are {', '.join(known) or 'none'}")
     return [judged[index] for index in front(points_of(judged, costs))]
 
