@@ -11,6 +11,7 @@ EXPORT = [
     "onnxruntime>=1.20",  # inference/exporting.py: running ONNX files, to check them
     "tf2onnx>=1.16",  # inference/exporting.py: Keras' exporter to ONNX imports it
 ]
+OPENVINO = "openvino>=2025"  # latency/runtimes.py: a runtime to measure with; it reads ONNX files
 
 
 def version() -> str:
@@ -60,8 +61,10 @@ setup(
     ],
     extras_require={
         "export": EXPORT,
+        "openvino": [*EXPORT, OPENVINO],
         "test": [
             *EXPORT,  # tests/test_exporting.py, benchmarks/inference.py
+            OPENVINO,  # tests/test_latency.py
             "hypothesis>=6.100",  # tests/test_genotype.py and others: property tests
             "jax>=0.5",  # tests/test_backends.py, which tests PyTorch too if it is installed
             "pytest>=8",

@@ -22,7 +22,7 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
     "genotypes weights",
     "layers plotting",
     "networks inference",
-    "applications card",
+    "applications card latency",
     "training",
     "search pretrained",
 )
