@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import subprocess
 import sys
 
@@ -197,6 +198,17 @@ def test_answers_of_the_process():
         answered({"text": "so it is"}, 30, program(f"name = 'busy'; {echo}"))
     with pytest.raises(LatencyError, match="^so it is$"):
         answered({"text": "so it is"}, 30, program(f"name = 'problem'; {echo}"))
+
+
+def test_a_process_that_nobody_waits_for_ends_itself():
+    """Its parent was killed, and the runtime hangs."""
+    code = (
+        "import time; from nasnet_keras.latency import timing; timing._AFTER = 0.2; "
+        "timing._measured = lambda *_: time.sleep(60); timing.main()"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input='{"seconds": 0.1}', env=process._variables(), text=True, timeout=40)
+    assert done.returncode == -signal.SIGALRM
 
 
 def test_the_process_imports_neither_keras_nor_a_runtime_that_was_not_asked_for(tmp_path):

@@ -37,7 +37,6 @@ def answered(request: dict[str, Any], seconds: float, program: tuple[str, ...] =
             errors="replace",
             timeout=seconds,
             env=_variables(),
-            start_new_session=True,  # this process handles an interrupt at the terminal
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -58,11 +57,12 @@ def answered(request: dict[str, Any], seconds: float, program: tuple[str, ...] =
 
 
 def _variables() -> dict[str, str]:
-    """Make the environment of the process: this process' import path, no messages of TensorFlow, and no GPU."""
+    """Make the environment of the process: this one's import path, no GPU, and no numbers of threads of a user."""
     own = str(Path(__file__).parents[2])
     modules = [*(entry for entry in sys.path if os.path.isabs(entry)), own]  # noqa: PTH117
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
     settings = {"PYTHONPATH": os.pathsep.join(modules), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    return {**os.environ, **settings}
+    return {**kept, **settings}
 
 
 def _crashed(done: subprocess.CompletedProcess) -> str:
