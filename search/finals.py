@@ -15,13 +15,15 @@ from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
 from nasnet_keras.search.report.statistics import kendall_tau
 from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.front import front_record
+from nasnet_keras.search.study.pareto import cost_of, spread_along
 from nasnet_keras.search.study.trial import Trial, fingerprint
 from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.utils import files
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.progress import Progress
 
-__all__ = ["finish", "is_finished"]
+__all__ = ["finish", "is_finished", "keep_front"]
 
 _DRAWS = 20  # for each random finalist
 _ATTEMPTS = 3  # at a training, which goes on from its checkpoint after its process ended
@@ -47,6 +49,7 @@ def finish(
     tasks = _finalists(config, study, drawn)
     outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config.final_epochs)]
     winner = _winner(study, outcomes)
+    finalists = [{"origin": one.task.group, **json.loads(one.trial().to_line())} for one in outcomes]
     result = {
         "trial": study.best.trial,
         "fingerprint": fingerprint(study.best.genotype),
@@ -56,8 +59,21 @@ def finish(
         "seconds": time.monotonic() - started,
         "settings": config.final_settings(),
         **_ranking(study, outcomes),
-        "finalists": [{"origin": one.task.group, **json.loads(one.trial().to_line())} for one in outcomes],
+        **front_record(study, finalists),
+        "finalists": finalists,
     }
+    _write(study, result)
+
+
+def keep_front(study: Study) -> None:
+    """Write the front of a finished study into `result.json` anew, if trials were added that changed it."""
+    result = study.result
+    front = front_record(study, result.get("finalists", ()))
+    if any(result.get(name) != value for name, value in front.items()):
+        _write(study, {**result, **front})
+
+
+def _write(study: Study, result: dict[str, Any]) -> None:
     files.write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
 
 
@@ -87,7 +103,7 @@ def is_finished(config: SearchConfig, study: Study) -> bool:
         if finalist["status"] not in ("ok", "diverged"):  # a training that was killed may end otherwise
             return False
         found[finalist["origin"]].append(finalist["fingerprint"])
-    if found["search"] != [fingerprint(trial.genotype) for trial in _best(study, config.finalists)]:
+    if found["search"] != [fingerprint(trial.genotype) for trial in _best(config, study)]:
         return False
     if gone := _gone(config, study, result):
         logging.warning("%s lacks %s: it is made again", study.path, ", ".join(gone))
@@ -109,14 +125,21 @@ def _folder(config: SearchConfig) -> Path:
     return Path("final", "_".join(f"{name}_{value}" for name, value in config.final_settings().items()))
 
 
-def _best(study: Study, count: int) -> list[Trial]:
-    """The best trials of different genotypes."""
+def _best(config: SearchConfig, study: Study) -> list[Trial]:
+    """The best trials of different genotypes, or those along the front of a cost."""
     trials = study.derived_trials or study.trials
     ranked = sorted((one for one in trials if one.status == "ok"), key=lambda one: (-one.reward, one.trial))
     different: dict[str, Trial] = {}
     for trial in ranked:
         different.setdefault(fingerprint(trial.genotype), trial)
-    return list(different.values())[:count]
+    best, cost = list(different.values()), config.finalists_along
+    if cost is None:
+        return best[: config.finalists]
+    known = [trial for trial in best if cost_of(trial, cost) is not None]
+    if not known:
+        costs = ", ".join(sorted({name for trial in best for name in trial.costs})) or "none"
+        raise StudyError(f"finalists_along={cost}: no child has this cost, but {costs}")
+    return spread_along(known, cost, config.finalists, study.limits.get(cost))
 
 
 def _ranking(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
@@ -137,7 +160,7 @@ def _ranking(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
 
 def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) -> list[Task]:
     """The best genotypes of the search, and as many random ones, of any reward."""
-    chosen = [("search", trial.trial, trial.genotype) for trial in _best(study, config.finalists)]
+    chosen = [("search", trial.trial, trial.genotype) for trial in _best(config, study)]
     chosen += [("random", number, genotype) for number, genotype in _distinct(drawn, config.finalists)]
     folder = study.path / _folder(config)
     return [

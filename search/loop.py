@@ -13,7 +13,7 @@ from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
-from nasnet_keras.search.finals import finish, is_finished
+from nasnet_keras.search.finals import finish, is_finished, keep_front
 from nasnet_keras.search.own import Own
 from nasnet_keras.search.report.page import write_report
 from nasnet_keras.search.spaces.base import Space
@@ -136,6 +136,7 @@ class _Search:
                 self._evaluate(group, count, numbers, task)
             if not is_finished(config, study):
                 finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
+            keep_front(study)
         finally:
             with showing(_CURVES):
                 if self.log is not None:

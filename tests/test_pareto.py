@@ -7,9 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from nasnet_keras.search.study.folder import load_study
-from nasnet_keras.search.study.pareto import front, hypervolume, hypervolumes
-from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.search import finals
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.study.folder import StudyError, load_study
+from nasnet_keras.search.study.front import front_record
+from nasnet_keras.search.study.pareto import front, front_of, hypervolume, hypervolumes, reference_of, spread_along
+from nasnet_keras.search.study.trial import Trial, fingerprint
 
 NAN, INF = float("nan"), float("inf")
 
@@ -158,3 +161,83 @@ def test_the_front_of_a_study(tmp_path):
 def test_costs_that_no_trial_has_are_one_clear_error(costs, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         study_of(tmp_path / "study", [child(0, 0.5, multiply_adds=1)]).pareto(costs)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_trials_along_the_front_are_spread_evenly_in_the_logarithm(count):
+    trials = [child(n, 0.1 * (n % 10) / 10 + n / 1000, latency_ms=1.1**n) for n in range(100)]
+    found = spread_along(trials, "latency_ms", count)
+    best = front_of(trials, ["latency_ms"])
+    costs = [one.costs["latency_ms"] for one in found]
+    assert len(found) == count and costs == sorted(costs) and all(one in best for one in found)
+    assert found[-1] == best[-1] and (found[0] == best[0] or count == 1)
+    if count > 2:
+        steps, gaps = np.diff(np.log(costs)), np.diff([np.log(one.costs["latency_ms"]) for one in best])
+        assert steps.max() - steps.min() <= 2 * gaps.max()
+
+
+def test_few_on_the_front_are_all_taken_and_the_limit_is_where_it_ends():
+    trials = [child(n, n / 10, latency_ms=float(n)) for n in range(5)]
+    assert spread_along(trials, "latency_ms", 9) == trials and spread_along([], "latency_ms", 3) == []
+    assert [one.trial for one in spread_along(trials, "latency_ms", 2, most=1000.0)] == [0, 4]
+    assert [one.trial for one in spread_along(trials, "latency_ms", 1, most=2.0)] == [2]
+
+
+def test_the_front_in_the_result_is_read_back(tmp_path):
+    trials = [
+        child(n, reward, latency_ms=cost) for n, (reward, cost) in enumerate([(0.5, 1.0), (0.4, 2.0), (0.9, 4.0)])
+    ]
+    study = study_of(tmp_path / "study", trials, limit=["latency_ms=8"])
+    scores = [{"origin": "search", "fingerprint": fingerprint(trials[2].genotype), "reward": 0.95}]
+    record = front_record(study, scores)["front"]
+    assert record["costs"] == ["latency_ms"] and record["random_hypervolume"] is None
+    assert record["reference"] == {"costs": {"latency_ms": 8.0}, "reward": 0.0}
+    assert record["hypervolume"] == pytest.approx(3 * 0.5 + 4 * 0.9)
+    assert [(one["trial"], one["score"]) for one in record["trials"]] == [(0, None), (2, 0.95)]
+    result = {"fingerprint": fingerprint(trials[2].genotype), "front": record}
+    path = study.path / "result.json"
+    path.write_text(json.dumps(result))
+    assert load_study(study.path).result == result
+    for damage in (
+        [],
+        {**record, "costs": "latency_ms"},
+        {**record, "hypervolume": "much"},
+        {**record, "reference": {"costs": [8.0], "reward": 0.0}},
+        {**record, "trials": [{**record["trials"][0], "costs": {"latency_ms": None}}]},
+        {**record, "trials": [{"trial": 0}]},
+        {name: value for name, value in record.items() if name != "reference"},
+    ):
+        path.write_text(json.dumps({**result, "front": damage}))
+        with pytest.raises(StudyError, match="front cannot be"):
+            _ = load_study(study.path).result
+    assert front_record(study_of(tmp_path / "plain", [child(0, 0.5)]), []) == {}
+
+
+def test_the_reference_is_of_limits_or_of_the_costliest_and_of_no_reward(tmp_path):
+    trials = [child(0, 0.5, a=1.0, b=3.0), child(1, -0.25, a=2.0, b=1.0), child(2, 0.5), child(3, None, a=9.0, b=9.0)]
+    assert reference_of(trials, ["a", "b"], {"b": 7.0}) == [2.0, 7.0, -0.25]
+    assert reference_of(trials[:1], ["a"], {}) == [1.0, 0.0] and reference_of(trials[2:], ["a"], {}) is None
+
+
+def test_finalists_along_the_front_are_chosen_and_agree_with_the_result(tmp_path):
+    trials = [child(n, n / 100 if n < 49 else None, latency_ms=1.1**n, parameters=5) for n in range(60)]
+    limited = study_of(tmp_path / "limited", trials, limit=["latency_ms=100"])
+    config = SearchConfig(limited.path, finalists=3, finalists_along="latency_ms")
+    assert [one.trial for one in finals._best(config, limited)] == [0, 24, 48]
+    for settings, chosen in (({}, [48, 47, 46]), ({"finalists_along": "parameters"}, [48])):
+        other = SearchConfig(limited.path, finalists=3, **settings)
+        assert [one.trial for one in finals._best(other, limited)] == chosen
+    entries = [
+        {"origin": "search", "fingerprint": fingerprint(trials[n].genotype), "status": "ok", "trial": n, "metrics": {}}
+        for n in (0, 24, 48)
+    ]
+    result = {"fingerprint": fingerprint(limited.best.genotype), "settings": config.final_settings()}
+    result["finalists"] = [{**one, "reward": 0.5, "seconds": 1.0} for one in entries]
+    (limited.path / "result.json").write_text(json.dumps(result))
+    assert finals.is_finished(config, limited)
+    assert not finals.is_finished(SearchConfig(limited.path, finalists=3), limited)
+    finals.keep_front(limited)
+    written = json.loads((limited.path / "result.json").read_text())
+    assert written == {**result, **front_record(limited, result["finalists"])} and len(written["front"]["trials"]) == 49
+    with pytest.raises(StudyError, match="finalists_along=watts: no child has this cost, but latency_ms, parameters"):
+        finals.is_finished(SearchConfig(limited.path, finalists_along="watts"), limited)

@@ -1,6 +1,5 @@
 """The facts that the sections of a study's page show, gathered once."""
 
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,8 +12,6 @@ from nasnet_keras.search.study.trial import Trial, fingerprint
 from nasnet_keras.utils.json_text import parse, text_of
 
 __all__ = ["Facts", "accuracy", "gather"]
-
-_COST = "multiply_adds"
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ def gather(study: Study) -> Facts:
     )
     rewardless = [trial for trial in study.trials if trial.reward is None]
     is_random = registry.algorithm(study.config["algorithm"]).is_baseline and not derived
-    limits = _limits(study.config)
+    limits = study.limits
     facts = Facts(
         study=study,
         config=study.config,
@@ -142,7 +139,7 @@ def gather(study: Study) -> Facts:
         failed=[trial for trial in rewardless if trial.status != OVER_LIMIT],
         failed_random=0 if is_random else sum(_has_failed(trial) for trial in study.random_trials),
         limits=limits,
-        costs=tuple(name for name in limits or (_COST,) if _known(name, derived or successful)),
+        costs=tuple(name for name in study.front_costs if _known(name, derived or successful)),
         result=result,
         finalists=_finalists(result),
         versions=_versions(study),
@@ -175,16 +172,6 @@ def _has_failed(trial: Trial) -> bool:
 
 def _known(name: str, trials: list[Trial]) -> bool:
     return any(cost_of(trial, name) is not None for trial in trials)
-
-
-def _limits(config: dict[str, Any]) -> dict[str, float]:
-    """The limits in a configuration; a text that is none, of a later version, is left out."""
-    found = {}
-    for text in config.get("limit") or ():
-        name, _, most = str(text).partition("=")
-        with suppress(ValueError):
-            found[name] = float(most)
-    return found
 
 
 def _versions(study: Study) -> dict[str, Any]:

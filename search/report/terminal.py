@@ -42,8 +42,7 @@ def summary(study: Study) -> str:
 
 def _costs(study: Study) -> list[str]:
     """The limits, the costs of the best child, and the size of the front."""
-    limits = study.config.get("limit") or ()
-    names = study.limited_costs or ("multiply_adds",)
+    limits, names = study.config.get("limit"), study.front_costs
     front = study.pareto()
     if not front:
         return []

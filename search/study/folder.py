@@ -17,6 +17,7 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.search.config import SearchConfig, may_change
+from nasnet_keras.search.costs.limits import Limit
 from nasnet_keras.search.study.checkpoints import Checkpoints
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
@@ -151,16 +152,20 @@ class Study:
                 print(trial.costs["latency_ms"], trial.reward)
         """
         trials = [trial for trial in self.derived_trials or self.trials if trial.reward is not None]
-        chosen = self.limited_costs or ("multiply_adds",) if costs is None else costs
+        chosen = self.front_costs if costs is None else costs
         if costs is None and not all(any(cost_of(one, name) is not None for one in trials) for name in chosen):
             return []
         return front_of(trials, chosen)
 
     @property
-    def limited_costs(self) -> tuple[str, ...]:
-        """The names of the costs that have limits, each once."""
-        limits = self.config.get("limit") or ()
-        return tuple(dict.fromkeys(str(limit).partition("=")[0] for limit in limits))
+    def limits(self) -> dict[str, float]:
+        """The largest value of each cost that has a limit, by its name."""
+        return {limit.cost: limit.most for limit in map(Limit.parse, self.config.get("limit", ()))}
+
+    @property
+    def front_costs(self) -> tuple[str, ...]:
+        """The names of the costs of the front: those that have limits, else `multiply_adds`."""
+        return tuple(self.limits) or ("multiply_adds",)
 
     @property
     def updates(self) -> int | None:

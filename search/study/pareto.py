@@ -7,7 +7,7 @@ import numpy as np
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.utils.checks import finite, quoted
 
-__all__ = ["cost_of", "front", "front_of", "hypervolume", "hypervolumes", "points_of", "reference_of"]
+__all__ = ["cost_of", "front", "front_of", "hypervolume", "hypervolumes", "points_of", "reference_of", "spread_along"]
 
 
 def front(points: Sequence[Sequence[float]] | np.ndarray) -> list[int]:
@@ -132,6 +132,37 @@ def front_of(trials: Sequence[Trial], costs: Sequence[str]) -> list[Trial]:
             known = sorted({key for trial in judged for key in trial.costs})
             raise ValueError(f"no trial has the cost {quoted(name)}; known are {', '.join(known) or 'none'}")
     return [judged[index] for index in front(points_of(judged, costs))]
+
+
+def spread_along(trials: Sequence[Trial], cost: str, count: int, most: float | None = None) -> list[Trial]:
+    """Choose trials of the front of a cost, spread evenly in the logarithm of the cost from the cheapest one up.
+
+    Args:
+        trials: trials whose cost is known.
+        cost: the name of the cost.
+        count: the most trials.
+        most: the cost up to which they spread, such as a limit; by default that of the costliest on the front.
+
+    Returns:
+        Trials of the front by ascending cost: the costliest always, and all if there are no more than `count`.
+
+    Example:
+        >>> made = [Trial(n, "|none~0|", "ok", n / 9, {}, 1.0, 0, {"latency_ms": 2.0**n}) for n in range(9)]
+        >>> [trial.costs["latency_ms"] for trial in spread_along(made, "latency_ms", 3)]
+        [1.0, 16.0, 256.0]
+    """
+    found = front_of(trials, [cost]) if trials else []
+    if len(found) <= count:
+        return found
+    costs = np.array([cost_of(trial, cost) for trial in found])
+    places = np.log(np.maximum(costs, costs[costs > 0.0].min() / 2.0))  # a cost of 0 has no logarithm
+    top = places[-1] if most is None else np.log(most)
+    chosen: list[int] = []
+    for target in np.linspace(top, places[0], count):  # the best comes first, and nothing nearer takes its place
+        distances = np.abs(places - target)
+        distances[chosen] = np.inf
+        chosen.append(int(np.argmin(distances)))
+    return [found[place] for place in sorted(chosen)]
 
 
 class _Front:

@@ -29,6 +29,19 @@ def _is_whole(value: Any) -> bool:
     return integer(value) is not None
 
 
+def _are_costs(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(finite, value.values()))
+
+
+def _is_of_front(value: Any) -> bool:
+    return _has(value, _OF_FRONT_TRIALS)
+
+
+def _has(value: Any, legal: dict[str, Callable[[Any], bool]]) -> bool:
+    """Whether a value is an object with all fields of legal values."""
+    return isinstance(value, dict) and all(name in value and is_legal(value[name]) for name, is_legal in legal.items())
+
+
 def _may_be_none(legal: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or legal(value)
 
@@ -44,6 +57,20 @@ _FIELDS = {  # the fields that `finals.finish` writes; earlier versions wrote fe
     "kendall_tau": _may_be_none(finite),
     "kendall_tau_pairs": _is_whole,
     "kendall_tau_random": _may_be_none(finite),
+}
+_OF_FRONT = {
+    "costs": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "hypervolume": finite,
+    "random_hypervolume": _may_be_none(finite),
+    "reference": lambda value: _is_object(value) and _are_costs(value.get("costs")) and finite(value.get("reward")),
+    "trials": lambda value: isinstance(value, list) and all(map(_is_of_front, value)),
+}
+_OF_FRONT_TRIALS = {
+    "trial": _is_whole,
+    "fingerprint": _is_name,
+    "costs": _are_costs,
+    "reward": finite,
+    "score": _may_be_none(finite),
 }
 _OF_METRICS = {"test_images": _is_whole, "epochs": _is_whole, "parameters": _is_whole}
 _OF_FINALISTS = {
@@ -69,6 +96,8 @@ def read_result(path: Path) -> dict[str, Any]:
         raise ValueError("it is no object with a fingerprint")
     _check(plain, _FIELDS)
     check_metrics(plain)
+    if "front" in plain and not _has(plain["front"], _OF_FRONT):
+        raise ValueError(f"front cannot be {quoted(plain['front'])}")
     for one in plain.get("finalists", ()):
         if not isinstance(one, dict) or (missing := [name for name in _OF_FINALISTS if name not in one]):
             raise ValueError("a finalist is no object" if not isinstance(one, dict) else f"a finalist lacks {missing}")
