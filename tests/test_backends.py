@@ -32,8 +32,8 @@ TRAINED = {  # the custom gradients are TensorFlow's, and test_equivalence.py ho
     "jax": ("nasnet_a", "rest"),
     "torch": ("nasnet_a",),
 }
-FUSED = ("nasnet_a", "rest", "chain")
-SHORT = ("macro", "chain")  # the kinds of networks beside the cells that the job trains
+FUSED = ("nasnet_a", "rest", "chain", "stages")
+SHORT = ("macro", "chain", "stages")  # the kinds of networks beside the cells that the job trains
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def cases(names=None):
 
 
 def _cases():
-    from nasnet_keras import Block, Cell, ChainGenotype, ChainLayer, Edge, Genotype, genotypes
+    from nasnet_keras import Block, Cell, ChainGenotype, ChainLayer, Edge, Genotype, Stage, StageGenotype, genotypes
     from nasnet_keras.genotypes import conventions
 
     yield from ((name, genotypes.get(name)) for name in genotypes.names())
@@ -78,15 +78,18 @@ def _cases():
     yield "macro", conventions.from_enas_macro("0  5 1  4 0 1  1 1 0 0")
     first = [ChainLayer((3, 1), 24, strides=(2, 3)), ChainLayer((1, 7), 36), ChainLayer((5, 3), 24, ["layer_0"])]
     yield "chain", ChainGenotype([*first, ChainLayer((3, 3), 48, ["layer_0", "layer_1"], (3, 1))], ["layer_1"])
+    few = [Stage("depthwise", 3, 8), Stage("inverted_bottleneck", 5, 8, 2, stride=2, expansion=3, squeeze_excite=0.25)]
+    yield "stages", StageGenotype([*few, Stage("conv", 3, 8), Stage("depthwise", 7, 8, stride=2, skip="pool")], 8, 16)
 
 
 def build(genotype, padding, **arguments):
-    from nasnet_keras import Genotype
+    from nasnet_keras import Genotype, StageGenotype
     from nasnet_keras.networks.any import network_from_genotype, size_arguments
 
-    sizes = {"num_repeats": 1, "filters": 4, "stem": "cifar"}
+    sizes = {"num_repeats": 1, "filters": 4, "stem": "cifar", "alpha": 1, "stem_stride": 2}
     arguments |= {name: sizes[name] for name in size_arguments(genotype)}
     arguments |= {"padding": padding} if isinstance(genotype, Genotype) else {}
+    arguments |= {"padding": "torch"} if isinstance(genotype, StageGenotype) else {}
     return network_from_genotype(genotype, (33, 34, 3), classes=5, **arguments)
 
 

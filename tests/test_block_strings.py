@@ -142,7 +142,7 @@ def test_parts_stand_in_any_order_and_shares_have_no_exponent():
         (lambda: from_timm("cn_r1_k3_s1_c24_se0.25"), "has an unknown part 'se0.25'"),
         (
             lambda: to_mnasnet(StageGenotype([Stage("conv", 3, 8)])),
-            "stage_1 has no block string in MnasNet's code: 1 ×",
+            "stage_1 has no block string in MnasNet's code: conv_3x3, 8",
         ),
         (lambda: to_mnasnet(StageGenotype([Stage("depthwise", 3, 8, skip="pool")])), "stage_1 has no block string"),
         (lambda: to_mnasnet(StageGenotype([Stage("inverted_bottleneck", 3, 8)])), "stage_1 has no block string"),

@@ -10,7 +10,16 @@ import pytest
 from fuzz import damaged_bytes, damaged_json, rounds
 
 from nasnet_keras import Genotype, GenotypeError, genotype_cost, genotypes
-from nasnet_keras.genotypes.conventions import from_darts, from_enas, from_enas_macro, to_darts
+from nasnet_keras.genotypes.conventions import (
+    from_darts,
+    from_enas,
+    from_enas_macro,
+    from_mnasnet,
+    from_timm,
+    to_darts,
+    to_mnasnet,
+    to_timm,
+)
 from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
 from nasnet_keras.genotypes.skeleton import DARTS, NASNET, SKELETONS
 from nasnet_keras.training import datasets
@@ -244,10 +253,14 @@ def test_damaged_genotypes_of_other_code_give_a_genotype_or_a_genotype_error(see
     plain = to_darts(from_darts(*P_DARTS))
     printed = str(Four(*P_DARTS)).encode()
     arcs = " ".join(ENAS_ARCS).encode()
+    blocks = [(from_mnasnet, to_mnasnet(genotypes.MNASNET_A1)), (from_timm, to_timm(genotypes.MNASNET_A1))]
     for seed in seeds:
         attempts = [(genotype_from_json, damaged_json(plain, seed))]
         attempts += [(from_darts, damaged_bytes(printed, seed).decode(errors="replace"))]
         attempts += [(from_enas_macro, damaged_bytes(arcs, seed).decode(errors="replace"))]
+        attempts += [
+            (convert, damaged_bytes(str(given).encode(), seed).decode(errors="replace")) for convert, given in blocks
+        ]
         for convert, given in attempts:
             try:
                 convert(given)

@@ -1,8 +1,11 @@
 """Stage genotypes and their networks: values, what they compute, pictures, training, cards."""
 
 import dataclasses
+import inspect
 import json
+import xml.etree.ElementTree as ElementTree
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,10 +13,28 @@ from helpers import difference, randomize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasnet_keras import GenotypeError, Stage, StageGenotype, StagesFromGenotype, genotype_cost, genotypes, model_cost
+from nasnet_keras import (
+    Card,
+    GenotypeError,
+    Stage,
+    StageGenotype,
+    StagesFromGenotype,
+    fuse_for_inference,
+    genotype_cost,
+    genotypes,
+    model_cost,
+    pretrained,
+)
+from nasnet_keras.card import decoded
 from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
 from nasnet_keras.genotypes.stages import STAGE_KERNELS, STAGE_OPERATIONS, STAGE_SKIPS
+from nasnet_keras.networks.any import network_from_genotype
 from nasnet_keras.networks.stages import scaled_filters
+from nasnet_keras.plotting.cells import genotype_svg
+from nasnet_keras.training import datasets
+from nasnet_keras.training.config import TrainingConfig
+from nasnet_keras.training.job import train
+from nasnet_keras.training.recipes import Recipe
 
 INVERTED = "inverted_bottleneck"
 MIXED = StageGenotype(
@@ -203,3 +224,102 @@ def test_every_network_costs_what_its_genotype_says(genotype, alpha, padding):
     assert model_cost(model) == genotype_cost(genotype, (9, 6, 2), **arguments)
     unknown = StagesFromGenotype(genotype, (None, None, 2), **arguments)
     assert model_cost(unknown, (9, 6, 2)) == model_cost(model)
+
+
+def test_a_fused_network_and_saved_files_give_the_same(tmp_path, generator):
+    model = StagesFromGenotype(MIXED, (17, 20, 3), classes=4, classifier_activation=None)
+    randomize(model, generator)
+    x = generator.normal(size=(2, 17, 20, 3)).astype("float32")
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    assert difference(keras.models.load_model(tmp_path / "model.keras")(x), model(x)) < 1e-6
+    weights = {"weights": tmp_path / "model.weights.h5", "classes": 4, "classifier_activation": None}
+    assert difference(StagesFromGenotype(MIXED, (None, None, 3), **weights)(x), model(x)) < 1e-5
+    fused = fuse_for_inference(model)
+    assert difference(fused(x), model(x)) < 1e-4 and fused.count_params() < model.count_params()
+
+
+def test_the_signature_is_that_of_keras_applications():
+    theirs = list(inspect.signature(keras.applications.NASNetMobile).parameters)
+    ours = list(inspect.signature(StagesFromGenotype).parameters)
+    assert ours[: len(theirs) + 1] == ["genotype", *theirs]
+    assert StagesFromGenotype(MIXED, include_top=False).output_shape == (None, 28, 28, 20)
+    assert StagesFromGenotype(MIXED, (9, 9, 1), include_top=False, pooling="max").output_shape == (None, 20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"alpha": 17}, "alpha must be above 0 and at most 16, got 17"),
+        ({"alpha": float("nan")}, "alpha must be above 0"),
+        ({"alpha": None}, "alpha must be above 0"),
+        ({"stem_stride": 3}, "stem_stride must be one of 1, 2, got 3"),
+        ({"padding": "keras"}, "padding must be one of same, torch, got 'keras'"),
+        ({"input_shape": (8, 8)}, "(height, width, channels)"),
+        ({"drop_path_rate": 0.1}, "drop_path_rate=0.1 is for networks of cells: a StageGenotype has no such part"),
+    ],
+)
+def test_bad_arguments_give_one_clear_error(arguments, message):
+    for build in (network_from_genotype, genotype_cost):
+        with pytest.raises(ValueError, match=".") as caught:
+            build(MIXED, **arguments)
+        assert message in str(caught.value)
+
+
+@given(GENOTYPES)
+@settings(max_examples=30, deadline=None)
+def test_every_stage_is_drawn_in_the_picture(genotype):
+    root = ElementTree.fromstring(genotype_svg(genotype))
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    titles = ["stem", *(f"stage_{number + 1}" for number in range(len(genotype.stages)))]
+    titles += ["head"] if genotype.head else []
+    titles += ["classifier"]
+    assert [text for text in texts if text in titles] == titles
+    assert all(f"{stage.filters} filters" in texts for stage in genotype.stages)
+    assert texts.count("size / 2") == sum(stage.stride == 2 for stage in genotype.stages)
+
+
+# --- training
+
+
+def test_a_network_of_stages_is_trained_carded_loaded_and_fine_tuned(tmp_path):
+    digits = datasets.load("digits")
+    few = dataclasses.replace(digits, **{key: getattr(digits, key).take(slice(96)) for key in ("train", "validation")})
+    path = tmp_path / "genotype.json"
+    genotype = StageGenotype([Stage("depthwise", 3, 16), Stage(INVERTED, 5, 16, 1, 2, 3, 0.25)], stem=16, head=20)
+    path.write_text(genotype.to_json())
+    recipe = Recipe(epochs=1, batch_size=32, learning_rate=0.1, flip=False, pad=1, dropout_rate=0.1)
+    result = train(TrainingConfig(tmp_path / "run", path, recipe=recipe, alpha=0.5), few)
+    card = Card.read(result.path)
+    assert card == result.card and card.genotype == genotype
+    assert {name: card.network[name] for name in ("alpha", "stem_stride")} == {"alpha": 0.5, "stem_stride": 1}
+    assert card.cost == dataclasses.asdict(genotype_cost(genotype, (8, 8, 1), alpha=0.5, stem_stride=1))
+    images, logits = decoded(card.reference)
+    loaded = pretrained.load(result.path, classifier_activation=None)
+    np.testing.assert_allclose(loaded.predict(images, verbose=0), logits, atol=1e-3)
+    features = pretrained.load(result.path, include_top=False, pooling="avg", input_shape=(None, None, 1))
+    assert features(images).shape == (len(images), 20)
+    tuned = pretrained.fine_tune(
+        result.path,
+        (few.train.images, few.train.labels % 2),
+        workdir=tmp_path / "tuned",
+        epochs=1,
+        batch_size=32,
+        class_names=["even", "odd"],
+    )
+    assert tuned.card.genotype == genotype and tuned.card.network["alpha"] == 0.5
+    assert len(pretrained.predict(tuned.path, few.validation.images[:3])) == 3
+
+
+def test_sizes_of_other_kinds_are_refused(tmp_path):
+    config = TrainingConfig(tmp_path, "mnasnet_a1")
+    assert (config.alpha, config.stem_stride, config.filters) == (1.0, 1, None)
+    for size in ({"stem": "imagenet"}, {"num_repeats": 2}, {"filters": 16}):
+        with pytest.raises(ValueError, match="is not for a StageGenotype, whose networks take alpha, stem_stride"):
+            TrainingConfig(tmp_path, "mnasnet_a1", **size)
+    for size in ({"alpha": 0.5}, {"stem_stride": 2}):
+        with pytest.raises(ValueError, match="is not for a Genotype, whose networks take num_repeats"):
+            TrainingConfig(tmp_path, "nasnet_a", **size)
+    for size in ({"alpha": -1.0}, {"stem_stride": 3}):
+        with pytest.raises(ValueError, match="alpha must be positive|stem_stride must be at most 2"):
+            TrainingConfig(tmp_path, "mnasnet_a1", **size)

@@ -58,7 +58,7 @@ class Stage:
 
     Example:
         >>> print(Stage("inverted_bottleneck", 5, 40, layers=3, stride=2, expansion=3, squeeze_excite=0.25))
-        3 × inverted_bottleneck_3_5x5, 40 filters, stride 2, squeeze_excite 0.25
+        inverted_bottleneck_3_5x5, 3 layers, 40 filters, stride 2, squeeze_excite 0.25
     """
 
     operation: str
@@ -97,12 +97,16 @@ class Stage:
         expansion = f"_{self.expansion}" if self.operation == INVERTED else ""
         return f"{self.operation}{expansion}_{self.kernel}x{self.kernel}"
 
-    def __str__(self) -> str:
-        parts = [f"{self.layers} × {self.name}", f"{self.filters} filters"]
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The stage in words, part by part."""
+        parts = [self.name, *([f"{self.layers} layers"] if self.layers > 1 else []), f"{self.filters} filters"]
         parts += [f"stride {self.stride}"] if self.stride > 1 else []
         parts += [f"squeeze_excite {self.squeeze_excite:g}"] if self.squeeze_excite else []
-        parts += [f"skip {self.skip}"] if self.skip != "identity" else []
-        return ", ".join(parts)
+        return (*parts, *([f"skip {self.skip}"] if self.skip != "identity" else []))
+
+    def __str__(self) -> str:
+        return ", ".join(self.parts)
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,8 @@ class StageGenotype(BaseGenotype):
         >>> print(genotype.describe())
         2 stages of 3 layers
           stem = conv_3x3, 8 filters
-          stage_1 = 1 × depthwise_3x3, 16 filters
-          stage_2 = 2 × inverted_bottleneck_6_5x5, 24 filters, stride 2
+          stage_1 = depthwise_3x3, 16 filters
+          stage_2 = inverted_bottleneck_6_5x5, 2 layers, 24 filters, stride 2
           head = conv_1x1, 1280 filters
         >>> StageGenotype.from_json(genotype.to_json()) == genotype
         True
@@ -165,12 +169,13 @@ class StageGenotype(BaseGenotype):
 
     def rows(self) -> tuple[Row, ...]:
         """The boxes of its picture. The stem's stride is an argument of networks, and not drawn."""
-        parts = [("stem", f"conv_3x3, {self.stem} filters")]
-        parts += [(f"stage_{number}", str(stage)) for number, stage in enumerate(self.stages, start=1)]
-        parts += [("head", f"conv_1x1, {self.head} filters")] if self.head else []
+        parts = {"stem": ("conv_3x3", f"{self.stem} filters")}
+        parts |= {f"stage_{number}": stage.parts for number, stage in enumerate(self.stages, start=1)}
+        parts |= {"head": ("conv_1x1", f"{self.head} filters")} if self.head else {}
+        halved = [stage.stride == 2 for stage in self.stages] + [False, False]  # by the part behind each
         rows = [
-            Row(title, tuple(text.split(", ")), (number - 1,) if number else ())
-            for number, (title, text) in enumerate([*parts])
+            Row(title, lines, (number - 1,) if number else (), "size / 2" if halved[number] else None)
+            for number, (title, lines) in enumerate(parts.items())
         ]
         return (*rows, Row("classifier", reads=(len(rows) - 1,)))
 

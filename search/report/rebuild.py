@@ -115,7 +115,8 @@ def _arguments(genotype: BaseGenotype | str, config: dict[str, Any], card: Card 
     arguments = [f"input_shape={tuple(card.input_shape) if card else (32, 32, 3)}"]
     # A benchmark's string has figures from a table, for the benchmark's own sizes, which are that network's defaults.
     sizes = () if isinstance(genotype, str) else size_arguments(genotype)
-    arguments += [f"{key}={config[key]}" for key in sizes if isinstance(config.get(key), int)]
+    known = {**(card.network if card else {}), **config}  # a winner may be larger than a child
+    arguments += [f"{key}={known[key]}" for key in sizes if isinstance(known.get(key), int | float)]
     return [*arguments, f"classes={len(card.class_names)}"] if card else arguments
 
 
