@@ -282,6 +282,7 @@ def test_every_stage_is_drawn_in_the_picture(genotype):
 # --- training
 
 
+@pytest.mark.usefixtures("short_heads")
 def test_a_network_of_stages_is_trained_carded_loaded_and_fine_tuned(tmp_path):
     digits = datasets.load("digits")
     few = dataclasses.replace(digits, **{key: getattr(digits, key).take(slice(96)) for key in ("train", "validation")})
