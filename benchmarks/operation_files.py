@@ -50,16 +50,10 @@ def _layer(operation: Operation, inputs: list[Any]) -> Any:
         "max_pool": lambda: layers.MaxPooling2D(kernel, strides, "same")(x),
         "avg_pool": lambda: AveragePooling2D(kernel, strides, "same")(x),
         "global_avg_pool": lambda: layers.GlobalAveragePooling2D()(x),
-        "squeeze_excite": lambda: _excited(x, operation.reduced),
+        "squeeze_excite": lambda: ours.FixedSqueezeExcite(operation.reduced)(x),
+        "border": lambda: layers.ZeroPadding2D((output[0] - operation.inputs[0][0]) // 2)(x),
     }
     return makers[operation.kind]()
-
-
-def _excited(x: Any, reduced: int) -> Any:
-    import keras
-
-    narrow = keras.layers.Dense(reduced, "relu")(keras.layers.GlobalAveragePooling2D(keepdims=True)(x))
-    return keras.layers.Multiply()([x, keras.layers.Dense(x.shape[-1], "sigmoid")(narrow)])
 
 
 def write_onnx(operation: Operation, path: Path) -> None:
@@ -111,6 +105,9 @@ def _bounds(operation: Operation) -> dict[str, np.ndarray]:
     """The starts, ends, axes and steps of slices."""
     if operation.kind == "slice":
         return {"start": np.array([0]), "end": np.array([operation.output[-1]]), "axes": np.array([1])}
+    if operation.kind == "border":
+        size = (operation.output[0] - operation.inputs[0][0]) // 2
+        return {"pads": np.array([0, 0, size, size, 0, 0, size, size])}
     if operation.kind == "subsample":
         starts = [(size + 1) % 2 for size in operation.inputs[0][:2]]
         return {
@@ -146,6 +143,7 @@ def _onnx_nodes(operation: Operation, names: list[str]) -> list[tuple[str, list[
         "add": [("Add", names, "y", {})] if len(names) == 2 else [("Sum", names, "y", {})],
         "concat": [("Concat", names, "y", {"axis": 1})],
         "scale": [("Mul", [x, "w"], "y", {})],
+        "border": [("Pad", [x, "pads"], "y", {})],
         "slice": [("Slice", [x, "start", "end", "axes"], "y", {})],
         "subsample": [("Slice", [x, "start", "end", "axes", "steps"], "y", {})],
         "squeeze_excite": [

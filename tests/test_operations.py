@@ -7,6 +7,7 @@ import pytest
 from helpers import mostly_slow, random_chain_genotype, random_genotype, random_macro_genotype
 
 from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
+from nasnet_keras.genotypes.stages import Stage, StageGenotype
 from nasnet_keras.inference.fusing import fused
 from nasnet_keras.latency.operations import TARGETS, Operation, network_operations
 from nasnet_keras.networks.any import network_from_genotype
@@ -27,7 +28,9 @@ KINDS = {
     "MaxPooling2D": "max_pool",
     "AveragePooling2D": "avg_pool",
     "GlobalAveragePooling2D": "global_avg_pool",
+    "FixedSqueezeExcite": "squeeze_excite",
     "Rescaling": "scale",
+    "ZeroPadding2D": "border",
 }
 
 
@@ -50,9 +53,13 @@ def networks():
     yield random_chain_genotype(generator), (13, 16, 3), {}
     cell = NASBench201Genotype(("none", "avg_pool_3x3", "nor_conv_3x3", "skip_connect", "nor_conv_1x1", "none"))
     yield cell, (16, 16, 3), {"num_repeats": 1, "filters": 4}
+    stages = [Stage("conv", 3, 8, 2, skip="none"), Stage("inverted_bottleneck", 5, 12, 2, 2, 3, 0.25)]
+    stages += [Stage("depthwise", 7, 12, stride=2, squeeze_excite=0.5, skip="pool"), Stage("conv", 5, 20, stride=2)]
+    for padding in ("same", "torch"):
+        yield StageGenotype(stages, stem=6, head=9), (20, 24, 3), {"padding": padding}
 
 
-@pytest.mark.parametrize("number", mostly_slow(range(5), [1, 4]))
+@pytest.mark.parametrize("number", mostly_slow(range(7), [1, 6]))
 def test_operations_are_those_of_the_fused_model(number):
     genotype, shape, network = list(networks())[number]
     model = network_from_genotype(genotype, shape, **network)

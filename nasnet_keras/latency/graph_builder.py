@@ -6,7 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.inference.graph import Add, Concat, Conv, Dense, Depthwise, Input, Node, Passthrough, Relu, Subsample
+from nasnet_keras.inference.graph import (
+    Add,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Excite,
+    Input,
+    Node,
+    Passthrough,
+    Relu,
+    Subsample,
+)
 from nasnet_keras.networks.builder import Builder
 
 __all__ = ["Described", "GraphBuilder", "Shape"]
@@ -44,7 +56,7 @@ class Described:
 
     Attributes:
         kind: what it does, such as `max_pool`.
-        size: side of a pool's window, or the width within squeeze-and-excitation; else 1.
+        size: side of a pool's window, or width of a border; else 1.
         stride: of a pool.
         weights: empty: nodes without weights that read the same are merged.
     """
@@ -72,12 +84,18 @@ class GraphBuilder(Builder):
 
     The passes over graphs then give the operations of an exported file. Needs known sizes.
 
+    Args:
+        padding: that of the network, as of `LayerBuilder`.
+
     Example:
         >>> builder = GraphBuilder()
         >>> x = builder.separable_conv(builder.input(8, 8, 3), 6, 5, name="x", stride=2)
         >>> x.shape, x.node.kernel.shape, x.node.x.kernel.shape
         ((None, 4, 4, 6), (1, 1, 3, 6), (5, 5, 3))
     """
+
+    def __init__(self, padding: str = "same") -> None:
+        self._torch = padding == "torch"
 
     def input(self, height: int, width: int, channels: int) -> _Map:
         """An image of this size."""
@@ -89,7 +107,7 @@ class GraphBuilder(Builder):
         sizes = x.shape[1:3]
         if padding == "valid":
             sizes = [size - k + 1 for size, k in zip(sizes, kernel, strict=True)]
-        node = _activated(x, name, relu)
+        node, padding = self._bordered(_activated(x, name, relu), name, kernel, strides, padding)
         if dilation > 1 and tuple(strides) != (1, 1):
             node, strides, dilation = _picked(node, name), (1, 1), dilation // 2
             sizes = _halved(sizes)
@@ -110,11 +128,19 @@ class GraphBuilder(Builder):
         return self.conv(self._depthwise(x, size, name, stride, dilation), filters, name=name, relu=False)
 
     def depthwise_conv(self, x, size, *, name, stride=1, relu=True):
-        """ReLU, depthwise convolution of `size` × `size`, batch normalisation."""
-        return self._depthwise(x, size, name, stride, relu=relu)
+        channels, strides, node = x.shape[-1], (stride, stride), _activated(x, name, relu)
+        node, padding = self._bordered(node, name, (size, size), strides, "same")
+        made = Depthwise(name, (node,), Shape((size, size, channels)), stride, 1, Shape((channels,)), padding)
+        return _Map((None, *_strided(x.shape[1:3], strides), channels), made)
 
-    def _depthwise(self, x, size, name, stride, dilation=1, relu=True):
-        node, sizes = _activated(x, name, relu), x.shape[1:3]
+    def _bordered(self, node, name, kernel, strides, padding):
+        """The input of a convolution, with PyTorch's border where one is needed, and its padding."""
+        if not self._torch or padding != "same" or (1, 1) in (tuple(strides), tuple(kernel)):
+            return node, padding
+        return Passthrough(f"{name}_border", (node,), Described("border", kernel[0] // 2)), "valid"
+
+    def _depthwise(self, x, size, name, stride, dilation):
+        node, sizes = Relu(f"{name}_relu", (x.node,)), x.shape[1:3]
         if dilation > 1 and stride > 1:
             node, stride, dilation, sizes = _picked(node, name), 1, dilation // 2, _halved(sizes)
         channels = x.shape[-1]
@@ -122,8 +148,14 @@ class GraphBuilder(Builder):
         return _Map((None, *_strided(sizes, (stride, stride)), channels), made)
 
     def squeeze_excite(self, x, reduced, *, name):
-        """The map times a factor for each of its channels."""
-        return _Map(x.shape, Passthrough(name, (x.node,), Described("squeeze_excite", reduced)))
+        channels = x.shape[-1]
+        weights = (
+            Shape((1, 1, channels, reduced)),
+            Shape((reduced,)),
+            Shape((1, 1, reduced, channels)),
+            Shape((channels,)),
+        )
+        return _Map(x.shape, Excite(name, (x.node,), *weights))
 
     def factorized_reduction(self, x, filters, *, name, relu=True):
         return self.conv(x, filters, (2, 2), name=name, stride=2, relu=relu)

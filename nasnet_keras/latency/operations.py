@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasnet_keras.inference.alignment import channels_padded
-from nasnet_keras.inference.graph import Concat, Conv, Dense, Depthwise, Input, Node, Passthrough, topological
+from nasnet_keras.inference.graph import Concat, Conv, Dense, Depthwise, Excite, Input, Node, Passthrough, topological
 from nasnet_keras.inference.passes import merged, relu_absorbed
 from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
 from nasnet_keras.latency.graph_builder import GraphBuilder
@@ -100,7 +100,7 @@ def network_operations(
     config = network_config(genotype, input_shape, **described)
     if None in config.input_shape:
         raise ValueError(f"a latency needs a known input size, got input_shape={config.input_shape}")
-    builder, target = GraphBuilder(), TARGETS[runtime]
+    builder, target = GraphBuilder(config.layer_settings(None)["padding"]), TARGETS[runtime]
     result = config.build(builder, builder.input(*config.input_shape))
     graph = relu_absorbed(merged((result["logits"] if isinstance(result, dict) else result).node))
     if target.multiple > 1:
@@ -131,6 +131,8 @@ def _operation(node: Node, inputs: tuple[_Size, ...], target: Target) -> Operati
         return _windowed(kind, node, inputs, (size, size), (node.stride, node.stride), node.dilation)
     if isinstance(node, Dense):
         return Operation("dense", inputs, (node.channels,))
+    if isinstance(node, Excite):
+        return Operation("squeeze_excite", inputs, inputs[0], reduced=len(node.reduce_bias))
     if isinstance(node, Passthrough):
         return _described(node, inputs)
     kind = type(node).__name__.lower()
@@ -154,8 +156,9 @@ def _windowed(
 
 def _described(node: Passthrough, inputs: tuple[_Size, ...]) -> Operation:
     layer = node.layer
-    if layer.kind == "squeeze_excite":
-        return Operation(layer.kind, inputs, inputs[0], reduced=layer.size)
+    if layer.kind == "border":
+        height, width, channels = inputs[0]
+        return Operation(layer.kind, inputs, (height + 2 * layer.size, width + 2 * layer.size, channels))
     if layer.kind.startswith("global"):
         return Operation(layer.kind, inputs, (node.channels,))
     if layer.kind.endswith("pool"):
