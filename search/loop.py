@@ -114,7 +114,7 @@ class _Search:
         with showing(_CURVES):
             from nasnet_keras.search.report.tensorboard import SearchLog  # its import may fail
 
-            self.log = SearchLog(study.path, study.trials, getattr(algorithm.space, "operations", ()))
+            self.log = SearchLog(study.path, study.trials, getattr(algorithm.space, "operations", ()), study.limits)
         self._reported = time.monotonic()
         self._told = 0
 
@@ -141,6 +141,7 @@ class _Search:
             with showing(_CURVES):
                 if self.log is not None:
                     self.log.close()
+                    self.log.front(study)
             self._report()
 
     def _evaluate(self, group: str, total: int, numbers: list[int], task: Callable[[int], Task]) -> None:

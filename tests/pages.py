@@ -112,3 +112,15 @@ def rising(count, generator, low=0.7, gain=0.2):
     space = CellSpace(num_blocks=2)
     noise = generator.normal(0.0, 0.02, count)
     return [trial(n, float(low + gain * n / count + noise[n]), generator, space, parameters=n) for n in range(count)]
+
+
+def curves(path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(path), size_guidance={"tensors": 0})
+    events.Reload()
+    return {
+        tag: [(event.step, float(event.tensor_proto.float_val[0])) for event in events.Tensors(tag)]
+        for tag in events.Tags()["tensors"]
+        if not tag.startswith("_hparams_")
+    }

@@ -13,7 +13,7 @@ from statistics import mean
 
 import numpy as np
 import pytest
-from pages import FROZEN, NAME, NASTY, Page, checked, finalist, rising, study_of, trial
+from pages import FROZEN, NAME, NASTY, Page, checked, curves, finalist, rising, study_of, trial
 
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.search.config import child_recipe
@@ -353,18 +353,6 @@ def test_nothing_heavy_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def curves(path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(path), size_guidance={"tensors": 0})
-    events.Reload()
-    return {
-        tag: [(event.step, float(event.tensor_proto.float_val[0])) for event in events.Tensors(tag)]
-        for tag in events.Tags()["tensors"]
-        if not tag.startswith("_hparams_")
-    }
 
 
 def test_tensorboard_reads_the_curves_through_a_kill(tmp_path):

@@ -7,14 +7,17 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from pages import checked, finalist, study_of, trial
+from pages import checked, curves, finalist, study_of, trial
 
+from nasnet_keras.search.report.front_events import write_front
 from nasnet_keras.search.report.matching import RATIO, cost_classes, equal_cost, nearest_pairs
 from nasnet_keras.search.report.page import report
 from nasnet_keras.search.report.statistics import mean_ranks, rank_sum
+from nasnet_keras.search.report.tensorboard import SearchLog
 from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.study.folder import load_study
+from nasnet_keras.search.study.pareto import hypervolumes
 from nasnet_keras.search.study.trial import Trial, fingerprint
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -238,6 +241,44 @@ def test_the_terminal_says_the_limit_the_costs_and_the_front(tmp_path):
     assert f"Front of reward against latency: {len(study.pareto())} children, from" in said
     plain = summary(study_of(tmp_path / "b", [trial(0, 0.5)], result={}))
     assert "Front" not in plain and "Limit" not in plain
+
+
+def test_tensorboard_has_costs_and_the_hypervolume_through_a_kill(tmp_path):
+    trials = children(12, np.random.default_rng(10), most=3.0)
+    trials[3] = dataclasses.replace(trials[3], status="crashed", reward=None)
+    drawn = children(5, np.random.default_rng(11), most=3.0)
+    study = study_of(tmp_path, trials, drawn, limit=["latency_ms=3"])
+    log = SearchLog(tmp_path, limits=study.limits)
+    for one in trials[:7]:
+        log.trial(one, 0.5)
+    log = SearchLog(tmp_path, trials[:7], limits=study.limits)  # the first was killed
+    for one in trials[7:]:
+        log.trial(one, 0.5)
+    log.close()
+    log.front(study)
+    found = curves(tmp_path / "tensorboard")
+    volumes = hypervolumes([(one.costs["latency_ms"], one.reward or np.nan) for one in trials], (3.0, 0.0))
+    assert [value for _, value in found["hypervolume"]] == pytest.approx(volumes.tolist(), rel=1e-5)
+    assert found["over_limit"][-1] == (11, sum(one.status == "over_limit" for one in trials))
+    assert found["failed"][-1] == (11, 1)
+    assert [value for _, value in found["cost/latency_ms"]] == pytest.approx(
+        [one.costs["latency_ms"] for one in trials]
+    )
+    front = curves(tmp_path / "tensorboard" / "front")
+    expected = [(int(1000 * one.costs["latency_ms"]), one.reward) for one in study.pareto()]
+    assert [step for step, _ in front["front/reward_by_latency_ms_thousandths"]] == [step for step, _ in expected]
+    assert front["hypervolume"][-1][1] == pytest.approx(volumes[-1], rel=1e-5) and len(front["random_hypervolume"]) == 5
+    one = study.pareto()[0]
+    costs = curves(tmp_path / "tensorboard" / f"trial_{one.trial:05}")
+    assert costs["hparams/latency_ms"] == [(0, pytest.approx(one.costs["latency_ms"], rel=1e-5))]
+
+
+def test_the_front_in_tensorboard_is_by_whole_costs_and_replaces_the_one_before(tmp_path):
+    trials = [trial(n, 0.1 * n, costs={"multiply_adds": 10 * n + 5}) for n in range(4)]
+    assert write_front(study_of(tmp_path / "a", trials[:2])) == write_front(study_of(tmp_path / "a", trials))
+    found = curves(tmp_path / "a" / "tensorboard" / "front")["front/reward_by_multiply_adds"]
+    assert [step for step, _ in found] == [5, 15, 25, 35]
+    assert write_front(study_of(tmp_path / "b", [trial(0, 0.5)])) is None
 
 
 def test_frozen_studies_have_their_front(tmp_path):

@@ -3,15 +3,19 @@
 import re
 import shutil
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappush, heappushpop
 from pathlib import Path
 
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
 from nasnet_keras.genotypes.cells import Cell, Genotype
+from nasnet_keras.search.costs.limits import OVER_LIMIT
+from nasnet_keras.search.report.front_events import write_front
 from nasnet_keras.search.report.statistics import operation_counts
+from nasnet_keras.search.study.folder import Study
+from nasnet_keras.search.study.pareto import cost_of, front_of, hypervolume, points_of
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.events import EventFile
 from nasnet_keras.utils import files
@@ -27,14 +31,16 @@ class SearchLog:
     """Writes trials into `tensorboard/` of a study's folder. A kill loses no trial once `trial` has returned.
 
     A search that continues after a kill opens the log again; TensorBoard shows all files of the folder as one. The
-    curves are `reward`, `best_reward`, `seconds` and `failed`, by trial. A trained child has its own folder, such as
-    `trial_00012`, while it is among the last 200 or the best 50: its hyperparameters are the operations of its cells,
-    and its metric is `hparams/reward`. A cell of a benchmark's table has no folder.
+    curves are `reward`, `best_reward`, `seconds`, `failed`, `over_limit` and each cost, such as `cost/latency_ms`, by
+    trial; under limits also `hypervolume`, whose reference is the limits and a reward of 0. A trained child has its own
+    folder, such as `trial_00012`, while it is among the last 200 or the best 50: its hyperparameters are the operations
+    of its cells, and its metrics are `hparams/reward` and its costs. A cell of a benchmark's table has no folder.
 
     Args:
         path: the study's folder.
         trials: the trials that were recorded before the log was opened.
         operations: the operations of the search space; a child's hyperparameters name those that it lacks, too.
+        limits: the largest value of each cost that has a limit, by its name.
 
     Raises:
         OSError: a file cannot be written.
@@ -48,15 +54,22 @@ class SearchLog:
         1
     """
 
-    def __init__(self, path: str | Path, trials: Iterable[Trial] = (), operations: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        trials: Iterable[Trial] = (),
+        operations: Sequence[str] = (),
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
         self._folder = Path(path) / "tensorboard"
-        self._operations = tuple(operations)
-        self._failed = 0
+        self._operations, self._limits = tuple(operations), dict(limits or {})
+        self._without: Counter[str] = Counter()
+        self._front: list[Trial] = []
         self._last: deque[Trial] = deque(maxlen=_LAST)
         self._best: list[tuple[float, int, Trial]] = []
         self._file = EventFile(self._folder)
         for trial in trials:
-            self._failed += trial.status != "ok"
+            self._count(trial)
             self._keep(trial)
         self._settle()
 
@@ -67,12 +80,15 @@ class SearchLog:
             trial: the trial, which is added once.
             best: the highest reward so far, this trial's included; None if there is none.
         """
-        self._failed += trial.status != "ok"
+        self._count(trial)
         figures = {
             "reward": trial.reward,
             "best_reward": best,
             "seconds": trial.seconds,
-            "failed": self._failed,
+            "failed": self._without["failed"],
+            "over_limit": self._without[OVER_LIMIT] if self._limits else None,
+            "hypervolume": self._volume(),
+            **{f"cost/{name}": value for name, value in trial.costs.items()},
         }
         self._file.scalars({name: value for name, value in figures.items() if value is not None}, trial.trial)
         if self._keep(trial):
@@ -81,9 +97,25 @@ class SearchLog:
             self._remove(self._names - self._kept().keys())
             self._names = {*self._kept()}
 
+    def front(self, study: Study) -> None:
+        """Write the front of a study that has ended or was stopped, for now: see `write_front`."""
+        write_front(study)
+
     def close(self) -> None:
         """Close the file; closing it again has no effect."""
         self._file.close()
+
+    def _count(self, trial: Trial) -> None:
+        """Note why a trial has no reward, or whether it is on the front under the limits."""
+        if trial.reward is None:
+            self._without[OVER_LIMIT if trial.status == OVER_LIMIT else "failed"] += 1
+        elif self._limits and all(cost_of(trial, name) is not None for name in self._limits):
+            self._front = front_of([*self._front, trial], tuple(self._limits))
+
+    def _volume(self) -> float | None:
+        """The hypervolume of the trials so far; None without limits, which would leave its reference open."""
+        names = tuple(self._limits)
+        return hypervolume(points_of(self._front, names), [*self._limits.values(), 0.0]) if names else None
 
     def _keep(self, trial: Trial) -> bool:
         """Note a trial that has a folder; returns whether it has one."""
@@ -122,6 +154,7 @@ class SearchLog:
             parameters = trial.metrics.get("parameters")
             if isinstance(parameters, int):
                 figures["hparams/parameters"] = parameters
+            figures |= {f"hparams/{name}": value for name, value in trial.costs.items()}
             file.scalars(figures, 0)
         finally:
             file.close()
