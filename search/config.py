@@ -12,6 +12,7 @@ from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.place import PlaceSettings
 from nasnet_keras.search.registry import ALGORITHMS, EVALUATORS, SPACES, explained
 from nasnet_keras.search.spaces.base import Space
+from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
 from nasnet_keras.utils import checks, settings, values
@@ -22,9 +23,7 @@ __all__ = ["REWARDS", "SearchConfig", "child_recipe", "default_epochs", "default
 REWARDS = ("last", "best", "best_of_last_five")
 
 _COUNT, _SWITCH = values.positive(), values.switch()
-_TEXTS = values.items("texts", lambda one: isinstance(one, str))
-_LAYERS = values.items("whole numbers", lambda one: checks.integer(one) is not None, values.integer_if_any)
-_CHILDREN, _SPACE = ("children",), ("space",)
+_CHILDREN = ("children",)
 _CUBED = Former("cubed_reward", {False: 1, True: 3}, _SWITCH)
 _SHARED = Former(values={"shared": "supernet"})
 
@@ -103,32 +102,13 @@ class SearchConfig:
     space: str = setting(
         "nasnet", f"Search space. {explained(SPACES)}.", values.choice_of_version(*SPACES), assumed="nasnet"
     )
-    operations: tuple[str, ...] | None = setting(
-        None, "Names of the operations to choose from; by default all of the space.", _TEXTS, for_=_SPACE, assumed=None
-    )
-    num_blocks: int = setting(5, "Number of blocks in each cell, in a space of cells.", _COUNT, for_=_SPACE)
-    num_layers: int | None = setting(
-        None,
-        "Number of layers of a network; by default 12 in the space enas_macro, and 6 in the space nas.",
-        _COUNT,
-        usual=12,
-        for_=_SPACE,
-        assumed=12,
-    )
-    predict_strides: bool = setting(
-        False, "Whether strides are chosen too, in the space nas.", _SWITCH, for_=_SPACE, assumed=False
-    )
-    pool_after: tuple[int, ...] = setting(
-        (), "Numbers of layers, from 0, whose output is halved, in the space nas.", _LAYERS, for_=_SPACE, assumed=[]
-    )
-    deepen_every: int | None = setting(
-        None,
-        "Number of trials after which networks of the space nas get two layers more, from 6 to --num_layers; by "
-        "default they have all from the start.",
-        _COUNT,
-        for_=_SPACE,
-        assumed=None,
-    )
+    operations: tuple[str, ...] | None = as_in(SpaceSettings, "operations")
+    num_blocks: int = as_in(SpaceSettings, "num_blocks")
+    num_layers: int | None = as_in(SpaceSettings, "num_layers")
+    predict_strides: bool = as_in(SpaceSettings, "predict_strides")
+    pool_after: tuple[int, ...] = as_in(SpaceSettings, "pool_after")
+    deepen_every: int | None = as_in(SpaceSettings, "deepen_every")
+    base: str = as_in(SpaceSettings, "base")
     algorithm: str | None = setting(
         None,
         "Algorithm that proposes children; by default ppo, nas in the space nas, or enas with a supernet. "
@@ -189,6 +169,13 @@ class SearchConfig:
     filters: int = setting(
         8, "F: number of filters in the first stack of a child, or of the supernet.", _COUNT, for_=_CHILDREN
     )
+    alpha: float = setting(
+        1.0,
+        "Factor of the filters of a child in the space mnasnet; they become multiples of 8 unless it is 1.",
+        values.positive_number(),
+        for_=_CHILDREN,
+        assumed=1.0,
+    )
     recipe: Recipe = setting(
         None,
         "How a child or the supernet is trained; by default as nasnet-train would, for 5 or 150 epochs.",
@@ -240,6 +227,12 @@ class SearchConfig:
     final_filters: int | None = setting(
         None, "F of the finalists; by default that of the children.", _COUNT, may_change=True
     )
+    final_alpha: float | None = setting(
+        None,
+        "Factor of the filters of the finalists in the space mnasnet; by default that of the children.",
+        values.positive_number(),
+        may_change=True,
+    )
     finalists_along: str | None = as_in(CostSettings, "finalists_along")
     seed: int = setting(0, "Random seed of the search.", values.seed())
 
@@ -284,13 +277,15 @@ class SearchConfig:
         """Make a configuration from the values that `to_json` returned."""
         return cls(**{**plain, "recipe": Recipe(**plain["recipe"])})
 
-    def final_settings(self) -> dict[str, int]:
+    def final_settings(self) -> dict[str, Any]:
         """Return the epochs and the sizes of finalists."""
-        return {
-            "epochs": self.final_epochs,
-            "num_repeats": self.final_num_repeats or self.num_repeats,
-            "filters": self.final_filters or self.filters,
-        }
+        return {"epochs": self.final_epochs, **self.sizes(final=True)}
+
+    def sizes(self, final: bool = False) -> dict[str, Any]:
+        """Return the sizes of a child's network, or of a finalist's, by the names of settings."""
+        names = ["num_repeats", "filters", *(name for name in ("alpha",) if name in registry.space(self.space).own)]
+        given = {name: getattr(self, f"final_{name}") if final else None for name in names}
+        return {name: getattr(self, name) if value is None else value for name, value in given.items()}
 
     def identity(self) -> dict[str, Any]:
         """Return the settings that may not change while a study grows, as JSON values: they identify a search."""

@@ -102,7 +102,8 @@ class Own:
         implied = registry.evaluator(config.evaluator).defaults
         parameters = dict.fromkeys(name for row in registry.ALGORITHMS.values() for name in row.parameters)
         usual |= {name: implied.get(name) for name in registry.algorithm(usual["algorithm"]).parameters}
-        usual["space"] = registry.spaces_for(config.evaluator)[0]
+        reads_table = registry.evaluator(config.evaluator).judges == "table"  # its space says whose table it is
+        usual["space"] = config.space if reads_table else registry.spaces_for(config.evaluator)[0]
         of_spaces = [name for name, one in settings(SearchConfig).items() if "space" in one.for_]
         belongs = {"algorithm": parameters, "evaluator": (), "executor": (), "space": of_spaces}
         for name in (name for name in _INTERFACES if getattr(self, name) is not None):

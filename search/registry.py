@@ -202,6 +202,7 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
             f"{_SEARCH}.spaces.nasbench201:NASBench201Space",
             "the cells of NAS-Bench-201 (Dong and Yang 2020)",
             offers=("table",),
+            own=("costs",),
         ),
         "nasbench_macro": SpaceRow(
             f"{_SEARCH}.spaces.nasbench_macro:NASBenchMacroSpace",
@@ -233,6 +234,12 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
             own=("predict_strides", "pool_after", "deepen_every"),
             lacks=("num_repeats", "filters", "num_blocks", "operations", "final_num_repeats", "final_filters"),
             defaults={"algorithm": "nas", "reward": "best_of_last_five", "reward_exponent": 3, "num_layers": 6},
+        ),
+        "mnasnet": SpaceRow(
+            f"{_SEARCH}.spaces.mnasnet:MnasNetSpace",
+            "MnasNet's networks stage by stage (Tan et al. 2019)",
+            own=("base", "alpha", "final_alpha"),
+            lacks=("num_repeats", "filters", "num_blocks", "operations", "final_num_repeats", "final_filters"),
         ),
     }
 )

@@ -12,6 +12,7 @@ from nasnet_keras.search import SearchConfig, registry, run
 from nasnet_keras.search.evaluators.tabular import TabularEvaluator
 from nasnet_keras.search.spaces import SPACES, make
 from nasnet_keras.search.spaces.accel_nasbench import AccelNASBenchSpace
+from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasbench_macro import NASBenchMacroSpace
 from nasnet_keras.search.spaces.tables import Benchmark, read, read_costs
@@ -20,6 +21,22 @@ from nasnet_keras.search.testing import check_evaluator, check_space
 FREE = AccelNASBenchSpace()
 MACRO = NASBenchMacroSpace()
 ACCEL = [*FREE.benchmark.keys, "val_top1", "macs_M", "params_M", "latency_zcu102"]
+
+
+class Ends(Space):
+    """The networks of NAS-Bench-Macro whose first six blocks are of kind 2."""
+
+    decisions = MACRO.decisions[6:]
+
+    def decode(self, choices):
+        self.pick(choices)
+        return MACRO.decode((*[2] * 6, *choices))
+
+    def encode(self, genotype):
+        choices = MACRO.encode(genotype)
+        if choices[:6] != (2,) * 6:
+            raise ValueError(f"{genotype} does not begin with six blocks of kind 2")
+        return choices[6:]
 
 
 def write(path, header, lines):
@@ -238,6 +255,39 @@ def test_costs_of_cells_are_counted(tmp_path):
     found = evaluator.costs(names[2])
     assert {*found} == {"parameters", "trainable_parameters", "multiply_adds"}
     assert found["multiply_adds"] > evaluator.costs(names[0])["multiply_adds"]
+
+
+def test_the_evaluator_has_all_costs_and_its_facts_tell_the_files_apart(tmp_path):
+    names, path = cells(tmp_path)
+    costs = write(tmp_path / "costs.csv", ["index", "pixel3_ms"], [[10, 1], [11, -1], [12, 3]])
+    evaluator = TabularEvaluator(config("nasbench201", path, costs=costs, limit=["pixel3_ms=2", "parameters=1e6"]))
+    assert [evaluator.costs(name).get("pixel3_ms") for name in names] == [1.0, None, 3.0]
+    without = TabularEvaluator(config("nasbench201", path))
+    assert {*evaluator.facts()} == {"table_crc32", "costs_crc32"} and {*without.facts()} == {"table_crc32"}
+    write(costs, ["index", "pixel3_ms"], [[10, 1], [11, -1], [12, 4]])
+    other = TabularEvaluator(config("nasbench201", path, costs=costs))
+    assert other.facts()["costs_crc32"] != evaluator.facts()["costs_crc32"]
+    assert other.facts()["table_crc32"] == without.facts()["table_crc32"]
+
+
+def test_a_limit_of_a_cost_that_no_column_gives(tmp_path, macro):
+    _, path = cells(tmp_path)
+    costs = write(tmp_path / "costs.csv", ["index", "pixel3_ms"], [[10, 1], [11, 2], [12, 3]])
+    message = "limit=pixel4_ms=8: the networks of the table and of the costs have the costs parameters, .*, pixel3_ms"
+    with pytest.raises(ValueError, match=message):
+        TabularEvaluator(config("nasbench201", path, costs=costs, limit="pixel4_ms=8"))
+    with pytest.raises(ValueError, match="the table have the costs parameters, multiply_adds, and no other"):
+        TabularEvaluator(config("nasbench_macro", macro, limit="zcu102_ms=8"))
+
+
+def test_costs_are_for_nasbench201_alone(macro):
+    with pytest.raises(ValueError, match="costs='c.csv' is for 'nasbench201'; space is 'nasbench_macro'"):
+        config("nasbench_macro", macro, costs="c.csv")
+
+
+def test_a_space_of_ones_own_beside_any_table(macro, tmp_path):
+    study = run(config("nasbench_macro", macro, tmp_path, algorithm="random", trials=20), space=Ends())
+    assert study.best.reward >= 80 + 6 + 1 + 2 and all(one.genotype.startswith("222222") for one in study.trials)
 
 
 # --- the benchmarks themselves

@@ -67,8 +67,9 @@ class CostSettings:
     )
     costs: str | Path | None = setting(
         None,
-        "CSV file of costs for the cells of --table, joined by its first column; each other column is a cost by its "
-        "name.",
+        "CSV file of further costs of the cells of NAS-Bench-201, such as latencies, joined with --table by the "
+        "column index; each other column is a cost by its name, and a negative figure means that a device cannot run "
+        "the cell.",
         values.path(),
         assumed=None,
     )

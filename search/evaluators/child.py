@@ -70,6 +70,7 @@ class ChildEvaluator(Evaluator):
                 f"{config.validation_fraction} of {len(self._dataset.train)}: give a larger one"
             )
         self._proxy = _part(self._dataset, config.train_images)
+        self._network = config.search_space().network
         self._children = 0
 
     def accept(self, space: Space) -> None:
@@ -188,10 +189,9 @@ class ChildEvaluator(Evaluator):
     def _training(self, genotype: Genotype | str, seed: int = 0, folder: Path | None = None) -> TrainingConfig:
         """How a network is trained: as a child, or with a folder, to the end."""
         config, recipe = self._config, self._config.recipe
-        sizes = {"num_repeats": config.num_repeats, "filters": config.filters}
+        sizes = {**config.sizes(final=folder is not None), **self._network}
         if folder is not None:
             recipe = dataclasses.replace(recipe, epochs=config.final_epochs)
-            sizes = {name: getattr(config, f"final_{name}") or value for name, value in sizes.items()}
         return TrainingConfig(
             folder or "",
             genotype,

@@ -11,6 +11,7 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.tables import Benchmark, read, read_costs
+from nasnet_keras.search.study.trial import network_genotype
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["TabularEvaluator"]
@@ -33,9 +34,9 @@ class TabularEvaluator(Evaluator):
     def __init__(self, config: SearchConfig) -> None:
         self._benchmark: Benchmark = registry.space(config.space).load().benchmark
         self._table = read(config.table, self._benchmark)
-        costs = getattr(config, "costs", None)
-        self._further = None if costs is None else read_costs(costs, self._benchmark, self._table)
+        self._further = None if config.costs is None else read_costs(config.costs, self._benchmark, self._table)
         self._counted: dict[str, dict[str, float]] = {}
+        self._check_limits(config)
 
     def accept(self, space: Space) -> None:
         genotype = space.decode([0] * len(space.decisions))
@@ -63,10 +64,22 @@ class TabularEvaluator(Evaluator):
         row = self._table[genotype]
         return row.reward, {self._benchmark.reward: row.reward, **row.tests}
 
+    def _check_limits(self, config: SearchConfig) -> None:
+        """Refuse limits of costs that no network of the table has."""
+        rows = [row.costs for row in self._table.values()] + [*(self._further or {}).values()]
+        known = dict.fromkeys([*self._count(next(iter(self._table))), *(name for row in rows for name in row)])
+        for limit in config.search_objective().limits:
+            if limit.cost not in known:
+                more = " and of the costs" if self._further is not None else ""
+                raise ValueError(
+                    f"limit={limit}: the networks of the table{more} have the costs {', '.join(known)}, and no other"
+                )
+
     def _count(self, genotype: str) -> dict[str, float]:
         """The counted costs of the benchmark's network, if the package builds it."""
         if self._benchmark.counted and genotype not in self._counted:
-            self._counted[genotype] = dataclasses.asdict(genotype_cost(genotype))
+            known = network_genotype(genotype)  # None in a table whose cells are named otherwise
+            self._counted[genotype] = {} if known is None else dataclasses.asdict(genotype_cost(known))
         return self._counted.get(genotype, {})
 
 

@@ -160,10 +160,11 @@ def _training(config: dict[str, Any]) -> str:
 def _size(values: dict[str, Any]) -> str:
     """The sizes of the children's networks, in brackets."""
     space = registry.space(values.get("space"))
+    others = {name for row in registry.SPACES.values() if row is not space for name in row.own}
     sizes = [
-        f"{sign}&nbsp;=&nbsp;{integer(values[name])}"
-        for sign, name in (("N", "num_repeats"), ("F", "filters"))
-        if number(values.get(name)) is not None and name not in (*space.lacks, *space.ignores)
+        f"{sign}&nbsp;=&nbsp;{values[name]:,g}"
+        for sign, name in (("N", "num_repeats"), ("F", "filters"), ("α", "alpha"))
+        if number(values.get(name)) is not None and name not in {*space.lacks, *space.ignores, *(others - {*space.own})}
     ]
     return f" ({', '.join(sizes)})" if sizes else ""
 

@@ -2,8 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,12 @@ class Space(ABC):
 
     Attributes:
         decisions: the decisions in order, with different names; an algorithm takes them one after another.
+        network: the arguments that all networks of the genotypes are built with, beside the sizes that a search
+            chooses; by default none. They are read of spaces that a configuration names.
     """
 
     decisions: tuple[Decision, ...]
+    network: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def decode(self, choices: Sequence[int]) -> Any:
