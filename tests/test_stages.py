@@ -31,6 +31,7 @@ from nasnet_keras.genotypes.stages import STAGE_KERNELS, STAGE_OPERATIONS, STAGE
 from nasnet_keras.networks.any import network_from_genotype
 from nasnet_keras.networks.stages import scaled_filters
 from nasnet_keras.plotting.cells import genotype_svg
+from nasnet_keras.search.report import rebuild
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.job import train
@@ -80,7 +81,7 @@ def test_json_there_and_back(genotype):
         again = StageGenotype.from_json(text)
         assert again == genotype_from_json(text) == resolve_genotype(text) == genotype
         assert again.fingerprint == genotype.fingerprint and hash(again) == hash(genotype)
-    assert sum(genotype.operation_counts()["layers"].values()) == genotype.depth
+    assert all(sum(counts.values()) == genotype.depth for counts in genotype.operation_counts().values())
     assert (
         len(genotype.describe().splitlines()) == len(genotype.rows()) == len(genotype.stages) + 2 + bool(genotype.head)
     )
@@ -104,6 +105,20 @@ def test_equal_values_are_equal_whatever_their_types():
     ]
     with pytest.raises(dataclasses.FrozenInstanceError):
         given.kernel = 5
+
+
+def test_layers_are_counted_by_what_they_are():
+    assert genotypes.MNASNET_B1.operation_counts() == {
+        "layers": {
+            "depthwise_3x3": 1,
+            "inverted_bottleneck_3_3x3": 3,
+            "inverted_bottleneck_3_5x5": 3,
+            "inverted_bottleneck_6_5x5": 7,
+            "inverted_bottleneck_6_3x3": 3,
+        },
+        "ratios of squeeze_excite": {"0.0": 17},
+        "skips": {"identity": 15, "none": 2},
+    }
 
 
 def test_fingerprints_stay_and_differ():
@@ -282,33 +297,44 @@ def test_every_stage_is_drawn_in_the_picture(genotype):
 # --- training
 
 
-@pytest.mark.usefixtures("short_heads")
-def test_a_network_of_stages_is_trained_carded_loaded_and_fine_tuned(tmp_path):
+TRAINED = StageGenotype([Stage("depthwise", 3, 16), Stage(INVERTED, 5, 16, 1, 2, 3, 0.25)], stem=16, head=20)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The result of a training, and its images."""
+    folder = tmp_path_factory.mktemp("trained")
     digits = datasets.load("digits")
     few = dataclasses.replace(digits, **{key: getattr(digits, key).take(slice(96)) for key in ("train", "validation")})
-    path = tmp_path / "genotype.json"
-    genotype = StageGenotype([Stage("depthwise", 3, 16), Stage(INVERTED, 5, 16, 1, 2, 3, 0.25)], stem=16, head=20)
-    path.write_text(genotype.to_json())
+    path = folder / "genotype.json"
+    path.write_text(TRAINED.to_json())
     recipe = Recipe(epochs=1, batch_size=32, learning_rate=0.1, flip=False, pad=1, dropout_rate=0.1)
-    result = train(TrainingConfig(tmp_path / "run", path, recipe=recipe, alpha=0.5), few)
+    return train(TrainingConfig(folder / "run", path, recipe=recipe, alpha=0.5), few), few
+
+
+def test_a_network_of_stages_is_trained_by_its_file_and_its_card_loads(trained):
+    result, _ = trained
     card = Card.read(result.path)
-    assert card == result.card and card.genotype == genotype
+    assert card == result.card and card.genotype == TRAINED
     assert {name: card.network[name] for name in ("alpha", "stem_stride")} == {"alpha": 0.5, "stem_stride": 1}
-    assert card.cost == dataclasses.asdict(genotype_cost(genotype, (8, 8, 1), alpha=0.5, stem_stride=1))
+    assert card.cost == dataclasses.asdict(genotype_cost(TRAINED, (8, 8, 1), alpha=0.5, stem_stride=1))
+    assert {"alpha=0.5", "stem_stride=1"} <= set(rebuild._arguments(TRAINED, {"filters": 8}, card)), "in a report"
     images, logits = decoded(card.reference)
     loaded = pretrained.load(result.path, classifier_activation=None)
     np.testing.assert_allclose(loaded.predict(images, verbose=0), logits, atol=1e-3)
     features = pretrained.load(result.path, include_top=False, pooling="avg", input_shape=(None, None, 1))
     assert features(images).shape == (len(images), 20)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_heads")
+def test_a_network_of_stages_is_fine_tuned(trained, tmp_path):
+    result, few = trained
+    arguments = {"epochs": 1, "batch_size": 32, "class_names": ["even", "odd"]}
     tuned = pretrained.fine_tune(
-        result.path,
-        (few.train.images, few.train.labels % 2),
-        workdir=tmp_path / "tuned",
-        epochs=1,
-        batch_size=32,
-        class_names=["even", "odd"],
+        result.path, (few.train.images, few.train.labels % 2), workdir=tmp_path / "tuned", **arguments
     )
-    assert tuned.card.genotype == genotype and tuned.card.network["alpha"] == 0.5
+    assert tuned.card.genotype == TRAINED and tuned.card.network["alpha"] == 0.5
     assert len(pretrained.predict(tuned.path, few.validation.images[:3])) == 3
 
 

@@ -159,13 +159,13 @@ class StageGenotype(BaseGenotype):
         return "\n".join([f"{len(self.stages)} stages of {self.depth} layers", *rows])
 
     def operation_counts(self) -> dict[str, Counter[str]]:
-        layers: Counter[str] = Counter()
-        excited: Counter[str] = Counter()
+        """Count the layers by their operations, by their ratios of squeeze-and-excitation, and by their skips."""
+        facts = {"layers": "name", "ratios of squeeze_excite": "squeeze_excite", "skips": "skip"}
+        counts: dict[str, Counter[str]] = {part: Counter() for part in facts}
         for stage in self.stages:
-            layers[stage.name] += stage.layers
-            if stage.squeeze_excite:
-                excited[f"{stage.squeeze_excite:g}"] += stage.layers
-        return {"layers": layers, **({"squeeze_excite": excited} if excited else {})}
+            for part, fact in facts.items():
+                counts[part][str(getattr(stage, fact))] += stage.layers
+        return counts
 
     def rows(self) -> tuple[Row, ...]:
         """The boxes of its picture. The stem's stride is an argument of networks, and not drawn."""
