@@ -10,6 +10,7 @@ import pytest
 
 from nasnet_keras.search import SearchConfig, registry, run
 from nasnet_keras.search.evaluators.tabular import TabularEvaluator
+from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.spaces import SPACES, make
 from nasnet_keras.search.spaces.accel_nasbench import AccelNASBenchSpace
 from nasnet_keras.search.spaces.base import Space
@@ -180,6 +181,8 @@ def test_a_partial_table_is_searched_without_a_failed_trial(algorithm, accel, tm
     if algorithm == "evolution":
         assert len({trial.genotype for trial in study.trials[50:]}) == 10, "no network is judged again"
     assert study.result["val_top1"] == study.best.reward == max(trial.reward for trial in study.trials)
+    assert "No finalist has a test accuracy" in (tmp_path / "report.html").read_text()
+    assert "test accuracy" not in summary(study)
 
 
 def test_a_search_of_nasbench_macro_is_judged_by_the_mean(macro, tmp_path):

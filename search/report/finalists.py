@@ -150,6 +150,8 @@ def _verdict(found: list[_Finalist]) -> str:
         for origin in ("search", "random")
     }
     ours, theirs = tests["search"], tests["random"]
+    if not ours and not theirs:
+        return "No finalist has a test accuracy, as in a benchmark that has none; the reward is all that is known."
     if not ours or not theirs:
         there = "the search" if ours else "random search"
         return f"Only finalists of {there} have a test accuracy, so there is nothing to compare it with."
