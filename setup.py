@@ -53,6 +53,7 @@ setup(
         "pillow>=11.1",  # training/datasets/images.py: reading images
         "psutil>=5.9",  # utils/environment.py: cores; training/datasets/fitting.py: free memory
         "requests>=2.31",  # weights/download.py: weights from the network
+        "safetensors>=0.5",  # weights/state_dict.py: weights of PyTorch's networks
         "tensorboard>=2.20",  # training/events.py, search/report/tensorboard.py: curves
         "tensorflow>=2.21,<3",  # Keras' default backend; search/: controllers and supernets
         "tensorflow-datasets>=4.9.10",  # training/datasets/tensorflow_datasets.py: data sets by name

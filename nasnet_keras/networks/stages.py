@@ -153,7 +153,9 @@ def StagesFromGenotype(
         input_shape: `(height, width, channels)` of the images, channels last; by default 224×224×3. Height and width
             may be None, which gives the same network.
         include_top: whether to end in a classifier. Without, the output is the last map.
-        weights: None, or the path of a `.weights.h5` file that a model of the same arguments saved.
+        weights: None; the path of a `.weights.h5` file that a model of the same arguments saved; or a state dict of
+            torchvision's or timm's MnasNet as `.safetensors` or `.npz`, for which `padding` is `"torch"` and
+            `batch_norm_epsilon` 1e-5. timm's `mnasnet_small` has `skip="identity"` in the first stage too.
         input_tensor: a Keras tensor to build on.
         pooling: None, `"avg"` or `"max"`, without the classifier.
         classes: number of classes.

@@ -8,9 +8,10 @@ import ml_dtypes
 import numpy as np
 
 from nasnet_keras.utils import checks
-from nasnet_keras.weights import reading
+from nasnet_keras.weights import pytorch_rules, reading
 from nasnet_keras.weights.isolated import read_apart
 from nasnet_keras.weights.reading import FLOATS
+from nasnet_keras.weights.state_dict import OPENERS
 
 __all__ = ["load_weights"]
 
@@ -18,12 +19,15 @@ __all__ = ["load_weights"]
 def load_weights(model: Any, path: str | Path, *, classifier: bool = True, known: bool = False) -> None:
     """Load a file that `model.save_weights` wrote, into the layers of the same names.
 
-    The auxiliary head may be missing in the file (it keeps its values) or in the model (it is left out).
+    Files of other code are read too: of Keras' NASNet, and of torchvision's and timm's MnasNet, for a model with
+    `padding="torch"` and `batch_norm_epsilon=1e-5`. The auxiliary head may be missing in the file (it keeps its values)
+    or in the model (it is left out).
     The model changes only if all weights fit. Links in the file to other files are never followed.
 
     Args:
         model: a functional model made by `nasnet_keras`.
-        path: a `.weights.h5` file, or a file of `keras.applications`' NASNet in Keras' legacy `.h5` format.
+        path: a `.weights.h5` file; a file of `keras.applications`' NASNet in Keras' legacy `.h5` format; or a state
+            dict of PyTorch as `.safetensors` or `.npz`. Pickles (`.pt`, `.pth`) are never read.
         classifier: whether to load the classifier. If not, the model keeps its own, with any number of classes, or has
             none.
         known: whether the file is trusted, since its hash was checked or this process wrote it. Any other file is
@@ -45,12 +49,16 @@ def load_weights(model: Any, path: str | Path, *, classifier: bool = True, known
     expected = {
         owner: [(tuple(each.shape), _kinds(each)) for each in variables] for owner, variables in variables.items()
     }
+    of_pytorch = path.suffix in OPENERS
+    expected |= pytorch_rules.sums(model) if of_pytorch else {}
     values = (reading.read if known else read_apart)(path, expected, classifier=classifier)
+    if of_pytorch:
+        pytorch_rules.check(model, path)
     # All that can fail comes before the first assignment.
     pairs = [
         (variable, _tensor(variable, array))
         for owner, arrays in values.items()
-        for variable, array in zip(variables[owner], arrays, strict=True)
+        for variable, array in zip(variables.get(owner, []), arrays, strict=True)
     ]
     for variable, value in pairs:
         variable.assign(value)

@@ -1,12 +1,16 @@
 """Reading of a file of weights, after a comparison with the expected layers, without Keras or a model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from nasnet_keras.weights import keras_applications
+from nasnet_keras.weights import keras_applications, pytorch, state_dict
 from nasnet_keras.weights.hdf5 import BFLOAT16, Objects, WeightsError, brief, kind, word
+from nasnet_keras.weights.stored import Layers, Stored
 
 __all__ = ["FLOATS", "Expected", "read"]
 
@@ -21,8 +25,6 @@ _HEADS = (_CLASSIFIER, _AUXILIARY)
 _SHOWN = 3
 _ARRAYS = 8
 
-_Found = dict[str, list[h5py.Dataset]]
-
 
 def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str, list[np.ndarray]]:
     """Read the arrays of a file of weights, by layer; see `weights.load_weights`.
@@ -33,39 +35,56 @@ def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str
         WeightsError: it is no file of weights, or of another network; the error lists what the file holds and what was
             expected.
     """
+    is_state_dict = path.suffix in state_dict.OPENERS
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            objects = Objects(file, path)
-            found = _found(objects, file)
-            if not found:
-                raise WeightsError(f"{path} holds no layers: expected a file written by model.save_weights(...)")
+        state_dict.refuse_pickles(path)
+        with (_tensors if is_state_dict else _hdf5)(path) as found:
             if not classifier:
                 expected, found = ({k: v for k, v in x.items() if k != _CLASSIFIER} for x in (expected, found))
-            problem = _mismatch(path, expected, found)
-            if problem:
-                raise WeightsError(problem)
-            return {owner: [objects.read(each) for each in found[owner]] for owner in expected if owner in found}
+            if differing := [owner for owner in {**expected, **found} if not _agree(owner, expected, found)]:
+                hint = _hint(expected, found, differing) or (pytorch.hint(found, differing) if is_state_dict else "")
+                raise WeightsError(_mismatch(path, expected, found, differing, hint))
+            return {owner: [each.read() for each in found[owner]] for owner in expected if owner in found}
     except WeightsError:
         raise
     except Exception as error:  # a damaged file makes h5py raise any exception
         raise WeightsError(
-            f"{path} cannot be read as a .weights.h5 file (cut off, or another format?): "
-            f"{brief(error) or type(error).__name__}"
+            f"{path} cannot be read as a {path.suffix if is_state_dict else '.weights.h5'} file (cut off, or another "
+            f"format?): {brief(error) or type(error).__name__}"
         ) from None
 
 
-def _found(objects: Objects, file: h5py.File) -> _Found:
+@contextmanager
+def _tensors(path: Path) -> Iterator[Layers]:
+    with state_dict.OPENERS[path.suffix](path) as tensors:
+        yield pytorch.found(path, tensors)
+
+
+@contextmanager
+def _hdf5(path: Path) -> Iterator[Layers]:
+    with h5py.File(path, "r", locking="best-effort") as file:
+        objects = Objects(file, path)
+        found = _datasets(objects, file)
+        if not found:
+            raise WeightsError(f"{path} holds no layers: expected a file written by model.save_weights(...)")
+        yield {
+            owner: [Stored(each.shape, kind(each), partial(objects.read, each)) for each in datasets]
+            for owner, datasets in found.items()
+        }
+
+
+def _datasets(objects: Objects, file: h5py.File) -> dict[str, list[h5py.Dataset]]:
     """Group a file's data sets by the path of their layer."""
     if h5py.h5a.exists(file.id, b"layer_names"):
         return keras_applications.found(objects, file)
     layers = objects.group(file, "layers")
-    owners: _Found = {}
+    owners: dict[str, list[h5py.Dataset]] = {}
     if layers is not None:
         _collect(objects, layers, "", owners)
     return owners
 
 
-def _collect(objects: Objects, group: h5py.Group, prefix: str, owners: _Found) -> None:
+def _collect(objects: Objects, group: h5py.Group, prefix: str, owners: dict[str, list[h5py.Dataset]]) -> None:
     for key, layer in objects.groups(group):
         variables = None if key == "vars" else objects.group(layer, "vars")
         if variables is None:
@@ -78,11 +97,8 @@ def _collect(objects: Objects, group: h5py.Group, prefix: str, owners: _Found) -
         _collect(objects, layer, f"{name}/", owners)
 
 
-def _mismatch(path: Path, expected: Expected, found: _Found) -> str | None:
-    """Describe how the file and the model differ; None if they agree. Either may lack the auxiliary head."""
-    differing = [owner for owner in dict.fromkeys([*expected, *found]) if not _agree(owner, expected, found)]
-    if not differing:
-        return None
+def _mismatch(path: Path, expected: Expected, found: Layers, differing: list[str], hint: str) -> str:
+    """Describe how the file and the model differ."""
     # Some layers of each kind: in both with other shapes, only in the file, only in the model.
     sides: dict[tuple[bool, bool], list[str]] = {(True, True): [], (False, True): [], (True, False): []}
     for owner in differing:
@@ -95,20 +111,19 @@ def _mismatch(path: Path, expected: Expected, found: _Found) -> str | None:
         ]
         if len(owners) > _SHOWN:
             lines.append(f"  … and {len(owners) - _SHOWN} more like these")
-    hint = _hint(expected, found, differing)
     return f"{path} does not fit the model{hint}; nothing was loaded:\n" + "\n".join(lines)
 
 
-def _agree(owner: str, expected: Expected, found: _Found) -> bool:
-    """Tell whether the file has the weights of a layer that the model expects."""
+def _agree(owner: str, expected: Expected, found: Layers) -> bool:
+    """Tell whether the file has the weights of a layer that the model expects. Either may lack the auxiliary head."""
     if (owner in expected) != (owner in found):
         return owner.startswith(_AUXILIARY)
     pairs = list(zip(found[owner], expected[owner], strict=False))
-    equal = all(each.shape == tuple(shape) and kind(each) in kinds for each, (shape, kinds) in pairs)
+    equal = all(each.shape == tuple(shape) and each.kind in kinds for each, (shape, kinds) in pairs)
     return equal and len(found[owner]) == len(expected[owner])
 
 
-def _hint(expected: Expected, found: _Found, differing: list[str]) -> str:
+def _hint(expected: Expected, found: Layers, differing: list[str]) -> str:
     if all(owner.startswith(_HEADS) for owner in differing) and _CLASSIFIER in found and _CLASSIFIER in expected:
         classes = [shape[0] for shape in (found[_CLASSIFIER][-1].shape, expected[_CLASSIFIER][-1][0]) if shape]
         if len(set(classes)) == 2:
@@ -118,8 +133,8 @@ def _hint(expected: Expected, found: _Found, differing: list[str]) -> str:
     return ""
 
 
-def _in_file(datasets: list[h5py.Dataset] | None) -> str:
-    return "absent" if datasets is None else _listed([(each.shape, kind(each)) for each in datasets])
+def _in_file(arrays: list[Stored] | None) -> str:
+    return "absent" if arrays is None else _listed([(each.shape, each.kind) for each in arrays])
 
 
 def _in_model(variables: list[tuple[tuple[int, ...], tuple[str, ...]]] | None) -> str:
