@@ -194,7 +194,7 @@ def test_finalists_are_paired_by_cost(tmp_path):
     page = checked(study_of(tmp_path / "a", trials, drawn, {"finalists": found}, **config))
     pairs = "At equal cost, in the 2 pairs with latency within a factor of 1.25,"
     assert f"{pairs} the search is worth 1.15 points, better in 2" in page.words
-    assert "Whatever the cost: Test accuracy, mean of the 3 finalists of the search" in page.words
+    assert "Whatever the cost: test accuracy, mean of the 3 finalists of the search" in page.words
     assert "Latency (ms)" in page.words and "those of a pair cost about the same" in page.words
     for one in found[3:]:
         one["costs"] = {"latency_ms": 80.0}
@@ -237,8 +237,17 @@ def test_the_terminal_says_the_limit_the_costs_and_the_front(tmp_path):
     said = summary(study)
     over = sum(one.reward is None for one in trials)
     assert f"{over} children were over the limit" in said and "failed" not in said
-    assert f"Limit: latency_ms=3; the best child has {study.best.costs['latency_ms']:.3g} ms" in said
+    assert f"Limit: latency_ms=3; the best child has {study.best.costs['latency_ms']:.3g} ms\n" in said
+    second = sorted((one for one in trials if one.reward), key=lambda one: -one.reward)[1]
+    result = {"finalists": [], "winner": fingerprint(second.genotype)}
+    said = summary(study_of(tmp_path / "c", trials, result=result, limit=["latency_ms=3"]))
+    assert f" ms, the winner {second.costs['latency_ms']:.3g} ms\n" in said
     assert f"Front of reward against latency: {len(study.pareto())} children, from" in said
+    counted = [trial(n, 0.5 + n / 10, costs={"multiply_adds": 5_000_000 * (n + 1)}) for n in range(2)]
+    said = summary(study_of(tmp_path / "d", counted, result={"finalists": []}))
+    assert (
+        "\nThe best child has 10 M multiply-adds\nFront of reward against multiply-adds: 2 children, from 5 M" in said
+    )
     plain = summary(study_of(tmp_path / "b", [trial(0, 0.5)], result={}))
     assert "Front" not in plain and "Limit" not in plain
 

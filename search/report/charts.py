@@ -21,6 +21,8 @@ CHART_STYLE = """
 .chart path{fill:none;stroke-width:2.2;stroke-linejoin:round}
 .chart .band{stroke:none}
 .chart .cross{stroke-width:1.8}
+.chart .many{stroke-opacity:.35;fill-opacity:.35}
+.chart circle.low.many{stroke:none}
 .chart .beyond{fill:var(--over-back)}
 .chart .rule{stroke-width:1.6;stroke-dasharray:2 3}
 .chart .rule-text{fill:var(--over)}
@@ -118,20 +120,21 @@ class Chart:
 
 
 def _dots(frame: Frame, layer: Dots) -> Iterable[str]:
-    radius = 3.6 if len(layer.points) <= _MANY_DOTS else 2.4
+    many = len(layer.points) > _MANY_DOTS
+    radius, style = (2.6, f"{layer.style} many") if many else (3.6, layer.style)
     for value, height, text in layer.points:
         x = frame.x(value)
         said = f"<title>{escape(text)}</title>"
         if height is None:
             mark = SHAPES.get(layer.shape, SHAPES["cross"])
-            yield f'<path class="cross {layer.style}" d="M{x:.1f} {frame.lane(layer.lane):.1f}{mark}">{said}</path>'
+            yield f'<path class="cross {style}" d="M{x:.1f} {frame.lane(layer.lane):.1f}{mark}">{said}</path>'
         elif height < frame.y_range[0]:
-            yield f'<path class="cross {layer.style}" d="M{x - 5:.1f} {frame.floor - 9:.1f}h10l-5 8z">{said}</path>'
+            yield f'<path class="cross {style}" d="M{x - 5:.1f} {frame.floor - 9:.1f}h10l-5 8z">{said}</path>'
         elif layer.shape == "circle":
-            yield f'<circle class="{layer.style}" cx="{x:.1f}" cy="{frame.y(height):.1f}" r="{radius}">{said}</circle>'
+            yield f'<circle class="{style}" cx="{x:.1f}" cy="{frame.y(height):.1f}" r="{radius}">{said}</circle>'
         else:
             drawn = f"M{x:.1f} {frame.y(height):.1f}{SHAPES[layer.shape]}"
-            yield f'<path class="{layer.style}" d="{drawn}">{said}</path>'
+            yield f'<path class="{style}" d="{drawn}">{said}</path>'
 
 
 def _line(frame: Frame, layer: Line) -> Iterable[str]:

@@ -26,9 +26,9 @@ def finalists(facts: Facts) -> str:
         "worth",
         "Gain over random search",
         f'<p class="verdict">{equal or plain}</p>',
-        f"<p>Whatever the cost: {plain}</p>" if equal else "",
+        f"<p>Whatever the cost: {plain[:1].lower()}{plain[1:]}</p>" if equal else "",
         _ranking(facts.result or {}),
-        _table(facts, [(ours, theirs) for ours, theirs, _ in pairs]),
+        _table(facts, [(ours, theirs) for ours, theirs, ratio in pairs if ratio <= RATIO]),
     )
 
 

@@ -54,7 +54,8 @@ def _words(facts: Facts) -> str:
     reach = f", from {ends[0]} to {ends[-1]}" if len(ends) > 1 else f", with {ends[0]}" if ends else ""
     within = sum(map(facts.is_within, found))
     limits = " and ".join(f"at most {amount(name, most)}" for name, most in facts.limits.items())
-    limited = f" {within:,} of them are within the limit of {limits}." if limits else ""
+    whole = "All" if within == len(found) else f"{within:,}"
+    limited = f" {whole} of them are within the limit of {limits}." if limits else ""
     count = f"{len(found):,} children are" if len(found) != 1 else "1 child is"
     return (
         f"<p>{count} on the front of reward against {text(names)}{reach}: no other child of the search costs as little "
@@ -103,10 +104,9 @@ def _chart(facts: Facts, cost: str, layers: dict[str, Any]) -> Chart:
 
 _ORDER = (
     "limit",
-    "drawn",
     "dot",
+    "drawn",
     "over",
-    "over_drawn",
     "random_front",
     "front",
     "front_dots",
@@ -121,19 +121,19 @@ def _layers(facts: Facts, cost: str) -> dict[str, Dots | Line | Rule]:
     random = [trial for trial in _random(facts) if cost_of(trial, cost) is not None]
     best = front_of(children, [cost])
     over = [] if facts.derived else facts.over_limit
+    most = facts.limits.get(cost, max(cost_of(one, cost) or 0.0 for one in [*children, *random]))
     layers: dict[str, Dots | Line | Rule] = {
         "drawn": Dots("drawn", _points(random, cost, "random child")),
         "dot": Dots("dot low", _points(children, cost, "trial")),
         "over": Dots("over-line", _points(over, cost, "trial"), shape="triangle", lane="over limit"),
-        "random_front": Line("random thin", _steps(front_of(random, [cost]) if random else [], cost), step=True),
-        "front": Line("best", _steps(best, cost), step=True),
+        "random_front": Line("random thin", _steps(front_of(random, [cost]) if random else [], cost, most), step=True),
+        "front": Line("best", _steps(best, cost, most), step=True),
         "front_dots": Dots("front", _points(best, cost, "on the front: trial")),
         "finalist_drawn": Dots("finalist drawn", _finalists(facts, cost, "random"), shape="square"),
         "finalist": Dots("finalist", _finalists(facts, cost, "search"), shape="diamond"),
     }
     if cost in facts.limits:
-        most = facts.limits[cost]
-        layers["limit"] = Rule("over-line", most, f"limit {plain_amount(cost, most)}")
+        layers["limit"] = Rule("over-line", facts.limits[cost], f"limit {_with_unit(cost, facts.limits[cost])}")
     return layers
 
 
@@ -154,8 +154,10 @@ def _points(trials: Sequence[Trial], cost: str, kind: str) -> list[_Point]:
     ]
 
 
-def _steps(trials: Sequence[Trial], cost: str) -> list[tuple[float, float]]:
-    return [(cost_of(trial, cost), trial.reward) for trial in trials]
+def _steps(trials: Sequence[Trial], cost: str, most: float) -> list[tuple[float, float]]:
+    """The corners of a front, which goes on at its height to a cost if it ends before."""
+    steps = [(cost_of(trial, cost), trial.reward) for trial in trials]
+    return [*steps, (most, steps[-1][1])] if steps and steps[-1][0] < most else steps
 
 
 def _finalists(facts: Facts, cost: str, origin: str) -> list[_Point]:
@@ -169,6 +171,11 @@ def _finalists(facts: Facts, cost: str, origin: str) -> list[_Point]:
             kind = "finalist" if origin == "search" else "random finalist"
             points.append((value, score, f"{kind} {one.get('trial')}: {figure(score)} at {plain_amount(cost, value)}"))
     return points
+
+
+def _with_unit(cost: str, value: float) -> str:
+    """A measure with its unit, and a count without its name, which the axis has."""
+    return amount(cost, value).replace("&nbsp;", " ").removesuffix(f" {cost_name(cost)}")
 
 
 def _heights(rewards: Sequence[float], limited: bool) -> tuple[float, float]:

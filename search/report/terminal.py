@@ -1,5 +1,6 @@
 """The summary of a search for the terminal."""
 
+from collections.abc import Sequence
 from statistics import mean
 from typing import Any
 
@@ -7,7 +8,7 @@ from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.amounts import amount, cost_name
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
-from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.search.study.trial import Trial, fingerprint
 
 __all__ = ["summary"]
 
@@ -41,27 +42,23 @@ def summary(study: Study) -> str:
 
 
 def _costs(study: Study) -> list[str]:
-    """The limits, the costs of the best child, and the size of the front."""
-    limits, names = study.config.get("limit"), study.front_costs
-    front = study.pareto()
+    """The limits, the costs of the best child and of the winner, and the size of the front."""
+    front, names = study.pareto(), study.front_costs
     if not front:
         return []
-    best = ", ".join(_amount(name, cost_of(study.best, name)) for name in names)
-    lines = (
-        [f"Limit: {', '.join(map(str, limits))}; the best child has {best}"]
-        if limits
-        else [f"The best child has {best}"]
-    )
-    ends = [_amount(names[0], cost_of(one, names[0])) for one in (front[0], front[-1])]
-    of = f"{len(front)} children, from {ends[0]} (reward {front[0].reward:.4f}) to {ends[1]} ({front[-1].reward:.4f})"
-    return [
-        *lines,
-        f"Front of reward against {', '.join(map(cost_name, names))}: {of if len(front) > 1 else '1 child'}",
-    ]
+    found = {fingerprint(one.genotype): one for one in study.derived_trials or study.trials}
+    winner = found.get(study.result.get("winner"), study.best)
+    shown = f"{'the' if study.limits else 'The'} best child has {_amounts(study.best, names)}"
+    shown += f", the winner {_amounts(winner, names)}" if winner.genotype != study.best.genotype else ""
+    limits = f"Limit: {', '.join(study.config['limit'])}; " if study.limits else ""
+    ends = [f"{_amounts(one, names[:1])} (reward {one.reward:.4f})" for one in (front[0], front[-1])]
+    size = f"{len(front)} children, from {ends[0]} to {ends[1]}" if len(front) > 1 else f"1 child, {ends[0]}"
+    against = ", ".join(map(cost_name, names))
+    return [f"{limits}{shown}", f"Front of reward against {against}: {size}"]
 
 
-def _amount(name: str, value: float | None) -> str:
-    return amount(name, value).replace("&nbsp;", " ")
+def _amounts(trial: Trial, names: Sequence[str]) -> str:
+    return ", ".join(amount(name, cost_of(trial, name)).replace("&nbsp;", " ") for name in names)
 
 
 def _finalists(result: dict[str, Any]) -> list[str]:
