@@ -11,6 +11,7 @@ from typing import Any
 from absl import logging
 
 from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
 from nasnet_keras.search.report.statistics import kendall_tau
@@ -30,7 +31,12 @@ _ATTEMPTS = 3  # at a training, which goes on from its checkpoint after its proc
 
 
 def finish(
-    config: SearchConfig, study: Study, evaluator: Evaluator, executor: Executor, drawn: Callable[[int], Any]
+    config: SearchConfig,
+    study: Study,
+    evaluator: Evaluator,
+    costing: Costing,
+    executor: Executor,
+    drawn: Callable[[int], Any],
 ) -> None:
     """Train the finalists, write `result.json`, and copy the winner's files to the study's folder.
 
@@ -39,17 +45,17 @@ def finish(
     were.
 
     Args:
-        config, study, evaluator, executor: those of the search.
+        config, study, evaluator, costing, executor: those of the search.
         drawn: gives random genotypes by their number.
 
     Raises:
         StudyError: none of the best genotypes could be trained.
     """
     started = time.monotonic()
-    tasks = _finalists(config, study, drawn)
+    tasks = _finalists(config, study, costing, drawn)
     outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config.final_epochs)]
     winner = _winner(study, outcomes)
-    finalists = [{"origin": one.task.group, **json.loads(one.trial().to_line())} for one in outcomes]
+    finalists = [_entry(outcome, study, costing) for outcome in outcomes]
     result = {
         "trial": study.best.trial,
         "fingerprint": fingerprint(study.best.genotype),
@@ -126,9 +132,10 @@ def _folder(config: SearchConfig) -> Path:
 
 
 def _best(config: SearchConfig, study: Study) -> list[Trial]:
-    """The best trials of different genotypes, or those along the front of a cost."""
+    """The best trials of different genotypes within the limits, or those along the front of a cost."""
     trials = study.derived_trials or study.trials
-    ranked = sorted((one for one in trials if one.status == "ok"), key=lambda one: (-one.reward, one.trial))
+    good = [one for one in trials if one.status == "ok" and study.objective.within(one.costs)]
+    ranked = sorted(good, key=lambda one: (-one.reward, one.trial))
     different: dict[str, Trial] = {}
     for trial in ranked:
         different.setdefault(fingerprint(trial.genotype), trial)
@@ -158,10 +165,19 @@ def _ranking(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
     return found
 
 
-def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) -> list[Task]:
-    """The best genotypes of the search, and as many random ones, of any reward."""
-    chosen = [("search", trial.trial, trial.genotype) for trial in _best(config, study)]
-    chosen += [("random", number, genotype) for number, genotype in _distinct(drawn, config.finalists)]
+def _entry(outcome: Outcome, study: Study, costing: Costing) -> dict[str, Any]:
+    """A finalist as `result.json` has it, with the costs of its child."""
+    task, costs = outcome.task, costing.known(outcome.task.genotype)
+    if task.group == "search":
+        costs = (study.get(task.number, "derived") if study.derived_trials else study.get(task.number)).costs
+    return {"origin": task.group, **json.loads(dataclasses.replace(outcome.trial(), costs=costs).to_line())}
+
+
+def _finalists(config: SearchConfig, study: Study, costing: Costing, drawn: Callable[[int], Any]) -> list[Task]:
+    """The best genotypes of the search, and as many random ones of about the same costs, of any reward."""
+    best = _best(config, study)
+    chosen = [("search", trial.trial, trial.genotype) for trial in best]
+    chosen += [("random", number, genotype) for number, genotype in _beside(best, costing, drawn, config.finalists)]
     folder = study.path / _folder(config)
     return [
         Task(group, number, genotype, config.seed, folder / f"{group}_{fingerprint(genotype)}")
@@ -169,10 +185,29 @@ def _finalists(config: SearchConfig, study: Study, drawn: Callable[[int], Any]) 
     ]
 
 
-def _distinct(drawn: Callable[[int], Any], count: int) -> list[tuple[int, Any]]:
-    """Different random genotypes with their numbers: `count`, or fewer in a space that has not as many."""
+def _beside(best: list[Trial], costing: Costing, drawn: Callable[[int], Any], count: int) -> list[tuple[int, Any]]:
+    """Random genotypes with their numbers: for each of the best ones that whose cost is nearest, each once.
+
+    A large network is never compared with a small one. Where no cost is known, they are the first ones drawn.
+    """
+    if costing.compared is None:
+        return _distinct(drawn, count, _DRAWS * count)
+    ours = {fingerprint(trial.genotype) for trial in best}
+    pool = _distinct(drawn, _DRAWS * count, _DRAWS * count)
+    others = [one for one in pool if fingerprint(one[1]) not in ours] or pool
+    chosen = []
+    for trial in best:
+        if others:
+            nearest = min(others, key=lambda one: costing.distance(one[1], trial.genotype))
+            others.remove(nearest)
+            chosen.append(nearest)
+    return [*chosen, *others][:count]
+
+
+def _distinct(drawn: Callable[[int], Any], count: int, draws: int) -> list[tuple[int, Any]]:
+    """Different random genotypes with their numbers: `count`, or fewer if the draws have not as many."""
     found: dict[str, tuple[int, Any]] = {}
-    for number in range(_DRAWS * count):
+    for number in range(draws):
         genotype = drawn(number)
         found.setdefault(fingerprint(genotype), (number, genotype))
         if len(found) == count:

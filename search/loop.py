@@ -1,8 +1,7 @@
 """Ask, evaluate, record, tell: the loop of a search."""
 
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,13 @@ from nasnet_keras.search import registry
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.costing import Costing
+from nasnet_keras.search.costs.limits import OVER_LIMIT, CostError
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
 from nasnet_keras.search.finals import finish, is_finished, keep_front
 from nasnet_keras.search.own import Own
+from nasnet_keras.search.pipeline import Pipeline
 from nasnet_keras.search.report.page import write_report
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.folder import Study, StudyError
@@ -31,6 +33,8 @@ _REPORT_SECONDS = 60.0
 _CURVES = "the search in TensorBoard"
 _RANDOM_SEEDS = SEEDS  # larger than all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2 * SEEDS
+_BALLOONS = 16  # measured children, all over a limit, after which the smallest network is measured
+_DRAWS = 64  # of the controller at once, for a genotype within the limits
 _LAST_TRIAL = 2**31  # any number beyond which no space grows
 
 
@@ -52,6 +56,9 @@ def run(
     An object replaces a name in the configuration; the name and its settings must then be left at their defaults.
     `study.json` records the class of each object by module and name, and its arguments as `get_config`, or the fields
     of a dataclass, return them. A study continues only with objects of equal class and arguments. Executors may change.
+
+    Under a limit (`config.limit`) the algorithm searches the part of the space that is within, as far as costs are
+    known before a child is trained: see `Evaluator.costs` and `Evaluator.measure`.
 
     Args:
         config: the configuration of the search.
@@ -83,14 +90,14 @@ def run(
         raise SearchError(str(error)) from error
     with running:
         try:
-            proposing, judging, facts = own.make(config)
+            proposing, judging, costing, facts = own.make(config)
         except ValueError as error:
             raise SearchError(str(error)) from error
         study = Study.open(config, facts)
         try:
             running.start(judging, study.path)
-            _Search(config, study, proposing, judging, running).run()
-        except (DivergedError, CheckpointError) as error:
+            _Search(config, study, proposing, judging, costing, running).run()
+        except (DivergedError, CheckpointError, CostError) as error:
             raise StudyError(str(error)) from error
         except ExecutorError as error:
             raise StudyError(f"{error}; the children so far are in {study.path}") from error
@@ -106,10 +113,16 @@ class _Search:
     """One sitting of a search."""
 
     def __init__(
-        self, config: SearchConfig, study: Study, algorithm: Algorithm, evaluator: Evaluator, executor: Executor
+        self,
+        config: SearchConfig,
+        study: Study,
+        algorithm: Algorithm,
+        evaluator: Evaluator,
+        costing: Costing,
+        executor: Executor,
     ) -> None:
         self.config, self.study, self.algorithm = config, study, algorithm
-        self.evaluator, self.executor = evaluator, executor
+        self.evaluator, self.costing, self.executor = evaluator, costing, executor
         self.log: Any = None
         with showing(_CURVES):
             from nasnet_keras.search.report.tensorboard import SearchLog  # its import may fail
@@ -121,21 +134,21 @@ class _Search:
     def run(self) -> None:
         config, study = self.config, self.study
         try:
-            numbers = [number for number in range(config.trials) if study.get(number) is None]
-            self._evaluate("search", config.trials, numbers, self._propose)
+            if self.costing.measured:
+                self._evaluate("search", config.trials, range(min(_BALLOONS, config.trials)), self._propose)
+                self._check_possible()
+            self._evaluate("search", config.trials, range(config.trials), self._propose)
             if study.best is None:
-                count = len(study.trials)
-                raise StudyError(f"none of {count} children could be trained; see {study.path}/trials.jsonl")
+                raise StudyError(f"{self._none_of_them()}; see {study.path}/trials.jsonl")
             beside = {"derived": (config.derived_trials, self._derive)}
             if config.derived_trials or not registry.algorithm(config.algorithm).is_baseline:
                 beside["random"] = (config.random_trials, self._draw)
             for group, (count, task) in beside.items():
-                numbers = [number for number in range(count) if study.get(number, group) is None]
-                if numbers:  # the evaluator is ready, unless its files were removed
-                    self.evaluator.prepare(config.trials - 1, self._drawn)
-                self._evaluate(group, count, numbers, task)
+                if any(study.get(number, group) is None for number in range(count)):
+                    self.evaluator.prepare(config.trials - 1, self._drawn)  # it is ready, unless its files were removed
+                self._evaluate(group, count, range(count), task)
             if not is_finished(config, study):
-                finish(config, study, self.evaluator, self.executor, lambda number: self._draw(number).genotype)
+                finish(config, study, self.evaluator, self.costing, self.executor, self._random_genotype)
             keep_front(study)
         finally:
             with showing(_CURVES):
@@ -144,22 +157,46 @@ class _Search:
                     self.log.front(study)
             self._report()
 
-    def _evaluate(self, group: str, total: int, numbers: list[int], task: Callable[[int], Task]) -> None:
-        """Evaluate the given children of a group, and record each one when it is finished."""
-        waiting = deque(numbers)
-
-        def following() -> Task | None:
-            may_start = waiting and (group != "search" or self._may_start(waiting[0]))
-            return task(waiting.popleft()) if may_start else None
-
-        if not numbers:
+    def _evaluate(self, group: str, total: int, numbers: Iterable[int], task: Callable[[int], Task]) -> None:
+        """Evaluate those of the given children of a group that are not recorded yet, and record each one."""
+        missing = [number for number in numbers if self.study.get(number, group) is None]
+        if not missing:
             return
-        with Progress(total=total, initial=total - len(numbers), desc=group, unit="child") as bar:
-            for outcome in as_completed(self.executor, following):
+        initial = sum(self.study.get(number, group) is not None for number in range(total))
+        with Progress(total=total, initial=initial, desc=group, unit="child") as bar:
+
+            def record(trial: Trial) -> None:
+                self._record(group, trial)
+                bar.update()
+
+            may_start = self._may_start if group == "search" else lambda number: True
+            pipeline = Pipeline(self.costing, missing, may_start, task, record)
+            for outcome in as_completed(self.executor, pipeline.following):
                 if outcome is not None:
-                    self._record(group, outcome.trial())
-                    bar.update()
+                    pipeline.deal(outcome)
                 bar.beat(**self._shown())
+
+    def _check_possible(self) -> None:
+        """End a search whose children are all over a limit that is measured, if the smallest network is over it, too.
+
+        Raises:
+            StudyError: no network seems to be within the limits.
+        """
+        trials = self.study.trials
+        if len(trials) < _BALLOONS or any(trial.status != OVER_LIMIT for trial in trials):
+            return
+        genotype = self.costing.smallest()
+        tasks = [Task("search", 0, genotype, self._seed(0), stage="measure")]
+        (outcome,) = filter(None, as_completed(self.executor, lambda: tasks.pop() if tasks else None))
+        costs = {**self.costing.known(genotype), **outcome.metrics}
+        if outcome.status == "ok" and self.costing.lost(costs, measured=True):
+            shown = {name: costs.get(name) for name in self.costing.measured}
+            raise StudyError(f"{self._none_of_them()}, and neither is the smallest network, which has {shown}")
+
+    def _none_of_them(self) -> str:
+        trials = self.study.trials
+        within = f"is within {self.costing.objective}" if self.costing.objective.limits else "could be trained"
+        return f"none of {len(trials)} children {within}"
 
     def _may_start(self, number: int) -> bool:
         """Whether all trials that the algorithm must know before it proposes this one are recorded."""
@@ -191,7 +228,7 @@ class _Search:
                 raise StudyError(
                     f"the genotype of trial {trial.trial} is not of the space that is searched: {error}"
                 ) from None
-            algorithm.tell(choices, trial.reward)
+            algorithm.tell(choices, self.costing.objective.told(trial))
             self._told += 1
             if self._told % _CHECKPOINT_TRIALS == 0 and (state := algorithm.state()):
                 study.save_checkpoint(self._told, state)
@@ -212,9 +249,12 @@ class _Search:
 
     def _draw(self, number: int) -> Task:
         """A child of random search, to be evaluated."""
-        space = self.algorithm.space.at(_LAST_TRIAL)
+        space = self.costing.limited.at(_LAST_TRIAL)
         genotype = space.decode(RandomSearch(space, self.config.seed + _RANDOM_SEEDS).ask(number))
         return Task("random", number, genotype, self._seed(number))
+
+    def _random_genotype(self, number: int) -> Any:
+        return self._draw(number).genotype
 
     def _drawn(self, count: int, generator: np.random.Generator) -> np.ndarray:
         """Draw choice vectors by the controller at the end of the search."""
@@ -222,10 +262,14 @@ class _Search:
         return self.algorithm.draw(count, generator)
 
     def _derive(self, number: int) -> Task:
-        """Draw a genotype by the controller at the end of the search, to be evaluated."""
+        """Draw a genotype by the controller at the end of the search, within the limits, to be evaluated."""
         generator = np.random.default_rng((self.config.seed + _DERIVED_SEEDS, number))
-        genotype = self.algorithm.space.decode(self._drawn(1, generator)[0].tolist())
-        return Task("derived", number, genotype, self._seed(number))
+        space = self.costing.limited
+        drawn = tuple(self._drawn(1, generator)[0].tolist())
+        if not space.fits(drawn):
+            more = map(tuple, self._drawn(_DRAWS, generator).tolist())
+            drawn = next(filter(space.fits, more), None) or space.sample(generator)
+        return Task("derived", number, space.decode(drawn), self._seed(number))
 
     def _seed(self, number: int) -> int:
         """The seed of a child, by its number."""

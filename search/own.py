@@ -14,6 +14,7 @@ from nasnet_keras.search import algorithms, evaluators, executors, registry
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.combinations import check_place
 from nasnet_keras.search.config import SearchConfig, defaults
+from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.objects import RECORDED, class_name, classes_in, config_of, why_not_elsewhere
@@ -83,17 +84,19 @@ class Own:
         """Make the executor of the search; it raises the errors of `executors.make`."""
         return executors.make(config, self.evaluator) if self.executor is None else self.executor
 
-    def make(self, config: SearchConfig) -> tuple[Algorithm, Evaluator, dict[str, Any]]:
-        """Make the algorithm, the evaluator, and the facts that a study records of them.
+    def make(self, config: SearchConfig) -> tuple[Algorithm, Evaluator, Costing, dict[str, Any]]:
+        """Make the algorithm, the evaluator, the costs with their limits, and the facts that a study records of them.
 
         Raises:
-            ValueError: a file, a data set or a package that they need is missing, or they do not fit together.
+            ValueError: a file, a data set or a package that they need is missing, they do not fit together, or the
+                limits are impossible.
         """
         evaluator = evaluators.make(config) if self.evaluator is None else self.evaluator
         space = config.search_space() if self.space is None else self.space
         evaluator.accept(space)
-        algorithm = self._algorithm(config, space)
-        return algorithm, evaluator, {**_facts(evaluator), **self._record(algorithm)}
+        costing = Costing(config.search_objective(), evaluator, space, config.measure)
+        algorithm = self._algorithm(config, space, costing.searched)
+        return algorithm, evaluator, costing, {**_facts(evaluator), **self._record(algorithm)}
 
     def _check_names(self, config: SearchConfig) -> None:
         """Refuse a name, or a setting that belongs to it, beside an object that replaces it."""
@@ -137,16 +140,17 @@ class Own:
             return registry.executor(registry.executor_for(config.executor, config.evaluator))
         return next((row for row in registry.EXECUTORS.values() if isinstance(self.executor, row.load())), None)
 
-    def _algorithm(self, config: SearchConfig, space: Space) -> Algorithm:
+    def _algorithm(self, config: SearchConfig, space: Space, searched: Space) -> Algorithm:
+        """The algorithm for a space, of which it searches the part within the limits."""
         if self.algorithm is None:
             parameters = {name: getattr(config, name) for name in registry.algorithm(config.algorithm).parameters}
-            return algorithms.make(config.algorithm, space, config.seed, **parameters)
+            return algorithms.make(config.algorithm, searched, config.seed, **parameters)
         made = not isinstance(self.algorithm, Algorithm)
-        algorithm: Any = self.algorithm(space, config.seed) if made else self.algorithm
+        algorithm: Any = self.algorithm(searched, config.seed) if made else self.algorithm
         _check_type("algorithm", algorithm, Algorithm, made)
         if missing := [name for name in ("space", "seed") if not hasattr(algorithm, name)]:
             raise ValueError(f"the algorithm {class_name(type(algorithm))} has no {missing[0]}: call super().__init__")
-        if algorithm.space != space:
+        if algorithm.space not in (space, searched):
             raise ValueError(
                 f"the algorithm is for another space than the search: {quoted(algorithm.space)}, and not "
                 f"{quoted(space)}: give both, or the algorithm's class"
@@ -155,6 +159,7 @@ class Own:
             raise ValueError(f"the algorithm has the seed {quoted(algorithm.seed)}, and the search {config.seed}")
         if _searched.get(id(algorithm)) is algorithm:
             raise ValueError("the algorithm was given to a search before: make another, or give its class")
+        algorithm.space = searched
         _kept("algorithm", algorithm, check_proposal)
         _searched[id(algorithm)] = algorithm
         return algorithm

@@ -57,7 +57,8 @@ class Judge(Evaluator):
 
     def evaluate(self, genotype, seed):
         operations = [edge.operation for edge in genotype.normal.blocks[0].edges]
-        return self.scale * sum(map(OPERATIONS.index, operations)), {"pid": os.getpid()}
+        total = sum(map(OPERATIONS.index, operations))
+        return self.scale * total, {"pid": os.getpid(), "sum": total}
 
     def finish(self, genotype, seed, folder):
         return self.evaluate(genotype, seed)
@@ -103,3 +104,35 @@ class Weighted(Judge):
 
     get_config = property()
     scale: complex = 1j
+
+
+class Priced(Judge):
+    """Knows a cost at once: ten times the reward, and one."""
+
+    def costs(self, genotype):
+        operations = [edge.operation for edge in genotype.normal.blocks[0].edges]
+        return {"parameters": 10 * sum(map(OPERATIONS.index, operations)) + 1}
+
+
+class Measured(Priced):
+    """Measures a latency, which is the number of parameters in another unit."""
+
+    measures = ("latency_ms",)
+
+    def __init__(self, scale=1.0, broken=None):
+        super().__init__(scale)
+        self.broken, self.calls = broken, []
+
+    @staticmethod
+    def latency(genotype):
+        return Priced().costs(genotype)["parameters"] / 10
+
+    def evaluate(self, genotype, seed):
+        self.calls.append(("evaluate", genotype))
+        return super().evaluate(genotype, seed)
+
+    def measure(self, genotype, seed):
+        self.calls.append(("measure", genotype))
+        if self.broken is not None and Pairs().encode(genotype) == self.broken:
+            raise OSError("no device")
+        return {"latency_ms": self.latency(genotype)}

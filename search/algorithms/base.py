@@ -25,11 +25,15 @@ class Algorithm(ABC):
       proposes what the first one would have proposed.
     - **No side effects.** `ask` changes nothing that a later `ask` or `tell` gives. The search asks for several trials
       before their results are told, and asks for a trial again if it was killed in between.
-    - **Legal proposals.** `ask(trial)` is a choice vector, a tuple of ints, of `space.at(trial)`.
+    - **Legal proposals.** `ask(trial)` is a choice vector, a tuple of ints, of `space.at(trial)`. Under a limit of
+      costs the space's `sample` and `mutate` keep to it, and `fits` tells other proposals apart: one over the limit is
+      a trial that is lost.
     - **State.** `state` and `restore` save the time that telling thousands of trials again would take; a class without
       them is told all results again. A class that has them returns its whole state as arrays: `restore` of it, in a new
       object made with the same arguments, goes on as the old object would have. The arrays are copies.
-    - **Rewards** are finite and may have any scale: percent, shares and negative latencies in milliseconds.
+    - **Rewards** are finite and may have any scale: percent, shares and negative latencies in milliseconds. Under a
+      hard limit a child over it has a reward from -1 to below 0, which falls with the excess, and others have 0 or
+      more.
     - **Ownership.** Neither call waits for anything, or keeps files, devices or processes. An object belongs to one
       thread of one process, is never copied, and serves one search.
 

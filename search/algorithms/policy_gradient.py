@@ -17,6 +17,7 @@ from nasnet_keras.utils.checks import positive_integer
 __all__ = ["PolicyGradient", "scaled"]
 
 _CANDIDATES = 8  # drawn for a trial, which gets the first that was not evaluated yet
+_MORE = 64  # drawn if none of them is within the limits of the space
 _HISTORY = 1000  # rewards that a reward is ranked among
 _EMPHASIS = 3  # the power of a rank
 _LEAST_DIFFERENCE = 1e-3  # of gains, which are from -1 to 1: smaller ones are not scaled up
@@ -133,8 +134,17 @@ class PolicyGradient(Algorithm):
         self._rewards.extend(state["rewards"].tolist())
 
     def _candidates(self, space: Space, generator: np.random.Generator) -> Iterator[Choices]:
-        for row in self.draw(_CANDIDATES, generator).tolist():
-            candidate = tuple(row[: len(space.decisions)])
+        candidate = None
+        for count in (_CANDIDATES, _MORE):
+            for row in self.draw(count, generator).tolist():
+                drawn = tuple(row[: len(space.decisions)])
+                if space.fits(drawn):
+                    candidate = drawn
+                    yield candidate
+            if candidate is not None:
+                break
+        if candidate is None:  # the policy draws nothing within the limits
+            candidate = space.sample(generator)
             yield candidate
         if space.size > 1:  # a policy that has settled on known children looks around them
             yield from neighbours(space, candidate, generator)

@@ -3,12 +3,23 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from nasnet_keras.utils.checks import choice, finite, quoted
 
-__all__ = ["FORMS", "MEASURED", "OVER_LIMIT", "Judged", "Limit", "Objective", "checked_costs", "exponent", "is_name"]
+__all__ = [
+    "FORMS",
+    "MEASURED",
+    "OVER_LIMIT",
+    "CostError",
+    "Judged",
+    "Limit",
+    "Objective",
+    "checked_costs",
+    "exponent",
+    "is_name",
+]
 
 FORMS = ("hard", "soft")
 MEASURED = ("latency_ms", "peak_memory_mib")
@@ -19,6 +30,10 @@ OVER_LIMIT = "over_limit"
 _MNASNET = ("mnasnet", -0.07)  # Tan et al. 2019, section 3.1: a doubling is worth 5 %
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
 _LEAST = 2.0**-30  # share of a limit that a cost counts for at least in the soft form, since some networks cost nothing
+
+
+class CostError(ValueError):
+    """Costs are not what a search needs."""
 
 
 class Judged(Protocol):
@@ -133,6 +148,11 @@ class Objective:
             raise ValueError("objective=soft needs a limit, such as limit=latency_ms=5")
         return cls(limits, objective, exponents)
 
+    def only(self, names: Iterable[str]) -> "Objective":
+        """The same objective with the limits of some costs alone."""
+        kept = set(names)
+        return replace(self, limits=tuple(one for one in self.limits if one.cost in kept))
+
     def within(self, costs: Mapping[str, Any]) -> bool:
         """Whether costs are within all limits. A cost that is missing or not finite, as of a device that cannot run
         the network, is over its limit.
@@ -147,6 +167,10 @@ class Objective:
         if not all(finite(cost) for cost, _ in known):
             return math.inf
         return max(2.0**-52, *(math.log2(cost / most) for cost, most in known if cost > most))
+
+    def loses(self, costs: Mapping[str, Any]) -> bool:
+        """Whether a child of these costs is of no use: over a limit in the hard form, or without a limited cost."""
+        return not self.within(costs) if self.form == "hard" else math.isinf(self.excess(costs))
 
     def reward(self, value: float, costs: Mapping[str, Any]) -> float:
         """The reward that is maximized: in the hard form the value itself.
@@ -168,8 +192,7 @@ class Objective:
             Its reward; for a child over a hard limit a number from -1 to below 0, which falls with the excess; None
             for a child that failed.
         """
-        lost = self.form == "hard" and not self.within(trial.costs)
-        if trial.status == OVER_LIMIT or (trial.reward is not None and (lost or math.isinf(self.excess(trial.costs)))):
+        if trial.status == OVER_LIMIT or (trial.reward is not None and self.loses(trial.costs)):
             excess = self.excess(trial.costs)
             return -1.0 if math.isinf(excess) else -excess / (1.0 + excess)
         return None if trial.reward is None else self.reward(trial.reward, trial.costs)
@@ -203,15 +226,15 @@ def checked_costs(found: Any, whose: str) -> dict[str, float]:
         whose: what returned them, for the message.
 
     Raises:
-        ValueError: it is something else, or a cost is below 0.
+        CostError: it is something else, or a cost is below 0.
     """
     if not isinstance(found, Mapping) or not all(map(is_name, found)):
-        raise ValueError(f"{whose} must return numbers by the names of costs, got {quoted(found)}")
+        raise CostError(f"{whose} must return numbers by the names of costs, got {quoted(found)}")
     plain = {name: value.item() if hasattr(value, "item") else value for name, value in found.items()}
     for name, value in plain.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if value is not None and (not number or value < 0):
-            raise ValueError(f"{whose} must return costs from 0, got {name}={quoted(value)}")
+            raise CostError(f"{whose} must return costs from 0, got {name}={quoted(value)}")
     return {name: value for name, value in plain.items() if finite(value)}
 
 

@@ -1,5 +1,6 @@
 """The interface of executors."""
 
+import dataclasses
 import json
 import math
 import numbers
@@ -10,14 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nasnet_keras.search.costs.limits import checked_costs
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.study.result import check_metrics
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.errors import DivergedError, Stopped
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["Executor", "ExecutorError", "Outcome", "Task", "as_completed", "perform"]
+__all__ = ["BUSY", "STAGES", "Executor", "ExecutorError", "Outcome", "Task", "as_completed", "perform"]
 
+STAGES = ("train", "measure")
+BUSY = "busy"
+"""The status of a measurement for which the machine was too busy; another attempt may succeed."""
+
+_FAILURES = ((DivergedError, "diverged"), (MemoryError, "out_of_memory"), (Exception, "crashed"))
 _WAIT_SECONDS = 1.0  # the longest wait for an outcome before the display of time moves
 
 
@@ -35,6 +42,7 @@ class Task:
         genotype: the genotype to judge.
         seed: the seed of all randomness.
         folder: the folder to train a finalist in; None to evaluate a child.
+        stage: `train`, or `measure` to measure the costs of a genotype before it is trained.
     """
 
     group: str
@@ -42,6 +50,7 @@ class Task:
     genotype: Any
     seed: int
     folder: Path | None = None
+    stage: str = "train"
 
 
 @dataclass(frozen=True)
@@ -50,9 +59,9 @@ class Outcome:
 
     Attributes:
         task: the submitted task.
-        status: one of `trial.STATUSES`.
-        reward: the reward of a child, or the score of a finalist; None unless the status is `ok`.
-        metrics: the measured figures, or `{"error": …}`.
+        status: one of `trial.STATUSES`, or `BUSY`.
+        reward: the reward of a child, or the score of a finalist; None unless the status is `ok`, and of a measurement.
+        metrics: the measured figures, of a measurement its costs, or `{"error": …}`.
         seconds: the duration of the task, in seconds.
     """
 
@@ -66,6 +75,17 @@ class Outcome:
         """Convert it to the record of a trial."""
         task = self.task
         return Trial(task.number, task.genotype, self.status, self.reward, self.metrics, self.seconds, task.seed)
+
+    def check(self) -> None:
+        """Check the types of what another process answered.
+
+        Raises:
+            ValueError: an attribute has another type or range.
+        """
+        measured = self.task.stage == "measure" and self.status in ("ok", BUSY)
+        status, costs = ("crashed", self.metrics if self.status == "ok" else {}) if measured else (self.status, {})
+        dataclasses.replace(self, status=status).trial()
+        checked_costs(costs, "a measurement")
 
 
 class Executor(ABC):
@@ -148,7 +168,7 @@ def perform(evaluator: Evaluator, task: Task) -> Outcome:
 
     Args:
         evaluator: does the task.
-        task: a genotype to evaluate, to score or to train to the end.
+        task: a genotype to measure, to evaluate, to score or to train to the end.
 
     Raises:
         Stopped: a signal asked the process to stop.
@@ -159,20 +179,25 @@ def perform(evaluator: Evaluator, task: Task) -> Outcome:
     """
     started = time.monotonic()
     try:
-        if task.folder is None:
-            judge = evaluator.evaluate if task.group == "search" else evaluator.score
-            found = judge(task.genotype, task.seed)
-        else:
-            found = evaluator.finish(task.genotype, task.seed, task.folder)
-        reward, metrics = _checked(found)
+        reward, metrics = _done(evaluator, task)
         status = "ok"
     except Stopped:  # a signal gives no outcome
         raise
     except Exception as error:  # the search continues after any error of a child
-        kinds = ((DivergedError, "diverged"), (MemoryError, "out_of_memory"), (Exception, "crashed"))
-        status = next(name for kind, name in kinds if isinstance(error, kind))
+        status = next(name for kind, name in _FAILURES if isinstance(error, kind))
         reward, metrics = None, {"error": f"{type(error).__name__}: {error}"[:1000]}
     return Outcome(task, status, reward, metrics, time.monotonic() - started)
+
+
+def _done(evaluator: Evaluator, task: Task) -> tuple[float | None, dict[str, Any]]:
+    """The reward and the metrics of a task; those of a measurement are None and its costs."""
+    if task.stage == "measure":
+        found = evaluator.measure(task.genotype, task.seed)
+        return None, checked_costs(found, f"measure of {type(evaluator).__name__}")
+    if task.folder is not None:
+        return _checked(evaluator.finish(task.genotype, task.seed, task.folder))
+    judge = evaluator.evaluate if task.group == "search" else evaluator.score
+    return _checked(judge(task.genotype, task.seed))
 
 
 def _checked(found: Any) -> tuple[float, dict[str, Any]]:

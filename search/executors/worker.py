@@ -55,7 +55,7 @@ def command(channel: int, lifeline: int, evaluator: str) -> list[str]:
 def task_line(task: Task) -> bytes:
     """Write a task as a line."""
     folder = None if task.folder is None else str(task.folder)
-    plain = {"group": task.group, "number": task.number, "seed": task.seed, "folder": folder}
+    plain = {"group": task.group, "number": task.number, "seed": task.seed, "folder": folder, "stage": task.stage}
     return json.dumps({**plain, "genotype": json.loads(genotype_text(task.genotype))}).encode() + b"\n"
 
 
@@ -69,7 +69,7 @@ def read_outcome(task: Task, plain: dict[str, Any]) -> Outcome:
     if missing := [name for name in names if name not in plain]:
         raise ValueError(f"it has no {', '.join(missing)}")
     outcome = Outcome(task, *(plain[name] for name in names))
-    outcome.trial()  # checks the types
+    outcome.check()
     return outcome
 
 

@@ -89,7 +89,10 @@ class Space(ABC):
         return math.prod(len(decision.choices) for decision in self.decisions)
 
     def fits(self, choices: Sequence[int]) -> bool:
-        """Whether a legal choice vector may be proposed; by default all may."""
+        """Whether a legal choice vector may be proposed; by default all may. Draws and mutations fit; a policy filters.
+
+        A search under a limit of costs proposes from a space in which the vectors within the limit fit.
+        """
         del choices
         return True
 

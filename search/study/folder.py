@@ -17,7 +17,7 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.search.config import SearchConfig, may_change
-from nasnet_keras.search.costs.limits import Limit
+from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.study.checkpoints import Checkpoints
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
@@ -51,8 +51,9 @@ class Study:
         trials: finished ones, in the order of their numbers.
         random_trials: trials of random search in the same space, judged alike and told to no algorithm.
         derived_trials: in a search with a supernet, trials drawn by the controller at the end, judged as random ones.
-        best: the trial of the highest reward, the earliest of equals, among the derived ones if there are any; None if
-            no trial succeeded.
+        objective: the limits of costs, and what is maximized under them.
+        best: the trial within the limits that has the highest reward, whatever the objective's form; the earliest of
+            equals, among the derived ones if there are any; None if no trial succeeded.
         checkpoints: of the algorithm.
     """
 
@@ -61,7 +62,9 @@ class Study:
         self._config, self._damage = config, None
         try:
             check_json(SearchConfig, config)
+            self.objective = _objective(config)
         except ValueError as error:  # the trials can be read all the same
+            self.objective = Objective()
             self._damage = f"the configuration in {path / _FILE} is damaged: {error}"
         self.checkpoints = Checkpoints(path / "checkpoints")
         self._trials: dict[str, dict[int, Trial]] = {group: {} for group in _LOGS}
@@ -160,7 +163,7 @@ class Study:
     @property
     def limits(self) -> dict[str, float]:
         """The largest value of each cost that has a limit, by its name."""
-        return {limit.cost: limit.most for limit in map(Limit.parse, self.config.get("limit", ()))}
+        return {limit.cost: limit.most for limit in self.objective.limits}
 
     @property
     def front_costs(self) -> tuple[str, ...]:
@@ -263,8 +266,15 @@ class Study:
     def _add(self, trial: Trial, group: str) -> None:
         self._trials[group][trial.trial] = trial
         best = self._best.get(group)
-        if trial.reward is not None and (best is None or (trial.reward, -trial.trial) > (best.reward, -best.trial)):
+        if trial.reward is None or not self.objective.within(trial.costs):
+            return
+        if best is None or (trial.reward, -trial.trial) > (best.reward, -best.trial):
             self._best[group] = trial
+
+
+def _objective(config: dict[str, Any]) -> Objective:
+    """The objective of a configuration whose settings are legal, each by itself."""
+    return Objective.of(config.get("limit", ()), config.get("objective", "hard"), config.get("exchange", ()))
 
 
 def load_study(workdir: str | Path) -> Study:

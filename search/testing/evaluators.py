@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nasnet_keras.search.algorithms.random import RandomSearch
+from nasnet_keras.search.costs.limits import checked_costs
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Outcome, Task, perform
 from nasnet_keras.search.objects import config_of
@@ -16,6 +17,8 @@ from nasnet_keras.search.testing.contract import allowed, require
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["check_evaluator"]
+
+_PRICED = 5  # genotypes whose costs are compared
 
 
 def check_evaluator(make: Callable[[], Evaluator], space: Space, genotypes: int = 2) -> None:
@@ -40,6 +43,7 @@ def check_evaluator(make: Callable[[], Evaluator], space: Space, genotypes: int 
     for evaluator in (first, again):
         with allowed("it must accept the space"):
             evaluator.accept(space)
+    _check_costs(first, again, space)
     generator = np.random.default_rng(0)
     tasks = [Task("search", seed, space.decode(space.sample(generator)), seed) for seed in range(genotypes)]
     outcomes = {task: _outcome(first, space, task) for task in tasks}
@@ -48,6 +52,21 @@ def check_evaluator(make: Callable[[], Evaluator], space: Space, genotypes: int 
     for task in reversed(tasks):
         _check_same(outcomes[task], _outcome(again, space, task))
     _check_finish(again, good[0])
+
+
+def _check_costs(one: Evaluator, other: Evaluator, space: Space) -> None:
+    """Check the costs of a few genotypes, and measure one of them if the evaluator measures any."""
+    generator = np.random.default_rng(1)
+    for _ in range(_PRICED):
+        genotype = space.decode(space.sample(generator))
+        with allowed("costs must give finite numbers from 0 by name"):
+            found = [checked_costs(evaluator.costs(genotype), "costs") for evaluator in (one, other)]
+        require(found[0] == found[1], f"costs depend on the genotype only, got {found[0]}, then {found[1]}")
+    require(isinstance(one.measures, tuple), f"measures must be a tuple of names, got {quoted(one.measures)}")
+    if one.measures:
+        with allowed("measure must give finite numbers from 0 by name"):
+            measured = checked_costs(one.measure(genotype, 0), "measure")
+        require(set(measured) <= set(one.measures), f"measure must give what measures names, got {measured}")
 
 
 def _outcome(evaluator: Evaluator, space: Space, task: Task) -> Outcome:

@@ -1,0 +1,115 @@
+"""The children of a search on their way: proposed, measured one at a time, and then trained."""
+
+import dataclasses
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from nasnet_keras.search.costing import Costing
+from nasnet_keras.search.costs.limits import OVER_LIMIT
+from nasnet_keras.search.executors.base import BUSY, Outcome, Task
+from nasnet_keras.search.study.trial import Trial
+
+__all__ = ["Pipeline"]
+
+_ATTEMPTS = 5  # at a measurement for which the machine is too busy
+_PAUSE_SECONDS = 2.0  # before the second attempt; twice as long before each later one
+
+
+class Pipeline:
+    """The children of one group on their way.
+
+    A child that is over a limit by what is known of it is recorded, and never trained. If costs are measured, no child
+    trains meanwhile: while nothing is under way, as many children as may be are proposed, each is measured by itself,
+    and then those within the limits are trained, several at once.
+
+    Args:
+        costing: the costs and their limits.
+        numbers: the numbers of the children.
+        may_start: whether a child of this number may be proposed yet.
+        propose: makes the task of a child.
+        record: takes the trial of a child that is finished.
+    """
+
+    def __init__(
+        self,
+        costing: Costing,
+        numbers: Iterable[int],
+        may_start: Callable[[int], bool],
+        propose: Callable[[int], Task],
+        record: Callable[[Trial], None],
+    ) -> None:
+        self._costing, self._numbers = costing, deque(numbers)
+        self._may_start, self._propose, self._record = may_start, propose, record
+        self._costs: dict[int, dict[str, float]] = {}
+        self._seconds: dict[int, float] = {}
+        self._to_measure: deque[Task] = deque()
+        self._to_train: deque[Task] = deque()
+        self._measuring = False
+        self._training = 0
+        self._attempts = 1
+
+    def following(self) -> Task | None:
+        """The next task; None if there is none before another outcome is dealt with."""
+        if self._measuring:
+            return None
+        if self._costing.measured and not self._training:
+            while (task := self._proposed()) is not None:
+                self._to_measure.append(dataclasses.replace(task, stage="measure"))
+            if self._to_measure:
+                self._measuring = True
+                return self._to_measure.popleft()
+        task = self._to_train.popleft() if self._to_train else None
+        if task is None and not self._costing.measured:
+            task = self._proposed()
+        self._training += task is not None
+        return task
+
+    def deal(self, outcome: Outcome) -> None:
+        """Take the outcome of a task.
+
+        Raises:
+            CostError: it contradicts what the costs and the limits need; see `Costing.judged`.
+        """
+        if outcome.task.stage == "measure":
+            self._measuring = False
+            self._deal_with_costs(outcome)
+        else:
+            self._training -= 1
+            self._finish(outcome)
+
+    def _proposed(self) -> Task | None:
+        """The next child that is not over a limit by what is known at once; those that are, are recorded."""
+        while self._numbers and self._may_start(self._numbers[0]):
+            task = self._propose(self._numbers.popleft())
+            self._costs[task.number] = self._costing.known(task.genotype)
+            if not self._costing.lost(self._costs[task.number], measured=False):
+                return task
+            self._finish(Outcome(task, OVER_LIMIT, None, {}, 0.0))
+        return None
+
+    def _deal_with_costs(self, outcome: Outcome) -> None:
+        task, number = outcome.task, outcome.task.number
+        self._seconds[number] = self._seconds.get(number, 0.0) + outcome.seconds
+        if outcome.status == BUSY and self._attempts < _ATTEMPTS:
+            time.sleep(_PAUSE_SECONDS * 2 ** (self._attempts - 1))
+            self._attempts += 1
+            self._to_measure.appendleft(task)
+            return
+        self._attempts = 1
+        if outcome.status != "ok":
+            self._finish(dataclasses.replace(outcome, status="crashed" if outcome.status == BUSY else outcome.status))
+            return
+        self._costs[number] |= outcome.metrics
+        if self._costing.lost(self._costs[number], measured=True):
+            self._finish(Outcome(task, OVER_LIMIT, None, {}, 0.0))
+        else:
+            self._to_train.append(dataclasses.replace(task, stage="train"))
+
+    def _finish(self, outcome: Outcome) -> None:
+        """Record a child that needs nothing more."""
+        number = outcome.task.number
+        seconds = self._seconds.pop(number, 0.0)
+        seconds += outcome.seconds if outcome.task.stage == "train" else 0.0
+        trial = dataclasses.replace(outcome.trial(), seconds=seconds, costs=self._costs.pop(number))
+        self._record(self._costing.judged(trial))

@@ -1,0 +1,116 @@
+"""The genotypes of a space that are within limits."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nasnet_keras.search.spaces.base import Choices, Space
+
+__all__ = ["LimitedSpace"]
+
+_DRAWS = 100  # uniform ones, before a walk towards the limits
+_STEPS = 400  # of such a walk
+_MUTATIONS = 32
+_REMEMBERED = 2**16  # excesses, which cost milliseconds each
+
+
+class LimitedSpace(Space):
+    """A space whose draws and mutations are within limits, as far as any can be found.
+
+    Draws are uniform within the limits: those over them are drawn again, up to a hundred times. Where fewer than one in
+    a hundred is within, a walk of mutations that are less and less over the limits ends the draw. The space has the
+    decisions and the class of the one that it limits, so that whatever is made for that class, such as a controller,
+    works with it. Choices over the limits stay legal, and only `fits` tells them apart.
+
+    Args:
+        space: the space to limit.
+        excess: a function of a genotype that returns how far it is over the limits, and 0 within them. It depends on
+            the genotype only.
+
+    Example:
+        >>> from nasnet_keras.search.spaces.enas_macro import MacroSpace
+        >>> skips = lambda genotype: float(sum(len(layer.skips) for layer in genotype.layers))
+        >>> space = LimitedSpace(MacroSpace(num_layers=4), skips)
+        >>> space.fits((0, 1, 0, 2, 0, 0, 3, 0, 0, 0)), space.fits((0, 1, 1, 2, 0, 0, 3, 0, 0, 0))
+        (True, False)
+        >>> space.fits(space.sample(np.random.default_rng(0)))
+        True
+        >>> isinstance(space, MacroSpace), space.num_layers
+        (True, 4)
+    """
+
+    def __init__(self, space: Space, excess: Callable[[Any], float]) -> None:
+        self._space, self._excess = space, excess
+        self._known: dict[Choices, float] = {}
+        self.decisions = space.decisions
+
+    @property
+    def __class__(self) -> type:
+        """The class of the space that is limited: `isinstance` holds for it too, since all its facts are the same."""
+        return type(self._space)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # also while the object is made
+            raise AttributeError(name)
+        return getattr(self._space, name)
+
+    @property
+    def size(self) -> int:
+        return self._space.size
+
+    def decode(self, choices: Sequence[int]) -> Any:
+        return self._space.decode(choices)
+
+    def encode(self, genotype: Any) -> Choices:
+        return self._space.encode(genotype)
+
+    def at(self, trial: int) -> Space:
+        part = self._space.at(trial)
+        return self if part is self._space else LimitedSpace(part, self._excess)
+
+    def legal_length(self, length: int) -> bool:
+        return self._space.legal_length(length)
+
+    def fits(self, choices: Sequence[int]) -> bool:
+        return self._space.fits(choices) and self.excess(choices) <= 0
+
+    def excess(self, choices: Sequence[int]) -> float:
+        """How far a choice vector is over the limits; 0 within."""
+        key = tuple(choices)
+        if key not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = self._excess(self._space.decode(key))
+        return self._known[key]
+
+    def sample(self, generator: np.random.Generator) -> Choices:
+        """Draw a choice vector within the limits; if none is found, the one that is least over them."""
+        drawn = self._first_within(self._space.sample(generator) for _ in range(_DRAWS))
+        return drawn if self.fits(drawn) or self._space.size == 1 else self._walked(drawn, generator)
+
+    def mutate(self, choices: Sequence[int], generator: np.random.Generator) -> Choices:
+        """Change the choice of one decision within the limits, or of several if none is found that is within."""
+        changed = self._first_within(self._space.mutate(choices, generator) for _ in range(_MUTATIONS))
+        return changed if self.fits(changed) else self._walked(changed, generator, tuple(choices))
+
+    def _first_within(self, candidates: Iterator[Choices]) -> Choices:
+        """The first that is within the limits; the one that is least over them if none is."""
+        least = next(candidates)
+        for candidate in itertools.chain([least], candidates):
+            if self.excess(candidate) < self.excess(least):
+                least = candidate
+            if self.fits(least):
+                break
+        return least
+
+    def _walked(self, choices: Choices, generator: np.random.Generator, origin: Choices | None = None) -> Choices:
+        """Mutate until the limits are kept, by steps that are less and less over them, but not back to the origin."""
+        for _ in range(_STEPS):
+            if self.fits(choices):
+                break
+            step = self._space.mutate(choices, generator)
+            if step != origin and self.excess(step) <= self.excess(choices):
+                choices = step
+        return choices

@@ -1,0 +1,269 @@
+"""Searches under limits: their spaces, the loop, and the results within the limits."""
+
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+from helpers import mostly_slow
+from own_classes import Climbing, Judge, Measured, Pairs, Priced
+
+from nasnet_keras import Genotype
+from nasnet_keras.networks.cost import genotype_cost
+from nasnet_keras.search import SearchConfig, algorithms, load_study, run, spaces, supernet
+from nasnet_keras.search.controllers.enas import controller_for
+from nasnet_keras.search.costing import Costing
+from nasnet_keras.search.costs.limits import Objective
+from nasnet_keras.search.loop import SearchError
+from nasnet_keras.search.spaces.enas_macro import MacroSpace
+from nasnet_keras.search.spaces.limited import LimitedSpace
+from nasnet_keras.search.study import StudyError
+from nasnet_keras.search.testing import check_algorithm, check_evaluator, check_space
+from nasnet_keras.search.testing.contract import ContractError
+
+PAIRS = Pairs()
+SEARCH = {"trials": 12, "random_trials": 4, "executor": "inline"}
+EVOLUTION = {"algorithm": "evolution", "population_size": 4}
+
+
+def cost(genotype):
+    return genotype_cost(genotype, (16, 16, 3), filters=4, num_repeats=1, classes=10).multiply_adds
+
+
+def excess_over(most):
+    return lambda genotype: max(0.0, cost(genotype) - most)
+
+
+CELLS = spaces.make("enas_micro", num_blocks=2)
+TENTH = sorted(cost(CELLS.decode(CELLS.sample(np.random.default_rng(i)))) for i in range(200))[20]
+CHEAP_CELLS = LimitedSpace(CELLS, excess_over(TENTH))
+
+
+def facts(trials):
+    return [(one.trial, one.genotype, one.status, one.reward, one.seed, one.costs) for one in trials]
+
+
+def searched(path, evaluator, own=None, **settings):
+    settings = {**SEARCH, **({} if own else EVOLUTION), **settings}
+    return run(SearchConfig(path, **settings), algorithm=own, evaluator=evaluator, space=PAIRS)
+
+
+# --- spaces
+
+
+def test_draws_are_uniform_within_the_limit():
+    space = LimitedSpace(PAIRS, lambda genotype: max(0.0, Priced().costs(genotype)["parameters"] - 21))
+    drawn = Counter(space.sample(generator) for generator in [np.random.default_rng(0)] for _ in range(3000))
+    assert set(drawn) == {(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0)}
+    assert all(count == pytest.approx(500, abs=80) for count in drawn.values())
+
+
+def test_a_limited_space_keeps_the_contract_of_spaces_and_has_the_class_of_its_space():
+    check_space(CHEAP_CELLS, samples=20)
+    assert isinstance(CHEAP_CELLS, type(CELLS)) and not isinstance(CHEAP_CELLS, MacroSpace)
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        drawn = CHEAP_CELLS.sample(generator)
+        assert cost(CELLS.decode(drawn)) <= TENTH and CHEAP_CELLS.fits(CHEAP_CELLS.mutate(drawn, generator))
+
+
+def test_a_rare_genotype_is_walked_to():
+    least = cost(CELLS.decode(LimitedSpace(CELLS, cost).sample(np.random.default_rng(0))))
+    space = LimitedSpace(CELLS, excess_over(least))
+    assert sum(map(space.fits, (CELLS.sample(np.random.default_rng(i)) for i in range(200)))) == 0
+    assert all(space.fits(space.sample(np.random.default_rng(i))) for i in range(3))
+
+
+def test_a_space_that_grows_is_limited_in_all_its_parts():
+    space = spaces.make("nas", num_layers=8, deepen_every=5)
+    limited = LimitedSpace(space, lambda genotype: max(0, sum(one.filters for one in genotype.layers) - 30 * 8))
+    assert len(limited.at(0).decisions) == len(space.at(0).decisions) < len(space.decisions)
+    part = limited.at(0)
+    assert part.fits(part.sample(np.random.default_rng(0)))
+
+
+def test_what_is_made_for_a_class_of_spaces_takes_a_limited_one():
+    supernet.check(CHEAP_CELLS)
+    assert type(controller_for(CHEAP_CELLS, 0)) is type(controller_for(CELLS, 0))
+
+
+@pytest.mark.parametrize("name", mostly_slow(["evolution", "random", "reinforce", "enas"], ["evolution", "random"]))
+def test_every_algorithm_keeps_its_contract_in_a_limited_space(name):
+    made = []
+
+    def separable(genotype):
+        return sum(edge.operation[:3] == "sep" for one in genotype.normal.blocks for edge in one.edges) - 1
+
+    def make(space, seed):
+        made.append(algorithms.make(name, space, seed, population_size=5))
+        return made[-1]
+
+    limited = LimitedSpace(CELLS, separable)
+    check_algorithm(make, limited, trials=15)
+    assert all(limited.fits(made[0].ask(trial)) for trial in range(60, 70))
+
+
+# --- costs of an evaluator
+
+
+def test_the_checks_of_evaluators_check_costs():
+    check_evaluator(Priced, PAIRS)
+    check_evaluator(Measured, PAIRS)
+    for costs, message in [
+        (lambda self, genotype: {"parameters": np.random.random()}, "costs depend on the genotype only"),
+        (lambda self, genotype: {"parameters": -1}, "costs must give finite numbers from 0 by name"),
+        (lambda self, genotype: None, "costs must give finite numbers from 0 by name"),
+    ]:
+        with pytest.raises(ContractError, match=message):
+            check_evaluator(type("Wrong", (Judge,), {"costs": costs}), PAIRS)
+
+
+def test_what_is_known_at_once_measured_and_known_afterwards():
+    limits = ["parameters=30", "latency_ms=2"]
+    costing = Costing(Objective.of(limits), Measured(), PAIRS, ["parameters"])
+    assert costing.measured == ("latency_ms",) and isinstance(costing.limited, LimitedSpace)
+    assert Costing(Objective.of(limits[:1]), Measured(), PAIRS).measured == ()
+    assert Costing(Objective(), Judge(), PAIRS).limited is PAIRS
+    soft = Costing(Objective.of(limits[:1], "soft", ["mnasnet"]), Priced(), PAIRS)
+    assert soft.searched is PAIRS and soft.limited is not PAIRS
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "settings", "message"),
+    [
+        (Priced(), {"limit": "speed=3"}, "limit=speed: the evaluator has no such cost, but parameters$"),
+        (Measured(), {"limit": "speed=3"}, "no such cost, but parameters, latency_ms$"),
+        (Priced(), {"measure": ["latency_ms"]}, "measure=latency_ms: the evaluator has no such cost, but parameters$"),
+        (Judge(), {"measure": ["latency_ms"]}, "measure=latency_ms: the evaluator has no such cost, but none$"),
+        (
+            Priced(),
+            {"limit": "parameters=0.5"},
+            r"no genotype of the space is within parameters=0.5: the nearest that was found has {'parameters': 1",
+        ),
+    ],
+)
+def test_impossible_limits_are_refused_before_anything_is_made(evaluator, settings, message, tmp_path):
+    with pytest.raises(SearchError, match=message):
+        searched(tmp_path / "study", evaluator, **settings)
+    assert not any(tmp_path.iterdir())
+
+
+# --- the loop
+
+
+@pytest.mark.parametrize(
+    "name", mostly_slow(["random", "evolution", "reinforce", "ppo"], ["random", "evolution", "ppo"])
+)
+def test_a_limit_of_known_costs_takes_no_trial(name, tmp_path):
+    settings = {"algorithm": name, "population_size": 4 if name == "evolution" else None}
+    study = searched(tmp_path, Priced(), limit="parameters=25", **settings)
+    assert [one.status for one in study.trials] == ["ok"] * 12
+    assert all(one.costs["parameters"] <= 25 for one in (*study.trials, *study.random_trials))
+    assert study.best.costs == {"parameters": 21} and study.best.reward == 2.0
+    assert {one["costs"]["parameters"] <= 25 for one in study.result["finalists"]} == {True}
+
+
+@pytest.mark.parametrize("algorithm", [Climbing, Climbing(PAIRS, 0)])
+def test_own_algorithms_search_within_the_limit(algorithm, tmp_path):
+    study = searched(tmp_path, Priced(), algorithm, limit="parameters=25")
+    assert [one.status for one in study.trials] == ["ok"] * 12 and study.best.reward == 2.0
+
+
+class Stubborn(Climbing):
+    """Proposes the largest network, whatever it is told."""
+
+    def ask(self, trial):
+        return (2, 2) if trial % 2 else (0, 0)
+
+    def tell(self, choices, reward):
+        assert reward == (0.0 if choices == (0, 0) else pytest.approx(-(np.log2(41 / 25)) / (1 + np.log2(41 / 25))))
+
+
+def test_what_is_proposed_over_the_limit_is_a_trial_that_nobody_trains(tmp_path):
+    evaluator = Priced()
+    study = searched(tmp_path, evaluator, Stubborn, limit="parameters=25", random_trials=0)
+    assert [one.status for one in study.trials] == ["ok", "over_limit"] * 6
+    lost = study.trials[1]
+    assert (lost.reward, lost.metrics, lost.seconds, lost.costs) == (None, {}, 0.0, {"parameters": 41})
+    assert facts(load_study(tmp_path).trials) == facts(study.trials)
+
+
+def test_the_soft_form_trains_what_is_over_the_limit_and_ends_within(tmp_path):
+    settings = {"objective": "soft", "exchange": "parameters=0.02"}
+    study = searched(tmp_path, Priced(), limit="parameters=15", **settings)
+    assert max(one.reward for one in study.trials) > 1.0 and study.best.reward == 1.0
+    assert all(one.costs["parameters"] <= 15 for one in study.random_trials)
+    assert Genotype.from_json((tmp_path / "best_genotype.json").read_text()) == study.best.genotype
+    assert {one["costs"]["parameters"] <= 15 for one in study.result["finalists"]} == {True}
+    assert load_study(tmp_path).best == study.best
+
+
+def test_costs_that_are_known_afterwards_are_limited_too(tmp_path):
+    study = searched(tmp_path, Judge(), Climbing, limit="sum=2")
+    assert {one.status for one in study.trials} == {"ok", "over_limit"}
+    assert all(one.metrics["sum"] == one.costs["sum"] for one in study.trials)
+    assert study.best.reward == 2.0 and all((one.costs["sum"] > 2) == (one.reward is None) for one in study.trials)
+
+
+def test_a_cost_that_nothing_gives_ends_the_search_at_the_first_child(tmp_path):
+    with pytest.raises(StudyError, match="Judge gives no cost joules: neither its costs and measures nor"):
+        searched(tmp_path, Judge(), limit="joules=3")
+    assert not load_study(tmp_path).trials
+
+
+def test_rewards_below_zero_are_refused_under_a_limit(tmp_path):
+    with pytest.raises(StudyError, match=r"under a limit rewards must be 0 or more, got -\d"):
+        searched(tmp_path, Priced(scale=-1.0), limit="parameters=25")
+
+
+# --- the measuring stage
+
+
+def test_children_are_measured_before_they_are_trained(tmp_path):
+    evaluator = Measured()
+    study = searched(tmp_path, evaluator, Climbing, limit="latency_ms=2", window=3)
+    assert {one.status for one in study.trials} == {"ok", "over_limit"}
+    assert all((one.costs["latency_ms"] > 2) == (one.status == "over_limit") for one in study.trials)
+    measured = [number for number, (what, _) in enumerate(evaluator.calls) if what == "measure"]
+    trained = {Measured.latency(genotype) for what, genotype in evaluator.calls[: measured[-1]] if what == "evaluate"}
+    assert len(measured) == 12 + 4 and trained == {0.1, 1.1}
+    assert [what for what, _ in evaluator.calls[:3]] == ["measure"] * 3, "as many as may be proposed"
+    assert study.best.reward == 1.0
+
+
+def test_further_costs_are_measured_when_asked(tmp_path):
+    study = searched(tmp_path, Measured(), measure=["latency_ms"])
+    assert [one.status for one in study.trials] == ["ok"] * 12
+    assert all(set(one.costs) == {"parameters", "latency_ms"} for one in (*study.trials, *study.random_trials))
+
+
+def test_a_measurement_that_fails_is_a_trial_with_its_reason(tmp_path):
+    study = searched(tmp_path, Measured(broken=(2, 2)), own=Climbing, limit="latency_ms=3.5", trials=30)
+    failed = [one for one in study.trials if one.status == "crashed"]
+    assert failed and {one.metrics["error"] for one in failed} == {"OSError: no device"}
+    assert all("parameters" in one.costs for one in failed)
+
+
+def test_a_measured_limit_that_not_even_the_smallest_keeps_ends_the_search(tmp_path):
+    with pytest.raises(StudyError, match=r"none of 16 children is within latency_ms=0.01, and neither is the smallest"):
+        searched(tmp_path, Measured(), limit="latency_ms=0.01", trials=100)
+    assert len(load_study(tmp_path).trials) == 16
+
+
+@pytest.mark.parametrize("settings", [{"limit": "parameters=25"}, {"limit": "latency_ms=2", "window": 3}])
+def test_a_search_that_was_killed_goes_on_with_the_same_trials(settings, tmp_path):
+    whole = searched(tmp_path / "whole", Measured(), **settings)
+    lines = (tmp_path / "whole" / "trials.jsonl").read_text().splitlines(keepends=True)
+    for kept in (3, 8):
+        path = tmp_path / str(kept)
+        shutil.copytree(tmp_path / "whole", path)
+        (path / "result.json").unlink()
+        (path / "trials.jsonl").write_text("".join(lines[:kept]) + lines[kept][:40])
+        assert facts(searched(path, Measured(), **settings).trials) == facts(whole.trials)
+
+
+def test_everything_in_the_study_says_the_same_limit(tmp_path):
+    searched(tmp_path, Priced(), limit="parameters=25")
+    with pytest.raises(StudyError, match="limit"):
+        searched(tmp_path, Priced(), limit="parameters=30")
+    assert load_study(tmp_path).config["limit"] == ["parameters=25"]
