@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 
 from nasnet_keras import Block, Cell, Edge, Genotype
+from nasnet_keras.latency.errors import MachineBusy
 from nasnet_keras.search import Algorithm, Decision, Evaluator, Space
 
 OPERATIONS = ("identity", "sep_conv_3x3", "max_pool_3x3")
@@ -119,9 +120,9 @@ class Measured(Priced):
 
     measures = ("latency_ms",)
 
-    def __init__(self, scale=1.0, broken=None):
+    def __init__(self, scale=1.0, broken=None, busy=0):
         super().__init__(scale)
-        self.broken, self.calls = broken, []
+        self.broken, self.busy, self.calls = broken, busy, []
 
     @staticmethod
     def latency(genotype):
@@ -135,4 +136,7 @@ class Measured(Priced):
         self.calls.append(("measure", genotype))
         if self.broken is not None and Pairs().encode(genotype) == self.broken:
             raise OSError("no device")
+        if seed == 0 and self.busy:
+            self.busy -= 1
+            raise MachineBusy("another job runs")
         return {"latency_ms": self.latency(genotype)}

@@ -10,7 +10,7 @@ from own_classes import Climbing, Judge, Measured, Pairs, Priced
 
 from nasnet_keras import Genotype
 from nasnet_keras.networks.cost import genotype_cost
-from nasnet_keras.search import SearchConfig, algorithms, load_study, run, spaces, supernet
+from nasnet_keras.search import SearchConfig, algorithms, load_study, pipeline, run, spaces, supernet
 from nasnet_keras.search.controllers.enas import controller_for
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import Objective
@@ -242,6 +242,17 @@ def test_a_measurement_that_fails_is_a_trial_with_its_reason(tmp_path):
     failed = [one for one in study.trials if one.status == "crashed"]
     assert failed and {one.metrics["error"] for one in failed} == {"OSError: no device"}
     assert all("parameters" in one.costs for one in failed)
+
+
+@pytest.mark.parametrize(("busy", "status"), [(2, "ok"), (99, "crashed")])
+def test_a_machine_that_is_too_busy_is_asked_again(busy, status, tmp_path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(pipeline.time, "sleep", pauses.append)
+    evaluator = Measured(busy=busy)
+    study = searched(tmp_path, evaluator, Climbing, limit="latency_ms=5", trials=2, random_trials=0)
+    first = study.trials[0]
+    assert (first.status, study.trials[1].status) == (status, "ok") and pauses[:2] == [2.0, 4.0]
+    assert len(pauses) == min(busy, 4) and ("MachineBusy" in first.metrics.get("error", "")) == (status == "crashed")
 
 
 def test_a_measured_limit_that_not_even_the_smallest_keeps_ends_the_search(tmp_path):

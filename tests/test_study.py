@@ -101,9 +101,11 @@ def test_a_table_is_searched_and_the_best_cell_judged(algorithm, table, tmp_path
     assert len(random_search) == (0 if algorithm == "random" else 8)
     finalists = found.result["finalists"]
     assert [one["origin"] for one in finalists] == ["search"] * 2 + ["random"] * 2
-    assert (
-        finalists[0]["genotype"] == best.genotype and [one["genotype"] for one in finalists[2:]] == random_search[:2]
-    ) or algorithm == "random"
+    assert finalists[0]["genotype"] == best.genotype
+    ours, beside = finalists[0]["costs"]["multiply_adds"], finalists[2]["costs"]["multiply_adds"]
+    others = [t for t in found.random_trials if t.genotype not in {one["genotype"] for one in finalists[:2]}]
+    distances = [abs(np.log(t.costs["multiply_adds"] / ours)) for t in others]
+    assert abs(np.log(beside / ours)) <= min(distances, default=np.inf), "random finalists are of about the same cost"
 
 
 @pytest.mark.parametrize(("algorithm", "steps"), [("evolution", (1, 60, 101, 150)), ("reinforce", (101, 150))])

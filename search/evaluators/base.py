@@ -111,6 +111,7 @@ class Evaluator(ABC):
 
         Raises:
             ValueError: this evaluator measures nothing, which is the default.
+            MachineBusy: the machine is too busy to tell; the search tries again, a few times.
         """
         raise ValueError(f"{type(self).__name__} measures no costs")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nasnet_keras.latency.errors import MachineBusy
 from nasnet_keras.search.costs.limits import checked_costs
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.study.result import check_metrics
@@ -24,7 +25,12 @@ STAGES = ("train", "measure")
 BUSY = "busy"
 """The status of a measurement for which the machine was too busy; another attempt may succeed."""
 
-_FAILURES = ((DivergedError, "diverged"), (MemoryError, "out_of_memory"), (Exception, "crashed"))
+_FAILURES = (
+    (MachineBusy, BUSY),
+    (DivergedError, "diverged"),
+    (MemoryError, "out_of_memory"),
+    (Exception, "crashed"),
+)
 _WAIT_SECONDS = 1.0  # the longest wait for an outcome before the display of time moves
 
 
@@ -184,7 +190,8 @@ def perform(evaluator: Evaluator, task: Task) -> Outcome:
     except Stopped:  # a signal gives no outcome
         raise
     except Exception as error:  # the search continues after any error of a child
-        status = next(name for kind, name in _FAILURES if isinstance(error, kind))
+        failures = _FAILURES if task.stage == "measure" else _FAILURES[1:]
+        status = next(name for kind, name in failures if isinstance(error, kind))
         reward, metrics = None, {"error": f"{type(error).__name__}: {error}"[:1000]}
     return Outcome(task, status, reward, metrics, time.monotonic() - started)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.genotypes.catalogue import NASNET_A
+from nasnet_keras.latency.errors import MachineBusy
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed, perform
 from nasnet_keras.search.study.trial import fingerprint
@@ -38,6 +39,7 @@ def check_executor(make: Callable[[], Executor], seconds: float = 300.0) -> None
         final = Path(folder, "final")
         final.mkdir()
         tasks = [Task("search", number, NASNET_A, number) for number in range(8)]
+        tasks += [Task("search", number, NASNET_A, number, stage="measure") for number in range(9, 12)]
         tasks += [Task("random", 0, "a benchmark's cell", 0), Task("search", 8, NASNET_A, 0, final)]
         for order in (tasks, tasks[::-1]):
             _check_outcomes(executor, order, seconds)
@@ -60,6 +62,12 @@ class Probe(Evaluator):
         reward = math.nan if seed == 4 else seed / 10
         return reward, {"fingerprint": fingerprint(genotype), **({"object": object} if seed == 5 else {})}
 
+    def measure(self, genotype: Any, seed: int) -> dict[str, float]:
+        failures = {10: RuntimeError("ten"), 11: MachineBusy("eleven")}
+        if seed in failures:
+            raise failures[seed]
+        return {"latency_ms": float(seed)}
+
     def finish(self, genotype: Any, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
         (folder / "finished").touch()
         return self.evaluate(genotype, seed)
@@ -77,7 +85,7 @@ def _check_outcomes(executor: Executor, tasks: list[Task], seconds: float) -> No
             raise ContractError(f"wait must return an outcome, however a task ends; there was none in {seconds:g} s")
     for outcome in found:
         require(isinstance(outcome, Outcome), f"wait must return an Outcome or None, got {quoted(outcome)}")
-        outcome.trial()  # which checks its types
+        outcome.check()
     ended = [outcome.task for outcome in found]
     once = len(ended) == len(tasks) and set(ended) == set(tasks)
     require(once, f"each task must have one outcome, got those of {[task.number for task in ended]}")
