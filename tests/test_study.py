@@ -25,10 +25,10 @@ from nasnet_keras.search.finals import _with_all_sittings
 from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.tables import Entry, read
-from nasnet_keras.search.study import trial_log
 from nasnet_keras.search.study.checkpoints import Checkpoints
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.utils import lines as line_files
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")
 SPACE = NASBench201Space(OPERATIONS)
@@ -324,8 +324,8 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(call, tmp_path, monkeypa
             return real(file, data[0][:10])  # a part still fits
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(trial_log, "_SYNC_SECONDS", 0.0)
-    monkeypatch.setattr(trial_log.os, call, full)
+    monkeypatch.setattr(line_files, "_SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(line_files.os, call, full)
     with pytest.raises(StudyError, match="cannot write the study .*No space left"):
         for number in range(1, 3):
             opened.append(trial(number))
@@ -348,9 +348,9 @@ def test_a_torn_line_that_could_not_be_taken_back_is_dropped_later(tmp_path, mon
 
     real = os.write
     monkeypatch.setattr(
-        trial_log.os, "write", lambda file, data: real(file, data[:10]) if len(data) > 500 else fail(file)
+        line_files.os, "write", lambda file, data: real(file, data[:10]) if len(data) > 500 else fail(file)
     )
-    monkeypatch.setattr(trial_log.os, "ftruncate", fail)
+    monkeypatch.setattr(line_files.os, "ftruncate", fail)
     with pytest.raises(StudyError, match="No space left"):
         opened.append(trial(1))
     monkeypatch.undo()

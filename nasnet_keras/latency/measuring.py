@@ -14,7 +14,7 @@ from nasnet_keras.latency.shapes import resolved
 from nasnet_keras.utils import environment
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["Latency", "measure_latency"]
+__all__ = ["Latency", "exported", "measure_latency"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def measure_latency(
     if isinstance(model_or_file, (str, Path)):
         return _timed(protocol.checked_file(Path(model_or_file)), protocol)
     with tempfile.TemporaryDirectory() as folder:
-        return _timed(_exported(model_or_file, Path(folder), protocol), protocol)
+        return _timed(exported(model_or_file, Path(folder), protocol), protocol)
 
 
 def _timed(path: Path, protocol: Protocol) -> Latency:
@@ -132,7 +132,7 @@ def _timed(path: Path, protocol: Protocol) -> Latency:
     return Latency(runtime=protocol.runtime, threads=protocol.threads, processor=environment.processor(), **found)
 
 
-def _exported(model: Any, folder: Path, protocol: Protocol) -> Path:
+def exported(model: Any, folder: Path, protocol: Protocol) -> Path:
     """Export a model into a folder, fused for the runtime."""
     if isinstance(model, BaseGenotype):
         raise LatencyError(

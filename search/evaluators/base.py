@@ -115,6 +115,13 @@ class Evaluator(ABC):
         """
         raise ValueError(f"{type(self).__name__} measures no costs")
 
+    def device(self) -> dict[str, Any] | None:
+        """Describe the device that `measure` measures on, as JSON values; None, the default, if nothing is measured.
+
+        A study that goes on on another device says so, and measures anew there what it compares.
+        """
+        return None
+
     def score(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
         """Judge a genotype for the comparison at the end of a search; by default this calls `evaluate`."""
         return self.evaluate(genotype, seed)

@@ -16,12 +16,13 @@ from absl import logging
 from nasnet_keras.card import Card
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.genotypes.reading import resolve_genotype
-from nasnet_keras.networks.any import size_arguments
+from nasnet_keras.networks.any import network_from_genotype, size_arguments
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.costs.meter import Meter, Network
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.spaces.base import Space
-from nasnet_keras.search.study.trial import genotype_of, genotype_text
+from nasnet_keras.search.study.trial import fingerprint, genotype_of, genotype_text
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import splits
@@ -72,6 +73,8 @@ class ChildEvaluator(Evaluator):
         self._proxy = _part(self._dataset, config.train_images)
         self._network = config.search_space().network
         self._children = 0
+        self._meter = Meter.of(config.runtime, config.threads, config.latency_command, config.workdir)
+        self.measures = self._meter.measures
 
     def accept(self, space: Space) -> None:
         """Check that all genotypes of the space can be trained, as a child and to the end, and read again.
@@ -87,6 +90,8 @@ class ChildEvaluator(Evaluator):
                     self._check(self._training(genotype, folder=folder))
                 except ValueError as error:
                     raise ValueError(f"a {what} of this search cannot be trained: {error}") from None
+            if self.device() is not None and not any(choices):
+                self._meter.rehearse(self._measured(genotype))
 
     def _check(self, training: TrainingConfig) -> None:
         training.check(self._dataset)
@@ -156,6 +161,22 @@ class ChildEvaluator(Evaluator):
 
     def costs(self, genotype: Genotype) -> dict[str, float]:
         return self.counted(genotype)
+
+    def measure(self, genotype: Genotype, seed: int) -> dict[str, float]:
+        """Measure the child with random weights; equal ones are measured once on a device."""
+        return self._meter.costs(self._measured(genotype))
+
+    def device(self) -> dict[str, Any] | None:
+        config = self._config
+        wanted = {*config.measure, *(one.cost for one in config.search_objective().limits)}
+        needed = wanted.intersection(self.measures) - ({"latency_ms"} if config.latency is not None else set())
+        return self._meter.device.to_json() if needed else None
+
+    def _measured(self, genotype: Genotype) -> Network:
+        """The network of a child, to measure."""
+        shape, network = self._proxy.image_shape, self._training(genotype).network(self._proxy)
+        described = {"input_shape": list(shape), **network}
+        return Network(fingerprint(genotype), described, lambda: network_from_genotype(genotype, shape, **network))
 
     def counted(self, genotype: Genotype) -> dict[str, int]:
         """Return the parameters and the multiply-adds of the child."""

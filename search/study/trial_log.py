@@ -1,53 +1,13 @@
-"""A file of trials: one line each, appended and flushed."""
+"""A file of trials, one line each."""
 
-import contextlib
-import os
-import time
 from pathlib import Path
 
 from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.utils.lines import LineLog, whole_lines
 
 __all__ = ["TrialLog", "read_trials"]
 
-_SYNC_SECONDS = 1.0  # a crash of the machine, not of the process, may cost the trials of as many seconds
-
-
-class TrialLog:
-    """Writes trials in the order in which they finish. The file is made with the first one.
-
-    Args:
-        path: the file; a torn last line is dropped from it.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = _open(path) if path.exists() else None
-        self._synced = 0.0
-
-    def append(self, line: bytes) -> None:
-        """Write a whole line, or none of it. Once this returns, a crash of the process cannot lose the line."""
-        if self._file is None:
-            self._file = _open(self._path)
-        _write(self._file, line)
-        if time.monotonic() - self._synced >= _SYNC_SECONDS:
-            self.sync()
-
-    def sync(self) -> None:
-        """Wait until the lines are on the disk."""
-        if self._file is not None:
-            os.fsync(self._file)
-            self._synced = time.monotonic()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):  # the lines are written; `append` raised the error of a full disk
-                self.sync()
-            os.close(self._file)
-            self._file = None
+TrialLog = LineLog
 
 
 def read_trials(path: Path) -> list[Trial]:
@@ -58,10 +18,7 @@ def read_trials(path: Path) -> list[Trial]:
         ValueError: a line is damaged, or two lines have the same number.
     """
     trials: dict[int, Trial] = {}
-    if path.exists() and not path.is_file():
-        raise OSError(f"{path} is no file")
-    lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
-    for number, line in enumerate(lines[:-1]):  # a torn line may follow the last newline
+    for number, line in enumerate(whole_lines(path)):
         try:
             trial = Trial.from_line(line.decode())
             if trial.trial in trials:
@@ -70,27 +27,3 @@ def read_trials(path: Path) -> list[Trial]:
             raise ValueError(f"{path}, line {number + 1} is damaged: {error}") from None
         trials[trial.trial] = trial
     return [trials[number] for number in sorted(trials)]
-
-
-def _open(path: Path) -> int:
-    """A descriptor that appends to `path`, after a torn last line is dropped."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        data = path.read_bytes()
-        if data and not data.endswith(b"\n"):
-            os.ftruncate(file, data.rfind(b"\n") + 1)
-    except BaseException:
-        os.close(file)
-        raise
-    return file
-
-
-def _write(file: int, line: bytes) -> None:
-    size = os.fstat(file).st_size
-    try:
-        while line:
-            line = line[os.write(file, line) :]
-    except OSError:
-        with contextlib.suppress(OSError):  # otherwise the next `_open` drops the torn line
-            os.ftruncate(file, size)
-        raise
