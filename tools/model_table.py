@@ -22,7 +22,7 @@ def table() -> str:
     cards = [Card.read(path) for path in (_ROOT / "pretrained/cards").glob("*.json")]
     cards.sort(key=lambda card: (card.dataset["name"], -card.metrics["test_accuracy"]))
     lines = [
-        "| model | cells | data set | image | test accuracy | parameters | multiply-adds | weights |",
+        "| model | genotype | data set | image | test accuracy | parameters | multiply-adds | weights |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for card in cards:

@@ -53,7 +53,8 @@ MNASNET_SMALL = StageGenotype(
 """MnasNet-small, the network found at 22 ms (Tan et al. 2019, table 4), as released (TPU code).
 
 That code declares that its first layer reads 16 channels, and its stem has 8; so the layer adds nothing, although its
-input and its output have 8. Ports to PyTorch add the input.
+input and its output have 8. (With width multipliers up to 0.5 the declared 16 become 8 too, and there it adds its
+input.) Ports to PyTorch add it at all widths.
 """
 
 MNASNET_D1 = StageGenotype(
