@@ -1,6 +1,7 @@
 """The facts that the sections of a study's page show, gathered once."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from nasnet_keras.search import registry
@@ -91,11 +92,15 @@ class Facts:
         """The name of the cost at which children are compared; None if no cost is known."""
         return self.costs[0] if self.costs else None
 
-    def costs_of_children(self, cost: str) -> dict[str, float]:
-        """The known values of a cost by the fingerprints of all children, random and derived ones too."""
+    @cached_property
+    def children(self) -> dict[str, Trial]:
+        """All children with costs by the fingerprint of their genotype, random and derived ones too."""
         study = self.study
-        trials = [*study.trials, *study.random_trials, *study.derived_trials]
-        return {fingerprint(one.genotype): value for one in trials if (value := cost_of(one, cost)) is not None}
+        return {
+            fingerprint(one.genotype): one
+            for one in (*study.trials, *study.random_trials, *study.derived_trials)
+            if one.costs
+        }
 
     @property
     def planned(self) -> int | None:

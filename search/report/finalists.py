@@ -1,6 +1,7 @@
 """The section on finalists: the best children and random ones, trained alike and longer."""
 
 import math
+from functools import partial
 from statistics import mean, variance
 from typing import Any
 
@@ -8,10 +9,12 @@ from nasnet_keras.search.report.amounts import cost_name, cost_title, plain_amou
 from nasnet_keras.search.report.facts import Facts, accuracy
 from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
 from nasnet_keras.search.report.matching import RATIO, nearest_pairs
+from nasnet_keras.search.study.pareto import cost_of
 
 __all__ = ["cost_of_finalist", "finalists"]
 
 _STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # 97.5 % quantiles, by degrees of freedom
+_COUNTED = ("multiply_adds", "parameters")
 _Finalist = dict[str, Any]
 
 
@@ -19,16 +22,17 @@ def finalists(facts: Facts) -> str:
     """Tabulate the finalists, and say in a sentence how much better the search's are than random ones."""
     if not facts.finalists:
         return ""
-    pairs = _pairs(facts)
+    cost = _compared(facts)
+    pairs = _pairs(facts, cost) if cost else []
     plain = _verdict(facts.finalists)
-    equal = _at_equal_cost(facts.cost, pairs) if pairs else ""
+    equal = _at_equal_cost(cost, pairs) if pairs else ""
     return section(
         "worth",
         "Gain over random search",
         f'<p class="verdict">{equal or plain}</p>',
         f"<p>Whatever the cost: {plain[:1].lower()}{plain[1:]}</p>" if equal else "",
         _ranking(facts.result or {}),
-        _table(facts, [(ours, theirs) for ours, theirs, ratio in pairs if ratio <= RATIO]),
+        _table(facts, cost, [(ours, theirs) for ours, theirs, ratio in pairs if ratio <= RATIO]),
     )
 
 
@@ -38,21 +42,25 @@ def cost_of_finalist(facts: Facts, one: _Finalist, cost: str) -> float | None:
         found = one.get(place)
         if isinstance(found, dict) and (value := number(found.get(cost))) is not None:
             return value
-    return facts.costs_of_children(cost).get(one.get("fingerprint"))
+    child = facts.children.get(one.get("fingerprint"))
+    return None if child is None else cost_of(child, cost)
 
 
-def _pairs(facts: Facts) -> list[tuple[_Finalist, _Finalist, float]]:
+def _compared(facts: Facts) -> str | None:
+    """The first cost that all finalists with a test accuracy have: a latency may not be measured of random ones."""
+    tested = [one for one in facts.finalists if _test(one) is not None]
+    names = dict.fromkeys([*facts.costs, *_COUNTED]) if facts.costs else ()
+    return next((name for name in names if all(cost_of_finalist(facts, one, name) for one in tested)), None)
+
+
+def _pairs(facts: Facts, cost: str) -> list[tuple[_Finalist, _Finalist, float]]:
     """Each finalist of the search with a random one of the nearest cost, and the ratio of their costs."""
-    if facts.cost is None:
-        return []
     sides = []
     for origin in ("search", "random"):
-        known = [
-            (one, cost_of_finalist(facts, one, facts.cost)) for one in facts.finalists if one.get("origin") == origin
-        ]
-        sides.append([(one, cost) for one, cost in known if cost and cost > 0.0 and _test(one) is not None])
+        tested = [one for one in facts.finalists if one.get("origin") == origin and _test(one) is not None]
+        sides.append([(one, cost_of_finalist(facts, one, cost)) for one in tested])
     ours, theirs = sides
-    places = nearest_pairs([cost for _, cost in ours], [cost for _, cost in theirs]) if ours and theirs else []
+    places = nearest_pairs([known for _, known in ours], [known for _, known in theirs])
     return [
         (ours[one][0], theirs[other][0], max(ours[one][1], theirs[other][1]) / min(ours[one][1], theirs[other][1]))
         for one, other in places
@@ -78,10 +86,10 @@ def _at_equal_cost(cost: str, pairs: list[tuple[_Finalist, _Finalist, float]]) -
     return f"{words} (known to about ±{spread:.2f}): {_chance(mean(gains), spread)}."
 
 
-def _table(facts: Facts, pairs: list[tuple[_Finalist, _Finalist]]) -> str:
+def _table(facts: Facts, cost: str | None, pairs: list[tuple[_Finalist, _Finalist]]) -> str:
     ordered = sorted(facts.finalists, key=lambda one: (one.get("origin") != "search", -(_test(one) or -1.0)))
     places = {id(one): place for place, pair in enumerate(pairs, 1) for one in pair}
-    columns = _columns(facts, ordered, places)
+    columns = _columns(facts, ordered, places, cost)
     chosen = (facts.result or {}).get("winner", (facts.result or {}).get("fingerprint"))
     marked = {i for i, one in enumerate(ordered) if chosen is not None and one.get("fingerprint") == chosen}
     words = "; those of a pair cost about the same" if places else ""
@@ -94,7 +102,7 @@ def _table(facts: Facts, pairs: list[tuple[_Finalist, _Finalist]]) -> str:
     )
 
 
-def _columns(facts: Facts, ordered: list[_Finalist], places: dict[int, int]) -> list[tuple[str, Any]]:
+def _columns(facts: Facts, ordered: list[_Finalist], places: dict[int, int], cost: str | None) -> list[tuple[str, Any]]:
     """The title and the cell of each column."""
     columns = [
         ("Origin", lambda one: text({"search": "the search"}.get(one.get("origin"), str(one.get("origin"))))),
@@ -107,15 +115,19 @@ def _columns(facts: Facts, ordered: list[_Finalist], places: dict[int, int]) -> 
     if any(accuracy(one.get("metrics"), "validation_accuracy") is not None for one in ordered):
         columns.append(("Validation", lambda one: percent(accuracy(one.get("metrics"), "validation_accuracy"))))
     columns.append(("Test accuracy", _tested))
-    if facts.cost not in (None, "parameters"):
-        cost = facts.cost
-        columns.append((cost_title(cost), lambda one: plain_amount(cost, cost_of_finalist(facts, one, cost))))
+    for name in dict.fromkeys((facts.cost, cost)):
+        if name not in (None, "parameters"):
+            columns.append((cost_title(name), partial(_cost_cell, facts, name)))
     return [
         *columns,
         ("Parameters", lambda one: integer(_metrics(one).get("parameters"))),
         ("Epochs", lambda one: integer(_metrics(one).get("epochs"))),
         ("Time", lambda one: duration(one.get("seconds"))),
     ]
+
+
+def _cost_cell(facts: Facts, cost: str, one: _Finalist) -> str:
+    return plain_amount(cost, cost_of_finalist(facts, one, cost))
 
 
 def _tested(one: _Finalist) -> str:
