@@ -63,6 +63,19 @@ class Costing:
         self.searched = self.limited if objective.form == "hard" else space
         self._check_possible(cheap)
 
+    def check_along(self, cost: str | None) -> None:
+        """Check that finalists can be taken along a cost.
+
+        Raises:
+            ValueError: the evaluator does not have it, or does not measure it in this search.
+        """
+        if cost is None or not self._states or cost in (*self._at_once, *self.measured):
+            return
+        if cost in self._evaluator.measures:
+            raise ValueError(f"finalists_along={cost} needs measure={cost}, or a limit of it, so that children have it")
+        known = ", ".join(dict.fromkeys(self._states))
+        raise ValueError(f"finalists_along={cost}: the evaluator has no such cost, but {known}")
+
     def known(self, genotype: Any) -> dict[str, float]:
         """The costs of a genotype that are known at once.
 

@@ -95,6 +95,7 @@ class Own:
         space = config.search_space() if self.space is None else self.space
         evaluator.accept(space)
         costing = Costing(config.search_objective(), evaluator, space, config.measure)
+        costing.check_along(config.finalists_along)
         algorithm = self._algorithm(config, space, costing.searched)
         return algorithm, evaluator, costing, {**_facts(evaluator), **self._record(algorithm)}
 

@@ -6,9 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from own_classes import Measured, Pairs, Priced
 
-from nasnet_keras.search import finals
-from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search import SearchConfig, finals, run
+from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.study.folder import StudyError, load_study
 from nasnet_keras.search.study.front import front_record
 from nasnet_keras.search.study.pareto import front, front_of, hypervolume, hypervolumes, reference_of, spread_along
@@ -241,3 +242,48 @@ def test_finalists_along_the_front_are_chosen_and_agree_with_the_result(tmp_path
     assert written == {**result, **front_record(limited, result["finalists"])} and len(written["front"]["trials"]) == 49
     with pytest.raises(StudyError, match="finalists_along=watts: no child has this cost, but latency_ms, parameters"):
         finals.is_finished(SearchConfig(limited.path, finalists_along="watts"), limited)
+
+
+def searched(path, evaluator=None, **settings):
+    settings = {"trials": 16, "random_trials": 4, "executor": "inline", "algorithm": "random", **settings}
+    return run(SearchConfig(path, finalists=3, **settings), evaluator=evaluator or Priced(), space=Pairs())
+
+
+def test_a_search_along_the_front_ends_and_grows_with_it(tmp_path, monkeypatch):
+    study = searched(tmp_path, limit="parameters=60", finalists_along="parameters")
+    result = load_study(tmp_path).result
+    ours = [one for one in result["finalists"] if one["origin"] == "search"]
+    costs = [one["costs"]["parameters"] for one in ours]
+    front = [one.costs["parameters"] for one in study.pareto()]
+    assert costs == sorted(costs) and set(costs) <= set(front) and len(costs) == min(3, len(front))
+    assert costs[0] == front[0] and costs[-1] == front[-1], "the cheapest and the best"
+    assert result["winner"] == fingerprint(study.best.genotype) and max(front) <= 60
+    assert result["front"] == front_record(study, result["finalists"])["front"]
+    assert (tmp_path / "tensorboard" / "front").is_dir()
+    made = []
+    monkeypatch.setattr(Priced, "finish", lambda *given: made.append(given))
+    searched(tmp_path, limit="parameters=60", finalists_along="parameters")
+    assert not made and load_study(tmp_path).result == result, "all was done"
+
+
+def test_the_front_of_a_finished_study_is_kept_up_to_date(tmp_path):
+    searched(tmp_path, limit="parameters=60")
+    path = tmp_path / "result.json"
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in result.items() if name != "front"}))  # an older one
+    searched(tmp_path, limit="parameters=60", trials=24)
+    again = load_study(tmp_path)
+    assert again.result["front"] == front_record(again, again.result["finalists"])["front"]
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "cost", "message"),
+    [
+        (Priced(), "watts", "finalists_along=watts: the evaluator has no such cost, but parameters$"),
+        (Measured(), "latency_ms", "finalists_along=latency_ms needs measure=latency_ms, or a limit of it"),
+    ],
+)
+def test_finalists_along_an_unknown_cost_are_refused_before_anything_is_made(evaluator, cost, message, tmp_path):
+    with pytest.raises(SearchError, match=message):
+        searched(tmp_path / "study", evaluator, finalists_along=cost)
+    assert not any(tmp_path.iterdir())

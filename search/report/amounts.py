@@ -9,17 +9,17 @@ _NAMES = {
     "parameters": "parameters",
     "trainable_parameters": "trainable parameters",
 }
-_UNITS = {"_ms": "ms", "_mib": "MiB", "_mj": "mJ"}  # by the ends of names
+_UNITS = {"_ms": ("ms", "latency"), "_mib": ("MiB", "memory"), "_mj": ("mJ", "energy")}  # by the ends of names
 
 
 def cost_name(name: str) -> str:
     """Write the name of a cost within a sentence.
 
     Example:
-        >>> cost_name("multiply_adds"), cost_name("pixel3_latency_ms")
-        ('multiply-adds', 'pixel3 latency')
+        >>> cost_name("multiply_adds"), cost_name("pixel3_ms"), cost_name("peak_memory_mib")
+        ('multiply-adds', 'pixel3 latency', 'peak memory')
     """
-    return _NAMES.get(name, _parts(name)[0].replace("_", " ") or name)
+    return _NAMES.get(name, _parts(name)[0].replace("_", " "))
 
 
 def cost_title(name: str) -> str:
@@ -62,7 +62,8 @@ def amount(name: str, value: float | None) -> str:
 
 def _parts(name: str) -> tuple[str, str]:
     """The name without its unit, and the unit."""
-    for end, unit in _UNITS.items():
+    for end, (unit, quantity) in _UNITS.items():
         if name.endswith(end):
-            return name.removesuffix(end), unit
+            stem = name.removesuffix(end)
+            return stem if stem.endswith(quantity) else f"{stem}_{quantity}", unit
     return name, ""

@@ -79,8 +79,7 @@ class Facts:
 
     def is_within(self, trial: Trial) -> bool:
         """Whether the costs of a trial are within all limits; one that is not known is not."""
-        costs = ((cost_of(trial, name), most) for name, most in self.limits.items())
-        return all(cost is not None and cost <= most for cost, most in costs)
+        return self.study.objective.within(trial.costs)
 
     @property
     def over_limit_random(self) -> int:

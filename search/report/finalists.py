@@ -120,7 +120,7 @@ def _columns(facts: Facts, ordered: list[_Finalist], places: dict[int, int], cos
             columns.append((cost_title(name), partial(_cost_cell, facts, name)))
     return [
         *columns,
-        ("Parameters", lambda one: integer(_metrics(one).get("parameters"))),
+        ("Parameters", lambda one: integer(_parameters(facts, one))),
         ("Epochs", lambda one: integer(_metrics(one).get("epochs"))),
         ("Time", lambda one: duration(one.get("seconds"))),
     ]
@@ -128,6 +128,12 @@ def _columns(facts: Facts, ordered: list[_Finalist], places: dict[int, int], cos
 
 def _cost_cell(facts: Facts, cost: str, one: _Finalist) -> str:
     return plain_amount(cost, cost_of_finalist(facts, one, cost))
+
+
+def _parameters(facts: Facts, one: _Finalist) -> float | None:
+    """The parameters of the network that was trained, which may be larger than the child, else those of the child."""
+    own = number(_metrics(one).get("parameters"))
+    return cost_of_finalist(facts, one, "parameters") if own is None else own
 
 
 def _tested(one: _Finalist) -> str:

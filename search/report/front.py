@@ -73,9 +73,8 @@ def _figure(facts: Facts, cost: str) -> str:
         for group in (_children(facts),)
         if len(group) > DOTS
     ]
-    if below := sum(
-        y is not None and y < low for one in shown.values() if isinstance(one, Dots) for _, y, _ in one.points
-    ):
+    dots = [point for name in ("dot", "drawn") if name in shown for point in shown[name].points]
+    if below := sum(y is not None and y < low for _, y, _ in dots):
         notes.append(f"Triangles at the lower border: {below:,} children whose reward is below it.")
     if facts.derived:
         notes.append("The children are the genotypes derived from the controller at the end.")
