@@ -1,11 +1,12 @@
-"""State dicts of torchvision's and timm's own MnasNets, at random weights: loaded, and with equal outputs."""
+"""State dicts of torchvision's and timm's own MnasNets, at random weights: loaded, and with equal answers."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers import difference
-from pytorch_networks import computed
+from pytorch_networks import ANSWERS, QUICK, computed, images, sizes, values
 
 from nasnet_keras import StagesFromGenotype
 from nasnet_keras.genotypes.mnasnet import MNASNET_A1, MNASNET_B1, MNASNET_SMALL
@@ -14,12 +15,10 @@ from nasnet_keras.weights.loading import load_weights
 # timm adds the input of the first layer, and the released code does not.
 FIRST, *REST = MNASNET_SMALL.stages
 TIMM_SMALL = replace(MNASNET_SMALL, stages=(replace(FIRST, skip="identity"), *REST))
-QUICK = {
+NETWORKS = {
     "torchvision mnasnet0_5": (MNASNET_B1, 0.5),
     "timm semnasnet_050": (MNASNET_A1, 0.5),
     "timm mnasnet_small": (TIMM_SMALL, 1.0),
-}
-SLOW = {
     "torchvision mnasnet0_75": (MNASNET_B1, 0.75),
     "torchvision mnasnet1_0": (MNASNET_B1, 1.0),
     "torchvision mnasnet1_3": (MNASNET_B1, 1.3),
@@ -31,24 +30,27 @@ SLOW = {
 }
 
 
-def compare(folder, name, genotype, alpha, *sizes):
+def compare(path, genotype, alpha, answers):
     common = {"padding": "torch", "batch_norm_epsilon": 1e-5, "classes": 7, "classifier_activation": None}
     model = StagesFromGenotype(genotype, (None, None, 3), alpha=alpha, **common)
-    load_weights(model, folder / f"{name}.safetensors", known=True)
-    for size in sizes:
-        values = np.load(folder / f"{name} {size}.npz")
-        assert difference(*values["outputs"]) > 0.05, "a network that answers the same whatever the image is"
-        assert difference(model(values["images"]), values["outputs"]) < 1e-4, name
+    load_weights(model, path, known=True)
+    for size in sizes(path.stem):
+        answer = np.asarray(answers[str(size[0])])
+        assert difference(*answer) > 0.05, "a network that answers the same whatever the image is"
+        assert difference(model(images(size)), answer) < 1e-4, path.stem
 
 
-def test_outputs_are_those_of_pytorch(tmp_path):
-    computed(tmp_path, *QUICK)
-    for name, network in QUICK.items():
-        compare(tmp_path, name, *network, 64, 45)
+@pytest.mark.parametrize("name", QUICK)
+def test_answers_are_those_that_pytorch_gave(name, tmp_path):
+    """The names and shapes of PyTorch's own state dicts, with values that any machine can make again."""
+    stored = json.loads((ANSWERS / f"{name.replace(' ', '_')}.json").read_text())
+    path = tmp_path / f"{name}.npz"
+    np.savez(path, **{key: values(key, shape) for key, shape in stored["shapes"].items()})
+    compare(path, *NETWORKS[name], stored["answers"])
 
 
 @pytest.mark.slow
-def test_outputs_of_the_others_are_those_of_pytorch(tmp_path):
-    computed(tmp_path, *SLOW)
-    for name, network in SLOW.items():
-        compare(tmp_path, name, *network, *(45, 224) if name == "timm semnasnet_100" else (45,))
+def test_answers_are_those_of_pytorch(tmp_path):
+    computed(tmp_path, *NETWORKS)
+    for name, network in NETWORKS.items():
+        compare(tmp_path / f"{name}.safetensors", *network, np.load(tmp_path / f"{name}.npz"))
