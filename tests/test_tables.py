@@ -163,7 +163,7 @@ def test_damaged_lines_of_accel_nasbench(column, text, tmp_path):
 def test_a_table_of_another_benchmark(accel, macro):
     with pytest.raises(ValueError, match="it is a table of Accel-NASBench, for space='accel_nasbench', and not of NAS"):
         TabularEvaluator(config("nasbench201", accel))
-    with pytest.raises(ValueError, match="has no column block0_e.*it is a table of NAS-Bench-Macro"):
+    with pytest.raises(ValueError, match="it is a table of NAS-Bench-Macro, for .* and not of Accel"):
         config("accel_nasbench", macro)
 
 
@@ -276,11 +276,20 @@ def test_the_evaluator_has_all_costs_and_its_facts_tell_the_files_apart(tmp_path
 def test_a_limit_of_a_cost_that_no_column_gives(tmp_path, macro):
     _, path = cells(tmp_path)
     costs = write(tmp_path / "costs.csv", ["index", "pixel3_ms"], [[10, 1], [11, 2], [12, 3]])
-    message = "limit=pixel4_ms=8: the networks of the table and of the costs have the costs parameters, .*, pixel3_ms"
-    with pytest.raises(ValueError, match=message):
-        TabularEvaluator(config("nasbench201", path, costs=costs, limit="pixel4_ms=8"))
-    with pytest.raises(ValueError, match="the table have the costs parameters, multiply_adds, and no other"):
-        TabularEvaluator(config("nasbench_macro", macro, limit="zcu102_ms=8"))
+    with pytest.raises(ValueError, match="limit=pixel4_ms: .* no such cost, but parameters, .*, pixel3_ms"):
+        operations = ("none", "skip_connect")
+        run(config("nasbench201", path, tmp_path / "study", costs=costs, operations=operations, limit="pixel4_ms=8"))
+    with pytest.raises(ValueError, match="limit=zcu102_ms: .* no such cost, but parameters, multiply_adds"):
+        run(config("nasbench_macro", macro, tmp_path / "study", limit="zcu102_ms=8"))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_partial_table_is_searched_under_a_limit(accel, tmp_path):
+    most = np.median([entry.costs["zcu102_ms"] for entry in read(accel, FREE.benchmark).values()])
+    settings = {"algorithm": "evolution", "trials": 40, "population_size": 10, "limit": f"zcu102_ms={most}"}
+    study = run(config("accel_nasbench", accel, tmp_path, **settings))
+    assert all(trial.costs["zcu102_ms"] <= most for trial in study.trials) and len(study.trials) == 40
+    assert study.best.reward == pytest.approx(40 + 4 * most, abs=4), "accuracy and latency grow together"
 
 
 def test_costs_are_for_nasbench201_alone(macro):

@@ -36,7 +36,6 @@ class TabularEvaluator(Evaluator):
         self._table = read(config.table, self._benchmark)
         self._further = None if config.costs is None else read_costs(config.costs, self._benchmark, self._table)
         self._counted: dict[str, dict[str, float]] = {}
-        self._check_limits(config)
 
     def accept(self, space: Space) -> None:
         genotype = space.decode([0] * len(space.decisions))
@@ -63,17 +62,6 @@ class TabularEvaluator(Evaluator):
         del seed, folder
         row = self._table[genotype]
         return row.reward, {self._benchmark.reward: row.reward, **row.tests}
-
-    def _check_limits(self, config: SearchConfig) -> None:
-        """Refuse limits of costs that no network of the table has."""
-        rows = [row.costs for row in self._table.values()] + [*(self._further or {}).values()]
-        known = dict.fromkeys([*self._count(next(iter(self._table))), *(name for row in rows for name in row)])
-        for limit in config.search_objective().limits:
-            if limit.cost not in known:
-                more = " and of the costs" if self._further is not None else ""
-                raise ValueError(
-                    f"limit={limit}: the networks of the table{more} have the costs {', '.join(known)}, and no other"
-                )
 
     def _count(self, genotype: str) -> dict[str, float]:
         """The counted costs of the benchmark's network, if the package builds it."""

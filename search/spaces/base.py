@@ -38,8 +38,8 @@ class Space(ABC):
 
     - **Free decisions.** Every choice vector within the decisions' ranges is legal: no decision restricts another.
     - **Genotypes** are values of any kind that the package has (`Genotype`, `MacroGenotype`, `ChainGenotype`,
-      `NASBench201Genotype`) or strings, such as a benchmark's names of its cells. They can be compared and hashed, and
-      are the same after they were written as JSON and read again: a study is read without its space.
+      `NASBench201Genotype`, `StageGenotype`) or strings, such as a benchmark's names of its cells. They can be compared
+      and hashed, and are the same after they were written as JSON and read again: a study is read without its space.
     - **One encoding.** `encode` is the inverse of `decode`: `encode(decode(choices)) == choices`. It refuses a genotype
       that `decode` cannot give, such as one of another space, with a `ValueError`.
     - **Growing.** If a space grows with the trials, `at` gives the space of a trial. Its decisions are the first ones

@@ -180,10 +180,7 @@ def _read(
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
             header = next(rows, [])
-            if missing := [name for name in columns if name not in header]:
-                raise ValueError(f"it has no column {', '.join(missing)}; {_header(header, benchmark)}")
-            if len(set(header)) < len(header):
-                raise ValueError(f"it has two columns of one name; {_header(header, None)}")
+            _check_header(header, columns, benchmark)
             for row in rows:
                 place = f"line {rows.line_num}: "
                 if len(row) != len(header):
@@ -195,13 +192,18 @@ def _read(
         raise ValueError(f"cannot read the {what} {path}: {place}{error}") from None
 
 
-def _header(header: list[str], benchmark: Benchmark | None) -> str:
-    """What a file is by its first line, for an error: perhaps the table of another benchmark."""
-    others = {name: getattr(registry.space(name).load(), "benchmark", None) for name in registry.SPACES}
-    fitting = [name for name, other in others.items() if other is not None and {*other.columns} <= {*header}]
-    if benchmark is not None and fitting:
-        return f"it is a table of {others[fitting[0]].name}, for space={fitting[0]!r}, and not of {benchmark.name}"
-    return f"its first line is {quoted(','.join(header), 200)}"
+def _check_header(header: list[str], columns: Sequence[str], benchmark: Benchmark | None) -> None:
+    """Raise a ValueError if a column is missing or stands twice; it says if a table is another benchmark's."""
+    shown = f"its first line is {quoted(','.join(header), 200)}"
+    if missing := [name for name in columns if name not in header]:
+        others = {name: getattr(registry.space(name).load(), "benchmark", None) for name in registry.SPACES}
+        fitting = [name for name, other in others.items() if other is not None and {*other.columns} <= {*header}]
+        if benchmark is not None and fitting:
+            whose = f"{others[fitting[0]].name}, for space={fitting[0]!r}"
+            raise ValueError(f"it is a table of {whose}, and not of {benchmark.name}")
+        raise ValueError(f"it has no column {', '.join(missing)}; {shown}")
+    if len(set(header)) < len(header):
+        raise ValueError(f"it has two columns of one name; {shown}")
 
 
 def _entry(line: Mapping[str, str], benchmark: Benchmark) -> Entry:
