@@ -145,6 +145,8 @@ def test_children_over_a_limit_have_not_failed(tmp_path):
     assert len(marks(drawing, "path", "cross")) == over and len(marks(drawing, "path", "rule")) == 1
     assert len(marks(chart(text, "reward_chart"), "path", "cross")) == over + 1
     assert "Limit 3 ms" in page.words and "at most 3 ms" in page.words
+    random_over = sum(one.status == "over_limit" for one in drawn)
+    assert f"{over} of the 40 children are over the limit, and {random_over} of the 20 random ones." in page.words
 
 
 def test_what_is_over_the_limit_is_never_the_best_although_it_has_a_reward(tmp_path):
@@ -155,8 +157,7 @@ def test_what_is_over_the_limit_is_never_the_best_although_it_has_a_reward(tmp_p
     study = study_of(tmp_path, trials, drawn, **config)
     page = checked(study)
     assert (
-        "1 of them are within the limit" in page.words
-        and "The best child of the search (0.5000) has 1 ms" in page.words
+        "1 of them is within the limit" in page.words and "The best child of the search (0.5000) has 1 ms" in page.words
     )
     assert "1 uniformly random children were trained" in page.words and "1 more are over the limit" in page.words
     assert [one.trial for one in study.pareto()] == [0, 1]

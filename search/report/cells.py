@@ -62,8 +62,8 @@ def _groups(facts: Facts) -> dict[str, list[Trial]]:
         return {}
     third = math.ceil(len(trials) / 3)
     groups = {"First third": trials[:third], "Last third": trials[-third:]}
-    if facts.successful:
-        best = sorted(facts.successful, key=lambda trial: -trial.reward)
+    if facts.within:
+        best = sorted(facts.within, key=lambda trial: -trial.reward)
         groups["Best tenth"] = best[: math.ceil(len(best) / 10)]
     if facts.derived:
         groups["Derived"] = facts.derived

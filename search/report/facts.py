@@ -67,12 +67,12 @@ class Facts:
         """Whether the search is random search itself."""
         return registry.algorithm(self.algorithm).is_baseline and not self.derived
 
-    @property
+    @cached_property
     def candidates(self) -> list[Trial]:
         """The children among which the best one is chosen: the derived ones, or the search's own, within the limits."""
         return [trial for trial in self.derived if self.is_within(trial)] if self.derived else self.within
 
-    @property
+    @cached_property
     def within(self) -> list[Trial]:
         """The successful trials of the search within the limits."""
         return [trial for trial in self.successful if self.is_within(trial)]

@@ -54,13 +54,22 @@ def _words(facts: Facts) -> str:
     reach = f", from {ends[0]} to {ends[-1]}" if len(ends) > 1 else f", with {ends[0]}" if ends else ""
     within = sum(map(facts.is_within, found))
     limits = " and ".join(f"at most {amount(name, most)}" for name, most in facts.limits.items())
-    whole = "All" if within == len(found) else f"{within:,}"
-    limited = f" {whole} of them are within the limit of {limits}." if limits else ""
+    whole = "All of them are" if within == len(found) else f"{within:,} of them {'is' if within == 1 else 'are'}"
+    limited = f" {whole} within the limit of {limits}.{_over(facts)}" if limits else ""
     count = f"{len(found):,} children are" if len(found) != 1 else "1 child is"
     return (
         f"<p>{count} on the front of reward against {text(names)}{reach}: no other child of the search costs as little "
         f"and is as good.{limited}</p>"
     )
+
+
+def _over(facts: Facts) -> str:
+    """The numbers of children over a limit, in a sentence."""
+    ours = [trial for trial in facts.derived or facts.trials if trial.costs and not facts.is_within(trial)]
+    verb = "is" if len(ours) == 1 else "are"
+    said = f" {len(ours):,} of the {len(facts.derived or facts.trials):,} children {verb} over the limit"
+    theirs, total = facts.over_limit_random + len(facts.random_beyond), len(facts.study.random_trials)
+    return said + (f", and {theirs:,} of the {total:,} random ones." if total and not facts.is_random else ".")
 
 
 def _figure(facts: Facts, cost: str) -> str:
@@ -76,6 +85,8 @@ def _figure(facts: Facts, cost: str) -> str:
     dots = [point for name in ("dot", "drawn") if name in shown for point in shown[name].points]
     if below := sum(y is not None and y < low for _, y, _ in dots):
         notes.append(f"Triangles at the lower border: {below:,} children whose reward is below it.")
+    if facts.finalists and not _comparable(facts):
+        notes.append("Finalists are not drawn: their scores are accuracies, and rewards are powers of them.")
     if facts.derived:
         notes.append("The children are the genotypes derived from the controller at the end.")
     return drawn(chart, [(name, words) for name, words in _KEY.items() if name in shown], notes)
@@ -161,7 +172,7 @@ def _steps(trials: Sequence[Trial], cost: str, most: float) -> list[tuple[float,
 
 def _finalists(facts: Facts, cost: str, origin: str) -> list[_Point]:
     """The finalists of an origin, if their scores are of the same kind as the rewards."""
-    if facts.config.get("reward_exponent", 1) not in (1, None):
+    if not _comparable(facts):
         return []
     points = []
     for one in facts.finalists:
@@ -170,6 +181,11 @@ def _finalists(facts: Facts, cost: str, origin: str) -> list[_Point]:
             kind = "finalist" if origin == "search" else "random finalist"
             points.append((value, score, f"{kind} {one.get('trial')}: {figure(score)} at {plain_amount(cost, value)}"))
     return points
+
+
+def _comparable(facts: Facts) -> bool:
+    """Whether the scores of finalists are of the same kind as rewards."""
+    return facts.config.get("reward_exponent", 1) in (1, None)
 
 
 def _with_unit(cost: str, value: float) -> str:

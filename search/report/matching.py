@@ -12,7 +12,8 @@ __all__ = ["RATIO", "EqualCost", "cost_classes", "equal_cost", "nearest_pairs"]
 
 RATIO = 1.25
 """Costs are about equal up to this ratio."""
-_SHUFFLES = 2000
+_SHUFFLES, _FEWEST = 2000, 500
+_WORK = 8_000_000  # ranks that are shuffled in all, unless the fewest shuffles need more
 _AT_ONCE = 200_000  # ranks that are shuffled in one step, for the memory
 _TELLING = 40  # ways to give the children their origins; of fewer none is as rare as 5 % on both sides
 
@@ -58,7 +59,8 @@ def equal_cost(first: Sequence[tuple[float, float]], second: Sequence[tuple[floa
     """Test whether children of one kind have higher rewards than those of another at about equal cost.
 
     Children are compared within classes of cost only, so that no large network is compared with a small one. The
-    p-value is two-sided, from 2,000 permutations of the kinds within the classes, always the same ones.
+    p-value is two-sided, from 2,000 permutations of the kinds within the classes (500 with very many children), always
+    the same ones.
 
     Args:
         first, second: a cost and a reward of each child.
@@ -113,15 +115,16 @@ def _p_value(mixed: list[tuple[np.ndarray, np.ndarray]], distance: float) -> flo
     ways = sum(_log_ways(len(ours), int(ours.sum())) for _, ours in mixed)
     if ways < math.log(_TELLING) - 1e-9:
         return None
-    generator, sums = np.random.default_rng(0), np.zeros(_SHUFFLES)
+    shuffles = max(_FEWEST, min(_SHUFFLES, _WORK // sum(len(ours) for _, ours in mixed)))
+    generator, sums = np.random.default_rng(0), np.zeros(shuffles)
     for ranks, ours in mixed:
         count, expected = int(ours.sum()), float(ranks.mean()) * int(ours.sum())
         step = max(1, _AT_ONCE // len(ranks))
-        for begin in range(0, _SHUFFLES, step):
-            rows = min(step, _SHUFFLES - begin)
+        for begin in range(0, shuffles, step):
+            rows = min(step, shuffles - begin)
             drawn = generator.permuted(np.broadcast_to(ranks, (rows, len(ranks))), axis=1)
             sums[begin : begin + rows] += drawn[:, :count].sum(axis=1) - expected
-    return float((1 + (np.abs(sums) >= abs(distance) - 1e-9).sum()) / (1 + _SHUFFLES))
+    return float((1 + (np.abs(sums) >= abs(distance) - 1e-9).sum()) / (1 + shuffles))
 
 
 def _log_ways(total: int, count: int) -> float:

@@ -18,7 +18,7 @@ __all__ = ["front_table", "volume"]
 
 _POINTS = 300
 _ORDERS = 64  # in which random children might have been drawn
-_WORK = 20_000  # children in all these orders together
+_WORK = 8_000  # children in all these orders together
 _ROWS = 30  # a table of more is folded
 _COUNTED = ("multiply_adds", "parameters")
 _BAND = (0.1, 0.9)
