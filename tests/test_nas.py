@@ -247,6 +247,7 @@ def test_the_report_shows_layers_and_how_to_build_them(unbroken, tmp_path):
         "Shares in the numbers of filters",
         "layer_2 = conv_",
         "nk.ChainGenotype.from",
+        '<div class="picture column"',
     ):
         assert text in page, text
     assert "nk.ChainFromGenotype(\n    genotype=genotype,\n    input_shape=(8, 8, 1),\n    classes=10,\n)" in page

@@ -5,6 +5,7 @@ import math
 from html import escape
 
 from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.plotting.cells import genotype_svg
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.markup import code, figure, section, short, table, text
@@ -90,8 +91,9 @@ def _cell(place: int, kind: str, trial: Trial) -> str:
     # The picture is a separate image, so that its style does not apply to the whole page.
     picture = base64.b64encode(genotype_svg(trial.genotype).encode()).decode()
     words = escape(trial.genotype.describe())
+    shape = "picture" if isinstance(trial.genotype, Genotype) else "picture column"
     return (
-        f'<div class="cell">{heading}\n<div class="picture" tabindex="0" role="group" aria-label="Picture of {kind} '
+        f'<div class="cell">{heading}\n<div class="{shape}" tabindex="0" role="group" aria-label="Picture of {kind} '
         f'{trial.trial}"><img alt="The genotype of {kind} {trial.trial}; it follows in words" '
         f'src="data:image/svg+xml;base64,{picture}"/></div>\n'
         f"<details><summary>In words</summary><pre>{words}</pre></details></div>"

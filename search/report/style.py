@@ -73,6 +73,7 @@ td .bar.from-random{background:var(--random)}
 break-inside:avoid}
 .cell .picture{overflow-x:auto;background:#fff;border-radius:6px;text-align:center}
 .cell img{display:inline-block;width:100%;max-width:max-content;min-width:560px;height:auto;vertical-align:top}
+.cell .column img{min-width:0}
 details summary{cursor:pointer;color:var(--quiet);font-size:.9rem;margin:.5rem 0}
 @media (max-width:640px){main{padding:22px 14px 48px}h1{font-size:1.5rem}.tiles{gap:8px;
 grid-template-columns:repeat(auto-fit,minmax(130px,1fr))}.tiles dd{font-size:1.2rem}figure{padding:10px 8px}
