@@ -129,7 +129,12 @@ class Costing:
         return min(space.decode(space.sample(np.random.default_rng(0))), first, key=cost)
 
     def _asked(self, genotype: Any) -> dict[str, float]:
-        return checked_costs(self._evaluator.costs(genotype), f"costs of {type(self._evaluator).__name__}")
+        whose = f"costs of {type(self._evaluator).__name__}"
+        try:
+            found = self._evaluator.costs(genotype)
+        except Exception as error:
+            raise CostError(f"{whose} must not fail, got {type(error).__name__}: {error}") from error
+        return checked_costs(found, whose)
 
     def _names(self) -> tuple[str, ...]:
         """The costs that the evaluator knows at once, of some genotypes."""

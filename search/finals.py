@@ -73,9 +73,9 @@ def finish(
 
 def keep_front(study: Study) -> None:
     """Write the front of a finished study into `result.json` anew, if trials were added that changed it."""
-    result = study.result
+    result = study.result or {}
     front = front_record(study, result.get("finalists", ()))
-    if any(result.get(name) != value for name, value in front.items()):
+    if result and any(result.get(name) != value for name, value in front.items()):
         _write(study, {**result, **front})
 
 

@@ -9,7 +9,9 @@ import pytest
 from nasnet_keras.search import SearchConfig
 from nasnet_keras.search.costs.limits import Limit, Objective, checked_costs, exponent
 from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.search.study.trial_log import read_trials
 
+_TABLE = {"evaluator": "tabular", "space": "nasbench201", "table": "table.csv"}
 _SOFT = {"objective": "soft"}
 HARD = Objective.of(["latency_ms=5", "parameters=1e6"])
 SOFT = Objective.of(["latency_ms=5"], "soft", ["latency_ms=0.02"])
@@ -51,6 +53,8 @@ def test_a_limit_is_written_as_it_was_read(text):
         ({"limit": "a=1", **_SOFT, "exchange": "a=nan"}, "exchange rate of a must be a positive share"),
         ({"limit": "a=1", **_SOFT, "exchange": "a"}, "exchange must be the name of a cost and a number"),
         ({"measure": ["No name"]}, "measure must be a list of names of costs"),
+        ({"latency": "pixel.json", "latency_command": "adb"}, "by latency='pixel.json' or measured by latency_command"),
+        ({**_TABLE, "latency": "pixel.json"}, "latency is for networks that are trained, not for 'tabular'"),
         ({"threads": 0}, "threads must be a positive integer, got 0"),
     ],
 )
@@ -134,3 +138,12 @@ def test_costs_of_trials_are_kept_and_read_from_older_lines():
             dataclasses.replace(one, costs=wrong)
     with pytest.raises(ValueError, match="whose status is 'over_limit' cannot have the reward 0.5"):
         Trial(0, "cell", "over_limit", 0.5, {}, 1.0, 0)
+
+
+def test_a_reader_that_does_not_know_a_status_says_so_in_one_line(tmp_path):
+    """As those before `over_limit` do."""
+    line = trial({}, status="over_limit").to_line().replace("over_limit", "too_hot")
+    (tmp_path / "trials.jsonl").write_text(line)
+    with pytest.raises(ValueError, match="line 1 is damaged: status must be one of ok, .*, got 'too_hot'$") as told:
+        read_trials(tmp_path / "trials.jsonl")
+    assert "\n" not in str(told.value)
