@@ -175,33 +175,38 @@ def _entry(outcome: Outcome, study: Study, costing: Costing) -> dict[str, Any]:
 
 def _finalists(config: SearchConfig, study: Study, costing: Costing, drawn: Callable[[int], Any]) -> list[Task]:
     """The best genotypes of the search, and as many random ones of about the same costs, of any reward."""
-    best = _best(config, study)
+    best, folder, draws = _best(config, study), study.path / _folder(config), _DRAWS * config.finalists
+    if costing.compared is None:
+        random = _distinct(drawn, config.finalists, draws)
+    else:
+        begun = set() if (study.path / "result.json").exists() else {path.name for path in folder.glob("random_*")}
+        random = _beside(best, costing, _distinct(drawn, draws, draws), begun)[: config.finalists]
     chosen = [("search", trial.trial, trial.genotype) for trial in best]
-    chosen += [("random", number, genotype) for number, genotype in _beside(best, costing, drawn, config.finalists)]
-    folder = study.path / _folder(config)
+    chosen += [("random", number, genotype) for number, genotype in random]
     return [
         Task(group, number, genotype, config.seed, folder / f"{group}_{fingerprint(genotype)}")
         for group, number, genotype in chosen
     ]
 
 
-def _beside(best: list[Trial], costing: Costing, drawn: Callable[[int], Any], count: int) -> list[tuple[int, Any]]:
-    """Random genotypes with their numbers: for each of the best ones that whose cost is nearest, each once.
+def _beside(best: list[Trial], costing: Costing, pool: list[tuple[int, Any]], begun: set[str]) -> list[tuple[int, Any]]:
+    """Random genotypes with their numbers: for each of the best ones that whose cost is nearest, each once, and others.
 
-    A large network is never compared with a small one. Where no cost is known, they are the first ones drawn.
+    A large network is never compared with a small one. Trainings that were begun in a first sitting, perhaps of an
+    earlier version, go on.
     """
-    if costing.compared is None:
-        return _distinct(drawn, count, _DRAWS * count)
     ours = {fingerprint(trial.genotype) for trial in best}
-    pool = _distinct(drawn, _DRAWS * count, _DRAWS * count)
-    others = [one for one in pool if fingerprint(one[1]) not in ours] or pool
+    others = [one for one in pool if fingerprint(one[1]) not in ours] or list(pool)
     chosen = []
-    for trial in best:
-        if others:
-            nearest = min(others, key=lambda one: costing.distance(one[1], trial.genotype))
-            others.remove(nearest)
-            chosen.append(nearest)
-    return [*chosen, *others][:count]
+    for trial in best[: len(others)]:
+
+        def far(one: tuple[int, Any], genotype: Any = trial.genotype) -> tuple[bool, float]:
+            return f"random_{fingerprint(one[1])}" not in begun, costing.distance(one[1], genotype)
+
+        nearest = min(others, key=far)
+        others.remove(nearest)
+        chosen.append(nearest)
+    return [*chosen, *others]
 
 
 def _distinct(drawn: Callable[[int], Any], count: int, draws: int) -> list[tuple[int, Any]]:

@@ -216,6 +216,18 @@ def test_rewards_below_zero_are_refused_under_a_limit(tmp_path):
         searched(tmp_path, Priced(scale=-1.0), limit="parameters=25")
 
 
+def test_random_finalists_have_about_the_costs_of_those_of_the_search(tmp_path):
+    study = searched(tmp_path, Priced(), limit="parameters=45", finalists=3, trials=30)
+    ours, beside = (
+        [one for one in study.result["finalists"] if one["origin"] == name] for name in ("search", "random")
+    )
+    names = [one["fingerprint"] for one in (*ours, *beside)]
+    assert len(set(names)) == 6, "none is compared with itself"
+    drawn = {one.genotype for one in study.random_trials} - {one.genotype for one in study.trials}
+    assert [one["costs"]["parameters"] for one in ours] == [41, 31, 31] and len(drawn) <= 4
+    assert sorted(one["costs"]["parameters"] for one in beside) == [21, 21, 21], "the largest of the others"
+
+
 # --- the measuring stage
 
 
