@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from fuzz import damaged_json, rounds
 from helpers import difference, randomize
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,6 +160,19 @@ def test_what_is_not_legal_gives_one_clear_error(make, message):
     with pytest.raises(GenotypeError, match=".") as caught:
         make()
     assert message in str(caught.value)
+
+
+@rounds(150, 5000)
+def test_damaged_files_give_a_genotype_or_a_genotype_error(seeds):
+    plain, refused = MIXED.to_plain(), 0
+    for seed in seeds:
+        try:
+            found = genotype_from_json(damaged_json(plain, seed))
+            assert StageGenotype.from_json(found.to_json()) == found
+        except GenotypeError as error:
+            refused += 1
+            assert len(str(error)) < 1000
+    assert refused > len(seeds) / 2
 
 
 def test_filters_are_rounded_to_eighths_and_stay_as_written_at_one():

@@ -72,10 +72,10 @@ class StagesConfig(NetworkConfig):
         genotype, stem = self.genotype, scaled_filters(self.genotype.stem, self.alpha)
         x = builder.conv(image, stem, (3, 3), name="stem_conv", stride=self.stem_stride, relu=False)
         output = _Output(x, lacks_relu=True)
-        for number_, stage in enumerate(genotype.stages, start=1):
+        for place, stage in enumerate(genotype.stages, start=1):
             for index in range(stage.layers):
                 stride = 1 if index else stage.stride
-                output = self._layer(builder, output, stage, stride, f"stage_{number_:02d}_layer_{index:02d}")
+                output = self._layer(builder, output, stage, stride, f"stage_{place:02d}_layer_{index:02d}")
         if genotype.head:
             x = builder.conv(output.x, genotype.head, name="head_conv", relu=output.lacks_relu)
             output = _Output(x, lacks_relu=True)
