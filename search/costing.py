@@ -59,7 +59,7 @@ class Costing:
         self.compared = next((name for name in (*first, COUNTED[0]) if name in self._at_once), None)
         self._check_known((one.cost for one in objective.limits) if self._states else (), measure)
         cheap = objective.only(self._at_once)
-        self.limited = LimitedSpace(space, lambda one: cheap.excess(self.known(one))) if cheap.limits else space
+        self.limited = LimitedSpace(space, lambda one: cheap.distance(self.known(one))) if cheap.limits else space
         self.searched = self.limited if objective.form == "hard" else space
         self._check_possible(cheap)
 

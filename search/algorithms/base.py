@@ -115,12 +115,15 @@ class Seen:
         """Add a choice vector."""
         self._rows[self._row(choices)] = None
 
-    def first_new(self, candidates: Iterable[Choices]) -> Choices:
-        """The first candidate that was not told yet; the last one if all were."""
+    def new(self, candidates: Iterable[Choices]) -> Iterator[Choices]:
+        """The candidates that were not told yet; the last one alone if all were."""
+        found = False
         for candidate in candidates:
             if self._row(candidate) not in self._rows:
-                break
-        return candidate
+                found = True
+                yield candidate
+        if not found:
+            yield candidate
 
     def to_array(self) -> np.ndarray:
         """All vectors, as uint16 of shape (vectors, decisions); shorter ones end in the largest number."""

@@ -1,5 +1,6 @@
 """Regularized evolution."""
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ __all__ = ["RegularizedEvolution"]
 class RegularizedEvolution(Algorithm):
     """A population that ages: the best of a random sample is mutated, the child enters, the oldest leaves.
 
-    The first population is random. A child that was evaluated before is mutated again, since its reward is known.
+    The first population is random. A child that was evaluated before is mutated again, since its reward is known. Under
+    a limit of costs a trial gets the likeliest of several draws or mutations, as the limited space says.
 
     Args:
         space: the space to search.
@@ -52,8 +54,8 @@ class RegularizedEvolution(Algorithm):
     def ask(self, trial: int) -> Choices:
         generator, space = self.generator(trial), self.space.at(trial)
         if trial < self._population_size or not self._population:
-            return space.sample(generator)
-        return self._seen.first_new(self._children(space, generator))
+            return space.likeliest(space.sample(generator) for _ in itertools.count())
+        return space.likeliest(self._seen.new(self._children(space, generator)))
 
     def tell(self, choices: Choices, reward: float | None) -> None:
         self._population.append((tuple(choices), -math.inf if reward is None else float(reward)))

@@ -17,7 +17,7 @@ from nasnet_keras.utils.checks import positive_integer
 __all__ = ["PolicyGradient", "scaled"]
 
 _CANDIDATES = 8  # drawn for a trial, which gets the first that was not evaluated yet
-_MORE = 64  # drawn if none of them is within the limits of the space
+_MORE = 64  # drawn if some of them are not within the limits of the space
 _HISTORY = 1000  # rewards that a reward is ranked among
 _EMPHASIS = 3  # the power of a rank
 _LEAST_DIFFERENCE = 1e-3  # of gains, which are from -1 to 1: smaller ones are not scaled up
@@ -29,6 +29,9 @@ class PolicyGradient(Algorithm):
     The gain of a reward is the cube of its rank among the last thousand, from 0 to 1: its scale does not matter, a
     failed child is as bad as the worst, and differences among the best weigh most (Zoph and Le 2017 cube accuracies).
     The advantage is the gain less a moving baseline, divided by the root of the batch's mean square.
+
+    A trial gets the first draw of the policy that was not evaluated yet; under a limit of costs the likeliest of
+    several that are within, as the limited space says.
 
     Args:
         space: the space to search.
@@ -95,7 +98,8 @@ class PolicyGradient(Algorithm):
         return log_probabilities * advantages
 
     def ask(self, trial: int) -> Choices:
-        return self._seen.first_new(self._candidates(self.space.at(trial), self.generator(trial)))
+        space = self.space.at(trial)
+        return space.likeliest(self._seen.new(self._candidates(space, self.generator(trial))))
 
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
         return self.controller.sample(generator.random((count, len(self.space.decisions)), np.float32))
@@ -136,12 +140,13 @@ class PolicyGradient(Algorithm):
     def _candidates(self, space: Space, generator: np.random.Generator) -> Iterator[Choices]:
         candidate = None
         for count in (_CANDIDATES, _MORE):
+            kept = 0
             for row in self.draw(count, generator).tolist():
-                drawn = tuple(row[: len(space.decisions)])
+                drawn = space.nearest(row[: len(space.decisions)])
                 if space.fits(drawn):
-                    candidate = drawn
+                    candidate, kept = drawn, kept + 1
                     yield candidate
-            if candidate is not None:
+            if kept == count:
                 break
         if candidate is None:  # the policy draws nothing within the limits
             candidate = space.sample(generator)

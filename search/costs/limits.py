@@ -161,12 +161,15 @@ class Objective:
 
     def excess(self, costs: Mapping[str, Any]) -> float:
         """How far costs are over the limits: the largest number of doublings, 0 within, infinite if one is missing."""
-        if self.within(costs):
-            return 0.0
+        return max(0.0, self.distance(costs))
+
+    def distance(self, costs: Mapping[str, Any]) -> float:
+        """The doublings that lead from the nearest limit to costs: the excess, or a negative number within them."""
         known = [(costs.get(one.cost), one.most) for one in self.limits]
         if not all(finite(cost) for cost, _ in known):
             return math.inf
-        return max(2.0**-52, *(math.log2(cost / most) for cost, most in known if cost > most))
+        doublings = max((math.log2(cost / most) if cost > 0 else -math.inf for cost, most in known), default=-math.inf)
+        return min(0.0, doublings) if self.within(costs) else max(2.0**-52, doublings)
 
     def loses(self, costs: Mapping[str, Any]) -> bool:
         """Whether a child of these costs is of no use: over a limit in the hard form, or without a limited cost."""

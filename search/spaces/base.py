@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -45,7 +45,8 @@ class Space(ABC):
     - **Growing.** If a space grows with the trials, `at` gives the space of a trial. Its decisions are the first ones
       of the whole space, and its choice vectors, though shorter, describe the same genotypes in the whole space.
     - **Proposals.** If not all choice vectors can be judged, `fits` says which ones can; `sample` and `mutate` give no
-      others, and a mutation then may change several decisions.
+      others, and a mutation then may change several decisions. `nearest` leads to one that can, and `likeliest` says
+      which of several candidates is worth a trial most; both may stay as they are.
     - **Constant.** A space does not change, and all randomness comes from the generator that a method is given.
     - **Ownership.** A space keeps no files, devices or processes, and stays in the search's own process.
 
@@ -95,6 +96,23 @@ class Space(ABC):
         """
         del choices
         return True
+
+    def nearest(self, choices: Sequence[int]) -> Choices:
+        """Return the choice vector that fits and is nearest to another, such as the draw of a policy: by default that
+        itself, which may not fit.
+        """
+        return tuple(choices)
+
+    def part(self, fits: Callable[[Choices], bool]) -> "Space":
+        """The space of those that fit, for a space that lists its choice vectors: by default the whole space."""
+        del fits
+        return self
+
+    def likeliest(self, candidates: Iterable[Choices]) -> Choices:
+        """The candidate that is worth a trial most, as far as can be told before any: by default the first one. A
+        search under a limit of costs proposes from a space that prefers those that use what the limit allows.
+        """
+        return next(iter(candidates))
 
     def sample(self, generator: np.random.Generator) -> Choices:
         """Draw each decision's choice uniformly."""

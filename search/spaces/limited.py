@@ -1,7 +1,7 @@
 """The genotypes of a space that are within limits."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ __all__ = ["LimitedSpace"]
 _DRAWS = 100  # uniform ones, before a walk towards the limits
 _STEPS = 400  # of such a walk
 _MUTATIONS = 32
+_CHANGES = 3  # of one mutation: what a change costs too much, others may save
+_RIVALS = 4  # candidates for a trial, of which the one that uses most of the limits gets it
 _REMEMBERED = 2**16  # excesses, which cost milliseconds each
 
 
@@ -24,10 +26,14 @@ class LimitedSpace(Space):
     decisions and the class of the one that it limits, so that whatever is made for that class, such as a controller,
     works with it. Choices over the limits stay legal, and only `fits` tells them apart.
 
+    Of several candidates for a trial it prefers the one that uses most of what the limits allow, since of networks of
+    which no more is known, larger and slower ones are better in the mean. Algorithms that learn ask for it by
+    `likeliest`; random search stays uniform.
+
     Args:
         space: the space to limit.
-        excess: a function of a genotype that returns how far it is over the limits, and 0 within them. It depends on
-            the genotype only.
+        excess: a function of a genotype that returns how far it is over the limits: at most 0 within them, and the
+            nearer to 0 the more of them it uses. It depends on the genotype only.
 
     Example:
         >>> from nasnet_keras.search.spaces.enas_macro import MacroSpace
@@ -44,6 +50,7 @@ class LimitedSpace(Space):
     def __init__(self, space: Space, excess: Callable[[Any], float]) -> None:
         self._space, self._excess = space, excess
         self._known: dict[Choices, float] = {}
+        self._space = space.part(self.fits)
         self.decisions = space.decisions
 
     @property
@@ -70,6 +77,16 @@ class LimitedSpace(Space):
         part = self._space.at(trial)
         return self if part is self._space else LimitedSpace(part, self._excess)
 
+    def part(self, fits: Callable[[Choices], bool]) -> Space:
+        return self._space.part(fits)
+
+    def nearest(self, choices: Sequence[int]) -> Choices:
+        return self._space.nearest(choices)
+
+    def likeliest(self, candidates: Iterable[Choices]) -> Choices:
+        """Of the first four candidates, the one within the limits that uses most of them; else the least over them."""
+        return min(itertools.islice(candidates, _RIVALS), key=lambda one: (not self.fits(one), abs(self.excess(one))))
+
     def legal_length(self, length: int) -> bool:
         return self._space.legal_length(length)
 
@@ -77,7 +94,7 @@ class LimitedSpace(Space):
         return self._space.fits(choices) and self.excess(choices) <= 0
 
     def excess(self, choices: Sequence[int]) -> float:
-        """How far a choice vector is over the limits; 0 within."""
+        """How far a choice vector is over the limits; at most 0 within."""
         key = tuple(choices)
         if key not in self._known:
             if len(self._known) >= _REMEMBERED:
@@ -91,9 +108,20 @@ class LimitedSpace(Space):
         return drawn if self.fits(drawn) or self._space.size == 1 else self._walked(drawn, generator)
 
     def mutate(self, choices: Sequence[int], generator: np.random.Generator) -> Choices:
-        """Change the choice of one decision within the limits, or of several if none is found that is within."""
-        changed = self._first_within(self._space.mutate(choices, generator) for _ in range(_MUTATIONS))
+        """Change the choice of one decision. A mutation over the limits is changed further, up to three times in all,
+        or else dropped; if none is found that is within them, a walk goes on from the one that is least over them.
+        """
+        changed = self._first_within(self._mutations(tuple(choices), generator))
         return changed if self.fits(changed) else self._walked(changed, generator, tuple(choices))
+
+    def _mutations(self, choices: Choices, generator: np.random.Generator) -> Iterator[Choices]:
+        """Walks of three changes, which end where they are within the limits; none comes back to where it began."""
+        for _ in range(_MUTATIONS):
+            mutated = choices
+            for _ in range(_CHANGES):
+                mutated = self._space.mutate(mutated, generator)
+                if mutated != choices:
+                    yield mutated
 
     def _first_within(self, candidates: Iterator[Choices]) -> Choices:
         """The first that is within the limits; the one that is least over them if none is."""

@@ -1,8 +1,9 @@
 """Spaces of which a table holds some networks only."""
 
+import copy
 import functools
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -50,7 +51,23 @@ class PartialSpace(Space):
         changed = super().mutate(choices, generator)
         if not self.known:
             return changed
-        steps = np.abs(self._rows - np.array(changed, np.int16)).sum(axis=1)
+        steps = self._steps(changed)
         steps[(self._rows == np.array(choices, np.int16)).all(axis=1)] = np.iinfo(np.int16).max
         nearest = np.flatnonzero(steps == steps.min())
         return self.known[int(nearest[generator.integers(len(nearest))])]
+
+    def nearest(self, choices: Sequence[int]) -> Choices:
+        return tuple(choices) if self.fits(choices) else self.known[int(np.argmin(self._steps(choices)))]
+
+    def part(self, fits: Callable[[Choices], bool]) -> "PartialSpace":
+        """The space of those known networks that fit; the whole space if none does."""
+        kept = tuple(filter(fits, self.known))
+        if not kept:
+            return self
+        part = copy.copy(self)
+        part.__dict__.update(known=kept, _set=frozenset(kept), _rows=np.array(kept, np.int16))
+        return part
+
+    def _steps(self, choices: Sequence[int]) -> np.ndarray:
+        """The steps from a choice vector to each known network."""
+        return np.abs(self._rows - np.array(choices, np.int16)).sum(axis=1)
