@@ -123,7 +123,9 @@ def test_layers_are_counted_by_what_they_are():
 
 
 def test_fingerprints_stay_and_differ():
-    assert genotypes.MNASNET_A1.fingerprint == "e553da005e37fae0"
+    pinned = {"a1": "e553da005e37fae0", "b1": "8977525f5a49b29c", "small": "de42c3331ffe4564"}
+    pinned |= {"d1": "e7d5d122ca0a5160", "d1_320": "9aba5298e640303c"}
+    assert {name: genotypes.get(f"mnasnet_{name}").fingerprint for name in pinned} == pinned
     changes = {"stem": 16, "head": 0, "stages": MIXED.stages[:-1]}
     others = {dataclasses.replace(MIXED, **{name: value}).fingerprint for name, value in changes.items()}
     assert len({*others, MIXED.fingerprint}) == 4
