@@ -163,6 +163,7 @@ def test_readme_code_runs(tmp_path, monkeypatch):
         "docs/search.md",
         "docs/fine_tuning.md",
         "docs/inference.md",
+        "docs/latency.md",
     ):  # the second looks at the study that the first made
         blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         assert blocks
