@@ -17,6 +17,7 @@ from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as
 from nasnet_keras.search.finals import finish, is_finished, keep_front
 from nasnet_keras.search.own import Own
 from nasnet_keras.search.pipeline import Pipeline
+from nasnet_keras.search.remeasuring import measure_anew, measured
 from nasnet_keras.search.report.page import write_report
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.folder import Study, StudyError
@@ -93,7 +94,7 @@ def run(
             proposing, judging, costing, facts = own.make(config)
         except ValueError as error:
             raise SearchError(str(error)) from error
-        study = Study.open(config, facts)
+        study = Study.open(config, facts, judging.device() if costing.measured else None, costing.measured)
         try:
             running.start(judging, study.path)
             _Search(config, study, proposing, judging, costing, running).run()
@@ -135,6 +136,7 @@ class _Search:
         config, study = self.config, self.study
         try:
             if self.costing.measured:
+                measure_anew(study, self.executor)
                 self._evaluate("search", config.trials, range(min(_BALLOONS, config.trials)), self._propose)
                 self._check_possible()
             self._evaluate("search", config.trials, range(config.trials), self._propose)
@@ -186,8 +188,7 @@ class _Search:
         if len(trials) < _BALLOONS or any(trial.status != OVER_LIMIT for trial in trials):
             return
         genotype = self.costing.smallest()
-        tasks = [Task("search", 0, genotype, self._seed(0), stage="measure")]
-        (outcome,) = filter(None, as_completed(self.executor, lambda: tasks.pop() if tasks else None))
+        outcome = measured(self.executor, Task("search", 0, genotype, self._seed(0), stage="measure"))
         costs = {**self.costing.known(genotype), **outcome.metrics}
         if outcome.status == "ok" and self.costing.lost(costs, measured=True):
             shown = {name: costs.get(name) for name in self.costing.measured}

@@ -10,10 +10,22 @@ from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.executors.base import BUSY, Outcome, Task
 from nasnet_keras.search.study.trial import Trial
 
-__all__ = ["Pipeline"]
+__all__ = ["ATTEMPTS", "Pipeline", "pause_seconds"]
 
-_ATTEMPTS = 5  # at a measurement for which the machine is too busy
-_PAUSE_SECONDS = 2.0  # before the second attempt; twice as long before each later one
+ATTEMPTS = 5
+"""At a measurement for which the machine is too busy."""
+
+_PAUSE_SECONDS = 2.0
+
+
+def pause_seconds(attempt: int) -> float:
+    """The pause after an attempt, counted from 1: each is twice as long as the one before.
+
+    Example:
+        >>> pause_seconds(1), pause_seconds(4)
+        (2.0, 16.0)
+    """
+    return _PAUSE_SECONDS * 2.0 ** (attempt - 1)
 
 
 class Pipeline:
@@ -91,8 +103,8 @@ class Pipeline:
     def _deal_with_costs(self, outcome: Outcome) -> None:
         task, number = outcome.task, outcome.task.number
         self._seconds[number] = self._seconds.get(number, 0.0) + outcome.seconds
-        if outcome.status == BUSY and self._attempts < _ATTEMPTS:
-            time.sleep(_PAUSE_SECONDS * 2 ** (self._attempts - 1))
+        if outcome.status == BUSY and self._attempts < ATTEMPTS:
+            time.sleep(pause_seconds(self._attempts))
             self._attempts += 1
             self._to_measure.appendleft(task)
             return

@@ -35,7 +35,7 @@ FLOORS_OF_SEARCH = (
     "evaluators report",
     "executors costing",
     "finals pipeline testing",
-    "own",
+    "own remeasuring",
     "loop",
     "__main__",
 )

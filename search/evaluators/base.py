@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.latency.device import Device
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.spaces.base import Space
 
@@ -115,8 +116,8 @@ class Evaluator(ABC):
         """
         raise ValueError(f"{type(self).__name__} measures no costs")
 
-    def device(self) -> dict[str, Any] | None:
-        """Describe the device that `measure` measures on, as JSON values; None, the default, if nothing is measured.
+    def device(self) -> Device | None:
+        """Return the device that `measure` measures on; None, the default, if it is not known.
 
         A study that goes on on another device says so, and measures anew there what it compares.
         """

@@ -16,6 +16,7 @@ from absl import logging
 from nasnet_keras.card import Card
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.genotypes.reading import resolve_genotype
+from nasnet_keras.latency.device import Device
 from nasnet_keras.networks.any import network_from_genotype, size_arguments
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.search.config import SearchConfig
@@ -166,11 +167,11 @@ class ChildEvaluator(Evaluator):
         """Measure the child with random weights; equal ones are measured once on a device."""
         return self._meter.costs(self._measured(genotype))
 
-    def device(self) -> dict[str, Any] | None:
+    def device(self) -> Device | None:
         config = self._config
         wanted = {*config.measure, *(one.cost for one in config.search_objective().limits)}
         needed = wanted.intersection(self.measures) - ({"latency_ms"} if config.latency is not None else set())
-        return self._meter.device.to_json() if needed else None
+        return self._meter.device if needed else None
 
     def _measured(self, genotype: Genotype) -> Network:
         """The network of a child, to measure."""

@@ -1,6 +1,7 @@
 """A study's folder: written as the search goes, read at any time, continued after a kill.
 
-- `study.json`: configuration and versions
+- `study.json`: configuration and versions, and the devices that costs were measured on
+- `latencies.jsonl`: the measured costs
 - `trials.jsonl`: one line for each finished trial, appended and flushed; `random_trials.jsonl`: the same of random
   search, for comparison; `derived_trials.jsonl`: genotypes that the controller of a supernet's search draws at the end
 - `checkpoints/`: the algorithm's state after a number of trials; `supernet/`: the weights that children share
@@ -9,23 +10,27 @@
 - `report.html`, `tensorboard/`: for people
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl import logging
 
-from nasnet_keras.search.config import SearchConfig, may_change
+from nasnet_keras.latency.device import Device
+from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.study.checkpoints import Checkpoints
+from nasnet_keras.search.study.devices import Devices
+from nasnet_keras.search.study.groups import Groups
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint, genotype_text
 from nasnet_keras.search.study.trial_log import TrialLog, read_trials
-from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.search.study.upgrades import upgraded_config
 from nasnet_keras.utils.files import write_text
-from nasnet_keras.utils.settings import check_json, upgraded
+from nasnet_keras.utils.settings import check_json
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, read_description
 
 __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
@@ -48,13 +53,14 @@ class Study:
         path: its folder.
         config: the configuration in `study.json`, in the words of this version. Reading it raises a `StudyError` if it
             is damaged.
-        trials: finished ones, in the order of their numbers.
+        trials: finished ones, in the order of their numbers. Their measured costs are those on the latest device.
         random_trials: trials of random search in the same space, judged alike and told to no algorithm.
         derived_trials: in a search with a supernet, trials drawn by the controller at the end, judged as random ones.
         objective: the limits of costs, and what is maximized under them.
         best: the trial within the limits that has the highest reward, whatever the objective's form; the earliest of
             equals, among the derived ones if there are any; None if no trial succeeded.
         checkpoints: of the algorithm.
+        device: the latest device that costs were measured on, or None.
     """
 
     def __init__(self, path: Path, config: dict[str, Any], **trials: list[Trial]) -> None:
@@ -67,21 +73,29 @@ class Study:
             self.objective = Objective()
             self._damage = f"the configuration in {path / _FILE} is damaged: {error}"
         self.checkpoints = Checkpoints(path / "checkpoints")
-        self._trials: dict[str, dict[int, Trial]] = {group: {} for group in _LOGS}
-        self._best: dict[str, Trial] = {}
+        self._devices = Devices(path, _FILE)
+        self._groups = Groups(_LOGS, self.objective, self._devices)
         self._folder: Workdir | None = None
         self._logs: dict[str, TrialLog] = {}
         for group, members in trials.items():
             for trial in members:
-                self._add(trial, group)
+                self._groups.add(trial, group)
 
     @classmethod
-    def open(cls, config: SearchConfig, facts: dict[str, Any] | None = None) -> "Study":
+    def open(
+        cls,
+        config: SearchConfig,
+        facts: dict[str, Any] | None = None,
+        device: Device | None = None,
+        measured: Sequence[str] = (),
+    ) -> "Study":
         """Make the folder, or continue it; this process is its only writer until `close`.
 
         Args:
             config: the configuration of the search.
             facts: further JSON values that may not change.
+            device: the device that costs are measured on in this sitting; None if it is not known, or none are.
+            measured: the names of these costs.
 
         Raises:
             StudyError: another process writes to it, it holds another configuration (the differences are shown) or
@@ -104,6 +118,8 @@ class Study:
         study._folder = folder
         try:
             study.config.update({**config.to_json(), **facts})  # with the values of this sitting
+            if device is not None:
+                study._use(device, measured)
             study._begin()
         except BaseException:
             study.close()
@@ -118,23 +134,30 @@ class Study:
 
     @property
     def trials(self) -> list[Trial]:
-        return self._ordered("search")
+        return self._groups.ordered("search")
 
     @property
     def random_trials(self) -> list[Trial]:
-        return self._ordered("random")
+        return self._groups.ordered("random")
 
     @property
     def derived_trials(self) -> list[Trial]:
-        return self._ordered("derived")
+        return self._groups.ordered("derived")
 
     @property
     def best(self) -> Trial | None:
-        return self._best.get("derived", self._best.get("search"))
+        return self._groups.best("derived") or self._groups.best("search")
+
+    @property
+    def device(self) -> Device | None:
+        return self._devices.latest
 
     def get(self, number: int, group: str = "search") -> Trial | None:
-        """The trial of a number in a group, `search`, `random` or `derived`; None if it is not finished."""
-        return self._trials[group].get(number)
+        """The trial of a number in a group, `search`, `random` or `derived`; None if it is not finished.
+
+        Its costs are those that were recorded, on whatever device, by which an algorithm is told of it.
+        """
+        return self._groups.get(number, group)
 
     def pareto(self, costs: Sequence[str] | None = None) -> list[Trial]:
         """Choose the trials of the front: no other is at most as costly in all costs with at least the reward.
@@ -185,16 +208,28 @@ class Study:
             StudyError: it is recorded already, it is no JSON, or it cannot be written. Then the trials before it are
                 safe, and the study is closed.
         """
-        if trial.trial in self._trials[group]:
+        if self._groups.get(trial.trial, group) is not None:
             raise StudyError(f"{group} trial {trial.trial} is recorded already")
         self._write(group, trial)
-        self._add(trial, group)
-        if self.best is trial:
-            try:
-                write_text(self.path / _BEST, genotype_text(trial.genotype) + "\n")
-            except OSError as error:
-                self.close()
-                raise StudyError(f"cannot write the study {self.path}: {error}") from None
+        before = self.best
+        self._note(trial, trial.costs)
+        self._groups.add(trial, group)
+        if self.best is not before:
+            self._write_best()
+
+    def unmeasured(self) -> list[Trial]:
+        """The successful trials without costs on the latest device, one of each genotype, the best first."""
+        return self._devices.unmeasured(self._groups.recorded())
+
+    def add_costs(self, trial: Trial, costs: dict[str, float]) -> None:
+        """Record the costs of an earlier trial that was measured anew, on the latest device.
+
+        Raises:
+            StudyError: they cannot be written.
+        """
+        self._note(trial, costs)
+        self._groups.judge_anew()
+        self._write_best()
 
     def save_checkpoint(self, told: int, state: dict[str, np.ndarray]) -> None:
         """Keep the algorithm's state, as it is when the first `told` trials are told.
@@ -235,19 +270,36 @@ class Study:
 
     def _begin(self) -> None:
         """Open the logs, and write the best genotype if a kill prevented it."""
-        best, path = self.best, self.path / _BEST
-        try:
-            if best is None and path.exists():
+        with self._writing():
+            if self.best is None and (self.path / _BEST).exists():
                 logging.warning("%s lacks its trials: it is searched anew", self.path)
             self._logs = {group: TrialLog(self.path / name) for group, name in _LOGS.items()}
-            if best is not None:
-                write_text(path, genotype_text(best.genotype) + "\n")
-        except OSError as error:
-            raise StudyError(f"cannot write the study {self.path}: {error}") from None
+        self._write_best()
 
-    def _ordered(self, group: str) -> list[Trial]:
-        trials = self._trials[group]
-        return [trials[number] for number in sorted(trials)]
+    def _use(self, device: Device, names: Sequence[str]) -> None:
+        """Let a device be the one whose costs are compared."""
+        with self._writing():
+            self._devices.use(device, names)
+        self._groups.judge_anew()
+
+    def _note(self, trial: Trial, costs: dict[str, float]) -> None:
+        with self._writing():
+            self._devices.add(trial, costs)
+
+    def _write_best(self) -> None:
+        """Write the best genotype, if there is one."""
+        if self.best is not None:
+            with self._writing():
+                write_text(self.path / _BEST, genotype_text(self.best.genotype) + "\n")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Close the study if a file of it cannot be written, or cannot be read before."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            self.close()
+            raise StudyError(f"cannot write the study {self.path}: {error}") from None
 
     def _write(self, group: str, trial: Trial) -> None:
         if self._folder is None:
@@ -262,14 +314,6 @@ class Study:
         except OSError as error:
             self.close()
             raise StudyError(f"cannot write the study {self.path}: {error}") from None
-
-    def _add(self, trial: Trial, group: str) -> None:
-        self._trials[group][trial.trial] = trial
-        best = self._best.get(group)
-        if trial.reward is None or not self.objective.within(trial.costs):
-            return
-        if best is None or (trial.reward, -trial.trial) > (best.reward, -best.trial):
-            self._best[group] = trial
 
 
 def _objective(config: dict[str, Any]) -> Objective:
@@ -305,15 +349,7 @@ def _read(path: Path, config: dict[str, Any]) -> Study:
 
 
 def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
-    """Convert the configuration of a study of any version to the present names, without settings that may change."""
-    config = upgraded(SearchConfig, config)
-    if "recipe" not in config and "epochs" in config:
-        plain = {name: config.pop(name, None) for name in ("epochs", "batch_size", "learning_rate")}
-        try:
-            config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
-        except ValueError as error:
-            raise StudyError(f"the study's configuration is damaged: {error}") from None
-    if isinstance(config.get("recipe"), dict):
-        config["recipe"] = Recipe.upgraded(config["recipe"])
-    without = may_change(config["evaluator"])
-    return {name: value for name, value in config.items() if name not in without}
+    try:
+        return upgraded_config(config)
+    except ValueError as error:
+        raise StudyError(f"the study's configuration is damaged: {error}") from None

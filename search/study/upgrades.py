@@ -1,0 +1,31 @@
+"""Configurations in files of earlier versions, in the words of this one."""
+
+from typing import Any
+
+from nasnet_keras.search.config import SearchConfig, may_change
+from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.utils.settings import upgraded
+
+__all__ = ["upgraded_config"]
+
+
+def upgraded_config(config: dict[str, Any]) -> dict[str, Any]:
+    """Convert the configuration of a study of any version to the present names, without settings that may change.
+
+    Args:
+        config: JSON values, as `study.json` holds them.
+
+    Raises:
+        ValueError: it is damaged.
+
+    Example:
+        upgraded_config({"algorithm": "random", "evaluator": "shared"})["evaluator"]
+    """
+    config = upgraded(SearchConfig, config)
+    if "recipe" not in config and "epochs" in config:
+        plain = {name: config.pop(name, None) for name in ("epochs", "batch_size", "learning_rate")}
+        config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
+    if isinstance(config.get("recipe"), dict):
+        config["recipe"] = Recipe.upgraded(config["recipe"])
+    without = may_change(config["evaluator"])
+    return {name: value for name, value in config.items() if name not in without}
