@@ -28,7 +28,7 @@ from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint, genotype_text
 from nasnet_keras.search.study.trial_log import TrialLog, read_trials
-from nasnet_keras.search.study.upgrades import upgraded_config
+from nasnet_keras.search.study.upgrades import objective_of, upgraded_config
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.settings import check_json
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, read_description
@@ -68,7 +68,7 @@ class Study:
         self._config, self._damage = config, None
         try:
             check_json(SearchConfig, config)
-            self.objective = _objective(config)
+            self.objective = objective_of(config)
         except ValueError as error:  # the trials can be read all the same
             self.objective = Objective()
             self._damage = f"the configuration in {path / _FILE} is damaged: {error}"
@@ -119,7 +119,9 @@ class Study:
         try:
             study.config.update({**config.to_json(), **facts})  # with the values of this sitting
             if device is not None:
-                study._use(device, measured)
+                with study._writing():
+                    study._devices.use(device, measured)
+                study._groups.judge_anew()
             study._begin()
         except BaseException:
             study.close()
@@ -276,12 +278,6 @@ class Study:
             self._logs = {group: TrialLog(self.path / name) for group, name in _LOGS.items()}
         self._write_best()
 
-    def _use(self, device: Device, names: Sequence[str]) -> None:
-        """Let a device be the one whose costs are compared."""
-        with self._writing():
-            self._devices.use(device, names)
-        self._groups.judge_anew()
-
     def _note(self, trial: Trial, costs: dict[str, float]) -> None:
         with self._writing():
             self._devices.add(trial, costs)
@@ -314,11 +310,6 @@ class Study:
         except OSError as error:
             self.close()
             raise StudyError(f"cannot write the study {self.path}: {error}") from None
-
-
-def _objective(config: dict[str, Any]) -> Objective:
-    """The objective of a configuration whose settings are legal, each by itself."""
-    return Objective.of(config.get("limit", ()), config.get("objective", "hard"), config.get("exchange", ()))
 
 
 def load_study(workdir: str | Path) -> Study:

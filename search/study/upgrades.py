@@ -3,10 +3,11 @@
 from typing import Any
 
 from nasnet_keras.search.config import SearchConfig, may_change
+from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.utils.settings import upgraded
 
-__all__ = ["upgraded_config"]
+__all__ = ["objective_of", "upgraded_config"]
 
 
 def upgraded_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -29,3 +30,19 @@ def upgraded_config(config: dict[str, Any]) -> dict[str, Any]:
         config["recipe"] = Recipe.upgraded(config["recipe"])
     without = may_change(config["evaluator"])
     return {name: value for name, value in config.items() if name not in without}
+
+
+def objective_of(config: dict[str, Any]) -> Objective:
+    """Make the objective of a configuration whose settings are legal, each by itself.
+
+    Args:
+        config: the configuration, in the words of this version.
+
+    Raises:
+        ValueError: the settings contradict each other.
+
+    Example:
+        >>> str(objective_of({"limit": ["latency_ms=5"]}))
+        'latency_ms=5'
+    """
+    return Objective.of(config.get("limit", ()), config.get("objective", "hard"), config.get("exchange", ()))
