@@ -24,6 +24,9 @@ from nasnet_keras import (
     MacroLayer,
     NASBench201FromGenotype,
     NASNetFromGenotype,
+    Stage,
+    StageGenotype,
+    StagesFromGenotype,
     applications,
     export,
     fuse_for_inference,
@@ -103,6 +106,8 @@ def test_every_kernel_of_a_network_that_was_not_fused_is_a_constant(tmp_path, ge
     macro = MacroGenotype([MacroLayer("sep_conv_3x3"), MacroLayer("conv_3x3"), MacroLayer("avg_pool_3x3", ["stem"])])
     chain = ChainGenotype([ChainLayer((3, 1), 24), ChainLayer((1, 1), 24, ["layer_0"], (2, 2)), ChainLayer((5, 7), 24)])
     graph = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|skip_connect~1|nor_conv_1x1~2|"
+    rows = [Stage("depthwise", 7, 8, stride=2), Stage("inverted_bottleneck", 5, 8, 2, expansion=2, squeeze_excite=0.5)]
+    stages = StageGenotype(rows, stem=8, head=16)
     shape, common = (17, 16, 3), {"classes": 3, "classifier_activation": None}
     image = keras.Input((*shape,), name="image")
     networks = (
@@ -110,6 +115,7 @@ def test_every_kernel_of_a_network_that_was_not_fused_is_a_constant(tmp_path, ge
         applications.ENASMacro(shape, genotype=macro, filters=20, **common),
         ChainFromGenotype(chain, shape, **common),
         NASBench201FromGenotype(graph, shape, num_repeats=1, filters=4, **common),
+        StagesFromGenotype(stages, shape, stem_stride=1, **common),
         keras.Sequential([keras.Input(shape), AuxiliaryHead(3, filters=(4, 4))]),
     )
     model = keras.Model(image, keras.layers.Concatenate()([network(image) for network in networks]))

@@ -4,8 +4,11 @@ import keras
 import numpy as np
 import pytest
 from helpers import difference, mostly_slow, randomize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_stages import GENOTYPES, MIXED
 
-from nasnet_keras import export, fuse_for_inference
+from nasnet_keras import StagesFromGenotype, applications, export, fuse_for_inference
 from nasnet_keras.inference import exporting
 from nasnet_keras.inference.fusing import fused
 from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
@@ -54,6 +57,40 @@ def test_outputs_on_every_engine(padding, size, generator):
         assert difference(faster(x), expected) < TOLERANCE, target
         again = fused(faster, ENGINES[-1])
         assert difference(again(x), expected) < TOLERANCE, target
+
+
+def check(genotype, padding, alpha, generator, targets=ENGINES):
+    arguments = {"classes": 3, "classifier_activation": None, "alpha": alpha, "stem_stride": 1, "padding": padding}
+    model = StagesFromGenotype(genotype, (None, None, 2), **arguments)
+    randomize(model, generator)
+    x = generator.normal(size=(2, 13, 10, 2)).astype("float32")
+    expected = np.asarray(model(x))
+    for target in targets:
+        assert difference(fused(model, target)(x), expected) < TOLERANCE, target
+
+
+@pytest.mark.parametrize("padding", ["same", "torch"])
+def test_a_genotype_of_every_kind_of_stage(padding, generator):
+    check(MIXED, padding, 1.3, generator, ENGINES[1:3])
+
+
+@pytest.mark.slow
+@given(GENOTYPES, st.sampled_from((0.5, 1.3)), st.sampled_from(("same", "torch")), st.integers(0, 1000))
+@settings(max_examples=8, deadline=None)
+def test_any_genotype(genotype, alpha, padding, seed):
+    check(genotype, padding, alpha, np.random.default_rng(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["MnasNetA1", "MnasNetB1", "MnasNetSmall", "MnasNetD1"])
+def test_named_models(name, generator):
+    model = getattr(applications, name)((64, 64, 3), alpha=0.5, classes=7, classifier_activation=None)
+    randomize(model, generator)
+    x = generator.normal(size=(2, 64, 64, 3)).astype("float32")
+    for target in ENGINES[:3]:
+        faster = fused(model, target)
+        assert difference(faster(x), model(x)) < TOLERANCE
+        assert not [weight.path for weight in faster.weights if weight.name.startswith(("gamma", "moving"))]
 
 
 def test_every_normalisation_and_relu_is_inside_a_convolution(generator):

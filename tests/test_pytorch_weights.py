@@ -8,13 +8,22 @@ import pytest
 from helpers import difference
 from pytorch_networks import ANSWERS, QUICK, computed, images, sizes, values
 
-from nasnet_keras import StagesFromGenotype
+from nasnet_keras import StagesFromGenotype, conventions
 from nasnet_keras.genotypes.mnasnet import MNASNET_A1, MNASNET_B1, MNASNET_SMALL
 from nasnet_keras.weights.loading import load_weights
 
-# timm adds the input of the first layer, and the released code does not.
-FIRST, *REST = MNASNET_SMALL.stages
-TIMM_SMALL = replace(MNASNET_SMALL, stages=(replace(FIRST, skip="identity"), *REST))
+TIMM_SMALL = conventions.from_timm(
+    [
+        ["ds_r1_k3_s1_c8"],
+        ["ir_r1_k3_s2_e3_c16"],
+        ["ir_r2_k3_s2_e6_c16"],
+        ["ir_r4_k5_s2_e6_c32_se0.25"],
+        ["ir_r3_k3_s1_e6_c32_se0.25"],
+        ["ir_r3_k5_s2_e6_c88_se0.25"],
+        ["ir_r1_k3_s1_e6_c144"],
+    ],
+    stem=8,
+)
 NETWORKS = {
     "torchvision mnasnet0_5": (MNASNET_B1, 0.5),
     "timm semnasnet_050": (MNASNET_A1, 0.5),
@@ -38,6 +47,11 @@ def compare(path, genotype, alpha, answers):
         answer = np.asarray(answers[str(size[0])])
         assert difference(*answer) > 0.05, "a network that answers the same whatever the image is"
         assert difference(model(images(size)), answer) < 1e-4, path.stem
+
+
+def test_of_mnasnet_small_timm_adds_the_input_of_the_first_layer_too():
+    first, *rest = MNASNET_SMALL.stages
+    assert replace(MNASNET_SMALL, stages=(replace(first, skip="identity"), *rest)) == TIMM_SMALL
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -141,7 +141,7 @@ def hint(found: Layers, differing: list[str]) -> str:
         adds, skip = ("adds", "identity") if FIRST_SUM in found else ("does not add", "none")
         return (
             f" (the file's network {adds} the input of its first layer to the result, as a genotype does with "
-            f"skip={skip!r} in its first stage)"
+            f"skip={skip!r} in its first stage; conventions.from_timm reads timm's tables)"
         )
     widths = [_width(found, name) for name in ("stem_conv", f"{_FIRST}_project", "stage_02_layer_00_project")]
     if widths[:2] == [32, 16] and widths[2] != 24:
