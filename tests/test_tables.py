@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.search import SearchConfig, registry, run
 from nasnet_keras.search.evaluators.tabular import TabularEvaluator
 from nasnet_keras.search.report.terminal import summary
@@ -331,6 +332,10 @@ def test_accel_nasbench_itself():
     table = read(path, space.benchmark)
     latencies = {name: entry.costs["zcu102_ms"] for name, entry in table.items() if "zcu102_ms" in entry.costs}
     assert len(table) - len(latencies) == 2
+    for name in [*table][::50]:
+        counted = genotype_cost(space.stages(name), (224, 224, 3), classes=1000)
+        assert counted.trainable_parameters == table[name].costs["parameters"]
+        assert 0.86 < counted.multiply_adds / table[name].costs["multiply_adds"] < 0.96, "normalized values count there"
     best = [max(table[name].reward for name in latencies if latencies[name] <= most) for most in (3, 5, 8)]
     assert best == pytest.approx([61.68, 64.95, 66.39], abs=0.005)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
+from nasnet_keras.genotypes.stages import DEPTHWISE, INVERTED, Stage, StageGenotype
 from nasnet_keras.search.spaces.base import Choices, Decision
 from nasnet_keras.search.spaces.partial import PartialSpace
 from nasnet_keras.search.spaces.tables import Benchmark, Figure, read
@@ -16,6 +17,7 @@ __all__ = ["AccelNASBenchSpace"]
 
 _BLOCKS = 7
 _MOST_LAYERS = (3, 3, 3, 3, 3, 4, 3)
+_SHAPES = ((16, 1), (24, 2), (40, 2), (80, 2), (112, 1), (192, 2), (320, 1))  # filters and stride of each block
 _FIELDS = MappingProxyType(  # of a block: the letters of the table's columns, and the names of decisions
     {"e": "expansion", "k": "kernel", "l": "layers", "se": "squeeze_excite"}
 )
@@ -41,7 +43,9 @@ class AccelNASBenchSpace(PartialSpace):
     5, two layers with squeeze-and-excitation.
 
     The table holds 5,125 of the 10^11 networks, trained on ImageNet by a short schedule, and their latency on a ZCU102,
-    which is the cost `zcu102_ms`. A space made with the table proposes these alone; see `PartialSpace`.
+    which is the cost `zcu102_ms`. A space made with the table proposes these alone; see `PartialSpace`. Parameters and
+    multiply-adds are as the benchmark counts them: trainable parameters, and about four multiply-adds more than
+    `genotype_cost` for each value that is normalized.
 
     Attributes:
         table: the CSV file of the table; None for the space of all networks.
@@ -57,6 +61,8 @@ class AccelNASBenchSpace(PartialSpace):
         'e1k3l1-e1k3l1-e1k3l1-e1k3l1-e1k3l1-e1k3l1-e1k3l1'
         >>> space.encode(space.decode([1] * 28)) == (1,) * 28
         True
+        >>> print(space.stages("-".join(["e4k5l2se"] * 7)).stages[6])
+        inverted_bottleneck_4_5x5, 2 layers, 320 filters, squeeze_excite 0.25
     """
 
     benchmark: ClassVar[Benchmark] = Benchmark(
@@ -94,6 +100,21 @@ class AccelNASBenchSpace(PartialSpace):
     def decode(self, choices: Sequence[int]) -> str:
         flags = {"no": "False", "yes": "True"}
         return _named([flags.get(name, name) for name in self.pick(choices)])
+
+    def stages(self, genotype: str) -> StageGenotype:
+        """Convert a genotype to the value that the package builds, with the trainable parameters of the table.
+
+        Raises:
+            ValueError: the genotype is not of this space.
+        """
+        names = self.pick(self.encode(genotype))
+        rows = [names[start : start + len(_FIELDS)] for start in range(0, len(names), len(_FIELDS))]
+        stages = []
+        for (expansion, kernel, layers, excited), (filters, stride) in zip(rows, _SHAPES, strict=True):
+            operation = DEPTHWISE if expansion == "1" else INVERTED
+            share = 0.25 if excited == "yes" else 0.0
+            stages.append(Stage(operation, int(kernel), filters, int(layers), stride, int(expansion), share))
+        return StageGenotype(stages)
 
     def encode(self, genotype: str) -> Choices:
         parts = genotype.split("-") if isinstance(genotype, str) else ()

@@ -85,7 +85,7 @@ class MnasNetSpace(Space):
         >>> space.size == 432**7
         True
         >>> print(space.decode([2, 1, 1, 1, 2, 1] * 7).stages[3])
-        4 × inverted_bottleneck_6_5x5, 80 filters, stride 2, squeeze_excite 0.25
+        inverted_bottleneck_6_5x5, 4 layers, 80 filters, stride 2, squeeze_excite 0.25
         >>> space.encode(space.decode([2, 1, 1, 1, 2, 1] * 7)) == (2, 1, 1, 1, 2, 1) * 7
         True
     """
