@@ -69,6 +69,8 @@ def _over(facts: Facts) -> str:
     verb = "is" if len(ours) == 1 else "are"
     said = f" {len(ours):,} of the {len(facts.derived or facts.trials):,} children {verb} over the limit"
     theirs, total = facts.over_limit_random + len(facts.random_beyond), len(facts.study.random_trials)
+    if not ours and not theirs:
+        return ""
     return said + (f", and {theirs:,} of the {total:,} random ones." if total and not facts.is_random else ".")
 
 
