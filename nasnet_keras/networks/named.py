@@ -56,6 +56,10 @@ _WIDTH = (
     "`alpha` multiplies all filters but those of the last convolution. Borders are those of the released TPU code;\n"
     '`padding="torch"` gives those of the ports to PyTorch.'
 )
+_PORTS = (
+    f"{_WIDTH} With `batch_norm_epsilon=1e-5` too, `weights` takes the\n"
+    "state dicts of {}, as `.safetensors` or `.npz`."
+)
 _BACKBONE = f"It was searched as the backbone of a detector.\n{_WIDTH}"
 
 MODELS: Mapping[str, NamedModel] = MappingProxyType(
@@ -169,7 +173,7 @@ MODELS: Mapping[str, NamedModel] = MappingProxyType(
             "MnasNet-A1 for 224×224 images: 3.9 million parameters, 312 million multiply-adds.",
             "Tan et al. 2019, figure 7 and table 1",
             _MNASNET,
-            notes=_WIDTH,
+            notes=_PORTS.format("timm's `semnasnet_*`"),
             example=">>> MnasNetA1((96, 96, 3), alpha=0.35, classes=7).count_params()\n489001",
         ),
         "MnasNetB1": NamedModel(
@@ -179,7 +183,7 @@ MODELS: Mapping[str, NamedModel] = MappingProxyType(
             "multiply-adds.",
             "Tan et al. 2019, table 1; the released code",
             _MNASNET,
-            notes=_WIDTH,
+            notes=_PORTS.format("torchvision's MNASNets and timm's `mnasnet_*`"),
         ),
         "MnasNetSmall": NamedModel(
             "mnasnet_small",
@@ -187,7 +191,9 @@ MODELS: Mapping[str, NamedModel] = MappingProxyType(
             "MnasNet-small for 224×224 images: 2.0 million parameters, 68 million multiply-adds.",
             "Tan et al. 2019, table 4; the released code",
             {**_MNASNET, "dropout_rate": 0.0},
-            notes=_WIDTH,
+            notes=_PORTS.format(
+                'timm\'s `mnasnet_small`, whose genotype has `skip="identity"` in its first\nstage too'
+            ),
         ),
         "MnasNetD1": NamedModel(
             "mnasnet_d1",
