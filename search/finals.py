@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
+from nasnet_keras.search.report.matching import RATIO
 from nasnet_keras.search.report.statistics import kendall_tau
 from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.search.study.front import front_record
@@ -180,7 +182,8 @@ def _finalists(config: SearchConfig, study: Study, costing: Costing, drawn: Call
         random = _distinct(drawn, config.finalists, draws)
     else:
         begun = set() if (study.path / "result.json").exists() else {path.name for path in folder.glob("random_*")}
-        random = _beside(best, costing, _distinct(drawn, draws, draws), begun)[: config.finalists]
+        judged = {f"random_{fingerprint(one.genotype)}" for one in study.random_trials if one.reward is not None}
+        random = _beside(best, costing, _distinct(drawn, draws, draws), begun, judged)[: config.finalists]
     chosen = [("search", trial.trial, trial.genotype) for trial in best]
     chosen += [("random", number, genotype) for number, genotype in random]
     return [
@@ -189,19 +192,23 @@ def _finalists(config: SearchConfig, study: Study, costing: Costing, drawn: Call
     ]
 
 
-def _beside(best: list[Trial], costing: Costing, pool: list[tuple[int, Any]], begun: set[str]) -> list[tuple[int, Any]]:
+def _beside(
+    best: list[Trial], costing: Costing, pool: list[tuple[int, Any]], begun: set[str], judged: set[str]
+) -> list[tuple[int, Any]]:
     """Random genotypes with their numbers: for each of the best ones that whose cost is nearest, each once, and others.
 
     A large network is never compared with a small one. Trainings that were begun in a first sitting, perhaps of an
-    earlier version, go on.
+    earlier version, go on; and of those of about the same cost, random children that were judged come first, since
+    their rewards tell how well rewards predict.
     """
     ours = {fingerprint(trial.genotype) for trial in best}
     others = [one for one in pool if fingerprint(one[1]) not in ours] or list(pool)
     chosen = []
     for trial in best[: len(others)]:
 
-        def far(one: tuple[int, Any], genotype: Any = trial.genotype) -> tuple[bool, float]:
-            return f"random_{fingerprint(one[1])}" not in begun, costing.distance(one[1], genotype)
+        def far(one: tuple[int, Any], genotype: Any = trial.genotype) -> tuple[bool, bool, float]:
+            name, distance = f"random_{fingerprint(one[1])}", costing.distance(one[1], genotype)
+            return name not in begun, not (name in judged and distance <= math.log2(RATIO)), distance
 
         nearest = min(others, key=far)
         others.remove(nearest)

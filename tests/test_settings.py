@@ -32,6 +32,7 @@ class Config:
     settings_places: tuple[int, ...] = setting(
         (), "Places.", values.items("whole numbers", lambda one: isinstance(one, int), int), assumed=[]
     )
+    settings_names: tuple[str, ...] = setting((), "Names.", values.repeated("names", str.lower), assumed=[])
     settings_size: int | None = setting(None, "Size.", values.positive(), assumed=lambda plain: plain["settings_power"])
 
     def __post_init__(self) -> None:
@@ -62,6 +63,8 @@ def parsed():
         ({"settings_power": float("inf")}, "settings_power must be positive, got inf"),
         ({"settings_judge": 3}, "settings_judge must be a text, got 3"),
         ({"settings_judge": "oracle"}, "settings_judge must be one of child, supernet, got 'oracle'"),
+        ({"settings_names": [1]}, r"settings_names must be a list of names, got \[1\]"),
+        ({"settings_names": 7}, "settings_names must be a list of names, got 7"),
         ({"settings_places": "12"}, "settings_places must be a list of whole numbers, got '12'"),
         ({"settings_places": [1, "a"]}, r"settings_places must be a list of whole numbers, got \[1, 'a'\]"),
     ],
@@ -72,6 +75,7 @@ def test_values_are_checked(changes, message):
 
 
 def test_values_have_their_types_and_none_is_legal_if_it_is_the_default():
+    assert Config(1, settings_names="Ann").settings_names == ("ann",)
     config = Config(1, settings_places=[2, 3])
     assert (config.settings_places, config.settings_size) == ((2, 3), None)
 
@@ -87,7 +91,8 @@ def test_files_of_earlier_versions_are_upgraded_with_one_warning(monkeypatch):
     monkeypatch.setattr(logging, "warning", lambda text, *values: told.append(text % values))
     for _ in range(2):
         plain = {"settings_cubed": True, "settings_judge": "shared", "other": 1}
-        new = {"settings_power": 3, "settings_judge": "supernet", "settings_places": [], "settings_size": 3, "other": 1}
+        new = {"settings_power": 3, "settings_judge": "supernet", "settings_places": [], "other": 1}
+        new |= {"settings_names": [], "settings_size": 3}
         assert upgraded(Config, plain) == new
     assert told == [
         "settings_cubed=True is now settings_power=3",
@@ -110,8 +115,9 @@ def test_former_names_are_taken_with_a_warning():
 def test_flags(parsed):
     names = [name for name in settings(Config) if name != "settings_size"]
     values = parsed()
-    assert [values[name] for name in names] == [7, 1, "child", []] and "settings_cubed" not in values
+    assert [values[name] for name in names] == [7, 1, "child", [], []] and "settings_cubed" not in values
     assert parsed("--settings_places=1,2")["settings_places"] == [1, 2]
+    assert parsed("--settings_names=a,b", "--settings_names=C")["settings_names"] == ["a,b", "C"]
     assert parsed("--settings_cubed", "--settings_judge=shared")["settings_power"] == 3
     assert parsed("--nosettings_cubed", "--settings_judge=shared")["settings_judge"] == "supernet"
     with pytest.raises(flags.IllegalFlagValueError, match="should be one of <child.supernet>$"):

@@ -57,7 +57,9 @@ def test_a_search_with_shared_weights(unbroken):
     assert study.config["algorithm"] == "enas" and study.updates == 3
     best = max(study.derived_trials, key=lambda one: one.reward)
     assert study.best == best, "the best of what was judged by all images, whatever a lucky batch said"
-    assert result["kendall_tau_pairs"] == 2 and len(result["finalists"]) == 2
+    judged = {one.genotype.fingerprint for one in (*study.derived_trials, *study.random_trials, *study.trials)}
+    known = [one["fingerprint"] in judged for one in result["finalists"]]
+    assert len(known) == 2 and known[0] and result["kendall_tau_pairs"] == sum(known)
     for name in ("searched_digits.json", "searched_digits.keras", "report.html", "best_genotype.json"):
         assert (study.path / name).is_file(), name
     assert groups(load_study(study.path)) == groups(study)
@@ -121,6 +123,16 @@ def test_its_spaces_are_for_children_that_are_trained_too(space, tmp_path):
     changes = {"evaluator": "child", "executor": "inline", "derived_trials": 0, "trials": 1, "random_trials": 1}
     study = search(tmp_path / "study", space=space, num_layers=2, algorithm="enas", **changes)
     assert study.best.metrics["parameters"] > 0 and study.result["winner"] == study.best.genotype.fingerprint
+
+
+@pytest.mark.slow
+def test_children_that_share_weights_are_within_limits_too(tmp_path, unbroken):
+    most = sorted(one.costs["multiply_adds"] for one in unbroken.trials)[2]
+    study = search(tmp_path / "study", limit=f"multiply_adds={most}")
+    assert [len(trials) for trials in groups(study)] == [8, 3, 3]
+    for trial in (*study.trials, *study.random_trials, *study.derived_trials):
+        assert trial.status == "ok" and trial.costs["multiply_adds"] <= most
+    assert {one["costs"]["multiply_adds"] <= most for one in study.result["finalists"]} == {True}
 
 
 @pytest.mark.slow

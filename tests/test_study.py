@@ -65,7 +65,8 @@ def config(workdir, table, **changes):
 def flags_of(settings):
     values = {"workdir": settings.workdir, "table": settings.table, "operations": ",".join(OPERATIONS)}
     names = ("space", "evaluator", "algorithm", "trials", "random_trials", "window", "seed")
-    return [f"--{name}={value}" for name, value in {**values, **{n: getattr(settings, n) for n in names}}.items()]
+    flags = [f"--{name}={value}" for name, value in {**values, **{n: getattr(settings, n) for n in names}}.items()]
+    return [*flags, *(f"--limit={limit}" for limit in settings.limit)]
 
 
 def command(*flags):
@@ -160,11 +161,18 @@ def test_a_window_delays_what_is_told_by_its_length(window, table, tmp_path):
         assert t.genotype == SPACE.decode(algorithm.ask(number))
 
 
-@pytest.mark.parametrize("algorithm", mostly_slow(("random", "evolution", "ppo"), ("evolution",)))
-def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, table, tmp_path):
+_LIMITED = ("evolution", ("multiply_adds=9e7",))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "limit"), mostly_slow([("random", ()), ("evolution", ()), _LIMITED, ("ppo", ())], [_LIMITED])
+)
+def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, limit, table, tmp_path):
     learns = algorithm == "ppo"  # which imports TensorFlow first
-    settings = config(tmp_path / "killed", table, algorithm=algorithm, trials=250 if learns else 1200, window=3)
-    whole = run(config(tmp_path / "whole", table, algorithm=algorithm, trials=settings.trials, window=3))
+    changes = {"algorithm": algorithm, "trials": 250 if learns else 1200, "window": 3, "limit": limit}
+    settings = config(tmp_path / "killed", table, **changes)
+    whole = run(config(tmp_path / "whole", table, **changes))
+    assert all(trial.costs["multiply_adds"] <= 9e7 for trial in whole.trials) or not limit
     log = tmp_path / "killed" / "trials.jsonl"
     moments = random.Random(1)
     lengths = [0]
