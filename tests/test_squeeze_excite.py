@@ -60,6 +60,7 @@ def test_it_is_saved_counted_and_computes_in_mixed_precision(model, generator, t
             SqueezeExcite(wrong)
 
 
+@pytest.mark.slow
 def test_padding_torch_is_that_of_pytorch(tmp_path):
     computed(tmp_path)
     for index, (kernel, stride, _) in enumerate(CASES):
