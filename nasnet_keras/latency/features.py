@@ -5,20 +5,22 @@ a fit is the factor by which a device is slower, features of one fit are of one 
 network had is still counted for about what it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from nasnet_keras.latency.operations import Operation
 
-__all__ = ["PARTS", "features", "group"]
+__all__ = ["PARTS", "correlation", "features", "group"]
 
 PARTS = ("number", "steps", "bytes")
 """What is counted of a group: operations, each of which takes its time to start; steps of computation; memory."""
 
 _MS_EACH = 2e-3
-_MS_PER_MEGABYTE = 0.1
+_MS_PER_MEGABYTE = 0.015
 # Of a million steps, by the kind of operation; others are bound by memory.
-_MS_PER_MILLION = {"conv": 0.02, "dense": 0.1, "depthwise": 0.1, "banded_depthwise": 0.2}
-_POOLS_MS_PER_MILLION = 0.1
+_MS_PER_MILLION = {"conv": 0.015, "dense": 0.1, "depthwise": 0.05, "banded_depthwise": 0.08}
+_POOLS_MS_PER_MILLION = 0.05
 
 
 def group(operation: Operation) -> str:
@@ -52,6 +54,20 @@ def features(operations: Iterable[Operation]) -> dict[str, float]:
             if value:
                 found[f"{name}.{part}"] = found.get(f"{name}.{part}", 0.0) + value
     return found
+
+
+def correlation(names: Sequence[str]) -> np.ndarray:
+    """Find how coefficients of features go together before any measurement.
+
+    A runtime that is slow to start one operation is slow to start all, and so on: the same parts of all groups have half
+    of their variance in common.
+
+    Example:
+        >>> correlation(["add.number", "relu.number", "relu.bytes"]).tolist()
+        [[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    parts = np.array([name.rpartition(".")[2] for name in names])
+    return 0.5 * np.eye(len(names)) + 0.5 * (parts[:, None] == parts[None, :])
 
 
 def _parts(operation: Operation) -> tuple[float, float, float]:

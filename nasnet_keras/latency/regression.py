@@ -6,9 +6,10 @@ import numpy as np
 
 __all__ = ["Regression", "fit_latencies", "held_out"]
 
-_SPREADS = (0.25, 0.5, 1.0, 2.0, 4.0)
+_SPREADS = (0.25, 0.5, 1.0, 2.0)
 """Standard deviations of coefficients around 1 to choose from."""
-_NOISE = 0.03  # relative error of a latency beyond the model, to weigh measurements against the prior
+_NOISE = 0.05  # relative error of a latency beyond the model, to weigh measurements against the prior
+_LEAST_NOISE = 1e-3
 _FOLDS = 5
 
 
@@ -36,72 +37,73 @@ class Regression:
         Args:
             rows: the features of networks, a row each.
             unknown: for each network the sum of the features that no measured network had. They count with the
-                coefficient 1, and the whole of them is uncertain.
+                coefficient 1, and are as uncertain as before all measurements.
 
         Returns:
             Latencies in milliseconds, and their standard deviations.
         """
-        shares = self.scale * rows
-        latencies = shares @ self.coefficients + self.scale * np.asarray(unknown)
-        spread = np.einsum("ij,jk,ik->i", shares, self.covariance, shares)
-        variance = spread + (self.scale * self.spread * np.asarray(unknown)) ** 2 + (self.noise * latencies) ** 2
+        shares, new = self.scale * rows, self.scale * np.asarray(unknown)
+        latencies = shares @ self.coefficients + new
+        variance = np.einsum("ij,jk,ik->i", shares, self.covariance, shares)
+        variance += (self.spread * new) ** 2 + (self.noise * latencies) ** 2
         return latencies, np.sqrt(variance)
 
 
-def fit_latencies(rows: np.ndarray, latencies: np.ndarray) -> Regression:
+def fit_latencies(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray) -> Regression:
     """Fit coefficients to measured latencies, so that relative errors are small.
 
     Coefficients are near 1 where measurements do not say otherwise; how near, cross-validation decides.
 
     Args:
         rows: the features of the measured networks, a row each.
-        latencies: their latencies in milliseconds, at least three.
+        latencies: their latencies in milliseconds.
+        prior: the correlation of coefficients before a measurement.
 
     Source: Bayesian linear regression with a Gaussian prior, under the bound of Lawson and Hanson 1974, chapter 23.
     """
-    errors = [_error(latencies, _crossed(rows, latencies, spread)) for spread in _SPREADS]
-    spread = _SPREADS[int(np.argmin(errors))]
-    noise = max(float(np.sqrt(np.mean(np.log(_crossed(rows, latencies, spread) / latencies) ** 2))), 1e-3)
-    scale, coefficients = _coefficients(rows, latencies, spread)
+    crossed = {spread: _crossed(rows, latencies, prior, spread) for spread in _SPREADS}
+    errors = {spread: np.log(found / latencies) for spread, found in crossed.items()}
+    spread = min(_SPREADS, key=lambda one: float(np.mean(np.abs(errors[one]))))
+    noise = max(float(np.sqrt(np.mean(errors[spread] ** 2))), _LEAST_NOISE)
+    scale, coefficients = _coefficients(rows, latencies, prior, spread)
     shares = scale * rows / latencies[:, None]
-    precision = shares.T @ shares / noise**2 + np.eye(rows.shape[1]) / spread**2
+    precision = shares.T @ shares / noise**2 + np.linalg.inv(prior) / spread**2
     return Regression(scale, spread, coefficients, np.linalg.inv(precision), noise)
 
 
-def held_out(rows: np.ndarray, latencies: np.ndarray) -> np.ndarray:
-    """Predict each latency by a fit, with all its choices, to networks of other folds."""
+def held_out(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Predict each latency by a fit, with all its choices, to the networks of other folds."""
     found = np.empty_like(latencies)
-    for fold in _folds(len(latencies)):
-        others = np.setdiff1d(np.arange(len(latencies)), fold)
-        found[fold], _ = fit_latencies(rows[others], latencies[others]).predict(rows[fold])
+    for fold, others in _folds(len(latencies)):
+        found[fold], _ = fit_latencies(rows[others], latencies[others], prior).predict(rows[fold])
     return found
 
 
-def _folds(count: int) -> list[np.ndarray]:
+def _folds(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The networks of each fold, and all others."""
     order = np.random.default_rng(0).permutation(count)
-    return [order[first :: min(_FOLDS, count)] for first in range(min(_FOLDS, count))]
+    folds = [order[first :: min(_FOLDS, count)] for first in range(min(_FOLDS, count))]
+    return [(fold, np.setdiff1d(order, fold)) for fold in folds]
 
 
-def _crossed(rows: np.ndarray, latencies: np.ndarray, spread: float) -> np.ndarray:
-    """Predict each latency by a fit to other folds."""
+def _crossed(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray, spread: float) -> np.ndarray:
+    """Predict each latency by a fit, with this spread, to the networks of other folds."""
     found = np.empty_like(latencies)
-    for fold in _folds(len(latencies)):
-        others = np.setdiff1d(np.arange(len(latencies)), fold)
-        scale, coefficients = _coefficients(rows[others], latencies[others], spread)
+    for fold, others in _folds(len(latencies)):
+        scale, coefficients = _coefficients(rows[others], latencies[others], prior, spread)
         found[fold] = scale * rows[fold] @ coefficients
     return found
 
 
-def _error(latencies: np.ndarray, predicted: np.ndarray) -> float:
-    return float(np.mean(np.abs(np.log(predicted / latencies))))
-
-
-def _coefficients(rows: np.ndarray, latencies: np.ndarray, spread: float) -> tuple[float, np.ndarray]:
+def _coefficients(
+    rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray, spread: float
+) -> tuple[float, np.ndarray]:
     """The scale, and the coefficients that fit best."""
     scale = float(np.median(latencies / rows.sum(axis=1)))
     shares = scale * rows / latencies[:, None]
-    gram = shares.T @ shares / _NOISE**2 + np.eye(rows.shape[1]) / spread**2
-    return scale, _bounded(gram, shares.sum(axis=0) / _NOISE**2 + 1 / spread**2)
+    before = np.linalg.inv(prior) / spread**2
+    target = shares.sum(axis=0) / _NOISE**2 + before.sum(axis=1)
+    return scale, _bounded(shares.T @ shares / _NOISE**2 + before, target)
 
 
 def _bounded(gram: np.ndarray, target: np.ndarray) -> np.ndarray:
