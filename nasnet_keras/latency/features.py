@@ -59,8 +59,8 @@ def features(operations: Iterable[Operation]) -> dict[str, float]:
 def correlation(names: Sequence[str]) -> np.ndarray:
     """Find how coefficients of features go together before any measurement.
 
-    A runtime that is slow to start one operation is slow to start all, and so on: the same parts of all groups have half
-    of their variance in common.
+    A runtime that is slow to start one operation is slow to start all, and so on: the same parts of all groups have
+    half of their variance in common.
 
     Example:
         >>> correlation(["add.number", "relu.number", "relu.bytes"]).tolist()

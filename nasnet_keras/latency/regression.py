@@ -10,6 +10,7 @@ _SPREADS = (0.25, 0.5, 1.0, 2.0)
 """Standard deviations of coefficients around 1 to choose from."""
 _NOISE = 0.05  # relative error of a latency beyond the model, to weigh measurements against the prior
 _LEAST_NOISE = 1e-3
+_UNKNOWN = 1.0  # standard deviation of a coefficient that nothing was measured of, at least
 _FOLDS = 5
 
 
@@ -37,7 +38,7 @@ class Regression:
         Args:
             rows: the features of networks, a row each.
             unknown: for each network the sum of the features that no measured network had. They count with the
-                coefficient 1, and are as uncertain as before all measurements.
+                coefficient 1, and the whole of them is uncertain.
 
         Returns:
             Latencies in milliseconds, and their standard deviations.
@@ -45,7 +46,7 @@ class Regression:
         shares, new = self.scale * rows, self.scale * np.asarray(unknown)
         latencies = shares @ self.coefficients + new
         variance = np.einsum("ij,jk,ik->i", shares, self.covariance, shares)
-        variance += (self.spread * new) ** 2 + (self.noise * latencies) ** 2
+        variance += (max(self.spread, _UNKNOWN) * new) ** 2 + (self.noise * latencies) ** 2
         return latencies, np.sqrt(variance)
 
 

@@ -28,6 +28,8 @@ def run_job(
     main: Callable[[dict[str, Any]], None],
     define_flags: Callable[[], "Sequence[flags.FlagHolder]"],
     kept: str,
+    place: str = "workdir",
+    operands: str | None = None,
 ) -> None:
     """Define and parse the flags of a job and call its `main`; `--help` shows the docstring of `main`'s module.
 
@@ -41,6 +43,8 @@ def run_job(
         define_flags: a function that defines the job's flags. It is called here and not when a module is imported:
             flags belong to the whole process, and some jobs have flags of the same name.
         kept: the state that a stopped run keeps, in words for the message.
+        place: the flag that says where it is kept.
+        operands: the name under which `main` gets the arguments that are no flags, a list; None if there may be none.
     """
     _open_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -53,13 +57,13 @@ def run_job(
     own = define_flags()
 
     def run(arguments: list[str]) -> None:
-        if len(arguments) > 1:
+        if len(arguments) > 1 and operands is None:
             raise app.UsageError(f"unexpected arguments {arguments[1:]}; flags start with --")
         values = {flag.name: flag.value for flag in own}
         try:
-            main(dict(values))
+            main(values | ({} if operands is None else {operands: arguments[1:]}))
         except BaseException as error:
-            if (message := _message(error, f"{kept} in {values['workdir']}")) is None:
+            if (message := _message(error, f"{kept} in {values[place]}")) is None:
                 raise
             sys.exit(message if message.startswith("\n") else f"{name}: {message}")
 

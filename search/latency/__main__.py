@@ -1,0 +1,71 @@
+"""Measure the latency of an exported model, or make a predictor of latencies for a search space.
+
+    nasnet-latency MODEL.tflite
+    nasnet-latency --fit --space=nasnet --networks=60 --output=pixel.json
+
+The first command prints one measurement. The second draws networks of the space, exports them with random weights,
+measures each, and fits a predictor, which nasnet-search uses by --latency=pixel.json; it goes on if it was stopped and
+the same command is given again. The machine should do nothing else meanwhile.
+"""
+
+from typing import Any
+
+from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
+
+
+def _define_flags() -> tuple[Any, ...]:
+    """Define the flags of the job."""
+    from nasnet_keras.search.latency.config import LatencyConfig
+    from nasnet_keras.utils.settings import define_flags
+
+    return define_flags(LatencyConfig)
+
+
+def main(values: dict[str, Any]) -> None:
+    """Measure, or fit, by the values of the flags."""
+    from nasnet_keras.search.latency.config import LatencyConfig
+    from nasnet_keras.utils.settings import from_flags
+
+    models = values.pop("models")
+    config = LatencyConfig(**from_flags(LatencyConfig, values))
+    if config.fit == bool(models) or len(models) > 1:
+        raise ValueError("give the path of one exported model to measure, or --fit to make a predictor for a space")
+    if config.fit:
+        _fit(config)
+    else:
+        _print_measurement(config, models[0])
+
+
+def _print_measurement(config: Any, model: str) -> None:
+    from pathlib import Path
+
+    from nasnet_keras.latency.measuring import measure_latency
+
+    asked = config.meter(Path(model))
+    if asked.command is not None:
+        print(f"{asked.measure(asked.protocol.checked_file(Path(model))):.4g} ms; {asked.device}")
+    else:
+        print(measure_latency(model, asked.protocol.runtime, asked.protocol.threads, accuracy=asked.protocol.accuracy))
+
+
+def _fit(config: Any) -> None:
+    from pathlib import Path
+
+    from nasnet_keras.search.latency.fitting import make_predictor
+    from nasnet_keras.utils.workdir import Workdir
+
+    def begun() -> None:
+        Workdir.begun = True  # a signal ends the job by an exception from here on
+
+    output = Path(config.output)
+    predictor = make_predictor(config.drawn(), config.space, config.networks, config.meter(), output, begun)
+    print(f"{output}: latencies of the space {config.space} on {predictor.device}\nHeld out: {predictor.held_out}")
+
+
+def console() -> None:
+    """The console script `nasnet-latency`."""
+    run_job("nasnet-latency", main, _define_flags, kept="the latencies", place="output", operands="models")
+
+
+if __name__ == "__main__":
+    console()

@@ -1,0 +1,83 @@
+"""The settings of the job `nasnet-latency`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasnet_keras.latency.command import LatencyCommand
+from nasnet_keras.latency.protocol import Protocol
+from nasnet_keras.latency.runtimes import RUNTIMES, fitting
+from nasnet_keras.search import spaces
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.costs.settings import CostSettings
+from nasnet_keras.search.latency.drawn import DrawnNetworks
+from nasnet_keras.search.latency.fitting import Meter
+from nasnet_keras.utils import settings, values
+from nasnet_keras.utils.settings import as_in, documented, setting
+
+__all__ = ["LatencyConfig"]
+
+
+@documented
+@dataclass(frozen=True)
+class LatencyConfig:
+    """The settings of a measurement, or of a predictor.
+
+    Raises:
+        ValueError: a value is out of range.
+
+    Example:
+        >>> LatencyConfig(num_blocks=1, filters=4).drawn().network
+        {'num_repeats': 1, 'filters': 4, 'classes': 10}
+    """
+
+    fit: bool = setting(False, "Whether to make a predictor for a search space.", values.switch())
+    output: str = setting(
+        "latency.json", "File of the predictor; the latencies that it is made of are kept beside it.", values.path()
+    )
+    networks: int = setting(60, "Number of networks to measure for a predictor.", values.positive())
+    runtime: str | None = setting(
+        None,
+        "Runtime to measure with; by default that of the file, or litert for a predictor.",
+        values.choice(*RUNTIMES),
+    )
+    threads: int = as_in(CostSettings, "threads")
+    latency_command: str | None = as_in(CostSettings, "latency_command")
+    accuracy: float = setting(
+        0.02,
+        "Share of a latency to which it must be known; a machine that is too busy for that is an error.",
+        values.share(),
+    )
+    space: str = as_in(SearchConfig, "space")
+    operations: tuple[str, ...] | None = as_in(SearchConfig, "operations")
+    num_blocks: int = as_in(SearchConfig, "num_blocks")
+    num_layers: int | None = as_in(SearchConfig, "num_layers")
+    num_repeats: int = as_in(SearchConfig, "num_repeats")
+    filters: int = as_in(SearchConfig, "filters")
+    image_size: int = setting(32, "Height and width of the images, in pixels.", values.positive())
+    channels: int = setting(3, "Number of channels of the images.", values.positive())
+    classes: int = setting(10, "Number of classes.", values.positive())
+    seed: int = setting(0, "Random seed of the networks that are drawn.", values.seed())
+
+    def __post_init__(self) -> None:
+        settings.check(self)
+
+    def meter(self, path: Path | None = None) -> Meter:
+        """Return what measures: a file, or the files of a predictor.
+
+        Raises:
+            LatencyError: an argument of the measurement is not legal, or the command is none.
+        """
+        usual = (fitting(path) if path is not None else []) or ["litert"]
+        command = None if self.latency_command is None else LatencyCommand(self.latency_command)
+        return Meter(Protocol(self.runtime or usual[0], self.threads, accuracy=self.accuracy), command)
+
+    def drawn(self) -> DrawnNetworks:
+        """Return the networks that are drawn for a predictor.
+
+        Raises:
+            ValueError: there is no such space, or it has no networks of this size.
+        """
+        named = {name: getattr(self, name) for name in ("operations", "num_blocks", "num_layers")}
+        shape = (self.image_size, self.image_size, self.channels)
+        sizes = {"num_repeats": self.num_repeats, "filters": self.filters}
+        return DrawnNetworks(spaces.make(self.space, **named), shape, sizes, self.classes, self.seed)

@@ -1,0 +1,79 @@
+"""Networks that are drawn at random from a space, all of one size, and their exported files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.networks.any import network_config, size_arguments
+from nasnet_keras.search.spaces.base import Space
+
+__all__ = ["DrawnNetworks"]
+
+
+@dataclass(frozen=True)
+class DrawnNetworks:
+    """The networks that a seed draws from a space.
+
+    Attributes:
+        space: the space.
+        input_shape: `(height, width, channels)` of their images.
+        sizes: sizes of networks, such as `num_repeats` and `filters`; those that the space's networks lack are left out.
+        classes: number of classes.
+        seed: of all draws.
+        network: the arguments that all networks are built with.
+
+    Raises:
+        ValueError: the space's genotypes have no networks, or none of these sizes.
+
+    Example:
+        >>> from nasnet_keras.search.spaces.nasnet import CellSpace
+        >>> networks = DrawnNetworks(CellSpace(num_blocks=1), (16, 16, 3), {"num_repeats": 1, "filters": 4})
+        >>> networks.network
+        {'num_repeats': 1, 'filters': 4, 'classes': 10}
+        >>> networks.genotype(3) == networks.genotype(3)
+        True
+    """
+
+    space: Space
+    input_shape: tuple[int, int, int]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    classes: int = 10
+    seed: int = 0
+    network: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        first = self.genotype(0)
+        if not isinstance(first, BaseGenotype):
+            raise ValueError("networks are drawn from a space of genotypes, and this space has names of cells only")
+        sizes = {name: value for name, value in self.sizes.items() if name in size_arguments(first)}
+        object.__setattr__(self, "network", {**sizes, **self.space.network, "classes": self.classes})
+        network_config(first, self.input_shape, **self.network)
+
+    def genotype(self, number: int) -> Any:
+        """Draw the genotype of a number."""
+        return self.space.decode(self.space.sample(np.random.default_rng([self.seed, number])))
+
+    def export(self, number: int, paths: Mapping[str, Path]) -> None:
+        """Build a network with random weights, and write its files.
+
+        Args:
+            number: of the network.
+            paths: the path of each file, by its format for `nasnet_keras.export`.
+
+        Raises:
+            ExportError: a format needs a package that is missing, or a file computes something else.
+        """
+        import keras
+
+        from nasnet_keras.inference.exporting import export
+        from nasnet_keras.networks.any import network_from_genotype
+
+        keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
+        keras.utils.set_random_seed(self.seed)
+        model = network_from_genotype(self.genotype(number), self.input_shape, **self.network)
+        for name, path in paths.items():
+            export(model, path, name)
