@@ -1,5 +1,6 @@
 """Files of one operation each, for LiteRT and for ONNX Runtime, as it stands in the exported file of a network."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,35 @@ import numpy as np
 
 from nasnet_keras.latency.operations import TARGETS, Operation
 
-__all__ = ["write_litert", "write_onnx"]
+__all__ = ["load_operation", "write_operation"]
 
 
-def write_litert(operation: Operation, path: Path) -> None:
+def write_operation(operation: Operation, path: Path) -> None:
+    """Write the file of an operation, in the format of the path's suffix."""
+    (_write_litert if path.suffix == ".tflite" else _write_onnx)(operation, path)
+
+
+def load_operation(path: Path, runtime: str, threads: int) -> Callable[[], object]:
+    """Load the file of an operation, which may read several maps; returns the call that runs it."""
+    generator = np.random.default_rng(0)
+    if runtime == "onnx":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        feeds = {one.name: generator.random(one.shape, "float32") for one in session.get_inputs()}
+        return lambda: session.run(None, feeds)
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    for one in interpreter.get_input_details():
+        interpreter.set_tensor(one["index"], generator.random(one["shape"], "float32"))
+    return interpreter.invoke
+
+
+def _write_litert(operation: Operation, path: Path) -> None:
     """Write a LiteRT file of an operation: the layer of a fused model, converted."""
     import keras
     import tensorflow as tf
@@ -56,7 +82,7 @@ def _layer(operation: Operation, inputs: list[Any]) -> Any:
     return makers[operation.kind]()
 
 
-def write_onnx(operation: Operation, path: Path) -> None:
+def _write_onnx(operation: Operation, path: Path) -> None:
     """Write an ONNX file of an operation, with channels first, as ONNX Runtime computes within a network."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper

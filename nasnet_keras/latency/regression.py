@@ -72,19 +72,18 @@ def fit_latencies(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray) ->
     return Regression(scale, spread, coefficients, np.linalg.inv(precision), noise)
 
 
-def held_out(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray) -> np.ndarray:
+def held_out(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray, folds: int = _FOLDS) -> np.ndarray:
     """Predict each latency by a fit, with all its choices, to the networks of other folds."""
     found = np.empty_like(latencies)
-    for fold, others in _folds(len(latencies)):
+    for fold, others in _folds(len(latencies), folds):
         found[fold], _ = fit_latencies(rows[others], latencies[others], prior).predict(rows[fold])
     return found
 
 
-def _folds(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(count: int, folds: int = _FOLDS) -> list[tuple[np.ndarray, np.ndarray]]:
     """The networks of each fold, and all others."""
-    order = np.random.default_rng(0).permutation(count)
-    folds = [order[first :: min(_FOLDS, count)] for first in range(min(_FOLDS, count))]
-    return [(fold, np.setdiff1d(order, fold)) for fold in folds]
+    order, number = np.random.default_rng(0).permutation(count), min(folds, count)
+    return [(order[first::number], np.setdiff1d(order, order[first::number])) for first in range(number)]
 
 
 def _crossed(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray, spread: float) -> np.ndarray:

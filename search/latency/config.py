@@ -11,6 +11,7 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.latency.drawn import DrawnNetworks
 from nasnet_keras.search.latency.fitting import Meter
+from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.utils import settings, values
 from nasnet_keras.utils.settings import as_in, documented, setting
 
@@ -19,7 +20,7 @@ __all__ = ["LatencyConfig"]
 
 @documented
 @dataclass(frozen=True)
-class LatencyConfig:
+class LatencyConfig(SpaceSettings):
     """The settings of a measurement, or of a predictor.
 
     Raises:
@@ -48,9 +49,6 @@ class LatencyConfig:
         values.share(),
     )
     space: str = as_in(SearchConfig, "space")
-    operations: tuple[str, ...] | None = as_in(SearchConfig, "operations")
-    num_blocks: int = as_in(SearchConfig, "num_blocks")
-    num_layers: int | None = as_in(SearchConfig, "num_layers")
     num_repeats: int = as_in(SearchConfig, "num_repeats")
     filters: int = as_in(SearchConfig, "filters")
     image_size: int = setting(32, "Height and width of the images, in pixels.", values.positive())
@@ -77,7 +75,7 @@ class LatencyConfig:
         Raises:
             ValueError: there is no such space, or it has no networks of this size.
         """
-        named = {name: getattr(self, name) for name in ("operations", "num_blocks", "num_layers")}
+        named = {name: getattr(self, name) for name in settings.settings(SpaceSettings)}
         shape = (self.image_size, self.image_size, self.channels)
         sizes = {"num_repeats": self.num_repeats, "filters": self.filters}
         return DrawnNetworks(spaces.make(self.space, **named), shape, sizes, self.classes, self.seed)

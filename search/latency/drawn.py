@@ -21,7 +21,7 @@ class DrawnNetworks:
     Attributes:
         space: the space.
         input_shape: `(height, width, channels)` of their images.
-        sizes: sizes of networks, such as `num_repeats` and `filters`; those that the space's networks lack are left out.
+        sizes: sizes of networks, such as `num_repeats` and `filters`; those that its networks lack are left out.
         classes: number of classes.
         seed: of all draws.
         network: the arguments that all networks are built with.

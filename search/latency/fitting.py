@@ -1,4 +1,4 @@
-"""A predictor is made for a device and a space: networks are drawn, exported, measured one after another, and fitted."""
+"""A predictor is made for a device and a space: networks are drawn, exported, measured in turn, and fitted."""
 
 import tempfile
 import time

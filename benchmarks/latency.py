@@ -1,0 +1,232 @@
+"""Compare what ranks the latency of exported networks: multiply-adds, parameters, a table of operations, a predictor.
+
+    python benchmarks/latency.py --folder=FOLDER --export     # files of random networks and of their operations
+    python benchmarks/latency.py --folder=FOLDER --measure    # on a machine that does nothing else
+    python benchmarks/latency.py --folder=FOLDER --table
+
+The networks are drawn from the spaces of NASNet and of MnasNet, for images of 32×32. Each step goes on where it was
+stopped. Latencies are appended to FOLDER/latencies.jsonl.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measure import processor
+from operation_files import load_operation, write_operation
+
+from nasnet_keras.latency.accuracy import Accuracy
+from nasnet_keras.latency.blocks import Block, Clocks, timed, warmed
+from nasnet_keras.latency.features import correlation, features
+from nasnet_keras.latency.operations import Operation, network_operations
+from nasnet_keras.latency.regression import held_out
+from nasnet_keras.latency.runtimes import RUNTIMES, Request
+from nasnet_keras.networks.cost import genotype_cost
+from nasnet_keras.search import spaces
+from nasnet_keras.search.latency.drawn import DrawnNetworks
+from nasnet_keras.utils import environment
+from nasnet_keras.utils.progress import Progress
+
+NETWORKS = {
+    "nasnet": DrawnNetworks(spaces.make("nasnet"), (32, 32, 3), {"num_repeats": 1, "filters": 8}),
+    "mnasnet": DrawnNetworks(spaces.make("mnasnet"), (32, 32, 3)),
+}
+USED = ("litert", "onnx")  # runtimes
+BLOCKS = {"network": (5, 0.08), "operation": (3, 0.03)}  # their number, and the seconds of each
+
+
+def listed(space: str, number: int, runtime: str) -> list[Operation]:
+    networks = NETWORKS[space]
+    return network_operations(networks.genotype(number), networks.input_shape, runtime, **networks.network)
+
+
+def all_operations(arguments: argparse.Namespace, runtime: str) -> list[Operation]:
+    """The different operations of all networks."""
+    known: dict[Operation, None] = {}
+    for space in arguments.spaces:
+        for number in range(arguments.networks):
+            known |= dict.fromkeys(listed(space, number, runtime))
+    return list(known)
+
+
+def network_file(folder: Path, space: str, number: int, runtime: str) -> Path:
+    return folder / space / f"{number:03d}{RUNTIMES[runtime].suffix}"
+
+
+def operation_file(folder: Path, operation: Operation, runtime: str) -> Path:
+    name = hashlib.sha256(repr(operation).encode()).hexdigest()[:16]
+    return folder / "operations" / f"{name}{RUNTIMES[runtime].suffix}"
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write the files of all operations and networks that are missing. Several processes may do so at once."""
+    environment.prepare()
+    folder, order = arguments.folder, np.random.default_rng().permutation  # each process in an order of its own
+    for name in ("operations", *arguments.spaces):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for runtime in USED:
+        known = all_operations(arguments, runtime)
+        with Progress(total=len(known), desc=f"operations for {runtime}", unit="operation") as bar:
+            for operation in (known[index] for index in order(len(known))):
+                path = operation_file(folder, operation, runtime)
+                if not path.exists():
+                    write_operation(operation, path)
+                bar.update()
+    for space in arguments.spaces:
+        with Progress(total=arguments.networks, desc=f"files of {space}", unit="network") as bar:
+            for number in order(arguments.networks).tolist():
+                paths = {RUNTIMES[name].format: network_file(folder, space, number, name) for name in USED}
+                missing = {name: path for name, path in paths.items() if not path.exists()}
+                if missing:
+                    NETWORKS[space].export(number, missing)
+                bar.update()
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Time all files, each runtime and number of threads in a process of its own."""
+    for runtime in USED:
+        for threads in arguments.threads:
+            one = ["--measure", f"--runtime={runtime}", f"--threads={threads}", f"--networks={arguments.networks}"]
+            given = [f"--folder={arguments.folder}", f"--spaces={','.join(arguments.spaces)}"]
+            subprocess.run([sys.executable, __file__, *given, *one], check=True)
+
+
+def measure_one(arguments: argparse.Namespace) -> None:
+    """Time the files of a runtime with a number of threads, and append the latencies to the file."""
+    (threads,) = arguments.threads
+    runtime = arguments.runtime
+    done = {row["file"] for row in rows(arguments.folder) if (row["runtime"], row["threads"]) == (runtime, threads)}
+    todo = [
+        ("network", network_file(arguments.folder, space, number, runtime))
+        for space in arguments.spaces
+        for number in range(arguments.networks)
+    ]
+    todo += [
+        ("operation", operation_file(arguments.folder, one, runtime)) for one in all_operations(arguments, runtime)
+    ]
+    todo = [(kind, path) for kind, path in todo if path.exists() and str(named(path)) not in done]
+    about = {"runtime": runtime, "version": RUNTIMES[runtime].version(), "threads": threads, "processor": processor()}
+    with Progress(total=len(todo), desc=f"{runtime}, {threads} threads", unit="file") as bar:
+        for kind, path in todo:
+            found = timed_file(kind, path, runtime, threads)
+            with (arguments.folder / "latencies.jsonl").open("a") as file:
+                file.write(json.dumps({"file": named(path), "kind": kind, **about, **found}) + "\n")
+            bar.update()
+
+
+def named(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def timed_file(kind: str, path: Path, runtime: str, threads: int) -> dict[str, Any]:
+    """The median of a file's runs, in milliseconds, and whether the machine was calm."""
+    clocks, (number, seconds) = Clocks(), BLOCKS[kind]
+    if kind == "network":
+        run = RUNTIMES[runtime].load(Request(str(path), threads)).run
+        warmed(run, clocks)
+    else:
+        run = load_operation(path, runtime, threads)
+        timed(run, clocks, seconds)
+    blocks: list[Block] = [timed(run, clocks, seconds) for _ in range(number)]
+    middle = sorted(block.median for block in blocks)
+    return {
+        "median_ms": float(np.median(middle)),
+        "range_ms": [middle[0], middle[-1]],
+        "own": float(np.median([block.own for block in blocks])),
+        "others": float(np.median([block.others for block in blocks])),
+    }
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "latencies.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def table(arguments: argparse.Namespace) -> None:
+    """Print a table in Markdown: how well each quantity ranks and predicts latencies."""
+    known = {(row["file"], row["runtime"], row["threads"]): row for row in rows(arguments.folder)}
+    print("| space | runtime | threads | latency, ms | by | Kendall's tau | median error | 90% of errors up to |")
+    print("|---|---|---|---|---|---|---|---|")
+    for space in arguments.spaces:
+        for runtime in USED:
+            for threads in arguments.threads:
+                compare(arguments, known, space, runtime, threads)
+    disturbed = np.mean([row["own"] < 0.9 or row["others"] > 0.25 for row in known.values()])
+    about = sorted({f"{row['runtime']} {row['version']}" for row in known.values()})
+    spread = np.median([row["range_ms"][1] / row["range_ms"][0] - 1 for row in known.values()])
+    print(f"\n{', '.join(about)}; {', '.join({row['processor'] for row in known.values()})}")
+    print(f"{len(known)} files and threads; blocks of a file differ by {spread:.1%}, {disturbed:.1%} were disturbed")
+
+
+def compare(arguments: argparse.Namespace, known: dict, space: str, runtime: str, threads: int) -> None:
+    def latency(path: Path) -> float | None:
+        row = known.get((named(path), runtime, threads))
+        return None if row is None else row["median_ms"]
+
+    found = {
+        number: value
+        for number in range(arguments.networks)
+        if (value := latency(network_file(arguments.folder, space, number, runtime))) is not None
+    }
+    if len(found) < 10:
+        return
+    latencies, networks = np.array(list(found.values())), NETWORKS[space]
+    costs = [genotype_cost(networks.genotype(one), networks.input_shape, **networks.network) for one in found]
+    operations = [Counter(listed(space, one, runtime)) for one in found]
+    alone = {one: latency(operation_file(arguments.folder, one, runtime)) for one in set().union(*operations)}
+    summed = [sum(count * (alone[one] or np.nan) for one, count in counted.items()) for counted in operations]
+    counted = [features(one.elements()) for one in operations]
+    names = sorted(set().union(*counted))
+    matrix = np.array([[one.get(name, 0.0) for name in names] for one in counted])
+    by = {
+        "multiply-adds": [cost.multiply_adds for cost in costs],
+        "parameters": [cost.trainable_parameters for cost in costs],
+        "number of operations": [sum(one.values()) for one in operations],
+        "table of operations": summed,
+    }
+    shown = {name: scaled(np.array(values, float), latencies) for name, values in by.items()}
+    shown["table of operations, as it is"] = np.array(summed)
+    for folds in (2, 5):
+        name = f"predictor of {len(found) - len(found) // folds} networks, held out"
+        shown[name] = held_out(matrix, latencies, correlation(names), folds)
+    low, middle, high = np.quantile(latencies, (0, 0.5, 1))
+    for name, predicted in shown.items():
+        if not np.isfinite(predicted).all():
+            continue
+        one = Accuracy.of(predicted, latencies)
+        where = f"{space} | {runtime} | {threads} | {middle:.3g} ({low:.3g} to {high:.3g})"
+        print(f"| {where} | {name} | {one.kendall_tau:.2f} | {one.median_error:.1%} | {one.ninety_percent_error:.1%} |")
+
+
+def scaled(values: np.ndarray, latencies: np.ndarray) -> np.ndarray:
+    """A quantity times the factor that fits best."""
+    return values * np.median(latencies / values)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the files and latencies")
+    parser.add_argument("--export", action="store_true", help="write the files that are missing")
+    parser.add_argument("--measure", action="store_true", help="time the files that have no latency")
+    parser.add_argument("--table", action="store_true", help="print the comparison")
+    parser.add_argument("--networks", type=int, default=100, help="number of networks of each space")
+    parser.add_argument("--spaces", type=lambda text: text.split(","), default=list(NETWORKS), help="spaces, by commas")
+    parser.add_argument("--threads", type=lambda text: [int(one) for one in text.split(",")], default=[1, 2])
+    parser.add_argument("--runtime", choices=USED, help="with --measure: only this one, in this process")
+    arguments = parser.parse_args()
+    if arguments.export:
+        export(arguments)
+    if arguments.measure:
+        (measure_one if arguments.runtime else measure)(arguments)
+    if arguments.table:
+        table(arguments)
+
+
+if __name__ == "__main__":
+    main()
