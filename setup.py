@@ -77,6 +77,7 @@ setup(
     entry_points={
         "console_scripts": [
             "nasnet-finetune = nasnet_keras.pretrained.__main__:console",
+            "nasnet-latency = nasnet_keras.search.latency.__main__:console",
             "nasnet-search = nasnet_keras.search.__main__:console",
             "nasnet-train = nasnet_keras.training.__main__:console",
         ]

@@ -31,7 +31,7 @@ FLOORS_OF_SEARCH = (
     "registry",
     "spaces combinations place",
     "config controllers supernet",
-    "algorithms study",
+    "algorithms latency study",
     "evaluators report",
     "executors costing",
     "finals pipeline testing",

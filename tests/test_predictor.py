@@ -1,12 +1,20 @@
 """Latencies predicted from counted operations: features, the fit, its uncertainty, and how it is judged."""
 
+import json
+
 import numpy as np
 import pytest
 
 from nasnet_keras.latency.accuracy import Accuracy, kendall_tau
-from nasnet_keras.latency.features import PARTS, features, group
+from nasnet_keras.latency.device import Device
+from nasnet_keras.latency.errors import LatencyError
+from nasnet_keras.latency.features import PARTS, correlation, features, group
 from nasnet_keras.latency.operations import network_operations
+from nasnet_keras.latency.predictor import LatencyPredictor, Measured
+from nasnet_keras.latency.predictor_file import read_predictor, write_predictor
 from nasnet_keras.latency.regression import fit_latencies, held_out
+from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.costs.predicted import fitting_predictor
 from nasnet_keras.search.spaces.nasnet import CellSpace
 
 SPACE, SHAPE, NETWORK = CellSpace(num_blocks=2), (16, 16, 3), {"num_repeats": 1, "filters": 4}
@@ -48,17 +56,21 @@ def test_groups_tell_kernels_strides_and_dilations_apart():
 
 def test_a_fit_finds_what_a_device_is_slow_at():
     names, rows, latencies = table(range(60))
-    predicted = held_out(rows, latencies)
+    predicted = held_out(rows, latencies, correlation(names))
     assert Accuracy.of(predicted, latencies).median_error < 0.03
-    fit = fit_latencies(rows, latencies)
+    fit = fit_latencies(rows, latencies, correlation(names))
     assert (fit.coefficients >= 0).all()
-    found = dict(zip(names, fit.scale * fit.coefficients, strict=True))
-    assert found["depthwise_5x5.steps"] == pytest.approx(27.0, rel=0.3)  # the prior says 3
+    slow = [name.startswith("depthwise_5x5.") for name in names]
+    most = int(rows[:, slow].sum(axis=1).argmax())
+    true = 3.0 * sum(
+        (9.0 if "steps" in name else 1.0) * rows[most, names.index(name)] for name in names if "se_5x5." in name
+    )
+    assert fit.scale * rows[most, slow] @ fit.coefficients[slow] == pytest.approx(true, rel=0.3)
 
 
 def test_uncertainty_is_that_of_the_errors_and_grows_outside_of_what_was_measured():
     names, rows, latencies = table(range(40), noise=0.1)
-    fit = fit_latencies(rows, latencies)
+    fit = fit_latencies(rows, latencies, correlation(names))
     _, others, true = table(range(100, 200), names, noise=0.1)
     predicted, deviation = fit.predict(others)
     inside = np.abs(predicted - true) < 2 * deviation
@@ -69,8 +81,8 @@ def test_uncertainty_is_that_of_the_errors_and_grows_outside_of_what_was_measure
 
 
 def test_few_measurements_give_a_prediction_between_the_prior_and_them():
-    _, rows, latencies = table(range(3))
-    fit = fit_latencies(rows, latencies)
+    names, rows, latencies = table(range(3))
+    fit = fit_latencies(rows, latencies, correlation(names))
     assert np.isfinite(fit.predict(rows)[0]).all() and np.isfinite(fit.covariance).all()
 
 
@@ -82,3 +94,107 @@ def test_kendall_tau_is_that_of_its_definition():
         assert kendall_tau(first, second) == pytest.approx(np.mean(signs))
     assert kendall_tau([1, 2, 2], [1, 2, 3]) == pytest.approx(2 / np.sqrt(2 * 3))
     assert kendall_tau([1, 1, 1], [1, 2, 3]) == 0.0
+
+
+# --- the predictor and its file
+
+DEVICE = Device("litert", "2.1", 1, "2 cores of a processor")
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    cells = [SPACE.decode(SPACE.sample(np.random.default_rng(seed))) for seed in range(30)]
+    measured = [Measured(cell, device(listed(seed))) for seed, cell in enumerate(cells)]
+    return LatencyPredictor.fit(measured, DEVICE, "nasnet", SHAPE, **NETWORK)
+
+
+def test_a_predictor_is_the_same_after_it_was_written(predictor, tmp_path):
+    write_predictor(predictor, tmp_path / "a.json")
+    again = read_predictor(tmp_path / "a.json")
+    assert (again.device, again.space, again.held_out) == (DEVICE, "nasnet", predictor.held_out)
+    assert (tmp_path / "a.json").stat().st_size < 100_000
+    cell = SPACE.decode(SPACE.sample(np.random.default_rng(99)))
+    assert again.predict(cell) == pytest.approx(predictor.predict(cell), rel=1e-3)
+    assert again.predict(cell)[0] == pytest.approx(device(listed(99)), rel=0.1)
+
+
+def test_larger_networks_take_longer_and_are_less_certain(predictor):
+    cell = SPACE.decode(SPACE.sample(np.random.default_rng(99)))
+    latency, deviation = predictor.predict(cell)
+    more, uncertain = predictor.predict(cell, (64, 64, 3), num_repeats=2, filters=32)
+    assert more > 4 * latency and uncertain / more > 2 * deviation / latency
+    other, unlike = predictor.predict("mnasnet_a1", (32, 32, 3), stem_stride=1)
+    assert unlike / other > 2 * deviation / latency
+
+
+def test_too_few_or_wrong_measurements_make_no_predictor():
+    cell = SPACE.decode([0] * len(SPACE.decisions))
+    with pytest.raises(LatencyError, match="at least 10 measured networks, got 3"):
+        LatencyPredictor.fit([Measured(cell, 1.0)] * 3, DEVICE, "nasnet", SHAPE, **NETWORK)
+    with pytest.raises(LatencyError, match="must be positive"):
+        LatencyPredictor.fit([Measured(cell, 0.0)] * 12, DEVICE, "nasnet", SHAPE, **NETWORK)
+
+
+DAMAGES = {
+    "format": ("format", "nasnet_keras.study", "it is no nasnet_keras.latency_predictor"),
+    "version": ("version", 2, "it has version 2, expected 1"),
+    "device": ("device", {"runtime": "tvm"}, "runtime must be one of litert"),
+    "shape": ("input_shape", [16, 0, 3], "input_shape must be 3 positive integers"),
+    "fit": ("fit", {"scale": 1, "spread": 1, "noise": float("nan")}, "noise must be a number above 0"),
+    "coefficients": ("coefficients", {}, "it has no coefficients"),
+    "coefficient": ("coefficients", {"add.bytes": -1}, "add.bytes must be a number from 0"),
+    "covariance": ("covariance", [[1.0]], "its covariance is damaged"),
+    "range": ("range_ms", [2.0, 1.0], "range_ms must be two latencies"),
+    "held out": ("held_out", {"networks": 3}, "median_error must be a number"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_one_error(damage, predictor, tmp_path):
+    path, (name, value, said) = tmp_path / "a.json", DAMAGES[damage]
+    write_predictor(predictor, path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(LatencyError, match=f"a.json holds no latency predictor that can be read: .*{said}"):
+        read_predictor(path)
+
+
+def test_files_that_are_none_are_one_error(tmp_path):
+    for text in ("", "{", "[]", "null"):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(LatencyError, match="holds no latency predictor"):
+            read_predictor(tmp_path / "a.json")
+    with pytest.raises(LatencyError, match="no such file"):
+        read_predictor(tmp_path / "missing.json")
+
+
+# --- in a search
+
+
+def test_a_search_refuses_a_predictor_of_something_else(predictor, tmp_path):
+    path = tmp_path / "a.json"
+    write_predictor(predictor, path)
+    asked = {"space": "nasnet", "image_shape": SHAPE, "runtime": "litert", "threads": 1}
+    assert fitting_predictor(path, **asked).device == DEVICE
+    others = {"space": "nas", "image_shape": (32, 32, 3), "runtime": "onnx", "threads": 2}
+    said = {"space": "space nasnet, not nas", "image_shape": "16×16×3, not 32×32×3", "runtime": "litert, not onnx"}
+    for name, value in others.items():
+        with pytest.raises(
+            LatencyError, match=f"of another kind than this search needs: .*{said.get(name, '1, not 2')}"
+        ):
+            fitting_predictor(path, **{**asked, name: value})
+
+
+def test_children_have_predicted_latencies(tmp_path):
+    from nasnet_keras.search.evaluators.child import ChildEvaluator
+
+    shape, network = (8, 8, 1), {"num_repeats": 1, "filters": 2}
+    cells = [SPACE.decode(SPACE.sample(np.random.default_rng(seed))) for seed in range(12)]
+    measured = [Measured(cell, 0.1 + 0.01 * number) for number, cell in enumerate(cells)]
+    predictor = LatencyPredictor.fit(measured, DEVICE, "nasnet", shape, **network, classes=10)
+    write_predictor(predictor, tmp_path / "a.json")
+    config = SearchConfig(tmp_path / "study", latency=tmp_path / "a.json", num_blocks=2, filters=2)
+    evaluator = ChildEvaluator(config)
+    costs = evaluator.costs(cells[0])
+    assert costs["latency_ms"] == pytest.approx(predictor.predict(cells[0])[0], rel=1e-3)
+    assert evaluator.facts()["latency_predictor"]["networks"] == 12
+    assert evaluator.device() is None

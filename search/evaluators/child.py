@@ -17,10 +17,12 @@ from nasnet_keras.card import Card
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.genotypes.reading import resolve_genotype
 from nasnet_keras.latency.device import Device
+from nasnet_keras.latency.predictor import LatencyPredictor
 from nasnet_keras.networks.any import network_from_genotype, size_arguments
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.meter import Meter, Network
+from nasnet_keras.search.costs.predicted import facts_of, fitting_predictor
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.trial import fingerprint, genotype_of, genotype_text
@@ -76,6 +78,12 @@ class ChildEvaluator(Evaluator):
         self._children = 0
         self._meter = Meter.of(config.runtime, config.threads, config.latency_command, config.workdir)
         self.measures = self._meter.measures
+        self._predictor = None if config.latency is None else self._fitting(config)
+
+    def _fitting(self, config: SearchConfig) -> LatencyPredictor:
+        """The predictor that a configuration names."""
+        device = {"runtime": config.runtime, "threads": config.threads}
+        return fitting_predictor(config.latency, space=config.space, image_shape=self._proxy.image_shape, **device)
 
     def accept(self, space: Space) -> None:
         """Check that all genotypes of the space can be trained, as a child and to the end, and read again.
@@ -110,6 +118,7 @@ class ChildEvaluator(Evaluator):
             "split": self._dataset.split,
             "digest": self._dataset.digest,
             **known,
+            **({} if self._predictor is None else {"latency_predictor": facts_of(self._predictor)}),
         }
 
     def _checksum(self) -> str:
@@ -161,7 +170,11 @@ class ChildEvaluator(Evaluator):
         return accuracy**config.reward_exponent, {**metrics, **self.counted(genotype)}
 
     def costs(self, genotype: Genotype) -> dict[str, float]:
-        return self.counted(genotype)
+        if self._predictor is None:
+            return self.counted(genotype)
+        network = self._training(genotype).network(self._proxy)
+        latency, _ = self._predictor.predict(genotype, self._proxy.image_shape, **network)
+        return {**self.counted(genotype), "latency_ms": latency}
 
     def measure(self, genotype: Genotype, seed: int) -> dict[str, float]:
         """Measure the child with random weights; equal ones are measured once on a device."""

@@ -41,24 +41,25 @@ def _print_measurement(config: Any, model: str) -> None:
 
     from nasnet_keras.latency.measuring import measure_latency
 
-    asked = config.meter(Path(model))
-    if asked.command is not None:
-        print(f"{asked.measure(asked.protocol.checked_file(Path(model))):.4g} ms; {asked.device}")
+    meter = config.meter(Path(model))
+    protocol = meter.protocol
+    path = protocol.checked_file(Path(model))
+    if meter.command is not None:
+        print(f"{meter.command.measure(path):.4g} ms; {meter.device}")
     else:
-        print(measure_latency(model, asked.protocol.runtime, asked.protocol.threads, accuracy=asked.protocol.accuracy))
+        print(measure_latency(path, protocol.runtime, protocol.threads, accuracy=protocol.accuracy))
 
 
 def _fit(config: Any) -> None:
     from pathlib import Path
 
-    from nasnet_keras.search.latency.fitting import make_predictor
+    from nasnet_keras.search.latency.fitting import check, make_predictor
     from nasnet_keras.utils.workdir import Workdir
 
-    def begun() -> None:
-        Workdir.begun = True  # a signal ends the job by an exception from here on
-
-    output = Path(config.output)
-    predictor = make_predictor(config.drawn(), config.space, config.networks, config.meter(), output, begun)
+    networks, meter, output = config.drawn(), config.meter(), Path(config.output)
+    check(config.networks, output)
+    Workdir.begun = True  # from here on a signal ends the job by an exception: it keeps what it measured
+    predictor = make_predictor(networks, config.space, config.networks, meter, output)
     print(f"{output}: latencies of the space {config.space} on {predictor.device}\nHeld out: {predictor.held_out}")
 
 

@@ -8,9 +8,9 @@ from nasnet_keras.latency.protocol import Protocol
 from nasnet_keras.latency.runtimes import RUNTIMES, fitting
 from nasnet_keras.search import spaces
 from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search.costs.meter import Meter
 from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.latency.drawn import DrawnNetworks
-from nasnet_keras.search.latency.fitting import Meter
 from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.utils import settings, values
 from nasnet_keras.utils.settings import as_in, documented, setting
@@ -33,7 +33,9 @@ class LatencyConfig(SpaceSettings):
 
     fit: bool = setting(False, "Whether to make a predictor for a search space.", values.switch())
     output: str = setting(
-        "latency.json", "File of the predictor; the latencies that it is made of are kept beside it.", values.path()
+        "latency.json",
+        "File of the predictor; the latencies that it is made of are kept beside it, in latencies.jsonl.",
+        values.path(),
     )
     networks: int = setting(60, "Number of networks to measure for a predictor.", values.positive())
     runtime: str | None = setting(
@@ -67,7 +69,8 @@ class LatencyConfig(SpaceSettings):
         """
         usual = (fitting(path) if path is not None else []) or ["litert"]
         command = None if self.latency_command is None else LatencyCommand(self.latency_command)
-        return Meter(Protocol(self.runtime or usual[0], self.threads, accuracy=self.accuracy), command)
+        protocol = Protocol(self.runtime or usual[0], self.threads, accuracy=self.accuracy)
+        return Meter(protocol, command, Path(self.output).parent)
 
     def drawn(self) -> DrawnNetworks:
         """Return the networks that are drawn for a predictor.

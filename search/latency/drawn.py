@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
-from nasnet_keras.networks.any import network_config, size_arguments
+from nasnet_keras.networks.any import network_config, network_from_genotype, size_arguments
+from nasnet_keras.search.costs.meter import Network
 from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["DrawnNetworks"]
@@ -57,6 +58,12 @@ class DrawnNetworks:
         """Draw the genotype of a number."""
         return self.space.decode(self.space.sample(np.random.default_rng([self.seed, number])))
 
+    def described(self, number: int) -> Network:
+        """Describe the network of a number, to be measured."""
+        genotype = self.genotype(number)
+        shape = {"input_shape": list(self.input_shape)}
+        return Network(genotype.fingerprint, {**shape, **self.network}, lambda: self._build(genotype))
+
     def export(self, number: int, paths: Mapping[str, Path]) -> None:
         """Build a network with random weights, and write its files.
 
@@ -70,10 +77,12 @@ class DrawnNetworks:
         import keras
 
         from nasnet_keras.inference.exporting import export
-        from nasnet_keras.networks.any import network_from_genotype
 
         keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
         keras.utils.set_random_seed(self.seed)
-        model = network_from_genotype(self.genotype(number), self.input_shape, **self.network)
+        model = self._build(self.genotype(number))
         for name, path in paths.items():
             export(model, path, name)
+
+    def _build(self, genotype: Any) -> Any:
+        return network_from_genotype(genotype, self.input_shape, **self.network)

@@ -28,6 +28,7 @@ def head(facts: Facts) -> str:
     lead = (
         f"The algorithm {code(facts.algorithm)} in the space {code(config.get('space', 'nasnet'))} "
         f"on the data set {code(config.get('dataset', 'unnamed'))}. {_training(config)}"
+        f"{_predicted(config.get('latency_predictor'))}"
     )
     problem = f'<p class="status">{text(facts.problem)}</p>' if facts.problem else ""
     tiles = "\n".join(
@@ -135,6 +136,18 @@ def _state(facts: Facts) -> str:
     if planned is not None and done < planned:
         return f"The search has not ended: {done:,} of {planned:,} trials are done{last}."
     return f"{done:,} trials are done{last}; the best genotype has not been judged yet."
+
+
+def _predicted(predictor: Any) -> str:
+    """Latencies that were predicted, by what, and how well."""
+    error = predictor.get("held_out", {}).get("median_error") if isinstance(predictor, dict) else None
+    if number(error) is None:
+        return ""
+    measured = f"{predictor.get('networks')} measured networks"
+    how = ", ".join(text(str(value)) for value in predictor.get("device", {}).values())
+    return (
+        f" Latencies are predicted from {measured} ({how}): held-out ones with a median error of {100 * error:.1f} %."
+    )
 
 
 def _training(config: dict[str, Any]) -> str:

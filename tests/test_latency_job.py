@@ -1,0 +1,118 @@
+"""The job `nasnet-latency`: one measurement, and a predictor of networks that are drawn, exported and measured."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from nasnet_keras.latency.command import LatencyCommand
+from nasnet_keras.latency.errors import LatencyError, MachineBusy
+from nasnet_keras.latency.predictor_file import read_predictor
+from nasnet_keras.latency.protocol import Protocol
+from nasnet_keras.search import spaces
+from nasnet_keras.search.costs.meter import Meter
+from nasnet_keras.search.latency import fitting
+from nasnet_keras.search.latency.config import LatencyConfig
+from nasnet_keras.search.latency.drawn import DrawnNetworks
+
+SMALL = DrawnNetworks(spaces.make("nasnet", num_blocks=1), (8, 8, 1), {"num_repeats": 1, "filters": 1})
+
+
+class Counting:
+    """A meter that says how long a network takes by its size, and is busy at first."""
+
+    device = Meter.of("litert", 1, "echo 1 {model}", ".").device
+
+    def __init__(self, busy=0):
+        self.busy, self.asked = busy, []
+
+    def costs(self, network):
+        if self.busy:
+            self.busy -= 1
+            raise MachineBusy("busy")
+        self.asked.append(network.genotype)
+        return {"latency_ms": 1.0 + len(self.asked) / 10}
+
+
+def test_drawn_networks_are_the_same_every_time():
+    again = DrawnNetworks(spaces.make("nasnet", num_blocks=1), (8, 8, 1), {"num_repeats": 1, "filters": 1})
+    assert [again.genotype(number) for number in range(20)] == [SMALL.genotype(number) for number in range(20)]
+    assert len({SMALL.genotype(number) for number in range(20)}) > 10
+    assert SMALL.described(0).fingerprint != SMALL.described(1).fingerprint
+    mnasnet = DrawnNetworks(spaces.make("mnasnet"), (32, 32, 3), {"num_repeats": 1})
+    assert mnasnet.network == {"stem_stride": 1, "classes": 10}
+
+
+def test_networks_that_cannot_be_drawn_are_one_error():
+    with pytest.raises(ValueError, match="must be a positive integer"):
+        DrawnNetworks(spaces.make("nasnet"), (8, 8, 1), {"num_repeats": 1, "filters": 0})
+    with pytest.raises(ValueError, match="at least 8"):
+        DrawnNetworks(spaces.make("nasnet"), (4, 4, 1), {"num_repeats": 1, "filters": 1})
+
+
+def test_a_predictor_is_made_of_as_many_networks_as_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "_PAUSE_SECONDS", 0.0)
+    meter = Counting(busy=3)
+    made = fitting.make_predictor(SMALL, "nasnet", 12, meter, tmp_path / "a.json")
+    assert len(meter.asked) == made.networks == 12
+    assert read_predictor(tmp_path / "a.json").held_out == made.held_out
+    with pytest.raises(MachineBusy):
+        fitting.make_predictor(SMALL, "nasnet", 12, Counting(busy=30), tmp_path / "b.json")
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_settings_that_make_no_predictor_are_one_error_before_anything_is_measured(tmp_path):
+    with pytest.raises(LatencyError, match="at least 10 networks, got 9"):
+        fitting.check(9, tmp_path / "a.json")
+    for path in (tmp_path / "missing" / "a.json", tmp_path):
+        with pytest.raises(LatencyError, match="expected the path of a file in a folder that exists"):
+            fitting.check(10, path)
+    with pytest.raises(ValueError, match="runtime must be one of litert"):
+        LatencyConfig(runtime="tvm")
+    with pytest.raises(LatencyError, match="needs {model} among its arguments"):
+        LatencyConfig(latency_command="true").meter()
+
+
+def test_the_runtime_of_a_file_follows_from_its_name(tmp_path):
+    config = LatencyConfig(output=str(tmp_path / "a.json"))
+    assert config.meter(tmp_path / "model.onnx").protocol.runtime == "onnx"
+    assert config.meter(tmp_path / "model.tflite").protocol.runtime == "litert"
+    assert config.meter().protocol == Protocol("litert", 1, accuracy=0.02)
+    assert LatencyConfig(latency_command="echo 1 {model}").meter().command == LatencyCommand("echo 1 {model}")
+
+
+def job(*flags, **options):
+    command = [sys.executable, "-m", "nasnet_keras.search.latency", *flags]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, **options)
+
+
+@pytest.mark.slow
+def test_the_job_measures_a_file_and_says_what_is_wrong(tmp_path):
+    SMALL.export(0, {"litert": tmp_path / "a.tflite"})
+    by_command = job(str(tmp_path / "a.tflite"), "--latency_command=echo 12.5 {model}")
+    assert by_command.stdout.startswith("12.5 ms; echo 12.5 {model}"), by_command.stderr
+    for flags, said in (([], "give the path of one"), (["missing.tflite"], "there is no file")):
+        found = job(*flags)
+        assert (found.returncode, found.stdout) == (1, "") and said in found.stderr, found.stderr
+        assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_job_makes_a_predictor_and_goes_on_where_it_was_stopped(tmp_path):
+    """By a command that calls the size of a file its latency."""
+    flags = ["--fit", "--num_blocks=1", "--filters=1", "--image_size=8", "--channels=1", "--networks=10"]
+    program = "import os, sys; print(os.path.getsize(sys.argv[1]) / 1e5)"
+    flags += [f"--latency_command={sys.executable} -c '{program}' {{model}}", f"--output={tmp_path / 'a.json'}"]
+    first = job(*flags)
+    assert first.returncode == 0 and "Held out: median error" in first.stdout, first.stderr
+    lines = (tmp_path / "latencies.jsonl").read_text().splitlines()
+    made = read_predictor(tmp_path / "a.json")
+    assert made.networks == 10 and made.device.command is not None
+    assert len({json.loads(line)["network"] for line in lines}) == len({SMALL.genotype(n) for n in range(10)})
+    again = job(*flags)
+    assert again.stdout == first.stdout
+    assert (tmp_path / "latencies.jsonl").read_text().splitlines() == lines
+    latency, deviation = made.predict(SMALL.genotype(3))
+    assert np.isfinite([latency, deviation]).all() and latency > 0
