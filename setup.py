@@ -49,7 +49,7 @@ setup(
         "importlib_resources>=6",  # tensorflow-datasets imports it, and does not require it
         "keras>=3.15,<4",  # layers/, networks/: layers, models, saving
         "ml_dtypes>=0.4",  # weights/loading.py: weights in bfloat16
-        "numpy>=1.26",  # training/datasets/: arrays of images; search/: random choices
+        "numpy>=1.26",  # training/datasets/: arrays of images; search/: random choices; latency/: fits of latencies
         "pillow>=11.1",  # training/datasets/images.py: reading images
         "psutil>=5.9",  # utils/environment.py: cores; training/datasets/fitting.py: free memory
         "requests>=2.31",  # weights/download.py: weights from the network

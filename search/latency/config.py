@@ -6,7 +6,7 @@ from pathlib import Path
 from nasnet_keras.latency.command import LatencyCommand
 from nasnet_keras.latency.protocol import Protocol
 from nasnet_keras.latency.runtimes import RUNTIMES, fitting
-from nasnet_keras.search import spaces
+from nasnet_keras.search import registry, spaces
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.meter import Meter
 from nasnet_keras.search.costs.settings import CostSettings
@@ -59,6 +59,10 @@ class LatencyConfig(SpaceSettings):
     seed: int = setting(0, "Random seed of the networks that are drawn.", values.seed())
 
     def __post_init__(self) -> None:
+        implied = registry.space(self.space).defaults
+        for name, one in settings.settings(LatencyConfig).items():
+            if getattr(self, name) is None and one.usual is not None:
+                object.__setattr__(self, name, implied.get(name, one.usual))
         settings.check(self)
 
     def meter(self, path: Path | None = None) -> Meter:
