@@ -61,9 +61,8 @@ def _measured(request: dict[str, Any], deadline: float) -> dict[str, Any]:
         raise LatencyError(f"{chosen.name} cannot load {asked.path}: {words[:300]}") from None
     memory.trim()
     memory.begin()
-    loaded.run()
+    warm_up = warmed(loaded.run, clocks)
     most = memory.peak() - before
-    warm_up = 1 + warmed(loaded.run, clocks)
     blocks = repeated(loaded.run, accuracy, asked.threads, deadline, clocks)
     found = {"warm_up_runs": warm_up, "peak_memory_mib": max(0, most) / 2**20, "input_shape": loaded.input_shape}
     return {**found, **_summary(blocks), "runtime_version": chosen.version(), "others": busy}
