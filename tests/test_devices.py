@@ -10,6 +10,7 @@ from nasnet_keras.latency.device import Device
 from nasnet_keras.latency.errors import MachineBusy
 from nasnet_keras.search import SearchConfig, load_study, pipeline, run
 from nasnet_keras.search.costs.measured import FILE, read
+from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.study import StudyError
 from nasnet_keras.search.study.trial import fingerprint
 
@@ -43,6 +44,8 @@ def test_the_device_stands_in_the_study(tmp_path):
     assert study.device == Device("litert", "2.3.0", 1, "slow") == load_study(tmp_path).device
     plain = json.loads((tmp_path / "study.json").read_text())
     assert plain["measured"] == {"costs": ["latency_ms"], "devices": [study.device.to_json()]}
+    assert "Latencies are measured on litert 2.3.0, 1 thread, slow." in (tmp_path / "report.html").read_text()
+    assert "Measured on litert 2.3.0, 1 thread, slow\n" in summary(study)
     again = OnDevice()
     assert searched(tmp_path, again).best == study.best and not again.calls, "a finished study measures nothing"
     unlimited = run(SearchConfig(tmp_path / "other", trials=2, executor="inline"), evaluator=OnDevice(), space=Pairs())

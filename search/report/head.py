@@ -28,7 +28,7 @@ def head(facts: Facts) -> str:
     lead = (
         f"The algorithm {code(facts.algorithm)} in the space {code(config.get('space', 'nasnet'))} "
         f"on the data set {code(config.get('dataset', 'unnamed'))}. {_training(config)}"
-        f"{_predicted(config.get('latency_predictor'))}"
+        f"{_predicted(config.get('latency_predictor'))}{_measured(facts)}"
     )
     problem = f'<p class="status">{text(facts.problem)}</p>' if facts.problem else ""
     tiles = "\n".join(
@@ -136,6 +136,12 @@ def _state(facts: Facts) -> str:
     if planned is not None and done < planned:
         return f"The search has not ended: {done:,} of {planned:,} trials are done{last}."
     return f"{done:,} trials are done{last}; the best genotype has not been judged yet."
+
+
+def _measured(facts: Facts) -> str:
+    """The device that costs were measured on."""
+    device = facts.study.device
+    return "" if device is None else f" Latencies are measured on {text(str(device))}."
 
 
 def _predicted(predictor: Any) -> str:

@@ -54,7 +54,8 @@ def _costs(study: Study) -> list[str]:
     ends = [f"{_amounts(one, names[:1])} (reward {one.reward:.4f})" for one in (front[0], front[-1])]
     size = f"{len(front)} children, from {ends[0]} to {ends[1]}" if len(front) > 1 else f"1 child, {ends[0]}"
     against = ", ".join(map(cost_name, names))
-    return [f"{limits}{shown}", f"Front of reward against {against}: {size}"]
+    measured = [] if study.device is None else [f"Measured on {study.device}"]
+    return [f"{limits}{shown}", *measured, f"Front of reward against {against}: {size}"]
 
 
 def _amounts(trial: Trial, names: Sequence[str]) -> str:
