@@ -136,9 +136,10 @@ def test_without_an_accuracy_blocks_are_taken_as_they_come():
 
 def test_others_may_use_a_quarter_of_what_is_left(monkeypatch):
     assert allowed(1) == 0.25 and allowed(2) == 0.2
+    assert Block((1.0,), 1.0, 0.34).calm(1) and not Block((1.0,), 1.0, 0.36).calm(1), "and a tick of the clock"
+    assert not Block((1.0,), 0.89, 0.0).calm(1)
     monkeypatch.setattr("nasnet_keras.utils.environment.cores", lambda: 16)
     assert allowed(1) == 3.75
-    assert Block((1.0,), 1.0, 0.3).calm(1) and not Block((1.0,), 0.89, 0.0).calm(1)
 
 
 def test_warming_up_ends_when_runs_no_longer_become_faster():

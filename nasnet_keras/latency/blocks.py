@@ -25,6 +25,7 @@ FEWEST = 9
 """Blocks without which no median is known: of nine, the second smallest and largest enclose it in 96 of 100 cases."""
 
 _SECONDS = 0.1  # of a block
+_TICK = 0.1  # the error of a core's use in a block: systems count it in hundredths of a second
 _RUNS = 3  # of a block, at least
 _OWN_SHARE = 0.9  # of a block's time that the process must have computed in; below, it had to wait for a core
 _JUDGED = 20  # blocks after which a machine is called busy that disturbed most of them
@@ -68,7 +69,7 @@ class Block:
 
     def calm(self, threads: int) -> bool:
         """Tell whether the runs had the cores that they needed."""
-        return self.own >= _OWN_SHARE and self.others <= allowed(threads)
+        return self.own >= _OWN_SHARE and self.others <= allowed(threads) + _TICK * threads
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
