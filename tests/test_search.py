@@ -59,7 +59,7 @@ def test_a_study_is_written_read_and_continued(tmp_path):
     assert study.best.trial == 2
     assert Genotype.from_json(study.path / "best_genotype.json") == study.best.genotype
     line = json.loads((study.path / "trials.jsonl").read_text().splitlines()[0])
-    assert set(line) == {"trial", "genotype", "fingerprint", "status", "reward", "metrics", "seconds", "seed"}
+    assert set(line) == {"trial", "genotype", "fingerprint", "status", "reward", "metrics", "seconds", "seed", "costs"}
     again = Study.open(config)
     assert again.trials == study.trials
     again.close()
