@@ -15,6 +15,7 @@ from nasnet_keras.latency.predictor_file import read_predictor, write_predictor
 from nasnet_keras.latency.regression import fit_latencies, held_out
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.predicted import fitting_predictor
+from nasnet_keras.search.report import head
 from nasnet_keras.search.spaces.nasnet import CellSpace
 
 SPACE, SHAPE, NETWORK = CellSpace(num_blocks=2), (16, 16, 3), {"num_repeats": 1, "filters": 4}
@@ -198,3 +199,8 @@ def test_children_have_predicted_latencies(tmp_path):
     assert costs["latency_ms"] == pytest.approx(predictor.predict(cells[0])[0], rel=1e-3)
     assert evaluator.facts()["latency_predictor"]["networks"] == 12
     assert evaluator.device() is None
+    shown = head._predicted(json.loads(json.dumps(evaluator.facts()))["latency_predictor"])
+    assert shown.startswith(
+        " Latencies are predicted from 12 measured networks (litert, 2.1, 1, 2 cores of a processor)"
+    )
+    assert head._predicted(None) == head._predicted({"held_out": {"median_error": "x"}}) == ""
