@@ -41,7 +41,7 @@ class Costing:
         measured: the names of the costs to measure before a child is trained.
         limited: the space within the limits that are known at once; the space itself if there are none.
         compared: the cost by which networks are compared, so that none is compared with a much larger one: that of the
-            first limit if it is known at once, else the multiply-adds; None if neither is known.
+            first limit that is known at once, else the first of `COUNTED` that is; None if none is known.
         searched: the space that an algorithm proposes from, which is not limited in the soft form.
 
     Raises:
@@ -55,8 +55,8 @@ class Costing:
         self._at_once = self._names()
         self.measured = tuple(name for name in wanted if name in set(evaluator.measures) - set(self._at_once))
         self._states = (*self._at_once, *evaluator.measures)
-        first = [one.cost for one in objective.limits[:1]]
-        self.compared = next((name for name in (*first, COUNTED[0]) if name in self._at_once), None)
+        first = [one.cost for one in objective.limits]
+        self.compared = next((name for name in (*first, *COUNTED) if name in self._at_once), None)
         self._check_known((one.cost for one in objective.limits) if self._states else (), measure)
         cheap = objective.only(self._at_once)
         self.limited = LimitedSpace(space, lambda one: cheap.distance(self.known(one))) if cheap.limits else space
@@ -83,6 +83,13 @@ class Costing:
             CostError: the evaluator returned something else than costs.
         """
         return dict(self._remembered(genotype))
+
+    def asked(self, costs: Mapping[str, float]) -> dict[str, float]:
+        """Those of measured costs that this search measures.
+
+        An evaluator may measure more, such as the latency here although that of a phone is predicted.
+        """
+        return {name: costs[name] for name in self.measured if name in costs}
 
     def lost(self, costs: Mapping[str, float], measured: bool) -> bool:
         """Whether a child need not be trained, by the costs that are known before, and those that were measured."""

@@ -131,6 +131,7 @@ class _Search:
             self.log = SearchLog(study.path, study.trials, getattr(algorithm.space, "operations", ()), study.limits)
         self._reported = time.monotonic()
         self._told = 0
+        self._calm = False  # whether a measurement has succeeded in this sitting
 
     def run(self) -> None:
         config, study = self.config, self.study
@@ -171,33 +172,43 @@ class _Search:
                 self._record(group, trial)
                 bar.update()
 
+            def beat() -> None:
+                bar.beat(**self._shown(), **pipeline.shown)
+
             may_start = self._may_start if group == "search" else lambda number: True
-            pipeline = Pipeline(self.costing, missing, may_start, task, record)
+            pipeline = Pipeline(self.costing, missing, may_start, task, record, beat, self._calm)
             for outcome in as_completed(self.executor, pipeline.following):
                 if outcome is not None:
                     pipeline.deal(outcome)
-                bar.beat(**self._shown())
+                beat()
+            self._calm = pipeline.calm
 
     def _check_possible(self) -> None:
-        """End a search whose children are all over a limit that is measured, if the smallest network is over it, too.
+        """End a search of whose first children none is of use, if the smallest network is over the limits, too.
 
         Raises:
-            StudyError: no network seems to be within the limits.
+            StudyError: no network seems to be within the limits, or none can be measured.
         """
-        trials = self.study.trials
-        if len(trials) < _BALLOONS or any(trial.status != OVER_LIMIT for trial in trials):
+        trials, objective = self.study.trials, self.costing.objective
+        if len(trials) < _BALLOONS or any(one.status == "ok" and objective.within(one.costs) for one in trials):
             return
         genotype = self.costing.smallest()
         outcome = measured(self.executor, Task("search", 0, genotype, self._seed(0), stage="measure"))
-        costs = {**self.costing.known(genotype), **outcome.metrics}
-        if outcome.status == "ok" and self.costing.lost(costs, measured=True):
-            shown = {name: costs.get(name) for name in self.costing.measured}
+        if outcome.status != "ok":
+            reason = outcome.metrics.get("error", outcome.status)
+            raise StudyError(f"{self._none_of_them()}, and the smallest network cannot be measured: {reason}")
+        costs = {**self.costing.known(genotype), **self.costing.asked(outcome.metrics)}
+        if not objective.within(costs):
+            shown = {one.cost: costs.get(one.cost) for one in objective.limits}
             raise StudyError(f"{self._none_of_them()}, and neither is the smallest network, which has {shown}")
 
     def _none_of_them(self) -> str:
-        trials = self.study.trials
-        within = f"is within {self.costing.objective}" if self.costing.objective.limits else "could be trained"
-        return f"none of {len(trials)} children {within}"
+        trials, objective = self.study.trials, self.costing.objective
+        if not objective.limits:
+            return f"none of {len(trials)} children could be trained"
+        failed = sum(trial.status not in ("ok", OVER_LIMIT) for trial in trials)
+        counted = f" ({len(trials) - failed} are over, and {failed} failed)" if failed else ""
+        return f"none of {len(trials)} children is within {objective}{counted}"
 
     def _may_start(self, number: int) -> bool:
         """Whether all trials that the algorithm must know before it proposes this one are recorded."""

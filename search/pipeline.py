@@ -5,9 +5,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from absl import logging
+
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.executors.base import BUSY, Outcome, Task
+from nasnet_keras.search.study.folder import StudyError
 from nasnet_keras.search.study.trial import Trial
 
 __all__ = ["ATTEMPTS", "Pipeline", "pause_seconds"]
@@ -41,6 +44,11 @@ class Pipeline:
         may_start: whether a child of this number may be proposed yet.
         propose: makes the task of a child.
         record: takes the trial of a child that is finished.
+        beat: called once a second in the pauses between attempts at a measurement.
+        calm: whether a measurement has succeeded before, in this sitting.
+
+    Attributes:
+        calm: whether one has succeeded by now. Until then a busy machine ends the search, instead of its children.
     """
 
     def __init__(
@@ -50,9 +58,12 @@ class Pipeline:
         may_start: Callable[[int], bool],
         propose: Callable[[int], Task],
         record: Callable[[Trial], None],
+        beat: Callable[[], None] = lambda: None,
+        calm: bool = False,
     ) -> None:
         self._costing, self._numbers = costing, deque(numbers)
         self._may_start, self._propose, self._record = may_start, propose, record
+        self._beat, self.calm = beat, calm
         self._costs: dict[int, dict[str, float]] = {}
         self._seconds: dict[int, float] = {}
         self._to_measure: deque[Task] = deque()
@@ -60,17 +71,20 @@ class Pipeline:
         self._measuring = False
         self._training = 0
         self._attempts = 1
+        self._round = 0  # number of children that are measured one after another
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What it does, for a display, as long as that is not training."""
+        stage = f"measuring {self._round - len(self._to_measure)} of {self._round}"
+        return {"stage": stage} if self._measuring else {}
 
     def following(self) -> Task | None:
         """The next task; None if there is none before another outcome is dealt with."""
         if self._measuring:
             return None
-        if self._costing.measured and not self._training:
-            while (task := self._proposed()) is not None:
-                self._to_measure.append(dataclasses.replace(task, stage="measure"))
-            if self._to_measure:
-                self._measuring = True
-                return self._to_measure.popleft()
+        if self._costing.measured and not self._training and (task := self._measurement()) is not None:
+            return task
         task = self._to_train.popleft() if self._to_train else None
         if task is None and not self._costing.measured:
             task = self._proposed()
@@ -82,10 +96,11 @@ class Pipeline:
 
         Raises:
             CostError: it contradicts what the costs and the limits need; see `Costing.judged`.
+            StudyError: the machine is too busy to measure the first child of a sitting.
         """
         if outcome.task.stage == "measure":
-            self._measuring = False
             self._deal_with_costs(outcome)
+            self._measuring = False
         else:
             self._training -= 1
             self._finish(outcome)
@@ -100,23 +115,43 @@ class Pipeline:
             self._finish(Outcome(task, OVER_LIMIT, None, {}, 0.0))
         return None
 
+    def _measurement(self) -> Task | None:
+        """The next child to measure, of all that may be proposed by now."""
+        if not self._to_measure:
+            self._round = 0
+        while (task := self._proposed()) is not None:
+            self._to_measure.append(dataclasses.replace(task, stage="measure"))
+            self._round += 1
+        self._measuring = bool(self._to_measure)
+        return self._to_measure.popleft() if self._measuring else None
+
     def _deal_with_costs(self, outcome: Outcome) -> None:
         task, number = outcome.task, outcome.task.number
         self._seconds[number] = self._seconds.get(number, 0.0) + outcome.seconds
         if outcome.status == BUSY and self._attempts < ATTEMPTS:
-            time.sleep(pause_seconds(self._attempts))
-            self._attempts += 1
+            self._pause(outcome)
             self._to_measure.appendleft(task)
             return
         self._attempts = 1
+        if outcome.status == BUSY and not self.calm:
+            raise StudyError(f"no child can be measured, and none was recorded: {_error(outcome)}")
+        self.calm |= outcome.status == "ok"
         if outcome.status != "ok":
             self._finish(dataclasses.replace(outcome, status="crashed" if outcome.status == BUSY else outcome.status))
             return
-        self._costs[number] |= outcome.metrics
+        self._costs[number] |= self._costing.asked(outcome.metrics)
         if self._costing.lost(self._costs[number], measured=True):
             self._finish(Outcome(task, OVER_LIMIT, None, {}, 0.0))
         else:
             self._to_train.append(dataclasses.replace(task, stage="train"))
+
+    def _pause(self, outcome: Outcome) -> None:
+        """Wait for a calmer moment."""
+        self._attempts += 1
+        logging.warning("%s; attempt %d of %d follows", _error(outcome), self._attempts, ATTEMPTS)
+        for _ in range(round(pause_seconds(self._attempts - 1))):
+            self._beat()
+            time.sleep(1.0)
 
     def _finish(self, outcome: Outcome) -> None:
         """Record a child that needs nothing more."""
@@ -125,3 +160,7 @@ class Pipeline:
         seconds += outcome.seconds if outcome.task.stage == "train" else 0.0
         trial = dataclasses.replace(outcome.trial(), seconds=seconds, costs=self._costs.pop(number))
         self._record(self._costing.judged(trial))
+
+
+def _error(outcome: Outcome) -> str:
+    return outcome.metrics.get("error", outcome.status)

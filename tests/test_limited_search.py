@@ -10,7 +10,7 @@ from own_classes import Climbing, Judge, Measured, Pairs, Priced
 
 from nasnet_keras import Genotype
 from nasnet_keras.networks.cost import genotype_cost
-from nasnet_keras.search import SearchConfig, algorithms, load_study, pipeline, run, spaces, supernet
+from nasnet_keras.search import SearchConfig, algorithms, load_study, loop, pipeline, run, spaces, supernet
 from nasnet_keras.search.controllers.enas import controller_for
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import Objective
@@ -124,6 +124,8 @@ def test_what_is_known_at_once_measured_and_known_afterwards():
     assert costing.measured == ("latency_ms",) and isinstance(costing.limited, LimitedSpace)
     assert Costing(Objective.of(limits[:1]), Measured(), PAIRS).measured == ()
     assert Costing(Objective(), Judge(), PAIRS).limited is PAIRS
+    assert Costing(Objective.of(limits[1:]), Measured(), PAIRS).compared == "parameters", "although another is limited"
+    assert Costing(Objective(), Judge(), PAIRS).compared is None
     soft = Costing(Objective.of(limits[:1], "soft", ["mnasnet"]), Priced(), PAIRS)
     assert soft.searched is PAIRS and soft.limited is not PAIRS
 
@@ -256,21 +258,115 @@ def test_a_measurement_that_fails_is_a_trial_with_its_reason(tmp_path):
     assert all("parameters" in one.costs for one in failed)
 
 
-@pytest.mark.parametrize(("busy", "status"), [(2, "ok"), (99, "crashed")])
-def test_a_machine_that_is_too_busy_is_asked_again(busy, status, tmp_path, monkeypatch):
-    pauses = []
-    monkeypatch.setattr(pipeline.time, "sleep", pauses.append)
-    evaluator = Measured(busy=busy)
-    study = searched(tmp_path, evaluator, Climbing, limit="latency_ms=5", trials=2, random_trials=0)
-    first = study.trials[0]
-    assert (first.status, study.trials[1].status) == (status, "ok") and pauses[:2] == [2.0, 4.0]
-    assert len(pauses) == min(busy, 4) and ("MachineBusy" in first.metrics.get("error", "")) == (status == "crashed")
+@pytest.fixture
+def pauses(monkeypatch):
+    found = []
+    monkeypatch.setattr(pipeline.time, "sleep", found.append)
+    return found
+
+
+class BusyAt(Measured):
+    """Measures on a machine that is always busy at some seeds."""
+
+    def __init__(self, seeds):
+        super().__init__()
+        self.seeds = seeds
+
+    def measure(self, genotype, seed):
+        self.busy = 1 if seed in self.seeds else 0
+        return super().measure(genotype, seed if seed not in self.seeds else 0)
+
+
+def test_a_machine_that_is_too_busy_is_asked_again(pauses, tmp_path, caplog):
+    settings = {"limit": "latency_ms=5", "trials": 2, "random_trials": 0}
+    study = searched(tmp_path / "short", Measured(busy=2), Climbing, **settings)
+    assert [one.status for one in study.trials] == ["ok", "ok"] and sum(pauses) == 2 + 4
+    assert caplog.text.count("MachineBusy: another job runs; attempt") == 2
+    pauses.clear()
+    study = searched(tmp_path / "later", BusyAt([1]), Climbing, **settings)
+    assert [one.status for one in study.trials] == ["ok", "crashed"] and sum(pauses) == 2 + 4 + 8 + 16
+    assert study.trials[1].metrics["error"] == "MachineBusy: another job runs"
+
+
+def test_a_machine_that_is_busy_from_the_start_spends_no_trial(pauses, tmp_path):
+    settings = {"limit": "latency_ms=5", "trials": 6, "random_trials": 0}
+    with pytest.raises(StudyError, match="no child can be measured, and none was recorded: MachineBusy: another job"):
+        searched(tmp_path, Measured(busy=99), Climbing, **settings)
+    assert sum(pauses) == 2 + 4 + 8 + 16 and not load_study(tmp_path).trials
+    assert [one.status for one in searched(tmp_path, Measured(), Climbing, **settings).trials] == ["ok"] * 6
+
+
+def test_the_display_says_what_is_measured(pauses, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(loop.Progress, "beat", lambda self, **figures: shown.append(figures.get("stage")))
+    searched(tmp_path, BusyAt([1]), Climbing, limit="latency_ms=5", trials=4, window=4, random_trials=0)
+    measuring = [stage for stage in dict.fromkeys(shown) if stage]
+    assert measuring == ["measuring 2 of 4"] and shown.count("measuring 2 of 4") == len(pauses) == 30
+    assert shown[-1] is None, "training"
+
+
+class Phone(Judge):
+    """Predicts the latency of a phone, and measures more than is asked."""
+
+    measures = ("latency_ms", "peak_memory_mib")
+
+    def costs(self, genotype):
+        return {"parameters": 7, "latency_ms": 4.0}
+
+    def measure(self, genotype, seed):
+        return {"latency_ms": 30.0, "peak_memory_mib": 9.0}
+
+
+def test_what_is_known_at_once_is_not_measured_beside(tmp_path):
+    study = searched(tmp_path, Phone(), Climbing, limit=["latency_ms=5", "peak_memory_mib=10"], trials=3)
+    known = {"parameters": 7, "latency_ms": 4.0, "peak_memory_mib": 9.0}
+    assert [one.costs for one in (*study.trials, *study.random_trials)] == [known] * 7
 
 
 def test_a_measured_limit_that_not_even_the_smallest_keeps_ends_the_search(tmp_path):
     with pytest.raises(StudyError, match=r"none of 16 children is within latency_ms=0.01, and neither is the smallest"):
         searched(tmp_path, Measured(), limit="latency_ms=0.01", trials=100)
     assert len(load_study(tmp_path).trials) == 16
+
+
+class Loose(Measured):
+    """Its device is not there at the third child."""
+
+    def measure(self, genotype, seed):
+        if seed == 2:
+            raise OSError("no device")
+        return super().measure(genotype, seed)
+
+
+SOFT = {"objective": "soft", "exchange": "mnasnet"}
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "settings", "words"),
+    [
+        (Loose(), {}, r"within latency_ms=0.01 \(15 are over, and 1 failed\), and neither is the smallest network"),
+        (
+            Measured(),
+            SOFT,
+            "within latency_ms=0.01, and neither is the smallest network, which has {'latency_ms': 0.1}",
+        ),
+    ],
+)
+def test_neither_a_failure_nor_the_soft_form_hides_an_impossible_limit(evaluator, settings, words, tmp_path):
+    with pytest.raises(StudyError, match=words):
+        searched(tmp_path, evaluator, Climbing, limit="latency_ms=0.01", trials=40, **settings)
+    assert len(load_study(tmp_path).trials) == 16
+
+
+def test_a_device_that_measures_no_child_ends_the_search(tmp_path):
+    class Gone(Measured):
+        def measure(self, genotype, seed):
+            raise OSError("no device")
+
+    with pytest.raises(
+        StudyError, match=r"\(0 are over, and 16 failed\), and the smallest network cannot be measured: OS"
+    ):
+        searched(tmp_path, Gone(), Climbing, limit="latency_ms=5", trials=40)
 
 
 @pytest.mark.parametrize("settings", [{"limit": "parameters=25"}, {"limit": "latency_ms=2", "window": 3}])
