@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,12 +14,11 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
-from nasnet_keras.search.report.matching import RATIO
+from nasnet_keras.search.finalists import best_trials, final_folder, random_finalists, tasks_of
 from nasnet_keras.search.report.statistics import kendall_tau
 from nasnet_keras.search.study.folder import Study, StudyError
-from nasnet_keras.search.study.front import front_record
-from nasnet_keras.search.study.pareto import cost_of, spread_along
-from nasnet_keras.search.study.trial import Trial, fingerprint
+from nasnet_keras.search.study.front import front_record, with_costs
+from nasnet_keras.search.study.trial import fingerprint
 from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.utils import files
 from nasnet_keras.utils.json_text import parse, text_of
@@ -28,7 +26,6 @@ from nasnet_keras.utils.progress import Progress
 
 __all__ = ["finish", "is_finished", "keep_front"]
 
-_DRAWS = 20  # for each random finalist
 _ATTEMPTS = 3  # at a training, which goes on from its checkpoint after its process ended
 
 
@@ -54,10 +51,11 @@ def finish(
         StudyError: none of the best genotypes could be trained.
     """
     started = time.monotonic()
-    tasks = _finalists(config, study, costing, drawn)
+    random = random_finalists(config, study, costing, executor, drawn)
+    tasks = tasks_of(config, study, random)
     outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config.final_epochs)]
     winner = _winner(study, outcomes)
-    finalists = [_entry(outcome, study, costing) for outcome in outcomes]
+    finalists = with_costs(study, [_entry(outcome, random) for outcome in outcomes])
     result = {
         "trial": study.best.trial,
         "fingerprint": fingerprint(study.best.genotype),
@@ -74,11 +72,14 @@ def finish(
 
 
 def keep_front(study: Study) -> None:
-    """Write the front of a finished study into `result.json` anew, if trials were added that changed it."""
+    """Write the front of a finished study and the costs of its finalists into `result.json` anew, if they changed:
+    trials were added, or costs are those of another device.
+    """
     result = study.result or {}
-    front = front_record(study, result.get("finalists", ()))
-    if result and any(result.get(name) != value for name, value in front.items()):
-        _write(study, {**result, **front})
+    finalists = with_costs(study, result.get("finalists", ()))
+    now = {**result, **front_record(study, finalists), **({"finalists": finalists} if "finalists" in result else {})}
+    if result and now != result:
+        _write(study, now)
 
 
 def _write(study: Study, result: dict[str, Any]) -> None:
@@ -111,7 +112,7 @@ def is_finished(config: SearchConfig, study: Study) -> bool:
         if finalist["status"] not in ("ok", "diverged"):  # a training that was killed may end otherwise
             return False
         found[finalist["origin"]].append(finalist["fingerprint"])
-    if found["search"] != [fingerprint(trial.genotype) for trial in _best(config, study)]:
+    if found["search"] != [fingerprint(trial.genotype) for trial in best_trials(config, study)]:
         return False
     if gone := _gone(config, study, result):
         logging.warning("%s lacks %s: it is made again", study.path, ", ".join(gone))
@@ -124,31 +125,8 @@ def _gone(config: SearchConfig, study: Study, result: dict[str, Any]) -> list[st
         return []
     names = [result["card"], weights_name(Path(result["card"]).stem), result["model"]]
     trained = [f"{one['origin']}_{one['fingerprint']}" for one in result["finalists"] if one["status"] == "ok"]
-    folders = [Path(), *(_folder(config) / name for name in trained)]
+    folders = [Path(), *(final_folder(config) / name for name in trained)]
     return [str(folder / name) for folder in folders for name in names if not (study.path / folder / name).exists()]
-
-
-def _folder(config: SearchConfig) -> Path:
-    """The folder, within a study's, in which its finalists are trained."""
-    return Path("final", "_".join(f"{name}_{value}" for name, value in config.final_settings().items()))
-
-
-def _best(config: SearchConfig, study: Study) -> list[Trial]:
-    """The best trials of different genotypes within the limits, or those along the front of a cost."""
-    trials = study.derived_trials or study.trials
-    good = [one for one in trials if one.status == "ok" and study.objective.within(one.costs)]
-    ranked = sorted(good, key=lambda one: (-one.reward, one.trial))
-    different: dict[str, Trial] = {}
-    for trial in ranked:
-        different.setdefault(fingerprint(trial.genotype), trial)
-    best, cost = list(different.values()), config.finalists_along
-    if cost is None:
-        return best[: config.finalists]
-    known = [trial for trial in best if cost_of(trial, cost) is not None]
-    if not known:
-        costs = ", ".join(sorted({name for trial in best for name in trial.costs})) or "none"
-        raise StudyError(f"finalists_along={cost}: no child has this cost, but {costs}")
-    return spread_along(known, cost, config.finalists, study.limits.get(cost))
 
 
 def _ranking(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
@@ -167,64 +145,11 @@ def _ranking(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
     return found
 
 
-def _entry(outcome: Outcome, study: Study, costing: Costing) -> dict[str, Any]:
-    """A finalist as `result.json` has it, with the costs of its child."""
-    task, costs = outcome.task, costing.known(outcome.task.genotype)
-    if task.group == "search":
-        costs = (study.get(task.number, "derived") if study.derived_trials else study.get(task.number)).costs
+def _entry(outcome: Outcome, random: dict[int, tuple[Any, dict[str, float]]]) -> dict[str, Any]:
+    """A finalist as `result.json` has it; a random one with the costs that it was chosen by."""
+    task = outcome.task
+    costs = random[task.number][1] if task.group == "random" else {}
     return {"origin": task.group, **json.loads(dataclasses.replace(outcome.trial(), costs=costs).to_line())}
-
-
-def _finalists(config: SearchConfig, study: Study, costing: Costing, drawn: Callable[[int], Any]) -> list[Task]:
-    """The best genotypes of the search, and as many random ones of about the same costs, of any reward."""
-    best, folder, draws = _best(config, study), study.path / _folder(config), _DRAWS * config.finalists
-    if costing.compared is None:
-        random = _distinct(drawn, config.finalists, draws)
-    else:
-        begun = set() if (study.path / "result.json").exists() else {path.name for path in folder.glob("random_*")}
-        judged = {f"random_{fingerprint(one.genotype)}" for one in study.random_trials if one.reward is not None}
-        random = _beside(best, costing, _distinct(drawn, draws, draws), begun, judged)[: config.finalists]
-    chosen = [("search", trial.trial, trial.genotype) for trial in best]
-    chosen += [("random", number, genotype) for number, genotype in random]
-    return [
-        Task(group, number, genotype, config.seed, folder / f"{group}_{fingerprint(genotype)}")
-        for group, number, genotype in chosen
-    ]
-
-
-def _beside(
-    best: list[Trial], costing: Costing, pool: list[tuple[int, Any]], begun: set[str], judged: set[str]
-) -> list[tuple[int, Any]]:
-    """Random genotypes with their numbers: for each of the best ones that whose cost is nearest, each once, and others.
-
-    A large network is never compared with a small one. Trainings that were begun in a first sitting, perhaps of an
-    earlier version, go on; and of those of about the same cost, random children that were judged come first, since
-    their rewards tell how well rewards predict.
-    """
-    ours = {fingerprint(trial.genotype) for trial in best}
-    others = [one for one in pool if fingerprint(one[1]) not in ours] or list(pool)
-    chosen = []
-    for trial in best[: len(others)]:
-
-        def far(one: tuple[int, Any], genotype: Any = trial.genotype) -> tuple[bool, bool, float]:
-            name, distance = f"random_{fingerprint(one[1])}", costing.distance(one[1], genotype)
-            return name not in begun, not (name in judged and distance <= math.log2(RATIO)), distance
-
-        nearest = min(others, key=far)
-        others.remove(nearest)
-        chosen.append(nearest)
-    return [*chosen, *others]
-
-
-def _distinct(drawn: Callable[[int], Any], count: int, draws: int) -> list[tuple[int, Any]]:
-    """Different random genotypes with their numbers: `count`, or fewer if the draws have not as many."""
-    found: dict[str, tuple[int, Any]] = {}
-    for number in range(draws):
-        genotype = drawn(number)
-        found.setdefault(fingerprint(genotype), (number, genotype))
-        if len(found) == count:
-            break
-    return list(found.values())
 
 
 def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome]:

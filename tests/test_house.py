@@ -34,8 +34,10 @@ FLOORS_OF_SEARCH = (
     "algorithms latency study",
     "evaluators report",
     "executors costing",
-    "finals pipeline testing",
+    "pipeline testing",
     "own remeasuring",
+    "finalists",
+    "finals",
     "loop",
     "__main__",
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from own_classes import Measured, Pairs, Priced
 
-from nasnet_keras.search import SearchConfig, finals, run
+from nasnet_keras.search import SearchConfig, finalists, finals, run
 from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.study.folder import StudyError, load_study
 from nasnet_keras.search.study.front import front_record
@@ -224,10 +224,10 @@ def test_finalists_along_the_front_are_chosen_and_agree_with_the_result(tmp_path
     trials = [child(n, n / 100 if n < 49 else None, latency_ms=1.1**n, parameters=5) for n in range(60)]
     limited = study_of(tmp_path / "limited", trials, limit=["latency_ms=100"])
     config = SearchConfig(limited.path, finalists=3, finalists_along="latency_ms")
-    assert [one.trial for one in finals._best(config, limited)] == [0, 24, 48]
+    assert [one.trial for one in finalists.best_trials(config, limited)] == [0, 24, 48]
     for settings, chosen in (({}, [48, 47, 46]), ({"finalists_along": "parameters"}, [48])):
         other = SearchConfig(limited.path, finalists=3, **settings)
-        assert [one.trial for one in finals._best(other, limited)] == chosen
+        assert [one.trial for one in finalists.best_trials(other, limited)] == chosen
     entries = [
         {"origin": "search", "fingerprint": fingerprint(trials[n].genotype), "status": "ok", "trial": n, "metrics": {}}
         for n in (0, 24, 48)

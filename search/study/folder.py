@@ -57,8 +57,8 @@ class Study:
         random_trials: trials of random search in the same space, judged alike and told to no algorithm.
         derived_trials: in a search with a supernet, trials drawn by the controller at the end, judged as random ones.
         objective: the limits of costs, and what is maximized under them.
-        best: the trial within the limits that has the highest reward, whatever the objective's form; the earliest of
-            equals, among the derived ones if there are any; None if no trial succeeded.
+        best: the candidate within the limits that has the highest reward, whatever the objective's form; the earliest
+            of equals; None if no trial succeeded.
         checkpoints: of the algorithm.
         device: the latest device that costs were measured on, or None.
     """
@@ -103,7 +103,6 @@ class Study:
         """
         facts = facts or {}
         identity = {**config.identity(), **facts}
-
         found: list[Study] = []
 
         def present(before: dict[str, Any]) -> dict[str, Any]:
@@ -147,6 +146,11 @@ class Study:
         return self._groups.ordered("derived")
 
     @property
+    def candidates(self) -> list[Trial]:
+        """The trials to choose from: the derived ones if any of them is within the limits, else the search's."""
+        return self.derived_trials if self._groups.best("derived") else self.trials
+
+    @property
     def best(self) -> Trial | None:
         return self._groups.best("derived") or self._groups.best("search")
 
@@ -162,9 +166,7 @@ class Study:
         return self._groups.get(number, group)
 
     def pareto(self, costs: Sequence[str] | None = None) -> list[Trial]:
-        """Choose the trials of the front: no other is at most as costly in all costs with at least the reward.
-
-        They are among the trials that `best` is among: the derived ones if there are any.
+        """Choose the candidates of the front: no other is at most as costly in all costs with at least the reward.
 
         Args:
             costs: names of costs, such as `("latency_ms",)`; by default those that have limits, else `multiply_adds`.
@@ -179,7 +181,7 @@ class Study:
             for trial in load_study("study").pareto(("latency_ms",)):
                 print(trial.costs["latency_ms"], trial.reward)
         """
-        trials = [trial for trial in self.derived_trials or self.trials if trial.reward is not None]
+        trials = [trial for trial in self.candidates if trial.reward is not None]
         chosen = self.front_costs if costs is None else costs
         if costs is None and not all(any(cost_of(one, name) is not None for one in trials) for name in chosen):
             return []
@@ -273,7 +275,7 @@ class Study:
     def _begin(self) -> None:
         """Open the logs, and write the best genotype if a kill prevented it."""
         with self._writing():
-            if self.best is None and (self.path / _BEST).exists():
+            if not self._groups.recorded() and (self.path / _BEST).exists():
                 logging.warning("%s lacks its trials: it is searched anew", self.path)
             self._logs = {group: TrialLog(self.path / name) for group, name in _LOGS.items()}
         self._write_best()
@@ -283,10 +285,12 @@ class Study:
             self._devices.add(trial, costs)
 
     def _write_best(self) -> None:
-        """Write the best genotype, if there is one."""
-        if self.best is not None:
-            with self._writing():
+        """Write the best genotype; if there is none on the latest device, that of another one is removed."""
+        with self._writing():
+            if self.best is not None:
                 write_text(self.path / _BEST, genotype_text(self.best.genotype) + "\n")
+            elif self._groups.recorded():
+                (self.path / _BEST).unlink(missing_ok=True)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

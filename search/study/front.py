@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import hypervolume, points_of, reference_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
 
-__all__ = ["front_record"]
+__all__ = ["front_record", "judged", "with_costs"]
 
 
 def front_record(study: Study, finalists: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def front_record(study: Study, finalists: Iterable[Mapping[str, Any]]) -> dict[s
     if not found:
         return {}
     names, limits = study.front_costs, study.limits
-    ours, random = study.derived_trials or study.trials, study.random_trials
+    ours, random = study.candidates, study.random_trials
     corner = reference_of([*ours, *random], names, limits)
     scores = {one["fingerprint"]: one["reward"] for one in finalists if one["origin"] == "search"}
 
@@ -42,6 +43,35 @@ def front_record(study: Study, finalists: Iterable[Mapping[str, Any]]) -> dict[s
         "trials": [_entry(trial, scores) for trial in found],
     }
     return {"front": front}
+
+
+def judged(study: Study) -> dict[str, Trial]:
+    """Return the trials of a study that succeeded or were over a limit, by the fingerprints of their genotypes.
+
+    Of several of one genotype it is that among which the best one is chosen, with the costs of the latest device.
+
+    Example:
+        judged(load_study("study"))[genotype.fingerprint].costs
+    """
+    trials = [*study.random_trials, *study.derived_trials, *study.trials, *study.candidates]
+    return {fingerprint(one.genotype): one for one in trials if one.status in ("ok", OVER_LIMIT)}
+
+
+def with_costs(study: Study, finalists: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries of `result.json` on the finalists with the costs of their children, on the latest device.
+
+    Those without costs, of earlier versions, have none, and those that were no children with costs keep their own.
+
+    Example:
+        with_costs(study, study.result["finalists"])
+    """
+    known = {name: trial for name, trial in judged(study).items() if trial.costs}
+    return [
+        {**one, "costs": known[one["fingerprint"]].costs}
+        if "costs" in one and one["fingerprint"] in known
+        else dict(one)
+        for one in finalists
+    ]
 
 
 def _entry(trial: Trial, scores: Mapping[str, float | None]) -> dict[str, Any]:
