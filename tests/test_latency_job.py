@@ -91,8 +91,9 @@ def job(*flags, **options):
 @pytest.mark.slow
 def test_the_job_measures_a_file_and_says_what_is_wrong(tmp_path):
     SMALL.export(0, {"litert": tmp_path / "a.tflite"})
-    by_command = job(str(tmp_path / "a.tflite"), "--latency_command=echo 12.5 {model}")
-    assert by_command.stdout.startswith("12.5 ms; echo 12.5 {model}"), by_command.stderr
+    command = f"{sys.executable} -c 'print(12.5)' {{model}}"
+    by_command = job(str(tmp_path / "a.tflite"), f"--latency_command={command}")
+    assert by_command.stdout.startswith("12.5 ms; "), by_command.stderr
     for flags, said in (([], "give the path of one"), (["missing.tflite"], "there is no file")):
         found = job(*flags)
         assert (found.returncode, found.stdout) == (1, "") and said in found.stderr, found.stderr
