@@ -198,6 +198,49 @@ def test_pickles_are_never_read(model, tensors, tmp_path):
     unchanged(model, objects, "no array of numbers, or not all of it, as conv_stem.weight.npy")
 
 
+CLASSIFIER = {"logits": [((2, 1), reading.FLOATS), ((1,), reading.FLOATS)]}
+TENSORS = {"classifier.weight": np.ones((1, 2), np.float32), "classifier.bias": np.ones(1, np.float32)}
+TENSORS |= {f"bn1.{part}": np.ones(1, np.float32) for part in ("weight", "bias", "running_mean", "running_var")}
+TENSORS["conv_stem.weight"] = np.ones((1, 3, 3, 3), np.float32)
+EXPECTED = {**CLASSIFIER, "stem_conv": [((3, 3, 3, 1), reading.FLOATS), *[((1,), reading.FLOATS)] * 4]}
+
+
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408])
+def test_a_header_whose_length_begins_as_a_pickle_is_read(length, tmp_path):
+    path = tmp_path / "a.safetensors"
+    for padding in range(length):
+        save_file(TENSORS, path, {"made": "x" * padding})
+        if path.read_bytes()[:8] == length.to_bytes(8, "little"):
+            break
+    assert path.read_bytes()[0] == 0x80
+    assert len(reading.read(path, EXPECTED)) == 2
+    path.write_bytes(b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + bytes(2000))  # as torch.save began once
+    with pytest.raises(WeightsError, match="of torch.save, a pickle"):
+        reading.read(path, EXPECTED)
+
+
+def test_what_a_file_is_does_not_depend_on_the_case_of_its_name(tmp_path):
+    for suffix, content in ((".npz", "npz"), (".NPZ", "npz"), (".Safetensors", "safetensors")):
+        path = tmp_path / f"a{suffix}"
+        write(tmp_path / f"b.{content}", TENSORS).rename(path)
+        assert len(reading.read(path, EXPECTED)) == 2, suffix
+
+
+def test_an_archive_is_called_a_pickle_if_it_holds_one(tmp_path):
+    for name, member, match in (
+        ("a.keras", "config.json", "a whole model of Keras: expected a file of weights, such as"),
+        ("a.Keras", "config.json", "a whole model of Keras: expected a file of weights, such as"),
+        ("a.weights.h5", "config.json", "cannot be read as a .weights.h5 file"),
+        ("a.weights.h5", "a/data.pkl", "of torch.save, a pickle"),
+        ("a.NPZ", "data.pkl", "of torch.save, a pickle"),
+        ("a.PTH", "config.json", "of torch.save, a pickle"),
+    ):
+        with zipfile.ZipFile(tmp_path / name, "w") as file:
+            file.writestr(member, b"{}")
+        with pytest.raises(WeightsError, match=match):
+            reading.read(tmp_path / name, EXPECTED)
+
+
 def test_files_that_are_damaged_or_no_state_dicts_are_refused(model, tensors, tmp_path):
     for suffix in (".safetensors", ".npz"):
         whole = write(tmp_path / f"a{suffix}", tensors).read_bytes()

@@ -11,7 +11,7 @@ from nasnet_keras.utils import checks
 from nasnet_keras.weights import pytorch_rules, reading
 from nasnet_keras.weights.isolated import read_apart
 from nasnet_keras.weights.reading import FLOATS
-from nasnet_keras.weights.state_dict import OPENERS
+from nasnet_keras.weights.state_dict import opener
 
 __all__ = ["load_weights"]
 
@@ -49,7 +49,7 @@ def load_weights(model: Any, path: str | Path, *, classifier: bool = True, known
     expected = {
         owner: [(tuple(each.shape), _kinds(each)) for each in variables] for owner, variables in variables.items()
     }
-    of_pytorch = path.suffix in OPENERS
+    of_pytorch = opener(path) is not None
     expected |= pytorch_rules.sums(model) if of_pytorch else {}
     values = (reading.read if known else read_apart)(path, expected, classifier=classifier)
     if of_pytorch:

@@ -35,7 +35,7 @@ def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str
         WeightsError: it is no file of weights, or of another network; the error lists what the file holds and what was
             expected.
     """
-    is_state_dict = path.suffix in state_dict.OPENERS
+    is_state_dict = state_dict.opener(path) is not None
     try:
         state_dict.refuse_pickles(path)
         with (_tensors if is_state_dict else _hdf5)(path) as found:
@@ -56,7 +56,7 @@ def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str
 
 @contextmanager
 def _tensors(path: Path) -> Iterator[Layers]:
-    with state_dict.OPENERS[path.suffix](path) as tensors:
+    with state_dict.opener(path)(path) as tensors:
         yield pytorch.found(path, tensors)
 
 

@@ -5,8 +5,8 @@ Like `hdf5` this module imports no Keras. Names, shapes and types are known befo
 
 import math
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,48 @@ from safetensors import safe_open
 from nasnet_keras.weights.hdf5 import BFLOAT16, WeightsError, brief
 from nasnet_keras.weights.stored import Stored
 
-__all__ = ["OPENERS", "refuse_pickles"]
+__all__ = ["opener", "refuse_pickles"]
+
+_Opener = Callable[[Path], AbstractContextManager[dict[str, Stored]]]
 
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+_PICKLE_STARTS = (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")
 _KINDS = {"F64": "f", "F32": "f", "F16": "f", "BF16": BFLOAT16, "BOOL": "b"}
 _KINDS |= {f"{letter}{bits}": letter.lower() for letter in "IU" for bits in (8, 16, 32, 64)}
 _MOST = 100_000  # tensors in a file
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
+def opener(path: Path) -> _Opener | None:
+    """How to open a file, by the end of its name: a context manager that gives the tensors by name; None for others."""
+    return _OPENERS.get(path.suffix.lower())
+
+
 def refuse_pickles(path: Path) -> None:
-    """Refuse a file that only unpickling could read, by its name and by its first bytes.
+    """Refuse a file that only unpickling could read, by its name and by what it holds; and whole models of Keras.
 
     Raises:
         WeightsError: it is one; the error says how to convert it.
     """
-    with path.open("rb") as file:
-        start = file.read(4)
-    archive = start == b"PK\3\4" and path.suffix != ".npz"
-    if path.suffix.lower() in _PICKLES or archive or (start[:1] == b"\x80" and start[1:2] in b"\2\3\4\5" and start[1:]):
+    suffix = path.suffix.lower()
+    if suffix == ".keras":
+        raise WeightsError(
+            f"{path} is by its name a whole model of Keras: expected a file of weights, such as "
+            f"keras.saving.load_model(FILE).save_weights('NAME.weights.h5') writes"
+        )
+    if suffix in _PICKLES or _is_pickle(path):
         raise _pickle(path)
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(b"PK\3\4") and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return any(name.rpartition("/")[2] == "data.pkl" for name in archive.namelist())
+    # A file of safetensors begins with the length of its header, whose bytes may be those of a pickle.
+    is_length = path.suffix.lower() == ".safetensors" and int.from_bytes(start, "little") < path.stat().st_size
+    return start[:2] in _PICKLE_STARTS and not is_length
 
 
 def _pickle(path: Path) -> WeightsError:
@@ -68,8 +90,6 @@ def _tensor(file: Any, name: str) -> np.ndarray:
 def _npz(path: Path) -> Iterator[dict[str, Stored]]:
     with zipfile.ZipFile(path) as archive:
         members = _few(path, archive.infolist())
-        if any(member.filename.endswith(".pkl") for member in members):
-            raise _pickle(path)
         found: dict[str, Stored] = {}
         for member in members:
             name = member.filename.removesuffix(".npy")
@@ -105,5 +125,4 @@ def _few(path: Path, names: Any) -> Any:
     return names
 
 
-OPENERS = {".safetensors": _safetensors, ".npz": _npz}
-"""How to open a file, by the end of its name: a context manager that gives the tensors by name."""
+_OPENERS: dict[str, _Opener] = {".safetensors": _safetensors, ".npz": _npz}
