@@ -12,7 +12,7 @@ from nasnet_keras.search import SearchConfig, load_study, pipeline, run
 from nasnet_keras.search.costs.measured import FILE, read
 from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.study import StudyError
-from nasnet_keras.search.study.trial import fingerprint
+from nasnet_keras.search.study.trial import fingerprint, genotype_of
 
 
 class OnDevice(Measured):
@@ -100,21 +100,45 @@ def test_the_trials_of_a_study_are_those_of_one_that_never_moved(tmp_path):
     assert facts(moved, 16) == facts(whole, 16)
 
 
+def failing(monkeypatch, error):
+    def measure(self, genotype, seed):
+        raise error
+
+    monkeypatch.setattr(OnDevice, "measure", measure)
+
+
 def test_a_child_that_cannot_be_measured_anew_is_left_out_and_tried_again(tmp_path, monkeypatch, caplog):
-    pauses = []
-    monkeypatch.setattr(pipeline.time, "sleep", pauses.append)
-    before = searched(tmp_path, OnDevice(), finalists=1)
-
-    def busy(self, genotype, seed):
-        raise MachineBusy("another job runs")
-
-    monkeypatch.setattr(OnDevice, "measure", busy)
+    before = searched(tmp_path, OnDevice())
+    failing(monkeypatch, OSError("no device"))
     with pytest.raises(StudyError, match="none of 12 children is within latency_ms=3.5"):
         searched(tmp_path, OnDevice(processor="other"))
-    assert "cannot be measured anew: MachineBusy: another job runs" in caplog.text and pauses[:4] == [2, 4, 8, 16]
-    assert load_study(tmp_path).best is None
+    assert "cannot be measured anew: OSError: no device" in caplog.text and "lacks its trials" not in caplog.text
+    assert load_study(tmp_path).best is None and not (tmp_path / "best_genotype.json").exists(), "it is of the old one"
     monkeypatch.undo()
     assert searched(tmp_path, OnDevice(processor="other")).best.reward == before.best.reward
+    assert json.loads((tmp_path / "best_genotype.json").read_text()) == json.loads(before.best.genotype.to_json())
+
+
+def test_a_machine_that_is_too_busy_to_measure_anew_is_one_error(tmp_path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(pipeline.time, "sleep", pauses.append)
+    before = searched(tmp_path, OnDevice())
+    failing(monkeypatch, MachineBusy("another job runs"))
+    with pytest.raises(StudyError, match="cannot be measured anew, and are when .* again: MachineBusy: another job"):
+        searched(tmp_path, OnDevice(processor="other"))
+    assert sum(pauses) == 2 + 4 + 8 + 16, "at one child"
+    monkeypatch.undo()
+    assert searched(tmp_path, OnDevice(processor="other")).best.reward == before.best.reward
+
+
+def test_a_finished_study_has_the_costs_of_the_latest_device_everywhere(tmp_path):
+    settings = {"limit": "latency_ms=9", "finalists": 2, "random_trials": 8}
+    before = searched(tmp_path, OnDevice(), **settings).result
+    after = searched(tmp_path, OnDevice(processor="slower", factor=2.0), **settings).result
+    assert after["fingerprint"] == before["fingerprint"] and len(after["finalists"]) == 4
+    for result, factor in ((before, 1.0), (after, 2.0)):
+        for one in result["finalists"]:
+            assert one["costs"]["latency_ms"] == factor * Measured.latency(genotype_of(one["genotype"]))
 
 
 @pytest.mark.parametrize("value", [3, {"costs": 1, "devices": []}, {"costs": [], "devices": [{"threads": 1}]}, {}])

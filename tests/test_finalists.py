@@ -1,7 +1,9 @@
 """The finalists of a search: which are chosen, within which limits, and with which costs they are written."""
 
 import json
+import re
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from own_classes import Climbing, Measured, Pairs, Priced
@@ -10,6 +12,9 @@ from nasnet_keras.search import SearchConfig, finals, run
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.executors.inline import Inline
 from nasnet_keras.search.finalists import random_finalists
+from nasnet_keras.search.report.facts import gather
+from nasnet_keras.search.report.page import report
+from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.study import Study, Trial
 from nasnet_keras.search.study.trial import fingerprint, genotype_of
 
@@ -87,4 +92,33 @@ def test_derived_genotypes_that_are_of_no_use_leave_the_choice_to_the_children(s
     written = json.loads((tmp_path / "result.json").read_text())
     finals.keep_front(study)
     assert json.loads((tmp_path / "result.json").read_text()) == written
+    study.close()
+
+
+class WithTest(Priced):
+    """Has a test accuracy."""
+
+    def finish(self, genotype, seed, folder):
+        return self.evaluate(genotype, seed)[0], {"test_accuracy": 0.5}
+
+
+def test_the_terminal_compares_children_within_the_limit_in_the_soft_form_too(tmp_path):
+    soft = {"limit": "parameters=15", "objective": "soft", "exchange": "parameters=0.02", "executor": "inline"}
+    config = SearchConfig(tmp_path, trials=12, random_trials=4, algorithm="evolution", population_size=4, **soft)
+    study = run(config, evaluator=WithTest(), space=PAIRS)
+    good = [one.reward for one in study.trials if one.costs["parameters"] <= 15]
+    assert 0 < len(good) < 12 and max(good) == 1.0
+    shown = summary(study)
+    assert f"Rewards of the search:     mean {mean(good):.4f}, best 1.0000 of {len(good)} within the limit" in shown
+    assert re.search(r"Front of reward against parameters: \d children, from .*; 1 within the limit\n", shown)
+
+
+def test_a_report_of_derived_genotypes_that_are_over_the_limit_is_of_the_children(tmp_path):
+    trials = [("search", Trial(n, PAIRS.decode((0, n)), "ok", 0.5, {}, 1.0, 0, {"parameters": n})) for n in range(2)]
+    lost = Trial(0, PAIRS.decode((2, 2)), "ok", 0.9, {}, 1.0, 0, {"parameters": 99})
+    soft = {"objective": "soft", "exchange": "mnasnet"}
+    _, study, *_ = opened(tmp_path, [*trials, ("derived", lost)], Priced(), limit="parameters=25", **soft)
+    facts = gather(study)
+    assert facts.candidates == study.candidates == study.trials and not facts.derived
+    assert "derived genotype" not in report(study)
     study.close()

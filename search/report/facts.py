@@ -25,7 +25,7 @@ class Facts:
         trials: the trials that the search proposed.
         successful: the trials with a reward that can be drawn.
         derived: the genotypes derived from the controller at the end of a supernet's search, judged as the random
-            children are; empty for other searches.
+            children are; empty for other searches, and if none of them is within the limits.
         random: the random children to compare with, within the limits; random search compares with its own.
         random_beyond: further random children with a reward, whose costs are over a limit.
         over_limit: the trials of the search that were over a limit, so that they were not trained.
@@ -70,7 +70,7 @@ class Facts:
     @cached_property
     def candidates(self) -> list[Trial]:
         """The children among which the best one is chosen: the derived ones, or the search's own, within the limits."""
-        return [trial for trial in self.derived if self.is_within(trial)] if self.derived else self.within
+        return [trial for trial in self.derived if self.is_within(trial)] or self.within
 
     @cached_property
     def within(self) -> list[Trial]:
@@ -129,6 +129,7 @@ def gather(study: Study) -> Facts:
         [trial for trial in trials if number(trial.reward) is not None]
         for trials in (study.trials, study.derived_trials, study.random_trials)
     )
+    derived = derived if any(study.objective.within(trial.costs) for trial in derived) else []
     rewardless = [trial for trial in study.trials if trial.reward is None]
     is_random = registry.algorithm(study.config["algorithm"]).is_baseline and not derived
     limits = study.limits

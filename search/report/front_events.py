@@ -59,7 +59,7 @@ def _write_cost(file: EventFile, study: Study, name: str) -> None:
 
 def _write_volumes(file: EventFile, study: Study) -> None:
     """Write the hypervolume over the children of the search, and over random ones."""
-    names, ours = study.front_costs, study.derived_trials or study.trials
+    names, ours = study.front_costs, study.candidates
     corner = reference_of([*ours, *study.random_trials], names, study.limits)
     for tag, trials in (("hypervolume", ours), ("random_hypervolume", study.random_trials)):
         volumes = hypervolumes(points_of(trials, names), corner)

@@ -36,8 +36,8 @@ def summary(study: Study) -> str:
     if study.updates is not None:
         lines.append(f"Controller: {study.updates} updates, {study.config['children_per_update']} children each")
     if study.random_trials:
-        lines.append(f"Rewards of the search:     {_rewards(study.derived_trials or trials)}")
-        lines.append(f"Rewards of random search:  {_rewards(study.random_trials)}")
+        lines.append(f"Rewards of the search:     {_rewards(study, study.candidates)}")
+        lines.append(f"Rewards of random search:  {_rewards(study, study.random_trials)}")
     return "\n".join([*lines, *_finalists(result), "", *_files(study, result)])
 
 
@@ -46,7 +46,7 @@ def _costs(study: Study) -> list[str]:
     front, names = study.pareto(), study.front_costs
     if not front:
         return []
-    found = {fingerprint(one.genotype): one for one in study.derived_trials or study.trials}
+    found = {fingerprint(one.genotype): one for one in study.candidates}
     winner = found.get(study.result.get("winner"), study.best)
     shown = f"{'the' if study.limits else 'The'} best child has {_amounts(study.best, names)}"
     shown += f", the winner {_amounts(winner, names)}" if winner.genotype != study.best.genotype else ""
@@ -55,7 +55,9 @@ def _costs(study: Study) -> list[str]:
     size = f"{len(front)} children, from {ends[0]} to {ends[1]}" if len(front) > 1 else f"1 child, {ends[0]}"
     against = ", ".join(map(cost_name, names))
     measured = [] if study.device is None else [f"Measured on {study.device}"]
-    return [f"{limits}{shown}", *measured, f"Front of reward against {against}: {size}"]
+    within = sum(study.objective.within(one.costs) for one in front)
+    beyond = "" if within == len(front) else f"; {within} within the limit"
+    return [f"{limits}{shown}", *measured, f"Front of reward against {against}: {size}{beyond}"]
 
 
 def _amounts(trial: Trial, names: Sequence[str]) -> str:
@@ -75,16 +77,20 @@ def _finalists(result: dict[str, Any]) -> list[str]:
 
 
 def _best(study: Study) -> str:
-    if study.derived_trials:
-        return f"Best of {len(study.derived_trials)} derived genotypes: number {study.best.trial}"
+    derived = study.derived_trials
+    if derived and study.candidates == derived:
+        return f"Best of {len(derived)} derived genotypes: number {study.best.trial}"
     return f"Best of {len(study.trials)} children: trial {study.best.trial}"
 
 
-def _rewards(trials: list[Trial]) -> str:
-    rewards = [trial.reward for trial in trials if trial.reward is not None]
+def _rewards(study: Study, trials: list[Trial]) -> str:
+    """The rewards of the children within the limits: larger ones are not compared with them."""
+    judged = [trial for trial in trials if trial.reward is not None]
+    rewards = [trial.reward for trial in judged if study.objective.within(trial.costs)]
     if not rewards:
-        return f"all {len(trials)} children failed"
-    return f"mean {mean(rewards):.4f}, best {max(rewards):.4f} of {len(rewards)}"
+        return f"none of {len(trials)} children within the limit" if judged else f"all {len(trials)} children failed"
+    limited = " within the limit" if study.limits else ""
+    return f"mean {mean(rewards):.4f}, best {max(rewards):.4f} of {len(rewards)}{limited}"
 
 
 def _test(finalist: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ class Devices:
             return
         if self.latest is not None:
             logging.warning(
-                "%s was measured on %s, and goes on on %s: children that could be best are measured anew there, and "
+                "%s was measured on %s, and goes on on %s: children that succeeded are measured anew there, and "
                 "costs of both are not compared",
                 self._folder,
                 self.latest,
