@@ -28,7 +28,7 @@ def check(given: Values, usual: Values) -> None:
     _check_weights(given)
     _check_executor(given)
     _check_parameters(given)
-    _check_latency(given)
+    _check_latency(given, usual)
 
 
 def check_place(evaluator: str, isolates: bool, shown: str) -> None:
@@ -133,11 +133,12 @@ def _check_parameters(given: Values) -> None:
             raise ValueError(f"{name} is for {_owners(name)}not for {quoted(given['algorithm'])}")
 
 
-def _check_latency(given: Values) -> None:
+def _check_latency(given: Values, usual: Values) -> None:
     """Refuse to predict a latency and to measure it, or to do either where no network is trained."""
     ways = [name for name in ("latency", "latency_command") if given[name] is not None]
     if len(ways) > 1:
         raise ValueError(f"a latency is predicted by latency={quoted(given['latency'])} or measured by latency_command")
+    ways += [name for name in ("runtime", "threads") if given[name] != usual[name]]
     if ways and not registry.evaluator(given["evaluator"]).trains:
         raise ValueError(f"{ways[0]} is for networks that are trained, not for {quoted(given['evaluator'])}")
 

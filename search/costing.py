@@ -122,6 +122,16 @@ class Costing:
         costs = [self.known(genotype).get(self.compared) for genotype in (one, other)]
         return np.inf if None in costs else abs(np.log2((costs[0] + _NOTHING) / (costs[1] + _NOTHING)))
 
+    def moderate(self, seed: int) -> Any:
+        """A genotype within the limits, as far as that is known: where a limit is measured, the smallest.
+
+        It is the first child in the soft form, so that there is a result within the limits whatever is proposed.
+        """
+        if self.objective.only(self.measured).limits:
+            return self.smallest()
+        space: Any = self.limited.at(0)
+        return space.decode(space.sample(np.random.default_rng(seed)))
+
     def smallest(self) -> Any:
         """A genotype of the lowest cost that is found, which shows whether a measured limit is possible at all."""
         first = self._space.decode([0] * len(self._space.decisions))
@@ -159,7 +169,9 @@ class Costing:
                     raise ValueError(f"{what}={name}: the evaluator has no such cost, but {known}")
 
     def _check_possible(self, cheap: Objective) -> None:
-        """Raise a ValueError if no genotype within the limits is found: neither drawn, nor by going down from there."""
+        """Raise a ValueError if no genotype within the limits is found: neither drawn, nor among all of a small space,
+        nor by going down from one that was drawn.
+        """
         if not cheap.limits:
             return
         space: Any = self.limited
@@ -168,4 +180,5 @@ class Costing:
         if not space.fits(least):
             costs = self.known(space.decode(least))
             nearest = {one.cost: costs.get(one.cost) for one in cheap.limits}
-            raise ValueError(f"no genotype of the space is within {cheap}: the nearest that was found has {nearest}")
+            whose = "of the space is" if space.is_small else "was found that is"
+            raise ValueError(f"no genotype {whose} within {cheap}: the nearest that was found has {nearest}")

@@ -220,6 +220,8 @@ class _Search:
         algorithm = self.algorithm
         self._tell(max(0, number - self.config.window + 1))
         self.evaluator.prepare(number, algorithm.draw)
+        if number == 0 and self.costing.objective.form == "soft":
+            return Task("search", 0, self.costing.moderate(self.config.seed), self._seed(0))
         choices = algorithm.ask(number)
         try:
             genotype = algorithm.space.decode(choices)

@@ -96,7 +96,12 @@ class Own:
         evaluator.accept(space)
         costing = Costing(config.search_objective(), evaluator, space, config.measure)
         costing.check_along(config.finalists_along)
-        algorithm = self._algorithm(config, space, costing.searched)
+        try:
+            algorithm = self._algorithm(config, space, costing.searched)
+        except ValueError as error:
+            if costing.searched.size == 1 < space.size:
+                raise ValueError(f"{error}, and {costing.objective} leaves one of {space.size:,}") from error
+            raise
         return algorithm, evaluator, costing, {**_facts(evaluator), **self._record(algorithm)}
 
     def _check_names(self, config: SearchConfig) -> None:

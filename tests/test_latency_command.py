@@ -1,6 +1,7 @@
 """The user's own command: what it is given, what is read of it, and its failures."""
 
 import shlex
+import subprocess
 import sys
 import time
 
@@ -81,6 +82,25 @@ def test_a_command_that_hangs_is_ended_with_what_it_started(path, tmp_path):
         command(code, seconds=2.0).measure(path)
     assert time.monotonic() - begun < 20
     deadline = time.monotonic() + 20
+    while _runs(int(started.read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_command_ends_with_the_search_that_was_killed(path, tmp_path):
+    started = tmp_path / "pid"
+    code = f"import os, time; open('{started}', 'w').write(str(os.getpid()) + chr(10)); time.sleep(100)"
+    search = (
+        "import pathlib; from nasnet_keras.latency.command import LatencyCommand; "
+        f"LatencyCommand({command(code).text!r}).measure(pathlib.Path({str(path)!r}))"
+    )
+    deadline = time.monotonic() + 30
+    with subprocess.Popen([sys.executable, "-c", search]) as process:
+        while not (started.exists() and started.read_text().endswith("\n")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert _runs(int(started.read_text()))
+        process.kill()
     while _runs(int(started.read_text())):
         assert time.monotonic() < deadline
         time.sleep(0.05)

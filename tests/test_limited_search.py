@@ -1,5 +1,6 @@
 """Searches under limits: their spaces, the loop, and the results within the limits."""
 
+import itertools
 import shutil
 from collections import Counter
 
@@ -10,19 +11,21 @@ from own_classes import Climbing, Judge, Measured, Pairs, Priced
 
 from nasnet_keras import Genotype
 from nasnet_keras.networks.cost import genotype_cost
-from nasnet_keras.search import SearchConfig, algorithms, load_study, loop, pipeline, run, spaces, supernet
+from nasnet_keras.search import Decision, SearchConfig, algorithms, load_study, loop, pipeline, run, spaces, supernet
 from nasnet_keras.search.controllers.enas import controller_for
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.spaces.enas_macro import MacroSpace
 from nasnet_keras.search.spaces.limited import LimitedSpace
+from nasnet_keras.search.spaces.partial import PartialSpace
 from nasnet_keras.search.study import StudyError
 from nasnet_keras.search.testing import check_algorithm, check_evaluator, check_space
 from nasnet_keras.search.testing.contract import ContractError
 
 PAIRS = Pairs()
 SEARCH = {"trials": 12, "random_trials": 4, "executor": "inline"}
+SOFT = {"objective": "soft", "exchange": "mnasnet"}
 EVOLUTION = {"algorithm": "evolution", "population_size": 4}
 
 
@@ -74,6 +77,25 @@ def test_a_rare_genotype_is_walked_to():
     assert all(space.fits(space.sample(np.random.default_rng(i))) for i in range(3))
 
 
+def test_in_a_small_space_the_one_vector_within_the_limit_is_found():
+    """Of 64 vectors, of which no mutation of another leads to it by steps that are less over."""
+    best = (2, 1, 3)
+
+    class Lock(Pairs):
+        decisions = tuple(Decision(name, ("a", "b", "c", "d")) for name in "xyz")
+
+        def decode(self, choices):
+            return tuple(choices)
+
+    several = LimitedSpace(Lock(), lambda choices: float(choices not in (best, (0, 0, 0))))
+    lock = LimitedSpace(Lock(), lambda choices: float(choices != best))
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        assert lock.sample(generator) == best and several.mutate(best, generator) == (0, 0, 0)
+    assert lock.within == (best,)
+    assert LimitedSpace(Lock(), lambda choices: 1.0).within == CHEAP_CELLS.within == ()
+
+
 def test_a_space_that_grows_is_limited_in_all_its_parts():
     space = spaces.make("nas", num_layers=8, deepen_every=5)
     limited = LimitedSpace(space, lambda genotype: max(0, sum(one.filters for one in genotype.layers) - 30 * 8))
@@ -101,6 +123,12 @@ def test_every_algorithm_keeps_its_contract_in_a_limited_space(name):
     limited = LimitedSpace(CELLS, separable)
     check_algorithm(make, limited, trials=15)
     assert all(limited.fits(made[0].ask(trial)) for trial in range(60, 70))
+
+
+class Listed(PartialSpace, Pairs):
+    """A space that lists its genotypes."""
+
+    known = tuple(itertools.product(range(3), repeat=2))
 
 
 # --- costs of an evaluator
@@ -198,6 +226,27 @@ def test_the_soft_form_trains_what_is_over_the_limit_and_ends_within(tmp_path):
     assert Genotype.from_json((tmp_path / "best_genotype.json").read_text()) == study.best.genotype
     assert {one["costs"]["parameters"] <= 15 for one in study.result["finalists"]} == {True}
     assert load_study(tmp_path).best == study.best
+
+
+class Largest(Climbing):
+    """Proposes the largest network only."""
+
+    def ask(self, trial):
+        return (2, 2)
+
+
+@pytest.mark.parametrize("settings", [{"limit": "parameters=15"}, {"limit": "latency_ms=1.5"}])
+def test_the_soft_form_has_a_result_within_the_limit_whatever_is_proposed(settings, tmp_path):
+    study = searched(tmp_path, Measured(), Largest, **settings, **SOFT)
+    assert [one.costs["parameters"] > 15 for one in study.trials] == [False] + [True] * 11
+    assert study.best.trial == 0
+    assert facts(searched(tmp_path, Measured(), Largest, **settings, **SOFT).trials) == facts(study.trials)
+
+
+def test_an_algorithm_that_needs_several_genotypes_says_which_limit_leaves_one(tmp_path):
+    words = "evolution needs a space of more than one genotype, and parameters=1 leaves one of 9"
+    with pytest.raises(SearchError, match=words):
+        run(SearchConfig(tmp_path, limit="parameters=1", **SEARCH, **EVOLUTION), evaluator=Priced(), space=Listed())
 
 
 def test_costs_that_are_known_afterwards_are_limited_too(tmp_path):
@@ -336,9 +385,6 @@ class Loose(Measured):
         if seed == 2:
             raise OSError("no device")
         return super().measure(genotype, seed)
-
-
-SOFT = {"objective": "soft", "exchange": "mnasnet"}
 
 
 @pytest.mark.parametrize(

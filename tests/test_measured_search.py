@@ -14,6 +14,7 @@ from nasnet_keras.search.study import StudyError
 from nasnet_keras.training.recipes import Recipe
 
 SMALL = {"trials": 2, "random_trials": 0, "finalists": 1, "final_epochs": 1, "num_repeats": 1, "filters": 2}
+TABLE = {"evaluator": "tabular", "space": "nasbench201", "table": "a.csv"}
 SMALL |= {"num_blocks": 1, "train_images": 50, "workers": 1, "recipe": Recipe(1, 50, 0.01)}
 
 
@@ -32,7 +33,6 @@ def command(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"runtime": "tvm"}, "runtime must be one of litert, onnx, openvino, tensorflow, got 'tvm'"),
         ({"threads": 10**6}, "threads must be at most"),
         ({"latency_command": "adb shell run"}, "needs {model}"),
         ({"latency_command": "true {model}"}, "the last line of the command 'true {model}' must be a positive number"),
@@ -44,6 +44,19 @@ def test_what_cannot_be_measured_is_one_error_before_the_search(settings, words,
     with pytest.raises(SearchError, match=words):
         run(SearchConfig(tmp_path / "study", **{"limit": ("latency_ms=5",), **SMALL, "executor": "inline", **settings}))
     assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"runtime": "tvm"}, "runtime must be one of litert, onnx, openvino, tensorflow, got 'tvm'"),
+        ({"runtime": "onnx", **TABLE}, "runtime is for networks that are trained"),
+        ({"threads": 2, **TABLE}, "threads is for networks that are trained"),
+    ],
+)
+def test_how_to_measure_is_checked_with_the_other_settings(settings, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        SearchConfig(tmp_path, **settings)
 
 
 @pytest.mark.slow

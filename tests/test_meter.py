@@ -1,5 +1,6 @@
 """Measured costs of a search: what is measured once, where it is kept, and how devices are told apart."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -106,6 +107,26 @@ def test_what_cannot_be_built_or_exported_is_an_error_of_the_child(tmp_path, tim
     with pytest.raises(ValueError, match="of type Reshape cannot be fused"):
         Meter(Protocol(), None, tmp_path).costs(Network("a", {}, lambda: odd))
     assert not timed and not (tmp_path / FILE).exists()
+
+
+def test_networks_are_built_and_exported_on_the_processor(tmp_path, timed, monkeypatch):
+    """The memory of GPUs is for the processes that train."""
+    inside, seen = [], []
+
+    @contextlib.contextmanager
+    def device(name):
+        inside.append(name)
+        yield
+        inside.pop()
+
+    exported = meter.exported
+    monkeypatch.setattr(keras, "device", device)
+    monkeypatch.setattr(meter, "exported", lambda *given: (seen.extend(inside), exported(*given))[1])
+    one = network()
+    Meter(Protocol(), None, tmp_path).costs(
+        dataclasses.replace(one, build=lambda: (seen.extend(inside), one.build())[1])
+    )
+    assert seen == ["cpu:0", "cpu:0"] and len(timed) == 1 and not inside
 
 
 def test_random_weights_that_amplify_rounding_errors_are_no_error(tmp_path, monkeypatch):

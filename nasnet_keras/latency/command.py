@@ -4,8 +4,10 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +19,11 @@ __all__ = ["LatencyCommand"]
 
 _MODEL = "{model}"
 _TAIL = 65_536  # bytes of the output that are read
+_WATCH = """
+import os, signal, sys
+if not sys.stdin.buffer.read(1):
+    os.killpg(int(sys.argv[1]), signal.SIGKILL)
+"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,8 @@ class LatencyCommand:
         except (OSError, ValueError) as error:
             raise LatencyError(f"the command {self._shown()} cannot be started: {error}") from None
         try:
-            return process.wait(self.timeout_seconds)
+            with _watched(process.pid):
+                return process.wait(self.timeout_seconds)
         except BaseException as error:
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -104,6 +112,18 @@ class LatencyCommand:
 
     def _shown(self) -> str:
         return quoted(self.text)
+
+
+@contextmanager
+def _watched(group: int) -> Iterator[None]:
+    """End the processes of a group if this process is killed within the block: two must not measure at once."""
+    # Another process waits for the end of a pipe, which comes with the end of this one, however it ends.
+    watch = [sys.executable, "-I", "-S", "-c", _WATCH, str(group)]
+    with subprocess.Popen(watch, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as watcher:
+        try:
+            yield
+        finally:
+            watcher.communicate(b".")
 
 
 def _last(file: BinaryIO) -> str:

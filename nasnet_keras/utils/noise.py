@@ -17,6 +17,7 @@ _ABOUT_LOGGING = (
     b"WARNING: All log messages before absl::InitializeLog()",
     b"To enable the following instructions: ",  # the second line of a message about the processor
 )
+_UNDATED = b"INFO: Created TensorFlow Lite "  # LiteRT begins its messages with the severity
 _HARMLESS = (  # messages that call themselves errors
     b"failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)",  # there is no driver
     b"when one has already been registered",  # cuFFT, cuDNN and cuBLAS, by each of two libraries
@@ -38,7 +39,7 @@ def is_noise(line: bytes, level: int) -> bool:
         >>> is_noise(b"I0000 00:00:1795896800.529940    9387 port.cc:153] oneDNN custom operations are on.", 2)
         True
     """
-    if level and line.startswith(_ABOUT_LOGGING):
+    if level and line.startswith((*_ABOUT_LOGGING, _UNDATED)):
         return True
     found = _LOGGED.match(line)
     if found is None:

@@ -108,7 +108,7 @@ class Meter:
     ) -> dict[str, float]:
         """Export a network and measure its file."""
         with tempfile.TemporaryDirectory() as folder:
-            path = exported(_random(network), Path(folder), protocol)
+            path = _exported(network, Path(folder), protocol)
             file = files.digest(path, "sha256") if path.is_file() else ""
             found = find(known, device, file=file)
             costs, details = (found.costs, found.details) if found else self._of_file(path, protocol)
@@ -131,13 +131,15 @@ class Meter:
         return {"latency_ms": found.median_ms, "peak_memory_mib": found.peak_memory_mib}, details
 
 
-def _random(network: Network) -> Any:
-    """Build a network with the random weights of a fixed seed."""
+def _exported(network: Network, folder: Path, protocol: Protocol) -> Path:
+    """Export a network with the random weights of a fixed seed. GPUs and their memory are for those who train."""
     import keras
 
     keras.backend.clear_session()  # layers without a name are numbered anew
     keras.utils.set_random_seed(_SEED)
-    try:
-        return network.build()
-    except ValueError as error:
-        raise LatencyError(f"the network cannot be built: {error}") from None
+    with keras.device("cpu:0"):
+        try:
+            model = network.build()
+        except ValueError as error:
+            raise LatencyError(f"the network cannot be built: {error}") from None
+        return exported(model, folder, protocol)

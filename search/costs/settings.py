@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasnet_keras.latency.runtimes import RUNTIMES
 from nasnet_keras.search.costs.limits import FORMS, Limit, is_name
 from nasnet_keras.utils import values
 from nasnet_keras.utils.settings import documented, setting
@@ -49,7 +50,10 @@ class CostSettings:
         assumed=[],
     )
     runtime: str = setting(
-        "litert", "Runtime in which the latency of an exported child is measured.", values.text(), assumed="litert"
+        "litert",
+        "Runtime in which the latency of an exported child is measured; of a command, the one whose files it gets.",
+        values.choice_of_version(*RUNTIMES),
+        assumed="litert",
     )
     threads: int = setting(1, "Number of threads that latency is measured with.", values.positive(), assumed=1)
     latency_command: str | None = setting(

@@ -34,6 +34,7 @@ from nasnet_keras.training.job import train
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.utils.environment import require_tensorflow
 from nasnet_keras.utils.files import replacing, write_saved
+from nasnet_keras.utils.progress import Progress
 from nasnet_keras.utils.workdir import recorded
 
 __all__ = ["ChildEvaluator"]
@@ -100,7 +101,9 @@ class ChildEvaluator(Evaluator):
                 except ValueError as error:
                     raise ValueError(f"a {what} of this search cannot be trained: {error}") from None
             if self.device() is not None and not any(choices):
-                self._meter.rehearse(self._measured(genotype))
+                with Progress(total=1, desc="trying to measure", unit="network") as bar:  # it takes half a minute
+                    self._meter.rehearse(self._measured(genotype))
+                    bar.update()
 
     def _check(self, training: TrainingConfig) -> None:
         training.check(self._dataset)

@@ -1,6 +1,8 @@
 """The genotypes of a space that are within limits."""
 
+import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ _STEPS = 400  # of such a walk
 _MUTATIONS = 32
 _CHANGES = 3  # of one mutation: what a change costs too much, others may save
 _RIVALS = 4  # candidates for a trial, of which the one that uses most of the limits gets it
+_SMALL = 2**15  # choice vectors of a space that are all looked at, once, where draws find too few
 _REMEMBERED = 2**16  # excesses, which cost milliseconds each
 
 
@@ -22,7 +25,8 @@ class LimitedSpace(Space):
     """A space whose draws and mutations are within limits, as far as any can be found.
 
     Draws are uniform within the limits: those over them are drawn again, up to a hundred times. Where fewer than one in
-    a hundred is within, a walk of mutations that are less and less over the limits ends the draw. The space has the
+    a hundred is within, a small space is listed, and a walk of mutations that are less and less over the limits ends
+    the draw in a large one. The space has the
     decisions and the class of the one that it limits, so that whatever is made for that class, such as a controller,
     works with it. Choices over the limits stay legal, and only `fits` tells them apart.
 
@@ -102,17 +106,37 @@ class LimitedSpace(Space):
             self._known[key] = self._excess(self._space.decode(key))
         return self._known[key]
 
+    @property
+    def is_small(self) -> bool:
+        """Whether all of its choice vectors can be looked at: a space whose vectors are all legal, and not too many."""
+        return math.prod(len(one.choices) for one in self.decisions) == self._space.size <= _SMALL
+
+    @functools.cached_property
+    def within(self) -> tuple[Choices, ...]:
+        """All choice vectors within the limits of a small space; none of a large one."""
+        vectors = itertools.product(*(range(len(one.choices)) for one in self.decisions)) if self.is_small else ()
+        return tuple(filter(self.fits, vectors))
+
     def sample(self, generator: np.random.Generator) -> Choices:
         """Draw a choice vector within the limits; if none is found, the one that is least over them."""
         drawn = self._first_within(self._space.sample(generator) for _ in range(_DRAWS))
-        return drawn if self.fits(drawn) or self._space.size == 1 else self._walked(drawn, generator)
+        if self.fits(drawn) or self._space.size == 1:
+            return drawn
+        if self.within:
+            return self.within[int(generator.integers(len(self.within)))]
+        return drawn if self.is_small else self._walked(drawn, generator)
 
     def mutate(self, choices: Sequence[int], generator: np.random.Generator) -> Choices:
         """Change the choice of one decision. A mutation over the limits is changed further, up to three times in all,
-        or else dropped; if none is found that is within them, a walk goes on from the one that is least over them.
+        or else dropped; if none is found that is within them, a walk goes on from the one that is least over them,
+        or in a small space any other that is within them is drawn.
         """
-        changed = self._first_within(self._mutations(tuple(choices), generator))
-        return changed if self.fits(changed) else self._walked(changed, generator, tuple(choices))
+        origin = tuple(choices)
+        changed = self._first_within(self._mutations(origin, generator))
+        if self.fits(changed):
+            return changed
+        others = [one for one in self.within if one != origin]
+        return others[int(generator.integers(len(others)))] if others else self._walked(changed, generator, origin)
 
     def _mutations(self, choices: Choices, generator: np.random.Generator) -> Iterator[Choices]:
         """Walks of three changes, which end where they are within the limits; none comes back to where it began."""
