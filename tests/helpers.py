@@ -1,9 +1,12 @@
 """What several tests use."""
 
-from collections.abc import Iterable
+import contextlib
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from nasnet_keras.genotypes.cells import COMBINES, Block, Cell, Edge, Genotype, block_state
@@ -89,3 +92,22 @@ def small_batch(generator: np.random.Generator, shape=(16, 16, 3), count: int = 
     """Images and labels, both of no meaning."""
     images = generator.integers(0, 256, (count, *shape), dtype=np.uint8)
     return images, generator.integers(0, classes, count).astype(np.int32)
+
+
+def running(pid: int) -> bool:
+    """Whether a process goes on."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for(look: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Look until something is there; a file may be missing, or be half written, at first."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError, ValueError):
+            if found := look():
+                return found
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

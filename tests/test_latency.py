@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import running, wait_for
 
 import nasnet_keras as nk
 from nasnet_keras.latency import blocks, memory, process
@@ -15,6 +16,7 @@ from nasnet_keras.latency.blocks import Block, Clocks, interval
 from nasnet_keras.latency.errors import LatencyError, MachineBusy
 from nasnet_keras.latency.load import allowed
 from nasnet_keras.latency.process import answered
+from nasnet_keras.latency.protocol import Protocol
 from nasnet_keras.latency.shapes import resolved
 
 
@@ -131,13 +133,15 @@ def test_a_run_too_slow_for_the_time_is_no_fault_of_the_machine():
 def test_without_an_accuracy_blocks_are_taken_as_they_come():
     found = Machine(lambda run: 0.001 * (1 + run % 7), 0.3, 2.0).repeated(None)
     assert len(found) == blocks.FEWEST
-    assert len(Machine(lambda run: 1000).repeated(None)) == 1  # time is over
+    slow = Machine(lambda run: 1000)
+    assert len(slow.repeated(None)) == slow.runs == 1  # time is over
 
 
 def test_others_may_use_a_quarter_of_what_is_left(monkeypatch):
     assert allowed(1) == 0.25 and allowed(2) == 0.2
     assert Block((1.0,), 1.0, 0.34).calm(1) and not Block((1.0,), 1.0, 0.36).calm(1), "and a tick of the clock"
     assert not Block((1.0,), 0.89, 0.0).calm(1)
+    assert allowed(8) == 0.2 and not Block((1.0,), 8.0, 0.95).calm(8), "a whole core is no tick"
     monkeypatch.setattr("nasnet_keras.utils.environment.cores", lambda: 16)
     assert allowed(1) == 3.75
 
@@ -145,11 +149,13 @@ def test_others_may_use_a_quarter_of_what_is_left(monkeypatch):
 def test_warming_up_ends_when_runs_no_longer_become_faster():
     machine = Machine(lambda run: 0.001 * (1 + 5 * math.exp(-run / 20)))
     clocks = Clocks(lambda: machine.now, lambda: machine.own, lambda: machine.machine)
-    runs = blocks.warmed(machine.run, clocks)
+    runs = blocks.warmed(machine.run, clocks, 60.0)
     assert runs == machine.runs and machine.seconds(runs) < 0.00105
     machine = Machine(lambda run: 1000 / (1 + run))  # never settles
     clocks = Clocks(lambda: machine.now, lambda: machine.own, lambda: machine.machine)
-    assert blocks.warmed(machine.run, clocks) == 3
+    assert blocks.warmed(machine.run, clocks, 2000.0) == 1
+    with pytest.raises(LatencyError, match="a run takes 500 seconds: expected a longer timeout_seconds"):
+        blocks.warmed(machine.run, clocks, 1400.0)
 
 
 def test_shapes():
@@ -173,6 +179,11 @@ def test_the_peak_of_memory_is_that_since_the_beginning():
     assert 45 << 20 < memory.peak() - before < 60 << 20
 
 
+def test_numbers_of_numpy_are_numbers():
+    protocol = Protocol(threads=np.int64(1), input_shape=[np.int32(8), 8, 3], batch_size=np.int8(2))
+    assert json.dumps([protocol.threads, protocol.input_shape, protocol.batch_size]) == "[1, [8, 8, 3], 2]"
+
+
 def program(code):
     return ("-c", code)
 
@@ -180,7 +191,10 @@ def program(code):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import time; time.sleep(60)", "did not end within 0.5 seconds"),
+        (
+            "import time; time.sleep(60)",
+            "did not end within 0.5 seconds: the process hung, or a run needs a longer timeout_seconds",
+        ),
         ("import os; os.abort()", r"crashed \(SIGABRT\)"),
         ("raise SystemExit('no luck')", "exit code 1, and said 'no luck'"),
         ("print('nonsense')", "exit code 0, and said nothing"),
@@ -193,7 +207,7 @@ def test_a_process_that_gives_no_answer_is_one_error(code, words):
 
 
 def test_answers_of_the_process():
-    echo = "import json, sys; print(json.dumps({name: json.load(sys.stdin)['text']}))"
+    echo = "import json, sys; print(json.dumps({name: json.loads(sys.stdin.readline())['text']}))"
     assert answered({"text": "x"}, 30, program(f"name = 'a'; {echo}")) == {"a": "x"}
     with pytest.raises(MachineBusy, match="^so it is$"):
         answered({"text": "so it is"}, 30, program(f"name = 'busy'; {echo}"))
@@ -201,15 +215,31 @@ def test_answers_of_the_process():
         answered({"text": "so it is"}, 30, program(f"name = 'problem'; {echo}"))
 
 
-def test_a_process_that_nobody_waits_for_ends_itself():
-    """Its parent was killed, and the runtime hangs."""
-    code = (
-        "import time; from nasnet_keras.latency import timing; timing._AFTER = 0.2; "
-        "timing._measured = lambda *_: time.sleep(60); timing.main()"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, input='{"seconds": 0.1}', env=process._variables(), text=True, timeout=40)
-    assert done.returncode == -signal.SIGALRM
+SLEEPING = (
+    "import time; from nasnet_keras.latency import timing; timing._AFTER = 0.2; "
+    "timing._measured = lambda *_: time.sleep(60); timing.main()"
+)
+
+
+def test_a_process_that_hangs_ends_itself_also_if_alarms_were_blocked():
+    """Its parent is there, but stands still."""
+    blocked = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]); "
+    command = [sys.executable, "-c", blocked + SLEEPING]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=process._variables(), text=True) as hanging:
+        hanging.stdin.write('{"seconds": 0.1}\n')
+        hanging.stdin.flush()
+        assert hanging.wait(40) == -signal.SIGALRM
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_ends_with_the_one_that_began_it(number, tmp_path):
+    noted = f"import os; print(os.getpid(), file=open({str(tmp_path / 'pid')!r}, 'w')); "
+    code = f"from nasnet_keras.latency.process import answered; answered({{}}, 500, ('-c', {noted + SLEEPING!r}))"
+    parent = subprocess.Popen([sys.executable, "-c", code], env=process._variables(), stderr=subprocess.DEVNULL)
+    timing = wait_for(lambda: int((tmp_path / "pid").read_text()))
+    parent.send_signal(number)
+    parent.wait(20)
+    wait_for(lambda: not running(timing))
 
 
 def test_the_process_imports_neither_keras_nor_a_runtime_that_was_not_asked_for(tmp_path):
@@ -233,6 +263,9 @@ def test_the_process_imports_neither_keras_nor_a_runtime_that_was_not_asked_for(
         ({"accuracy": "2%"}, "accuracy must be a share"),
         ({"precision": "int4"}, "precision must be one of float32, runtime"),
         ({"timeout_seconds": -1}, "timeout_seconds must be"),
+        ({"timeout_seconds": 1e12}, r"timeout_seconds must be a number of seconds above 0, up to 1e\+06, got 1"),
+        ({"input_shape": 32}, r"input_shape must be \(height, width, channels\), got 32"),
+        ({"input_shape": "32"}, r"input_shape must be \(height, width, channels\), got '32'"),
         ({"input_shape": (32, "a", 3)}, "each size of input_shape"),
     ],
 )

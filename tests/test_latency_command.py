@@ -1,12 +1,14 @@
 """The user's own command: what it is given, what is read of it, and its failures."""
 
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
 
-import psutil
 import pytest
+from helpers import running, wait_for
 
 from nasnet_keras.latency.command import LatencyCommand
 from nasnet_keras.latency.errors import LatencyError
@@ -81,36 +83,37 @@ def test_a_command_that_hangs_is_ended_with_what_it_started(path, tmp_path):
     with pytest.raises(LatencyError, match="did not end within 2 seconds"):
         command(code, seconds=2.0).measure(path)
     assert time.monotonic() - begun < 20
-    deadline = time.monotonic() + 20
-    while _runs(int(started.read_text())):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: not running(int(started.read_text())))
 
 
-def test_a_command_ends_with_the_search_that_was_killed(path, tmp_path):
-    started = tmp_path / "pid"
-    code = f"import os, time; open('{started}', 'w').write(str(os.getpid()) + chr(10)); time.sleep(100)"
-    search = (
-        "import pathlib; from nasnet_keras.latency.command import LatencyCommand; "
-        f"LatencyCommand({command(code).text!r}).measure(pathlib.Path({str(path)!r}))"
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_command_ends_with_the_process_that_began_it(number, path, tmp_path):
+    """Also one that measures in a search, which is ended by a signal that it cannot handle, with its process group."""
+    begun = f"import os, time; print(os.getpid(), file=open({str(tmp_path / 'pid')!r}, 'w')); time.sleep(100)"
+    code = (
+        "import pathlib, sys; from nasnet_keras.latency.command import LatencyCommand; "
+        "LatencyCommand(sys.argv[1]).measure(pathlib.Path(sys.argv[2]))"
     )
-    deadline = time.monotonic() + 30
-    with subprocess.Popen([sys.executable, "-c", search]) as process:
-        while not (started.exists() and started.read_text().endswith("\n")):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert _runs(int(started.read_text()))
-        process.kill()
-    while _runs(int(started.read_text())):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    words = [sys.executable, "-c", code, command(begun).text, str(path)]
+    parent = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL)
+    running_command = wait_for(lambda: int((tmp_path / "pid").read_text()))
+    os.killpg(parent.pid, number)
+    assert parent.wait(20) != 0
+    wait_for(lambda: not running(running_command))
 
 
-def _runs(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def test_a_command_that_writes_without_end_is_ended(path):
+    begun = time.monotonic()
+    for text in ("yes {model}", "sh -c 'yes >&2' {model}"):
+        with pytest.raises(LatencyError, match="wrote more than 64 MiB"):
+            LatencyCommand(text, 60.0).measure(path)
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, 1e12, float("nan"), "1"])
+def test_times_that_are_none(seconds):
+    with pytest.raises(LatencyError, match="timeout_seconds must be a number of seconds above 0"):
+        LatencyCommand("true {model}", seconds)
 
 
 def test_a_daemon_that_it_leaves_does_not_hold_it_up(path):

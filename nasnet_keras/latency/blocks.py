@@ -25,7 +25,7 @@ FEWEST = 9
 """Blocks without which no median is known: of nine, the second smallest and largest enclose it in 96 of 100 cases."""
 
 _SECONDS = 0.1  # of a block
-_TICK = 0.1  # the error of a core's use in a block: systems count it in hundredths of a second
+_TICK = 0.1  # the error of a core's use in a block: systems count it in hundredths of a second; those of cores differ
 _RUNS = 3  # of a block, at least
 _OWN_SHARE = 0.9  # of a block's time that the process must have computed in; below, it had to wait for a core
 _JUDGED = 20  # blocks after which a machine is called busy that disturbed most of them
@@ -69,7 +69,7 @@ class Block:
 
     def calm(self, threads: int) -> bool:
         """Tell whether the runs had the cores that they needed."""
-        return self.own >= _OWN_SHARE and self.others <= allowed(threads) + _TICK * threads
+        return self.own >= _OWN_SHARE and self.others <= allowed(threads) + _TICK * math.sqrt(threads)
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
@@ -91,12 +91,12 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
     return (ordered[rank - 1], ordered[count - rank]) if rank else None
 
 
-def timed(run: Callable[[], object], clocks: Clocks, seconds: float = _SECONDS) -> Block:
-    """Run for some seconds, and at least three times."""
+def timed(run: Callable[[], object], clocks: Clocks, deadline: float, seconds: float = _SECONDS) -> Block:
+    """Run for some seconds, and at least three times, but for slow runs after the deadline."""
     took = []
     own, machine, begun = clocks.own(), clocks.machine(), clocks.wall()
     before = begun
-    while len(took) < _RUNS or before - begun < seconds:
+    while not took or before - begun < seconds or (len(took) < _RUNS and before < deadline):
         run()
         now = clocks.wall()
         took.append(1e3 * (now - before))
@@ -105,15 +105,23 @@ def timed(run: Callable[[], object], clocks: Clocks, seconds: float = _SECONDS) 
     return Block(tuple(took), own / wall, max(0.0, machine - own) / wall)
 
 
-def warmed(run: Callable[[], object], clocks: Clocks) -> int:
-    """Run until runs no longer become faster, at most for three seconds; returns the number of runs."""
-    end = clocks.wall() + _WARM_SECONDS
+def warmed(run: Callable[[], object], clocks: Clocks, deadline: float) -> int:
+    """Run until runs no longer become faster, for three seconds or once; returns the number of runs.
+
+    Raises:
+        LatencyError: the deadline is over then.
+    """
+    begun = clocks.wall()
+    end = min(deadline, begun + _WARM_SECONDS)
     runs, fastest, settled = 0, math.inf, 0
     while settled < 2 and (clocks.wall() < end or not runs):
-        block = timed(run, clocks, _SECONDS / 4)
+        block = timed(run, clocks, end, _SECONDS / 4)
         runs += len(block.milliseconds)
         settled = settled + 1 if block.median >= _SETTLED * fastest else 0
         fastest = min(fastest, block.median)
+    if clocks.wall() >= deadline:
+        each = (clocks.wall() - begun) / runs
+        raise LatencyError(f"a run takes {each:.3g} seconds: expected a longer timeout_seconds")
     return runs
 
 
@@ -139,7 +147,7 @@ def repeated(
     """
     blocks: list[Block] = []
     while True:
-        blocks.append(timed(run, clocks))
+        blocks.append(timed(run, clocks, deadline))
         late = clocks.wall() > deadline
         if accuracy is None:
             if late or len(blocks) == FEWEST:

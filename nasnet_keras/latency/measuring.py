@@ -114,8 +114,7 @@ def measure_latency(
         >>> latency.runtime, latency.input_shape, 0 < latency.median_ms < 1000
         ('litert', (1, 16, 16, 3), True)
     """
-    sizes = None if input_shape is None else tuple(input_shape)
-    protocol = Protocol(runtime, threads, sizes, batch_size, accuracy, precision, timeout_seconds)
+    protocol = Protocol(runtime, threads, input_shape, batch_size, accuracy, precision, timeout_seconds)
     if isinstance(model_or_file, (str, Path)):
         return _timed(protocol.checked_file(Path(model_or_file)), protocol)
     with tempfile.TemporaryDirectory() as folder:

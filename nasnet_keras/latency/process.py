@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +29,7 @@ def answered(request: dict[str, Any], seconds: float, program: tuple[str, ...] =
         LatencyError: the process cannot measure, hangs or crashes.
         MachineBusy: it found the machine too busy.
     """
-    try:
-        done = subprocess.run(
-            [sys.executable, *program],
-            input=json.dumps({**request, "seconds": seconds}),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            env=_variables(),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise LatencyError(
-            f"measuring did not end within {seconds:g} seconds: the process hung and was ended"
-        ) from None
-    except OSError as error:
-        raise LatencyError(f"no process can be started to measure in ({error})") from None
+    done = _done({**request, "seconds": seconds}, seconds, program)
     try:
         answer = dict(json.loads(done.stdout))
     except (TypeError, ValueError):
@@ -54,6 +39,39 @@ def answered(request: dict[str, Any], seconds: float, program: tuple[str, ...] =
     if "problem" in answer:
         raise LatencyError(answer["problem"])
     return answer
+
+
+def _done(request: dict[str, Any], seconds: float, program: tuple[str, ...]) -> subprocess.CompletedProcess:
+    """Run the process with a request, until it ends or its time is over."""
+    try:
+        process = subprocess.Popen(
+            [sys.executable, *program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=_variables(),
+        )
+    except OSError as error:
+        raise LatencyError(f"no process can be started to measure in ({error})") from None
+    lifeline, process.stdin = process.stdin, None  # stays open: the process ends when this one is gone, and it closes
+    try:
+        with suppress(BrokenPipeError):  # it has ended: its words say why
+            lifeline.write(json.dumps(request) + "\n")
+            lifeline.flush()
+        said = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise LatencyError(
+            f"measuring did not end within {seconds:g} seconds: the process hung, or a run needs a longer "
+            f"timeout_seconds"
+        ) from None
+    finally:
+        process.kill()
+        process.wait()
+        with suppress(BrokenPipeError):
+            lifeline.close()
+    return subprocess.CompletedProcess(process.args, process.returncode, *said)
 
 
 def _variables() -> dict[str, str]:

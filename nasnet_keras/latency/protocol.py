@@ -1,17 +1,20 @@
 """How a latency is measured, as one checked value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nasnet_keras.latency.errors import LatencyError
 from nasnet_keras.latency.runtimes import Runtime, fitting, runtime
 from nasnet_keras.utils import environment
 from nasnet_keras.utils.checks import choice, number, positive_integer, quoted
 
-__all__ = ["PRECISIONS", "Protocol"]
+__all__ = ["PRECISIONS", "Protocol", "checked_seconds"]
 
 PRECISIONS = ("float32", "runtime")
 """That of the file, or the runtime's own choice."""
+_LONGEST = 1e6  # seconds: more is a mistake, and timers of systems have bounds
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,31 @@ class Protocol:
     def _check(self) -> None:
         runtime(self.runtime)
         choice("precision", self.precision, PRECISIONS)
-        positive_integer("threads", self.threads, environment.cores())
-        positive_integer("batch_size", self.batch_size, 2**20)
-        for size in self.input_shape or ():
-            positive_integer("each size of input_shape", size, 2**20)
-        number("timeout_seconds", self.timeout_seconds, "a number of seconds above 0", lambda value: value > 0)
+        plain = {
+            "threads": positive_integer("threads", self.threads, environment.cores()),
+            "batch_size": positive_integer("batch_size", self.batch_size, 2**20),
+            "input_shape": _checked_shape(self.input_shape),
+        }
+        for name, value in plain.items():  # NumPy's integers are no JSON values
+            object.__setattr__(self, name, value)
+        checked_seconds(self.timeout_seconds)
         if self.accuracy is not None:
             number("accuracy", self.accuracy, "a share from 0.001 to 0.5, or None", lambda value: 1e-3 <= value <= 0.5)
+
+
+def checked_seconds(value: Any) -> None:
+    """Check a time limit.
+
+    Raises:
+        ValueError: it is no number of seconds above 0, or more than a million.
+    """
+    expected = f"a number of seconds above 0, up to {_LONGEST:g}"
+    number("timeout_seconds", value, expected, lambda seconds: 0 < seconds <= _LONGEST)
+
+
+def _checked_shape(value: Any) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(f"input_shape must be (height, width, channels), got {quoted(value)}")
+    return tuple(positive_integer("each size of input_shape", size, 2**20) for size in value)

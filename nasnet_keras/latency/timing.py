@@ -1,4 +1,4 @@
-"""The process that times a file: `python -m nasnet_keras.latency.timing`, a JSON object in and one out.
+"""The process that times a file: `python -m nasnet_keras.latency.timing`, a line of JSON in and one out.
 
 It imports the runtime alone, neither Keras nor what else a job needs, so that nothing else runs and the memory is the
 model's.
@@ -10,6 +10,7 @@ import os
 import signal
 import statistics
 import sys
+import threading
 import time
 from typing import Any
 
@@ -24,15 +25,15 @@ from nasnet_keras.utils import environment
 __all__ = ["main"]
 
 _SHARE = 0.8  # of the time for all, after which it is told what was seen instead of going on
-_AFTER = 5.0  # seconds after which the process ends itself, if the one that began it was killed meanwhile
+_AFTER = 5.0  # seconds after which the process ends itself, if it hangs and the one that began it was killed
 _LOOKS = 3  # at the load of the machine, of which one must be calm
 
 
 def main() -> None:
     """Read a request from the standard input, and write an answer to the standard output."""
     begun = time.perf_counter()
-    request = json.load(sys.stdin)
-    signal.setitimer(signal.ITIMER_REAL, _AFTER + request["seconds"])  # its signal ends a process that nobody waits for
+    request = json.loads(sys.stdin.readline())
+    _end_with_its_parent(request["seconds"])
     output = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # prints of runtimes must not mix with the answer
     try:
@@ -43,6 +44,23 @@ def main() -> None:
         answer = {"problem": str(error)}
     output.write(json.dumps(answer) + "\n")
     output.close()
+
+
+def _end_with_its_parent(seconds: float) -> None:
+    """End this process when the one that began it closes the standard input, or else some time after its time is over.
+
+    A runtime that hangs may keep Python from noticing the first; the signal of the second needs no Python.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])  # the parent may have blocked it
+    signal.setitimer(signal.ITIMER_REAL, _AFTER + seconds)
+    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
 
 
 def _measured(request: dict[str, Any], deadline: float) -> dict[str, Any]:
@@ -61,7 +79,7 @@ def _measured(request: dict[str, Any], deadline: float) -> dict[str, Any]:
         raise LatencyError(f"{chosen.name} cannot load {asked.path}: {words[:300]}") from None
     memory.trim()
     memory.begin()
-    warm_up = warmed(loaded.run, clocks)
+    warm_up = warmed(loaded.run, clocks, deadline)
     most = memory.peak() - before
     blocks = repeated(loaded.run, accuracy, asked.threads, deadline, clocks)
     found = {"warm_up_runs": warm_up, "peak_memory_mib": max(0, most) / 2**20, "input_shape": loaded.input_shape}
