@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_stages import GENOTYPES
 
-from nasnet_keras import GenotypeError, Stage, StageGenotype, genotypes
+from nasnet_keras import GenotypeError, Stage, StageGenotype, genotype_cost, genotypes
 from nasnet_keras.genotypes.conventions import from_mnasnet, from_timm, to_mnasnet, to_timm
 
 MNASNET = {  # the stem, and the strings of the released code
@@ -75,11 +75,75 @@ def test_the_first_layer_of_small_skips_in_timm_and_not_in_the_tpu_code():
     assert from_timm("ds_r1_k3_s1_c8", 8).stages[0].skip == "identity"
 
 
+def test_timm_rounds_widths_without_a_multiplier_too():
+    """The counts are of timm 1.0.31's own network of these strings and this stem, by `EfficientNet(...)`."""
+    text = " ".join(
+        f"ir_r{r}_k{k}_s{s}_e{e}_c{c}" for r, k, s, e, c in ((1, 3, 1, 9, 24), (3, 3, 2, 9, 36), (5, 3, 2, 9, 48))
+    )
+    text += " ir_r4_k5_s2_e9_c96 ir_r5_k7_s1_e3_c96 ir_r3_k3_s2_e9_c80 ir_r1_k7_s1_e6_c320_noskip"
+    genotype = from_timm(text)
+    assert [stage.filters for stage in genotype.stages] == [24, 40, 48, 96, 96, 80, 320]
+    assert genotype_cost(genotype, (32, 32, 3), classes=10).trainable_parameters == 2_387_914
+    squeezed = from_timm("ir_r1_k3_s1_e6_c32_se0.2", stem=36)
+    assert (squeezed.stem, squeezed.stages[0].filters) == (40, 32)
+    assert genotype_cost(squeezed, (32, 32, 3), classes=10).trainable_parameters == 82_042
+    for original, message in (
+        (genotypes.MNASNET_D1, "stage_2 has 36 filters, and timm's code makes 40 of them"),
+        (dataclasses.replace(genotypes.MNASNET_B1, stem=30), "the stem has 30 filters, and timm's code makes 32"),
+    ):
+        with pytest.raises(GenotypeError, match=message):
+            to_timm(original)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [  # timm rounds halves to even numbers: 0.3125 of 8 channels are 2 there too
+        (Stage("depthwise", 3, 24, 2, squeeze_excite=0.2), "stage_1 .* of 24 channels .* gives 4, and timm's code 5"),
+        (Stage("depthwise", 3, 24, squeeze_excite=0.01), "stage_1 .* of 40 channels .* gives 1, and timm's code 0"),
+        (Stage("depthwise", 3, 24, squeeze_excite=0.2), None),
+        (Stage("depthwise", 3, 8, 2, squeeze_excite=0.3125), None),
+    ],
+)
+def test_shares_that_timm_rounds_otherwise_are_refused(stage, message):
+    genotype, block = StageGenotype([stage], stem=40), f"ds_r{stage.layers}_k3_s1_c{stage.filters}"
+    block += f"_se{stage.squeeze_excite}"
+    if message is None:
+        assert to_timm(genotype) == [[block]] and from_timm(block, 40) == genotype
+        return
+    for convert in (lambda: to_timm(genotype), lambda: from_timm(block, 40)):
+        with pytest.raises(GenotypeError, match=message):
+            convert()
+
+
+def test_words_of_timms_strings_are_legal_for_all_types_but_not_against_each_other():
+    for kind in ("ir_e6", "ds", "cn"):
+        block = f"{kind}_r1_k3_s1_c32"
+        assert from_timm(f"{block}_skip").stages[0].skip == "identity"
+        assert from_timm(f"{block}_noskip").stages[0].skip == "none"
+        with pytest.raises(GenotypeError, match=f"the block '{block}_skip_noskip' has both skip and noskip"):
+            from_timm(f"{block}_skip_noskip")
+
+
+def test_numbers_of_mnasnets_strings_may_begin_with_zeros():
+    assert from_mnasnet("r01_k03_s11_e01_i032_o016") == from_mnasnet("r1_k3_s11_e1_i32_o16")
+    assert from_mnasnet("r1_k3_s11_e01_i016_o8").stages[0] == Stage("depthwise", 3, 8, skip="none")
+
+
+def _shared(share, channels):
+    """The share, or one of which timm and this package make the same number of channels."""
+    return share if all(round(number * share) == max(1, int(number * share)) for number in channels) else 0.25
+
+
 def _written(genotype, *, tpu):
     """A genotype made one that has block strings."""
     changed = []
+    genotype = genotype if tpu else dataclasses.replace(genotype, stem=8 * genotype.stem)
     for stage in genotype.stages:
         changes = {"skip": "none" if stage.skip == "pool" else stage.skip}
+        if not tpu:
+            before = changed[-1].filters if changed else genotype.stem
+            changes |= {"filters": 8 * stage.filters}
+            changes |= {"squeeze_excite": _shared(stage.squeeze_excite, (before, 8 * stage.filters))}
         if stage.operation == "conv":
             changes |= {"operation": "depthwise"} if tpu else {"squeeze_excite": 0.0}
         if stage.operation == "inverted_bottleneck" and tpu:
@@ -100,8 +164,10 @@ def test_there_and_back(genotype, tpu):
 
 def test_parts_stand_in_any_order_and_shares_have_no_exponent():
     assert from_mnasnet("o16_noskip_i32_e6_se0.1_s22_k5_r2") == from_mnasnet("r2_k5_s22_e6_i32_o16_se0.1_noskip")
-    tiny = StageGenotype([Stage("depthwise", 3, 8, squeeze_excite=1e-05)])
-    assert to_timm(tiny) == [["ds_r1_k3_s1_c8_se0.00001"]] and from_timm(to_timm(tiny)) == tiny
+    tiny = StageGenotype([Stage("depthwise", 3, 8, squeeze_excite=1e-05)], stem=1 << 16)
+    assert to_timm(tiny) == [["ds_r1_k3_s1_c8_se0.00001"]] and from_timm(to_timm(tiny), 1 << 16) == tiny
+    tiny = dataclasses.replace(tiny, stages=[Stage("depthwise", 3, 8, squeeze_excite=1.25e-17)])
+    assert to_mnasnet(tiny) == ["r1_k3_s11_e1_i65536_o8_se0.0000000000000000125"]
     assert from_timm("cn_r1_k3_s1_c8_nre_skip").stages[0] == Stage("conv", 3, 8)
     assert from_timm("ir_r1_k3_s1_e1_c8").stages[0] == Stage("inverted_bottleneck", 3, 8), "timm expands by 1 too"
 

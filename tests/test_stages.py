@@ -30,7 +30,7 @@ from nasnet_keras.card import decoded
 from nasnet_keras.genotypes.reading import genotype_from_json, resolve_genotype
 from nasnet_keras.genotypes.stages import STAGE_KERNELS, STAGE_OPERATIONS, STAGE_SKIPS
 from nasnet_keras.networks.any import network_from_genotype
-from nasnet_keras.networks.stages import scaled_filters
+from nasnet_keras.networks.stages import StagesConfig, scaled_filters
 from nasnet_keras.plotting.cells import genotype_svg
 from nasnet_keras.search.report import rebuild
 from nasnet_keras.training import datasets
@@ -146,6 +146,9 @@ def test_fingerprints_stay_and_differ():
         (lambda: Stage(INVERTED, 3, 8, expansion=65), "expansion must be a whole number from 1 to 64"),
         (lambda: Stage(INVERTED, 3, 8, squeeze_excite=1.5), "squeeze_excite must be a number from 0 to 1, got 1.5"),
         (lambda: Stage(INVERTED, 3, 8, squeeze_excite=float("nan")), "squeeze_excite must be a number from 0 to 1"),
+        (lambda: Stage(INVERTED, 3, 8, squeeze_excite=True), "squeeze_excite must be a number from 0 to 1, got True"),
+        (lambda: Stage(INVERTED, 3, 8, squeeze_excite=np.float32("nan")), "must be a number from 0 to 1, got "),
+        (lambda: Stage(INVERTED, 3, 8, squeeze_excite=10**400), "must be a number from 0 to 1, got a number of 398 di"),
         (lambda: Stage(INVERTED, 3, 8, skip="non"), "unknown skip 'non' of a stage: did you mean 'none'?"),
         (lambda: StageGenotype([]), "stages must not be empty"),
         (lambda: StageGenotype(["conv"]), "each of a stage genotype's stages must be a Stage"),
@@ -175,6 +178,15 @@ def test_damaged_files_give_a_genotype_or_a_genotype_error(seeds):
             refused += 1
             assert len(str(error)) < 1000
     assert refused > len(seeds) / 2
+
+
+def test_numbers_may_be_of_numpy():
+    for kind in (np.float16, np.float32, np.float64):
+        stage = Stage(INVERTED, 3, 8, squeeze_excite=kind(0.25))
+        assert stage == Stage(INVERTED, 3, 8, squeeze_excite=0.25) and type(stage.squeeze_excite) is float
+        config = StagesConfig(genotype=MIXED, alpha=kind(0.5))
+        assert config == StagesConfig(genotype=MIXED, alpha=0.5) and type(config.alpha) is float
+    assert Stage(INVERTED, 3, 8, squeeze_excite=np.int64(1)).squeeze_excite == 1.0
 
 
 def test_filters_are_rounded_to_eighths_and_stay_as_written_at_one():
@@ -284,6 +296,9 @@ def test_the_signature_is_that_of_keras_applications():
         ({"alpha": 17}, "alpha must be above 0 and at most 16, got 17"),
         ({"alpha": float("nan")}, "alpha must be above 0"),
         ({"alpha": None}, "alpha must be above 0"),
+        ({"alpha": True}, "alpha must be above 0 and at most 16, got True"),
+        ({"alpha": np.float32("inf")}, "alpha must be above 0 and at most 16, got "),
+        ({"alpha": np.ones(1)}, "alpha must be above 0 and at most 16, got "),
         ({"stem_stride": 3}, "stem_stride must be one of 1, 2, got 3"),
         ({"padding": "keras"}, "padding must be one of same, torch, got 'keras'"),
         ({"input_shape": (8, 8)}, "(height, width, channels)"),

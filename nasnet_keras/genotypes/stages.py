@@ -21,9 +21,9 @@ from nasnet_keras.genotypes.base import (
 )
 from nasnet_keras.genotypes.base import fields as fields_of
 from nasnet_keras.genotypes.picture import Row
-from nasnet_keras.utils.checks import finite, integer, quoted
+from nasnet_keras.utils.checks import integer, quoted, real
 
-__all__ = ["STAGE_KERNELS", "STAGE_OPERATIONS", "STAGE_SKIPS", "Stage", "StageGenotype"]
+__all__ = ["STAGE_KERNELS", "STAGE_OPERATIONS", "STAGE_SKIPS", "Stage", "StageGenotype", "rounded_filters"]
 
 CONV, DEPTHWISE, INVERTED = STAGE_OPERATIONS = ("conv", "depthwise", "inverted_bottleneck")
 """The kinds of layers: a convolution; a depthwise and a 1×1 one; and both after a 1×1 convolution that widens."""
@@ -35,6 +35,7 @@ STAGE_SKIPS = ("identity", "none", "pool")
 _STRIDES = (1, 2)
 _MOST_FILTERS = 1 << 16
 _MOST_EXPANSION = 64
+_DIVISOR = 8
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,18 @@ class Stage:
     def __post_init__(self) -> None:
         _check_name("operation", self.operation, STAGE_OPERATIONS)
         _check_name("skip", self.skip, STAGE_SKIPS)
-        share = self.squeeze_excite
-        if not finite(share) or not 0 <= share <= 1:
-            raise GenotypeError(f"a stage's squeeze_excite must be a number from 0 to 1, got {short(share)}")
+        share = real(self.squeeze_excite)
+        if share is None or not 0 <= share <= 1:
+            raise GenotypeError(
+                f"a stage's squeeze_excite must be a number from 0 to 1, got {short(self.squeeze_excite)}"
+            )
         values = {
             "kernel": _one_of("kernel", self.kernel, STAGE_KERNELS),
             "filters": _count("a stage's filters", self.filters, _MOST_FILTERS),
             "layers": _count("a stage's layers", self.layers, MAX_ENTRIES),
             "stride": _one_of("stride", self.stride, _STRIDES),
             "expansion": _count("a stage's expansion", self.expansion, _MOST_EXPANSION),
-            "squeeze_excite": float(share) + 0.0,  # -0.0 becomes 0.0: equal values have equal JSON
+            "squeeze_excite": share + 0.0,  # -0.0 becomes 0.0: equal values have equal JSON
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -104,6 +107,15 @@ class Stage:
         parts += [f"stride {self.stride}"] if self.stride > 1 else []
         parts += [f"squeeze_excite {self.squeeze_excite:g}"] if self.squeeze_excite else []
         return (*parts, *([f"skip {self.skip}"] if self.skip != "identity" else []))
+
+    def squeezed(self, channels: int) -> int:
+        """The width between the convolutions of squeeze-and-excitation in a layer that reads so many channels, or 0.
+
+        Example:
+            >>> Stage("depthwise", 3, 16, squeeze_excite=0.25).squeezed(30)
+            7
+        """
+        return max(1, int(channels * self.squeeze_excite)) if self.squeeze_excite else 0
 
     def __str__(self) -> str:
         return ", ".join(self.parts)
@@ -189,6 +201,19 @@ class StageGenotype(BaseGenotype):
         names = tuple(field.name for field in fields(Stage))
         stages = items(top["stages"], "a stage genotype's stages")
         return cls([Stage(**fields_of(stage, names, "a stage")) for stage in stages], top["stem"], top["head"])
+
+
+def rounded_filters(exact: float) -> int:
+    """The multiple of eight nearest to a number of filters, or the next one if that is below 90 % of it.
+
+    Source: MnasNet's released TPU code; MobileNets', torchvision's and timm's have the same rule.
+
+    Example:
+        >>> rounded_filters(36), rounded_filters(18.0), rounded_filters(8.4)
+        (40, 24, 8)
+    """
+    near = max(_DIVISOR, int(exact + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
+    return near if near >= 0.9 * exact else near + _DIVISOR
 
 
 def _check_name(name: str, value: object, legal: tuple[str, ...]) -> None:

@@ -5,34 +5,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nasnet_keras.genotypes.operation_builder import Tensor
-from nasnet_keras.genotypes.stages import CONV, INVERTED, Stage, StageGenotype
+from nasnet_keras.genotypes.stages import CONV, INVERTED, Stage, StageGenotype, rounded_filters
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.networks.builder import Builder
 from nasnet_keras.networks.model import builds
-from nasnet_keras.utils.checks import choice, number
+from nasnet_keras.utils.checks import choice, number, real
 
 __all__ = ["StagesConfig", "StagesFromGenotype", "scaled_filters"]
 
 _LARGEST_ALPHA = 16
-_DIVISOR = 8
 
 
 def scaled_filters(filters: int, alpha: float) -> int:
-    """A number of filters times a width multiplier, as a multiple of eight.
-
-    It is the nearest multiple, or the next one if that is below 90 %. With a multiplier of 1 it stays as it is.
-
-    Source: MnasNet's released TPU code; MobileNets' and torchvision's have the same rule.
+    """A number of filters times a width multiplier, as `rounded_filters` has it. With a multiplier of 1 it stays.
 
     Example:
         >>> scaled_filters(36, 1.0), scaled_filters(24, 0.75), scaled_filters(24, 0.35)
         (36, 24, 8)
     """
-    if alpha == 1:
-        return filters
-    exact = filters * alpha
-    near = max(_DIVISOR, int(exact + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
-    return near if near >= 0.9 * exact else near + _DIVISOR
+    return filters if alpha == 1 else rounded_filters(filters * alpha)
 
 
 class _Output(NamedTuple):
@@ -57,10 +48,12 @@ class StagesConfig(NetworkConfig):
     padding: str = "same"
 
     def _checked(self) -> dict[str, Any]:
-        number("alpha", self.alpha, f"above 0 and at most {_LARGEST_ALPHA}", lambda v: 0 < v <= _LARGEST_ALPHA)
+        alpha = real(self.alpha)
+        given = self.alpha if alpha is None else alpha
+        number("alpha", given, f"above 0 and at most {_LARGEST_ALPHA}", lambda v: 0 < v <= _LARGEST_ALPHA)
         choice("stem_stride", self.stem_stride, (1, 2))
         choice("padding", self.padding, ("same", "torch"))
-        return {"alpha": float(self.alpha), "stem_stride": int(self.stem_stride)}
+        return {"alpha": alpha, "stem_stride": int(self.stem_stride)}
 
     def _sides(self) -> tuple[int, int, str]:
         return 224, self.SMALLEST, "a network of stages"
@@ -97,7 +90,7 @@ class StagesConfig(NetworkConfig):
 def _convolved(builder: Builder, before: _Output, stage: Stage, stride: int, filters: int, name: str) -> _Output:
     """The layer without its skip."""
     y, channels = before, before.x.shape[-1]
-    reduced = max(1, int(channels * stage.squeeze_excite)) if stage.squeeze_excite else 0
+    reduced = stage.squeezed(channels)
     if stage.operation == CONV:
         kernel = (stage.kernel, stage.kernel)
         x = builder.conv(y.x, filters, kernel, name=f"{name}_conv", stride=stride, relu=y.lacks_relu)

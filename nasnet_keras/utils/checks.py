@@ -3,6 +3,7 @@
 import math
 import reprlib
 from collections.abc import Callable
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ __all__ = [
     "number",
     "positive_integer",
     "quoted",
+    "real",
     "seed",
     "text",
     "weights_file",
@@ -90,6 +92,22 @@ def integer(value: Any) -> int | None:
         return value.__index__()
     except TypeError:  # an array of several numbers
         return None
+
+
+def real(value: Any) -> float | None:
+    """Convert a finite real number of any type (NumPy's too, but no bool) to a float; return None for any other value.
+
+    Example:
+        >>> real(np.float32(0.5)), real(1), real("1"), real(float("nan"))
+        (0.5, 1.0, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def choice(name: str, value: Any, legal: tuple[Any, ...]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from nasnet_keras.genotypes.base import MAX_BYTES, GenotypeError, short, suggestion
@@ -10,7 +9,7 @@ from nasnet_keras.genotypes.conventions.values import as_list, whole
 from nasnet_keras.genotypes.stages import Stage
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["block_strings", "parts_of", "share_text", "stage_of"]
+__all__ = ["block_strings", "parts_of", "share_text", "stage_of", "whole_numbers"]
 
 _PART = re.compile(r"([a-z]+)(\d+(?:\.\d+)?)?", re.ASCII)
 _BETWEEN = re.compile(r"""[\s,'"\[\]()]+""")
@@ -67,26 +66,34 @@ def parts_of(block: str, needed: tuple[str, ...], others: tuple[str, ...], words
     return found
 
 
-def stage_of(block: str, numbers: Mapping[str, str], squeeze_excite: str = "0", **others: Any) -> Stage:
+def whole_numbers(block: str, texts: Mapping[str, str]) -> dict[str, int]:
+    """The whole numbers of a block string, by names.
+
+    Raises:
+        GenotypeError: a text is no whole number.
+    """
+    found = {}
+    for name, text in texts.items():
+        number = whole(text)
+        if number is None:
+            raise GenotypeError(f"the block {quoted(block)} must have a whole number of {name}, got {quoted(text)}")
+        found[name] = number
+    return found
+
+
+def stage_of(block: str, squeeze_excite: str = "0", **fields: Any) -> Stage:
     """The stage of a block string.
 
     Args:
         block: the string, for errors.
-        numbers: the texts of whole numbers, by the names of a stage's fields.
         squeeze_excite: the text of that share.
-        others: further fields.
+        fields: further fields.
 
     Raises:
-        GenotypeError: a number is not whole, or the stage is not legal.
+        GenotypeError: the stage is not legal.
     """
-    found = {name: whole(text) for name, text in numbers.items()}
-    for name, value in found.items():
-        if value is None:
-            raise GenotypeError(
-                f"the block {quoted(block)} must have a whole number of {name}, got {quoted(numbers[name])}"
-            )
     try:
-        return Stage(**found, squeeze_excite=float(squeeze_excite), **others)
+        return Stage(**fields, squeeze_excite=float(squeeze_excite))
     except GenotypeError as error:
         raise GenotypeError(f"the block {quoted(block)} describes no stage: {error}") from None
 
@@ -98,4 +105,5 @@ def share_text(share: float) -> str:
         >>> share_text(0.25), share_text(1e-05)
         ('0.25', '0.00001')
     """
-    return f"{Decimal(repr(share)):f}"
+    digits, _, exponent = repr(share).partition("e-")
+    return f"0.{'0' * (int(exponent) - 1)}{digits.replace('.', '')}" if exponent else digits

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from nasnet_keras.genotypes.base import GenotypeError, require
-from nasnet_keras.genotypes.conventions.blocks import block_strings, parts_of, share_text, stage_of
+from nasnet_keras.genotypes.conventions.blocks import block_strings, parts_of, share_text, stage_of, whole_numbers
 from nasnet_keras.genotypes.stages import CONV, DEPTHWISE, INVERTED, Stage, StageGenotype
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["from_mnasnet", "to_mnasnet"]
 
-_NEEDED = ("r", "k", "s", "e", "i", "o")
+_NUMBERS = {"layers": "r", "kernel": "k", "expansion": "e", "input filters": "i", "filters": "o"}
+_NEEDED = (*_NUMBERS.values(), "s")
 
 
 def from_mnasnet(blocks: Any, stem: int = 32, head: int = 1280) -> StageGenotype:
@@ -73,18 +74,16 @@ def _stage(block: str, before: int) -> Stage:
     strides = parts["s"]
     if len(strides) != 2 or strides[0] != strides[1]:
         raise GenotypeError(f"the block {quoted(block)} must have two equal strides, such as s22, got s{strides}")
-    numbers = {"layers": parts["r"], "kernel": parts["k"], "stride": strides[0], "filters": parts["o"]}
-    numbers |= {"expansion": parts["e"]}
-    operation = DEPTHWISE if parts["e"] == "1" else INVERTED
-    skip = "none" if "noskip" in parts or _declares_others(block, parts, before) else "identity"
-    return stage_of(block, numbers, parts.get("se", "0"), operation=operation, skip=skip)
+    texts = {name: parts[letter] for name, letter in _NUMBERS.items()}
+    numbers = whole_numbers(block, {**texts, "stride": strides[0]})
+    declared = numbers.pop("input filters")
+    if declared != before and (declared == numbers["filters"] or not _counts_for_skip_alone(parts, numbers)):
+        raise GenotypeError(f"the block {quoted(block)} declares i{declared}, and reads {before} filters")
+    operation = DEPTHWISE if numbers["expansion"] == 1 else INVERTED
+    skip = "none" if "noskip" in parts or declared != before else "identity"
+    return stage_of(block, parts.get("se", "0"), operation=operation, skip=skip, **numbers)
 
 
-def _declares_others(block: str, parts: dict[str, str], before: int) -> bool:
-    """Whether the stage declares other input filters than it reads."""
-    if parts["i"] == str(before):
-        return False
-    alone = parts["r"] == parts["e"] == "1" and "se" not in parts  # the number counts for its skip alone
-    if not alone or parts["i"] == parts["o"]:
-        raise GenotypeError(f"the block {quoted(block)} declares i{parts['i']}, and reads {before} filters")
-    return True
+def _counts_for_skip_alone(parts: dict[str, str], numbers: dict[str, int]) -> bool:
+    """Whether nothing but the skip depends on the declared input filters."""
+    return numbers["layers"] == numbers["expansion"] == 1 and "se" not in parts
