@@ -1,4 +1,4 @@
-"""Search for cells or chains of layers.
+"""Search for cells, chains of layers or stages, as accurate as may be or within limits of cost.
 
 Train many small networks ("children") of genotypes that an algorithm proposes, train the best ones ("finalists") and
 random ones to the end, and save the winner with its card.

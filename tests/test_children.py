@@ -81,6 +81,15 @@ def test_what_no_genotype_can_be_trained_by_is_told_before_the_first(changes, me
         ChildEvaluator(settings).accept(settings.search_space())
 
 
+def test_limits_that_larger_finalists_may_be_over_are_told_before_the_first_child(caplog):
+    space = CellSpace(("identity", "sep_conv_3x3"), num_blocks=1)
+    ChildEvaluator(config(limit="parameters=1e6")).accept(space)
+    ChildEvaluator(config(final_filters=8)).accept(space)
+    assert "limits" not in caplog.text
+    ChildEvaluator(config(limit="parameters=1e6", final_filters=8, final_num_repeats=1)).accept(space)
+    assert "limits are of children: finalists have filters=8, not 4, and may be over parameters=1000000" in caplog.text
+
+
 def test_a_name_that_no_card_can_have_is_told_before_the_first_child(monkeypatch):
     named = dataclasses.replace(datasets.load("digits"), name="x" * 300)
     monkeypatch.setattr(child.datasets, "load", lambda *_, **__: named)

@@ -110,7 +110,27 @@ def test_the_terminal_compares_children_within_the_limit_in_the_soft_form_too(tm
     assert 0 < len(good) < 12 and max(good) == 1.0
     shown = summary(study)
     assert f"Rewards of the search:     mean {mean(good):.4f}, best 1.0000 of {len(good)} within the limit" in shown
-    assert re.search(r"Front of reward against parameters: \d children, from .*; 1 within the limit\n", shown)
+    within = [one.costs["parameters"] <= 15 for one in study.pareto()]
+    said = f"Front of reward against parameters: {len(within)} children, from .*; {sum(within)} within the limit\n"
+    assert not all(within) and re.search(said, shown)
+
+
+class Grown(Priced):
+    """Has finalists of twice the parameters."""
+
+    def finish(self, genotype, seed, folder):
+        reward, metrics = self.evaluate(genotype, seed)
+        return reward, {**metrics, "parameters": 2 * self.costs(genotype)["parameters"]}
+
+
+def test_what_is_larger_than_children_is_said_to_be_over_the_limit(tmp_path):
+    study = searched(tmp_path, Grown(), limit="parameters=25")
+    assert {one["metrics"]["parameters"] - 2 * one["costs"]["parameters"] for one in study.result["finalists"]} == {0}
+    said = "Limits are of children: as it was trained, larger, the winner has 42 parameters"
+    assert said in summary(study)
+    over = sum(one["metrics"]["parameters"] > 25 for one in study.result["finalists"])
+    assert 0 < over < 4 and f"larger, {over} of the 4 finalists are over: one has 42&nbsp;" in report(study)
+    assert "Limits are of children" not in summary(searched(tmp_path / "equal", Priced(), limit="parameters=25"))
 
 
 def test_a_report_of_derived_genotypes_that_are_over_the_limit_is_of_the_children(tmp_path):

@@ -14,7 +14,7 @@ from nasnet_keras.latency.predictor import LatencyPredictor, Measured
 from nasnet_keras.latency.predictor_file import read_predictor, write_predictor
 from nasnet_keras.latency.regression import fit_latencies, held_out
 from nasnet_keras.search.config import SearchConfig
-from nasnet_keras.search.costs.predicted import fitting_predictor
+from nasnet_keras.search.costs.predicted import fitting_predictor, warn_of_sizes
 from nasnet_keras.search.report import head
 from nasnet_keras.search.spaces.nasnet import CellSpace
 
@@ -183,6 +183,15 @@ def test_a_search_refuses_a_predictor_of_something_else(predictor, tmp_path):
             LatencyError, match=f"of another kind than this search needs: .*{said.get(name, '1, not 2')}"
         ):
             fitting_predictor(path, **{**asked, name: value})
+
+
+def test_a_predictor_of_other_sizes_is_used_with_a_warning(predictor, caplog):
+    its = dict(predictor.network)
+    warn_of_sizes("a.json", predictor, {**its, "alpha": 1.0})
+    assert not caplog.text
+    warn_of_sizes("a.json", predictor, {**its, "filters": 32, "alpha": 2.0})
+    said = f"a.json was made of networks with filters={its['filters']}, not 32, alpha=1, not 2 as in this search"
+    assert said in caplog.text
 
 
 def test_children_have_predicted_latencies(tmp_path):

@@ -1,14 +1,17 @@
 """Latencies that a predictor's file tells, for a search on the same device, space and images."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from absl import logging
 
 from nasnet_keras.latency.errors import LatencyError
 from nasnet_keras.latency.predictor import LatencyPredictor
 from nasnet_keras.latency.predictor_file import read_predictor
 
-__all__ = ["facts_of", "fitting_predictor"]
+__all__ = ["facts_of", "fitting_predictor", "warn_of_sizes"]
 
 
 def fitting_predictor(
@@ -37,6 +40,27 @@ def fitting_predictor(
     if differing:
         raise LatencyError(f"{path} predicts latencies of another kind than this search needs: {'; '.join(differing)}")
     return predictor
+
+
+def warn_of_sizes(path: str | Path, predictor: LatencyPredictor, sizes: Mapping[str, float]) -> None:
+    """Warn if a predictor was made of networks of other sizes than a search has, for which it is less certain.
+
+    Args:
+        path: of the predictor's file.
+        predictor: the predictor.
+        sizes: the sizes of children by name, such as `filters`.
+
+    Example:
+        warn_of_sizes("pixel.json", predictor, {"filters": 32})
+    """
+    its = {"alpha": 1.0, **predictor.network}
+    differing = [f"{name}={its[name]:g}, not {size:g}" for name, size in sizes.items() if its.get(name, size) != size]
+    if differing:
+        logging.warning(
+            "%s was made of networks with %s as in this search: its predictions are less certain than it says",
+            path,
+            ", ".join(differing),
+        )
 
 
 def facts_of(predictor: LatencyPredictor) -> dict[str, Any]:

@@ -23,7 +23,8 @@ class CostSettings:
     limit: tuple[str, ...] = setting(
         (),
         "Largest cost of a child, such as latency_ms=5, multiply_adds=3e8 or parameters=1e6; give the flag several "
-        "times for several costs. The best genotype and the finalists are within all limits.",
+        "times for several costs. The best genotype and the finalists are within all limits as children: finalists "
+        "that are made larger by --final_filters, --final_num_repeats or --final_alpha may be over.",
         _LIMITS,
         assumed=[],
     )

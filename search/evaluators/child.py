@@ -22,7 +22,7 @@ from nasnet_keras.networks.any import network_from_genotype, size_arguments
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.meter import Meter, Network
-from nasnet_keras.search.costs.predicted import facts_of, fitting_predictor
+from nasnet_keras.search.costs.predicted import facts_of, fitting_predictor, warn_of_sizes
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.trial import fingerprint, genotype_of, genotype_text
@@ -84,14 +84,17 @@ class ChildEvaluator(Evaluator):
     def _fitting(self, config: SearchConfig) -> LatencyPredictor:
         """The predictor that a configuration names."""
         device = {"runtime": config.runtime, "threads": config.threads}
-        return fitting_predictor(config.latency, space=config.space, image_shape=self._proxy.image_shape, **device)
+        predictor = fitting_predictor(config.latency, space=config.space, image_shape=self._proxy.image_shape, **device)
+        warn_of_sizes(config.latency, predictor, config.sizes())
+        return predictor
 
     def accept(self, space: Space) -> None:
         """Check that all genotypes of the space can be trained, as a child and to the end, and read again.
 
         Networks and cards have limits of size alone, so the first and the last choices, which are the smallest and the
-        largest genotype of the package's spaces, stand for all.
+        largest genotype of the package's spaces, stand for all. A warning says if limits do not hold for finalists.
         """
+        self._warn_of_finalists()
         for choices in ([0] * len(space.decisions), [len(decision.choices) - 1 for decision in space.decisions]):
             genotype = space.decode(choices)
             genotype_of(json.loads(genotype_text(genotype)))
@@ -111,6 +114,16 @@ class ChildEvaluator(Evaluator):
         parameters = genotype_cost(training.resolved, self._dataset.image_shape, **network).parameters
         if _BYTES * parameters > psutil.virtual_memory().total:
             raise ValueError(f"{parameters:,} parameters are more than this machine's memory holds: make it smaller")
+
+    def _warn_of_finalists(self) -> None:
+        sizes, final = self._config.sizes(), self._config.sizes(final=True)
+        larger = [f"{name}={final[name]:g}, not {size:g}" for name, size in sizes.items() if final[name] > size]
+        if larger and self._config.limit:
+            logging.warning(
+                "limits are of children: finalists have %s, and may be over %s",
+                ", ".join(larger),
+                ", ".join(self._config.limit),
+            )
 
     def facts(self) -> dict[str, Any]:
         images = {name: len(getattr(self._proxy, name)) for name in ("train", "validation")}

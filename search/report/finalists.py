@@ -1,17 +1,18 @@
 """The section on finalists: the best children and random ones, trained alike and longer."""
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from statistics import mean, variance
 from typing import Any
 
-from nasnet_keras.search.report.amounts import cost_name, cost_title, plain_amount
+from nasnet_keras.search.report.amounts import amount, cost_name, cost_title, plain_amount
 from nasnet_keras.search.report.facts import Facts, accuracy
 from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
 from nasnet_keras.search.report.matching import RATIO, nearest_pairs
 from nasnet_keras.search.study.pareto import cost_of
 
-__all__ = ["cost_of_finalist", "finalists"]
+__all__ = ["beyond_limits", "cost_of_finalist", "finalists"]
 
 _STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # 97.5 % quantiles, by degrees of freedom
 _COUNTED = ("multiply_adds", "parameters")
@@ -32,6 +33,7 @@ def finalists(facts: Facts) -> str:
         f'<p class="verdict">{equal or plain}</p>',
         f"<p>Whatever the cost: {plain[:1].lower()}{plain[1:]}</p>" if equal else "",
         _ranking(facts.result or {}),
+        _final_sizes(facts),
         _table(facts, cost, [(ours, theirs) for ours, theirs, ratio in pairs if ratio <= RATIO]),
     )
 
@@ -44,6 +46,21 @@ def cost_of_finalist(facts: Facts, one: _Finalist, cost: str) -> float | None:
             return value
     child = facts.children.get(one.get("fingerprint"))
     return None if child is None else cost_of(child, cost)
+
+
+def beyond_limits(limits: Mapping[str, float], metrics: Mapping[str, Any]) -> list[str]:
+    """Write the counted costs of a finalist, as it was trained, that are over a limit of children."""
+    known = {name: number(metrics.get(name)) for name in _COUNTED if name in limits}
+    return [amount(name, value) for name, value in known.items() if value is not None and value > limits[name]]
+
+
+def _final_sizes(facts: Facts) -> str:
+    """How many finalists are over a limit at the sizes that they were trained with, in a sentence."""
+    over = [found for one in facts.finalists if (found := beyond_limits(facts.limits, _metrics(one)))]
+    if not over:
+        return ""
+    count = f"{len(over)} of the {len(facts.finalists)} finalists"
+    return f"<p>Limits are of children. As they were trained here, larger, {count} are over: one has {over[0][0]}.</p>"
 
 
 def _compared(facts: Facts) -> str | None:

@@ -1,11 +1,12 @@
 """The summary of a search for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean
 from typing import Any
 
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.amounts import amount, cost_name
+from nasnet_keras.search.report.finalists import beyond_limits
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
@@ -56,12 +57,18 @@ def _costs(study: Study) -> list[str]:
     against = ", ".join(map(cost_name, names))
     measured = [] if study.device is None else [f"Measured on {study.device}"]
     within = sum(study.objective.within(one.costs) for one in front)
-    beyond = "" if within == len(front) else f"; {within} within the limit"
-    return [f"{limits}{shown}", *measured, f"Front of reward against {against}: {size}{beyond}"]
+    of_these = "" if within == len(front) else f"; {within} within the limit"
+    if beyond := beyond_limits(study.limits, study.result):
+        measured.append(f"Limits are of children: as it was trained, larger, the winner has {_plain(beyond)}")
+    return [f"{limits}{shown}", *measured, f"Front of reward against {against}: {size}{of_these}"]
 
 
 def _amounts(trial: Trial, names: Sequence[str]) -> str:
-    return ", ".join(amount(name, cost_of(trial, name)).replace("&nbsp;", " ") for name in names)
+    return _plain(amount(name, cost_of(trial, name)) for name in names)
+
+
+def _plain(amounts: Iterable[str]) -> str:
+    return ", ".join(amounts).replace("&nbsp;", " ")
 
 
 def _finalists(result: dict[str, Any]) -> list[str]:
