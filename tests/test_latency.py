@@ -11,7 +11,7 @@ import pytest
 from helpers import running, wait_for
 
 import nasnet_keras as nk
-from nasnet_keras.latency import blocks, memory, process
+from nasnet_keras.latency import blocks, memory, process, runtimes
 from nasnet_keras.latency.blocks import Block, Clocks, interval
 from nasnet_keras.latency.errors import LatencyError, MachineBusy
 from nasnet_keras.latency.load import allowed
@@ -278,7 +278,7 @@ def test_wrong_arguments(arguments, words, tmp_path):
 
 def test_wrong_models_and_files(tmp_path):
     (tmp_path / "folder").mkdir()
-    for name in ("a.keras", "a.onnx", "a.txt"):
+    for name in ("a.keras", "a.onnx", "a.txt", "a", "a.ONNX"):
         (tmp_path / name).write_bytes(b"no model")
     for model, words in (
         (tmp_path / "a.keras", "load it by keras.models.load_model"),
@@ -286,6 +286,8 @@ def test_wrong_models_and_files(tmp_path):
         (tmp_path / "a.onnx", "'litert' does not read a file '.onnx'.*name runtime='onnx' or 'openvino'"),
         (tmp_path / "folder", "does not read a folder.*name runtime='tensorflow'"),
         (tmp_path / "a.txt", "no runtime does"),
+        (tmp_path / "a", "does not read a file without suffix, .*: no runtime does"),
+        (tmp_path / "a.ONNX", "name runtime='onnx' or 'openvino'"),
         (nk.genotypes.NASNET_A, "got a Genotype: build its network first"),
         (3, "expected a Keras model or the path of a file, got 3"),
     ):
@@ -332,6 +334,12 @@ def test_litert(model):
     sensible(nk.measure_latency(model, input_shape=(16, 16, 3), accuracy=None), "litert", (1, 16, 16, 3))
     with pytest.raises(LatencyError, match="any x any x 3: name a size"):
         nk.measure_latency(model)
+
+
+def test_fewer_threads_than_asked_for_are_an_error():
+    runtimes._check_threads(2, 2)
+    with pytest.raises(LatencyError, match="computes in 4 threads on this processor: expected 8"):
+        runtimes._check_threads(4, 8)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from nasnet_keras.latency.protocol import Protocol
 from nasnet_keras.search import spaces
 from nasnet_keras.search.costs.meter import Meter
 from nasnet_keras.search.latency import fitting
+from nasnet_keras.search.latency.__main__ import main
 from nasnet_keras.search.latency.config import LatencyConfig
 from nasnet_keras.search.latency.drawn import DrawnNetworks
 
@@ -81,6 +82,40 @@ def test_the_runtime_of_a_file_follows_from_its_name(tmp_path):
     assert config.meter(tmp_path / "model.tflite").protocol.runtime == "litert"
     assert config.meter().protocol == Protocol("litert", 1, accuracy=0.02)
     assert LatencyConfig(latency_command="echo 1 {model}").meter().command == LatencyCommand("echo 1 {model}")
+
+
+def test_the_sizes_of_images_are_those_of_the_file_unless_they_are_given(tmp_path):
+    path = tmp_path / "model.onnx"
+    assert LatencyConfig().meter(path).protocol.input_shape is None
+    assert LatencyConfig(image_size=64).meter(path).protocol.input_shape == (64, 64, 3)
+    assert LatencyConfig(channels=1).meter(path).protocol.input_shape == (32, 32, 1)
+    assert LatencyConfig(image_size=64).meter().protocol.input_shape is None, "networks have their own"
+    assert LatencyConfig().drawn().input_shape == (32, 32, 3)
+
+
+def test_the_width_of_stages_is_a_setting():
+    networks = LatencyConfig(space="mnasnet", alpha=0.5).drawn()
+    assert networks.network == {"alpha": 0.5, "stem_stride": 1, "classes": 10}
+    assert "alpha" not in LatencyConfig(num_blocks=1).drawn().network
+
+
+def measured(model, capsys, **settings):
+    main({"models": [str(model)], **settings})
+    return capsys.readouterr().out
+
+
+def test_a_measurement_has_the_size_that_was_given_and_a_command_any_file(tmp_path, monkeypatch, capsys):
+    for name in ("model.tflite", "model.dlc"):
+        (tmp_path / name).write_bytes(b"")
+    given = {}
+    monkeypatch.setattr("nasnet_keras.latency.measuring.measure_latency", lambda *_, **options: given.update(options))
+    measured(tmp_path / "model.tflite", capsys, image_size=64)
+    assert given["input_shape"] == (64, 64, 3)
+    by_command = {"latency_command": "echo 12.5 {model}"}
+    with pytest.raises(LatencyError, match="there is no file"):
+        measured(tmp_path / "missing.dlc", capsys, **by_command)
+    code = f"{sys.executable} -c 'print(12.5)' {{model}}"
+    assert measured(tmp_path / "model.dlc", capsys, latency_command=code) == f"12.5 ms; {code}\n"
 
 
 def job(*flags, **options):

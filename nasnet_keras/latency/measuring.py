@@ -87,7 +87,8 @@ def measure_latency(
         model_or_file: a Keras model that `export` takes, or the path of a file of the runtime: `.tflite` for LiteRT,
             `.onnx` for ONNX Runtime and OpenVINO, the folder of a SavedModel for TensorFlow.
         runtime: `"litert"`, `"onnx"`, `"openvino"` or `"tensorflow"`.
-        threads: the number of threads to compute in.
+        threads: the number of threads to compute in. TensorFlow runs as many operations at once, one thread each: a
+            network without branches, such as MnasNet, then computes in one. Other runtimes divide operations.
         input_shape: `(height, width, channels)`, for a model that reads images of any size.
         batch_size: the number of images of one inference.
         accuracy: the share of the median to which it must be known, by its 95% interval. None measures for about a

@@ -10,7 +10,7 @@ from nasnet_keras.latency.runtimes import Runtime, fitting, runtime
 from nasnet_keras.utils import environment
 from nasnet_keras.utils.checks import choice, number, positive_integer, quoted
 
-__all__ = ["PRECISIONS", "Protocol", "checked_seconds"]
+__all__ = ["PRECISIONS", "Protocol", "checked_seconds", "existing"]
 
 PRECISIONS = ("float32", "runtime")
 """That of the file, or the runtime's own choice."""
@@ -54,11 +54,11 @@ class Protocol:
         """
         if path.suffix in (".keras", ".h5"):
             raise LatencyError(f"{path} is a file of Keras: load it by keras.models.load_model, and measure the model")
-        if not path.exists():
-            raise LatencyError(f"there is no file {quoted(str(path))}: expected the path of an exported model")
-        fit = fitting(path)
+        fit = fitting(existing(path))
         if self.runtime not in fit:
-            kind = "a folder" if path.is_dir() else f"a file {path.suffix!r}"
+            kind = (
+                "a folder" if path.is_dir() else f"a file {path.suffix!r}" if path.suffix else "a file without suffix"
+            )
             readers = f"name runtime={' or '.join(map(repr, fit))}" if fit else "no runtime does"
             raise LatencyError(f"runtime {self.runtime!r} does not read {kind}, as {path} is: {readers}")
         return path
@@ -76,6 +76,17 @@ class Protocol:
         checked_seconds(self.timeout_seconds)
         if self.accuracy is not None:
             number("accuracy", self.accuracy, "a share from 0.001 to 0.5, or None", lambda value: 1e-3 <= value <= 0.5)
+
+
+def existing(path: Path) -> Path:
+    """Return the path of a file or folder that is there.
+
+    Raises:
+        LatencyError: it is not.
+    """
+    if not path.exists():
+        raise LatencyError(f"there is no file {quoted(str(path))}: expected the path of an exported model")
+    return path
 
 
 def checked_seconds(value: Any) -> None:

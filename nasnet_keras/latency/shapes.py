@@ -32,5 +32,7 @@ def resolved(found: Sequence[object], given: Sequence[int] | None, batch_size: i
     if declared[0] not in (None, batch_size):
         raise LatencyError(f"the model reads batches of {declared[0]}: expected that batch_size, got {batch_size}")
     if None in wanted:
-        raise LatencyError(f"the model reads images of {shown}: name a size by input_shape=(height, width, channels)")
+        raise LatencyError(
+            f"the model reads images of {shown}: name a size by input_shape=(height, width, channels), or --image_size"
+        )
     return tuple(wanted)

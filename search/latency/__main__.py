@@ -40,14 +40,15 @@ def _print_measurement(config: Any, model: str) -> None:
     from pathlib import Path
 
     from nasnet_keras.latency.measuring import measure_latency
+    from nasnet_keras.latency.protocol import existing
 
     meter = config.meter(Path(model))
     protocol = meter.protocol
-    path = protocol.checked_file(Path(model))
-    if meter.command is not None:
-        print(f"{meter.command.measure(path):.4g} ms; {meter.device}")
-    else:
-        print(measure_latency(path, protocol.runtime, protocol.threads, accuracy=protocol.accuracy))
+    if meter.command is not None:  # it may read files that no runtime here does
+        print(f"{meter.command.measure(existing(Path(model))):.4g} ms; {meter.command.text}")
+        return
+    shape, path = protocol.input_shape, protocol.checked_file(Path(model))
+    print(measure_latency(path, protocol.runtime, protocol.threads, input_shape=shape, accuracy=protocol.accuracy))
 
 
 def _fit(config: Any) -> None:

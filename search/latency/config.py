@@ -27,7 +27,7 @@ class LatencyConfig(SpaceSettings):
         ValueError: a value is out of range.
 
     Example:
-        >>> LatencyConfig(num_blocks=1, filters=4).drawn().network
+        >>> LatencyConfig(num_blocks=1, filters=4, alpha=0.5).drawn().network
         {'num_repeats': 1, 'filters': 4, 'classes': 10}
     """
 
@@ -53,8 +53,16 @@ class LatencyConfig(SpaceSettings):
     space: str = as_in(SearchConfig, "space")
     num_repeats: int = as_in(SearchConfig, "num_repeats")
     filters: int = as_in(SearchConfig, "filters")
-    image_size: int = setting(32, "Height and width of the images, in pixels.", values.positive())
-    channels: int = setting(3, "Number of channels of the images.", values.positive())
+    alpha: float = as_in(SearchConfig, "alpha", for_=())
+    image_size: int | None = setting(
+        None,
+        "Height and width of the images, in pixels; by default 32 for a predictor, and those of the file that is "
+        "measured, which may leave them open.",
+        values.positive(),
+    )
+    channels: int | None = setting(
+        None, "Number of channels of the images; by default 3, or that of the file that is measured.", values.positive()
+    )
     classes: int = setting(10, "Number of classes.", values.positive())
     seed: int = setting(0, "Random seed of the networks that are drawn.", values.seed())
 
@@ -65,15 +73,22 @@ class LatencyConfig(SpaceSettings):
                 object.__setattr__(self, name, implied.get(name, one.usual))
         settings.check(self)
 
+    @property
+    def images(self) -> tuple[int, int, int]:
+        """The shape of the images of a predictor, and of a file whose sizes are open."""
+        size = self.image_size or 32
+        return size, size, self.channels or 3
+
     def meter(self, path: Path | None = None) -> Meter:
         """Return what measures: a file, or the files of a predictor.
 
         Raises:
             LatencyError: an argument of the measurement is not legal, or the command is none.
         """
+        shape = None if path is None or (self.image_size, self.channels) == (None, None) else self.images
         usual = (fitting(path) if path is not None else []) or ["litert"]
         command = None if self.latency_command is None else LatencyCommand(self.latency_command)
-        protocol = Protocol(self.runtime or usual[0], self.threads, accuracy=self.accuracy)
+        protocol = Protocol(self.runtime or usual[0], self.threads, shape, accuracy=self.accuracy)
         return Meter(protocol, command, Path(self.output).parent)
 
     def drawn(self) -> DrawnNetworks:
@@ -83,6 +98,5 @@ class LatencyConfig(SpaceSettings):
             ValueError: there is no such space, or it has no networks of this size.
         """
         named = {name: getattr(self, name) for name in settings.settings(SpaceSettings)}
-        shape = (self.image_size, self.image_size, self.channels)
-        sizes = {"num_repeats": self.num_repeats, "filters": self.filters}
-        return DrawnNetworks(spaces.make(self.space, **named), shape, sizes, self.classes, self.seed)
+        sizes = {"num_repeats": self.num_repeats, "filters": self.filters, "alpha": self.alpha}
+        return DrawnNetworks(spaces.make(self.space, **named), self.images, sizes, self.classes, self.seed)
