@@ -432,3 +432,14 @@ def test_everything_in_the_study_says_the_same_limit(tmp_path):
     with pytest.raises(StudyError, match="limit"):
         searched(tmp_path, Priced(), limit="parameters=30")
     assert load_study(tmp_path).config["limit"] == ["parameters=25"]
+
+
+def test_the_same_limits_in_other_words_are_the_same_search(tmp_path):
+    soft = {"objective": "soft", "random_trials": 0}
+    limits, rates = ["parameters=41", "latency_ms=3.5"], ["parameters=0.02", "latency_ms=0.050"]
+    before = searched(tmp_path, Measured(), limit=limits, exchange=rates, **soft)
+    again = {"limit": ["latency_ms=3.50", "parameters=4.1e1"], "exchange": ["latency_ms=0.05", "parameters=0.020"]}
+    after = searched(tmp_path, Measured(), **again, **soft)
+    assert facts(after.trials) == facts(before.trials) and after.best == before.best
+    with pytest.raises(StudyError, match="exchange was"):
+        searched(tmp_path, Measured(), **{**again, "exchange": ["latency_ms=0.06", "parameters=0.02"]}, **soft)

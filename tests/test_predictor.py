@@ -1,5 +1,6 @@
 """Latencies predicted from counted operations: features, the fit, its uncertainty, and how it is judged."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -14,7 +15,7 @@ from nasnet_keras.latency.predictor import LatencyPredictor, Measured
 from nasnet_keras.latency.predictor_file import read_predictor, write_predictor
 from nasnet_keras.latency.regression import fit_latencies, held_out
 from nasnet_keras.search.config import SearchConfig
-from nasnet_keras.search.costs.predicted import fitting_predictor, warn_of_sizes
+from nasnet_keras.search.costs.predicted import facts_of, fitting_predictor, warn_of_sizes
 from nasnet_keras.search.report import head
 from nasnet_keras.search.spaces.nasnet import CellSpace
 
@@ -208,6 +209,12 @@ def test_children_have_predicted_latencies(tmp_path):
     assert costs["latency_ms"] == pytest.approx(predictor.predict(cells[0])[0], rel=1e-3)
     assert evaluator.facts()["latency_predictor"]["networks"] == 12
     assert evaluator.device() is None
+    twice = dataclasses.replace(
+        predictor,
+        regression=dataclasses.replace(predictor.regression, coefficients=2 * predictor.regression.coefficients),
+    )
+    assert facts_of(twice)["crc32"] != facts_of(predictor)["crc32"]
+    assert "latency" not in config.identity(), "the file may lie elsewhere"
     shown = head._predicted(json.loads(json.dumps(evaluator.facts()))["latency_predictor"])
     assert shown.startswith(
         " Latencies are predicted from 12 measured networks (litert, 2.1, 1, 2 cores of a processor)"

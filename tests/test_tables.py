@@ -18,6 +18,7 @@ from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasbench_macro import NASBenchMacroSpace
 from nasnet_keras.search.spaces.tables import Benchmark, read, read_costs
+from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.testing import check_evaluator, check_space
 
 FREE = AccelNASBenchSpace()
@@ -272,6 +273,22 @@ def test_the_evaluator_has_all_costs_and_its_facts_tell_the_files_apart(tmp_path
     other = TabularEvaluator(config("nasbench201", path, costs=costs))
     assert other.facts()["costs_crc32"] != evaluator.facts()["costs_crc32"]
     assert other.facts()["table_crc32"] == without.facts()["table_crc32"]
+
+
+def test_a_file_of_costs_may_lie_elsewhere_but_not_change(tmp_path):
+    _, path = cells(tmp_path)
+    costs = write(tmp_path / "costs.csv", ["index", "pixel3_ms"], [[10, 1], [11, -1], [12, 3]])
+
+    def opened(costs):
+        settings = config("nasbench201", path, tmp_path / "study", costs=costs)
+        Study.open(settings, TabularEvaluator(settings).facts()).close()
+
+    opened(costs)
+    opened(costs.rename(tmp_path / "moved.csv"))
+    with pytest.raises(StudyError, match="costs_crc32 was '.*' and is now '"):
+        opened(write(costs, ["index", "pixel3_ms"], [[10, 1], [11, -1], [12, 4]]))
+    with pytest.raises(StudyError, match="costs_crc32 was '.*' and is now None"):
+        opened(None)
 
 
 def test_a_limit_of_a_cost_that_no_column_gives(tmp_path, macro):

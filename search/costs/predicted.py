@@ -1,6 +1,7 @@
 """Latencies that a predictor's file tells, for a search on the same device, space and images."""
 
 import dataclasses
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,10 @@ def warn_of_sizes(path: str | Path, predictor: LatencyPredictor, sizes: Mapping[
 
 
 def facts_of(predictor: LatencyPredictor) -> dict[str, Any]:
-    """Describe a predictor as JSON values: what it was made of, and how good it is."""
+    """Describe a predictor as JSON values: what it was made of, how good it is, and a checksum of its coefficients."""
+    coefficients = sorted(zip(predictor.names, predictor.regression.coefficients.tolist(), strict=True))
     return {
+        "crc32": f"{zlib.crc32(repr(coefficients).encode()):08x}",
         "device": predictor.device.to_json(),
         "networks": predictor.networks,
         "held_out": dataclasses.asdict(predictor.held_out),

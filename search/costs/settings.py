@@ -68,7 +68,7 @@ class CostSettings:
         None,
         "File of a latency predictor, which nasnet-latency writes; latency_ms is then predicted and not measured.",
         values.path(),
-        assumed=None,
+        may_change=True,  # the study knows what is in it
     )
     costs: str | Path | None = setting(
         None,
@@ -76,7 +76,7 @@ class CostSettings:
         "column index; each other column is a cost by its name, and a negative figure means that a device cannot run "
         "the cell.",
         values.path(),
-        assumed=None,
+        may_change=True,  # the study knows what is in it
     )
     finalists_along: str | None = setting(
         None,

@@ -28,7 +28,7 @@ from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint, genotype_text
 from nasnet_keras.search.study.trial_log import TrialLog, read_trials
-from nasnet_keras.search.study.upgrades import objective_of, upgraded_config
+from nasnet_keras.search.study.upgrades import in_words_of, objective_of, upgraded_config
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.settings import check_json
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, read_description
@@ -109,7 +109,7 @@ class Study:
             """The folder's configuration, after all its files are read and before any of them is changed."""
             found.append(_read(path, _upgraded(before)))
             found[0].result  # noqa: B018 – if it is damaged, the error comes now and not after all trials
-            return {**facts, **found[0].config}
+            return {**facts, **in_words_of(found[0].config, identity)}
 
         path = Path(config.workdir)
         folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, present)

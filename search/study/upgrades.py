@@ -7,7 +7,7 @@ from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.utils.settings import upgraded
 
-__all__ = ["objective_of", "upgraded_config"]
+__all__ = ["in_words_of", "objective_of", "upgraded_config"]
 
 
 def upgraded_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -46,3 +46,22 @@ def objective_of(config: dict[str, Any]) -> Objective:
         'latency_ms=5'
     """
     return Objective.of(config.get("limit", ()), config.get("objective", "hard"), config.get("exchange", ()))
+
+
+def in_words_of(config: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Write the limits and exchange rates of a configuration as in another one, if they mean the same.
+
+    Args:
+        config: the configuration, in the words of this version.
+        other: the other one.
+
+    Raises:
+        ValueError: the settings of one of them contradict each other.
+
+    Example:
+        >>> in_words_of({"limit": ["b=1", "a=2"]}, {"limit": ["a=2", "b=1"]})
+        {'limit': ['a=2', 'b=1']}
+    """
+    one, another = objective_of(config), objective_of(other)
+    same = set(one.limits) == set(another.limits) and (one.form, one.exponents) == (another.form, another.exponents)
+    return {**config, **{name: other[name] for name in ("limit", "exchange") if same and name in other}}
