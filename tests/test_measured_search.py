@@ -1,6 +1,5 @@
 """Searches whose children are measured by the package's own evaluator, through a command and a runtime."""
 
-import contextlib
 import json
 import sys
 
@@ -67,9 +66,8 @@ def test_children_are_measured_by_a_command(executor, command, tmp_path):
     assert study.device == Device("litert", command=command)
     assert [one.status for one in study.trials] == ["ok"] * 2
     lines = read(tmp_path / "study")
-    assert {one.genotype.fingerprint: one.costs["latency_ms"] for one in study.trials} == {
-        line.genotype: line.costs["latency_ms"] for line in lines
-    }
+    costs = {line.genotype: line.costs["latency_ms"] for line in lines}  # of the random finalist, too
+    assert len(costs) == 3 and all(costs[one.genotype.fingerprint] == one.costs["latency_ms"] for one in study.trials)
     runs = (tmp_path / "runs").read_text().count("run")
     assert runs == 1 + len(lines) and min(line.costs["latency_ms"] for line in lines) > 5
     assert load_study(tmp_path / "study").best == study.best
@@ -78,12 +76,16 @@ def test_children_are_measured_by_a_command(executor, command, tmp_path):
 
 @pytest.mark.slow
 def test_children_are_measured_by_a_runtime_on_whatever_machine(tmp_path, monkeypatch):
-    """A busy machine makes trials with that reason, and no other machine does."""
+    """A machine that is busy from the start ends the search before a trial, or makes trials with that reason."""
     monkeypatch.setattr(pipeline, "ATTEMPTS", 2)
-    with contextlib.suppress(StudyError):  # none of the children could be measured
+    problems = []
+    try:
         run(SearchConfig(tmp_path / "study", **SMALL, measure=("latency_ms", "peak_memory_mib")))
+    except StudyError as error:
+        problems.append(str(error))
     study = load_study(tmp_path / "study")
-    assert len(study.trials) == 2
+    none = bool(problems) and "no child can be measured, and none was recorded: MachineBusy" in problems[0]
+    assert len(study.trials) == (0 if none else 2)
     assert study.device.runtime == "litert" and study.device.threads == 1 and study.device.processor
     for trial in study.trials:
         if trial.status == "ok":

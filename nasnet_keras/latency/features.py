@@ -45,7 +45,7 @@ def features(operations: Iterable[Operation]) -> dict[str, float]:
     Example:
         >>> operation = Operation("add", ((8, 8, 4), (8, 8, 4)), (8, 8, 4))
         >>> {name: round(value, 6) for name, value in features([operation, operation]).items()}
-        {'add.number': 0.004, 'add.bytes': 0.000614}
+        {'add.number': 0.004, 'add.bytes': 9.2e-05}
     """
     found: dict[str, float] = {}
     for operation in operations:
