@@ -12,6 +12,7 @@ from helpers import randomize
 from safetensors.numpy import save_file
 
 from nasnet_keras import Stage, StageGenotype, StagesFromGenotype
+from nasnet_keras.genotypes.mnasnet import MNASNET_B1, MNASNET_SMALL
 from nasnet_keras.weights import reading
 from nasnet_keras.weights.hdf5 import WeightsError
 from nasnet_keras.weights.loading import load_weights
@@ -158,17 +159,35 @@ def test_a_model_that_computes_otherwise_is_refused(tensors, tmp_path):
 
 
 def test_whether_the_first_layer_adds_its_input_must_agree(tmp_path):
-    """timm's mnasnet_small does, and MnasNet's released code does not; no weight shows it."""
+    """No weight shows it: torchvision's networks never do, and those of timm's code as their tables say."""
     adding = StageGenotype([Stage("depthwise", 3, 8)], stem=8, head=12)
     plain = replace(adding, stages=[replace(adding.stages[0], skip="none")])
     timm, torchvision = (
         write(tmp_path / f"{named.__name__}.npz", state_dict(build(adding), named))
         for named in (named_by_timm, named_by_torchvision)
     )
-    load_weights(build(adding), timm, known=True)
+    for genotype in (adding, plain):  # timm's ds_r1_k3_s1_c8 and ds_r1_k3_s1_c8_noskip
+        load_weights(build(genotype), timm, known=True)
     load_weights(build(plain), torchvision, known=True)
-    unchanged(build(plain), timm, "network adds the input of its first layer .* skip='identity' in its first stage")
     unchanged(build(adding), torchvision, "network does not add the input .* skip='none' in its first stage")
+
+
+def test_narrow_networks_of_timm_whose_first_layer_adds_nothing_are_loaded(tmp_path):
+    """The first two stages of B1 at alpha 0.25, of whose stem and first layer timm makes 8 filters."""
+    narrow = StageGenotype(MNASNET_B1.stages[:2], stem=32, head=12)
+    path = write(tmp_path / "a.npz", state_dict(build(narrow, alpha=0.25)))
+    assert np.load(path)["conv_stem.weight"].shape[0] == np.load(path)["blocks.0.0.conv_pw.weight"].shape[0] == 8
+    load_weights(build(narrow, alpha=0.25), path, known=True)
+
+
+def test_the_table_of_timms_mnasnet_small_adds_the_input_of_its_first_layer(tmp_path):
+    """The same widths as those of MnasNet's released code, whose first layer does not."""
+    adding = replace(
+        MNASNET_SMALL, stages=[replace(MNASNET_SMALL.stages[0], skip="identity"), *MNASNET_SMALL.stages[1:]]
+    )
+    path = write(tmp_path / "a.npz", state_dict(build(adding)))
+    unchanged(build(MNASNET_SMALL), path, "network adds the input of its first layer .* skip='identity' in its first")
+    load_weights(build(adding), path, known=True)
 
 
 def test_version_1_of_torchvision_is_told(tmp_path):

@@ -65,6 +65,8 @@ _TIMM_INVERTED = _modules(
 _FIRST = "stage_01_layer_00"
 FIRST_SUM = f"{_FIRST}_add"
 """The layer of a network that adds the input of its first layer to the result."""
+_SMALL = (8, 8, 16, *[16] * 2, *[32] * 4, *[32] * 3, *[88] * 3, 144)
+"""The filters of timm's `mnasnet_small`: of its stem, and of its layers."""
 
 _TORCHVISION = _modules(
     ("layers.0", "stem_conv", "conv"),
@@ -89,15 +91,18 @@ _TIMM_BLOCK = re.compile(r"blocks\.(\d{1,4})\.(\d{1,4})\.(.+)")
 _TORCHVISION_BLOCK = re.compile(r"layers\.(8|9|1[0-3])\.(\d{1,4})\.layers\.(.+)")
 
 
-def found(path: object, tensors: Mapping[str, Stored]) -> Layers:
+def found(path: object, tensors: Mapping[str, Stored], *, adds: bool) -> Layers:
     """Group the tensors of a state dict by the names of this package's layers, in the order of their variables.
 
-    The tensors of a batch normalisation join those of the convolution before it. Where timm's network adds the input of
-    its first layer to the result, `FIRST_SUM` is among the layers, without arrays, so that a comparison shows it.
+    The tensors of a batch normalisation join those of the convolution before it. Where the network adds the input of
+    its first layer to the result, `FIRST_SUM` is among the layers, without arrays, so that a comparison shows it. No
+    tensor tells this: torchvision's networks do not, timm's `mnasnet_small` does, and any other network of timm's code
+    is taken to do as the model.
 
     Args:
         path: of the file, for errors.
         tensors: the tensors by PyTorch's names.
+        adds: whether the model adds the input of its first layer.
 
     Raises:
         WeightsError: it is no state dict of MnasNet, or not a whole one; the error lists names.
@@ -116,7 +121,9 @@ def found(path: object, tensors: Mapping[str, Stored]) -> Layers:
         style = "timm" if "conv_stem" in modules else "torchvision"
         raise WeightsError(f"{path} is no state dict of {style}'s MnasNet: it {', and it '.join(problems)}")
     in_order = {name: [arrays[index] for index in sorted(arrays)] for name, arrays in layers.items()}
-    return {**in_order, FIRST_SUM: []} if "conv_stem" in modules and _keeps_width(in_order) else in_order
+    if "conv_stem" in modules and (adds or _is_small(in_order)):
+        return {**in_order, FIRST_SUM: []}
+    return in_order
 
 
 def _in_layers(modules: dict[str, dict[str, Stored]]) -> tuple[dict[str, dict[int, Stored]], list[str], list[str]]:
@@ -169,8 +176,10 @@ def _place(module: str, modules: Iterable[str]) -> _Place | None:
     return place and place._replace(layer=f"{layer}_{place.layer}")
 
 
-def _keeps_width(layers: Layers) -> bool:
-    return _width(layers, "stem_conv") == _width(layers, f"{_FIRST}_project")
+def _is_small(layers: Layers) -> bool:
+    """Whether the widths of all layers are those of timm's `mnasnet_small`."""
+    names = [name for name in layers if name.endswith("_project")]
+    return tuple(_width(layers, name) for name in ("stem_conv", *sorted(names))) == _SMALL
 
 
 def _width(layers: Layers, name: str) -> int | None:

@@ -15,7 +15,7 @@ _BLOCK = re.compile(r"(stage_\d+_layer_\d+)_depthwise")
 
 
 def sums(model: Any) -> dict[str, list[Any]]:
-    """The sum that `pytorch.found` has too where a network adds the input of its first layer, which no weight shows."""
+    """The sum that `pytorch.found` has too where a network adds, or may add, the input of its first layer."""
     return {FIRST_SUM: []} if any(layer.name == FIRST_SUM for layer in model.layers) else {}
 
 

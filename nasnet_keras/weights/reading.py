@@ -38,7 +38,7 @@ def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str
     is_state_dict = state_dict.opener(path) is not None
     try:
         state_dict.refuse_pickles(path)
-        with (_tensors if is_state_dict else _hdf5)(path) as found:
+        with _tensors(path, expected) if is_state_dict else _hdf5(path) as found:
             if not classifier:
                 expected, found = ({k: v for k, v in x.items() if k != _CLASSIFIER} for x in (expected, found))
             if differing := [owner for owner in {**expected, **found} if not _agree(owner, expected, found)]:
@@ -55,9 +55,9 @@ def read(path: Path, expected: Expected, *, classifier: bool = True) -> dict[str
 
 
 @contextmanager
-def _tensors(path: Path) -> Iterator[Layers]:
+def _tensors(path: Path, expected: Expected) -> Iterator[Layers]:
     with state_dict.opener(path)(path) as tensors:
-        yield pytorch.found(path, tensors)
+        yield pytorch.found(path, tensors, adds=pytorch.FIRST_SUM in expected)
 
 
 @contextmanager
