@@ -31,7 +31,8 @@ class CostSettings:
     objective: str = setting(
         "hard",
         "What a limit means while the search goes on. hard: a child over a limit is worse than all within, and is not "
-        "trained; soft: the reward is accuracy * (cost / limit) ** w, by the rates of --exchange.",
+        "trained; soft: the reward is accuracy * (cost / limit) ** w, by the rates of --exchange, and the first child "
+        "is drawn within the limits, or is the smallest network if a limit is measured.",
         values.choice_of_version(*FORMS),
         assumed="hard",
     )
