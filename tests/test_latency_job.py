@@ -17,6 +17,7 @@ from nasnet_keras.search.latency import fitting
 from nasnet_keras.search.latency.__main__ import main
 from nasnet_keras.search.latency.config import LatencyConfig
 from nasnet_keras.search.latency.drawn import DrawnNetworks
+from nasnet_keras.search.spaces.nasnet import CellSpace
 
 SMALL = DrawnNetworks(spaces.make("nasnet", num_blocks=1), (8, 8, 1), {"num_repeats": 1, "filters": 1})
 
@@ -44,6 +45,23 @@ def test_drawn_networks_are_the_same_every_time():
     assert SMALL.described(0).fingerprint != SMALL.described(1).fingerprint
     mnasnet = DrawnNetworks(spaces.make("mnasnet"), (32, 32, 3), {"num_repeats": 1})
     assert mnasnet.network == {"stem_stride": 1, "classes": 10}
+
+
+def test_networks_to_measure_differ():
+    class Few(CellSpace):
+        """Half of the draws are the same."""
+
+        def sample(self, generator):
+            found = super().sample(generator)
+            return found if generator.random() < 0.5 else [0] * len(found)
+
+    networks = DrawnNetworks(Few(num_blocks=1), (8, 8, 1), {"num_repeats": 1, "filters": 1})
+    numbers = networks.different(15)
+    assert len({networks.genotype(number).fingerprint for number in numbers}) == 15 < max(numbers)
+    few = DrawnNetworks(CellSpace(num_blocks=1), (8, 8, 1), {"num_repeats": 1, "filters": 1})
+    object.__setattr__(few, "genotype", lambda number, first=few.genotype: first(number % 7))
+    with pytest.raises(LatencyError, match="of 200 draws of the space [1-7] are different: expected 10"):
+        few.different(10)
 
 
 def test_networks_that_cannot_be_drawn_are_one_error():
@@ -146,7 +164,7 @@ def test_the_job_makes_a_predictor_and_goes_on_where_it_was_stopped(tmp_path):
     lines = (tmp_path / "latencies.jsonl").read_text().splitlines()
     made = read_predictor(tmp_path / "a.json")
     assert made.networks == 10 and made.device.command is not None
-    assert len({json.loads(line)["network"] for line in lines}) == len({SMALL.genotype(n) for n in range(10)})
+    assert len({json.loads(line)["network"] for line in lines}) == 10
     again = job(*flags)
     assert again.stdout == first.stdout
     assert (tmp_path / "latencies.jsonl").read_text().splitlines() == lines

@@ -65,6 +65,15 @@ def test_a_network_is_measured_once_on_a_device(tmp_path, timed):
     assert timed[0][0] == timed[2][0] != timed[1][0]
 
 
+def test_what_is_known_less_exactly_is_measured_again(tmp_path, timed):
+    mine = Meter(Protocol(accuracy=0.01), None, tmp_path)
+    known = Measured("a", network().fingerprint, "", mine.device, {"latency_ms": 7.0}, {"known_to": 0.01})
+    write(tmp_path, known)
+    assert mine.costs(network()) == {"latency_ms": 7.0} and not timed
+    stricter = dataclasses.replace(mine, protocol=Protocol(accuracy=0.005))
+    assert stricter.costs(network())["latency_ms"] == 5.0 and len(timed) == 1
+
+
 def test_a_rough_rehearsal_is_not_kept_and_a_busy_machine_is_passed_on(tmp_path, timed, monkeypatch):
     mine = Meter(Protocol(), None, tmp_path)
     mine.rehearse(network())

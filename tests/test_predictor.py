@@ -140,6 +140,11 @@ def test_too_few_or_wrong_measurements_make_no_predictor():
 DAMAGES = {
     "format": ("format", "nasnet_keras.study", "it is no nasnet_keras.latency_predictor"),
     "version": ("version", 2, "it has version 2, expected 1"),
+    "earlier version": ("version", -1, "it has version -1, expected 1"),
+    "network": ("network", {"filters": [4]}, "network holds .'filters': .4"),
+    "name of network": ("network", {"runtime": "onnx"}, "network holds"),
+    "huge coefficient": ("coefficients", {"add.bytes": 1e308}, "add.bytes must be a number from 0 to 1e"),
+    "huge covariance": ("covariance", [[1e308]], "its covariance is damaged"),
     "device": ("device", {"runtime": "tvm"}, "runtime must be one of litert"),
     "shape": ("input_shape", [16, 0, 3], "input_shape must be 3 positive integers"),
     "fit": ("fit", {"scale": 1, "spread": 1, "noise": float("nan")}, "noise must be a number above 0"),

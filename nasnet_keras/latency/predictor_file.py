@@ -22,13 +22,27 @@ __all__ = ["FORMAT", "VERSION", "read_predictor", "write_predictor"]
 FORMAT = "nasnet_keras.latency_predictor"
 VERSION = 1
 _DIGITS = 6
+_MOST = 1e9  # of any figure, which larger ones would make infinite in a sum
+_OTHERS = ("genotype", "input_shape", "runtime")  # arguments that predictors give themselves
 
 
 def write_predictor(predictor: LatencyPredictor, path: str | Path) -> None:
     """Write a predictor to a file, which replaces another one.
 
+    Args:
+        predictor: the predictor.
+        path: of the file.
+
     Raises:
         OSError: the file cannot be written.
+
+    Example:
+        >>> fit = Regression(1.0, 1.0, np.ones(1), np.eye(1), 0.05)
+        >>> facts = ((16, 16, 3), {"filters": 4}, 12, Accuracy(12, 0.1, 0.2, 0.9), (1.0, 2.0), ("add.bytes",), fit)
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "laptop.json"
+        >>> write_predictor(LatencyPredictor(Device("litert"), "nasnet", *facts), path)
+        >>> read_predictor(path).range_ms
+        (1.0, 2.0)
     """
     fit = predictor.regression
     lower = [[_rounded(value) for value in row[: index + 1]] for index, row in enumerate(fit.covariance)]
@@ -52,6 +66,12 @@ def write_predictor(predictor: LatencyPredictor, path: str | Path) -> None:
 def read_predictor(path: str | Path) -> LatencyPredictor:
     """Read a predictor that `write_predictor` wrote.
 
+    Args:
+        path: of the file.
+
+    Returns:
+        The predictor, whose figures are rounded to six digits.
+
     Raises:
         LatencyError: the file is missing, damaged, of a later version, or no predictor; the error says what is wrong.
     """
@@ -59,7 +79,9 @@ def read_predictor(path: str | Path) -> LatencyPredictor:
         plain = parse(text_of(Path(path)))
         _require(isinstance(plain, dict) and plain.get("format") == FORMAT, f"it is no {FORMAT}")
         version = plain.get("version")
-        _require(type(version) is int and version <= VERSION, f"it has version {quoted(version)}, expected {VERSION}")
+        _require(
+            type(version) is int and 1 <= version <= VERSION, f"it has version {quoted(version)}, expected {VERSION}"
+        )
         return _predictor(plain)
     except (OSError, ValueError) as error:
         raise LatencyError(f"{path} holds no latency predictor that can be read: {error}") from None
@@ -75,7 +97,7 @@ def _predictor(plain: dict[str, Any]) -> LatencyPredictor:
         _device(plain.get("device")),
         _text(plain, "space"),
         tuple(_sizes(plain, "input_shape", 3)),
-        _object(plain, "network"),
+        _network(plain),
         _whole(plain, "networks"),
         _accuracy(_object(plain, "held_out")),
         _range(plain),
@@ -88,6 +110,15 @@ def _device(plain: Any) -> Device:
     device = Device.from_json(plain)
     _require(device.runtime in TARGETS, f"runtime must be one of {', '.join(TARGETS)}, got {quoted(device.runtime)}")
     return device
+
+
+def _network(plain: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the measured networks, of which only those know what is legal that build them."""
+    found = _object(plain, "network")
+    for name, value in found.items():
+        plainly = value is None or isinstance(value, (bool, str)) or finite(value)
+        _require(plainly and name.isidentifier() and name not in _OTHERS, f"network holds {quoted({name: value})}")
+    return found
 
 
 def _accuracy(plain: dict[str, Any]) -> Accuracy:
@@ -105,7 +136,10 @@ def _range(plain: dict[str, Any]) -> tuple[float, float]:
 def _covariance(rows: Any, size: int) -> np.ndarray:
     """The matrix of its lower half."""
     legal = isinstance(rows, list) and [len(row) for row in rows if isinstance(row, list)] == [*range(1, size + 1)]
-    _require(legal and all(finite(value) for row in rows for value in row), "its covariance is damaged")
+    _require(
+        legal and all(finite(value) and abs(value) <= _MOST for row in rows for value in row),
+        "its covariance is damaged",
+    )
     lower = np.zeros((size, size))
     for index, row in enumerate(rows):
         lower[index, : index + 1] = row
@@ -141,8 +175,9 @@ def _whole(plain: dict[str, Any], name: str) -> int:
 
 def _number(plain: dict[str, Any], name: str, least: float, above: bool = False) -> float:
     found = plain.get(name)
-    legal = finite(found) and (found > least if above else found >= least)
-    _require(legal, f"{name} must be a number {'above' if above else 'from'} {least:g}, got {quoted(found)}")
+    legal = finite(found) and (found > least if above else found >= least) and found <= _MOST
+    kind = f"{'above' if above else 'from'} {least:g} to {_MOST:g}"
+    _require(legal, f"{name} must be a number {kind}, got {quoted(found)}")
     return float(found)
 
 

@@ -17,6 +17,7 @@ from nasnet_keras.latency.protocol import Protocol
 from nasnet_keras.search.costs.limits import MEASURED
 from nasnet_keras.search.costs.measured import Measured, find, read, write
 from nasnet_keras.utils import files
+from nasnet_keras.utils.checks import finite
 
 __all__ = ["Meter", "Network"]
 
@@ -88,7 +89,7 @@ class Meter:
             LatencyError: it cannot be measured; `MachineBusy` if another attempt may succeed.
             ValueError: it cannot be fused or exported.
         """
-        device, known = self.device, read(self.folder)
+        device, known = self.device, self._known()
         found = find(known, device, network=network.fingerprint)
         return found.costs if found else self._measured(network, device, known, self.protocol)
 
@@ -102,6 +103,12 @@ class Meter:
         device, known = self.device, read(self.folder)
         if not find(known, device, network=network.fingerprint):
             self._measured(network, device, known, replace(self.protocol, accuracy=None))
+
+    def _known(self) -> list[Measured]:
+        """The measurements in the folder, but for those that are less exact than this meter's."""
+        most = self.protocol.accuracy
+        shares = ((one, one.details.get("known_to")) for one in read(self.folder))  # a command says none
+        return [one for one, share in shares if most is None or not finite(share) or share <= most]
 
     def _measured(
         self, network: Network, device: Device, known: list[Measured], protocol: Protocol

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.latency.errors import LatencyError
 from nasnet_keras.networks.any import network_config, network_from_genotype, size_arguments
 from nasnet_keras.search.costs.meter import Network
 from nasnet_keras.search.spaces.base import Space
 
 __all__ = ["DrawnNetworks"]
+
+_DRAWS = 20  # for each network that is asked for
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,19 @@ class DrawnNetworks:
     def genotype(self, number: int) -> Any:
         """Draw the genotype of a number."""
         return self.space.decode(self.space.sample(np.random.default_rng([self.seed, number])))
+
+    def different(self, count: int) -> list[int]:
+        """List the first numbers whose genotypes differ: equal ones would tell a predictor what it is tested with.
+
+        Raises:
+            LatencyError: the space has fewer genotypes.
+        """
+        found: dict[str, int] = {}
+        for number in range(_DRAWS * count):
+            found.setdefault(self.genotype(number).fingerprint, number)
+            if len(found) == count:
+                return list(found.values())
+        raise LatencyError(f"of {_DRAWS * count} draws of the space {len(found)} are different: expected {count}")
 
     def described(self, number: int) -> Network:
         """Describe the network of a number, to be measured."""

@@ -41,14 +41,14 @@ def make_predictor(networks: DrawnNetworks, space: str, count: int, meter: Meter
         output: path of the predictor's file.
 
     Raises:
-        LatencyError: there are too few networks, or a latency cannot be measured.
+        LatencyError: there are too few networks, also in the space, or a latency cannot be measured.
         ValueError: a file of latencies is damaged, or a network cannot be exported.
         OSError: a file cannot be written.
     """
     check(count, output)
-    device, measured = meter.device, []
+    numbers, device, measured = networks.different(count), meter.device, []
     with Progress(total=count, desc="latencies", unit="network") as bar:
-        for number in range(count):
+        for number in numbers:
             latency = _measured(meter, networks.described(number))
             measured.append(Measured(networks.genotype(number), latency))
             bar.update()
