@@ -1,6 +1,8 @@
 """A new kind of genotype is its value, its network and a row: everything else reads the row."""
 
 import dataclasses
+import importlib
+import inspect
 import sys
 from collections import Counter
 
@@ -10,7 +12,7 @@ import nasnet_keras as nk
 from nasnet_keras.genotypes import kinds, reading
 from nasnet_keras.genotypes.base import BaseGenotype, checked
 from nasnet_keras.genotypes.picture import Row
-from nasnet_keras.networks.any import network_from_genotype, size_arguments
+from nasnet_keras.networks.any import network_config, network_from_genotype, size_arguments, taken_arguments
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.networks.model import builds
 from nasnet_keras.plotting.cells import genotype_svg
@@ -85,6 +87,33 @@ def test_a_new_kind_is_read_built_counted_drawn_and_configured(ladder, tmp_path)
     assert config.resolved == ladder and config.filters is not None and config.num_repeats is None
     with pytest.raises(ValueError, match="drop_path_rate=0.1 is for networks of cells: a Ladder has no such part"):
         nk.genotype_cost(ladder, drop_path_rate=0.1)
+
+
+@pytest.mark.parametrize(
+    ("genotype", "wrong", "taken"),
+    [
+        ("nasnet_a", "alpha", "auxiliary_head, .* num_repeats, .* stem_filters$"),
+        ("enas_macro", "num_repeats", "batch_norm_epsilon, .* filters, "),
+        (nk.ChainGenotype([nk.ChainLayer((3, 3), 24)]), "filters", "batch_norm_epsilon, .* pooling$"),
+        (nk.NASBench201Genotype(["skip_connect"] * 6), "alpha", "batch_norm_epsilon, .* filters, .* num_repeats"),
+        ("mnasnet_a1", "filters", "alpha, batch_norm_epsilon, .* padding, pooling, stem_stride$"),
+    ],
+)
+def test_an_argument_that_a_kind_does_not_take_is_one_clear_error(genotype, wrong, taken):
+    for make in (nk.genotype_cost, network_config, network_from_genotype):
+        with pytest.raises(ValueError, match=f"^{wrong}=3 is not for a .*Genotype, whose networks take {taken}"):
+            make(genotype, **{wrong: 3})
+    with pytest.raises(ValueError, match="^input_tensor=3 is not for a "):
+        nk.genotype_cost(genotype, input_tensor=3)
+
+
+def test_the_function_of_a_kind_takes_what_its_error_names():
+    for kind in kinds.KINDS:
+        parts = kind.function.split(".")
+        function = getattr(nk.applications if len(parts) > 1 else nk, parts[-1])
+        config = getattr(importlib.import_module(f"nasnet_keras.networks.{kind.module}"), kind.config)
+        named = set(inspect.signature(function).parameters) - {"weights", "name", "input_tensor"}
+        assert named == {"genotype", "input_shape", *taken_arguments(config)}, kind
 
 
 def test_a_subclass_is_of_the_kind_of_its_base_and_another_class_of_none():

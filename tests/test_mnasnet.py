@@ -114,5 +114,5 @@ def test_a_named_model_has_any_width_size_and_stages():
         applications.NASNetMobile(weights=None, genotype="mnasnet_a1")
     with pytest.raises(ValueError, match="alpha must be above 0 and at most 16, got 0"):
         applications.MnasNetA1(alpha=0)
-    with pytest.raises(TypeError, match=r"StagesFromGenotype\(\) got an unexpected keyword argument 'filters'"):
+    with pytest.raises(ValueError, match="filters=8 is not for a StageGenotype, whose networks take alpha, "):
         applications.MnasNetA1(filters=8)

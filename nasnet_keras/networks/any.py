@@ -11,10 +11,11 @@ from nasnet_keras.genotypes.reading import resolve_genotype
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["network_config", "network_from_genotype", "size_arguments"]
+__all__ = ["network_config", "network_from_genotype", "size_arguments", "taken_arguments"]
 
 # Arguments that recipes give for networks of every kind, and the values by which they ask for nothing.
 _OF_CELLS: dict[str, Any] = {"auxiliary_head": False, "drop_path_rate": 0.0}
+_OF_MODELS = ("input_tensor", "name", "weights")  # what networks take when they are built, besides
 
 
 def size_arguments(genotype: BaseGenotype) -> tuple[str, ...]:
@@ -25,6 +26,18 @@ def size_arguments(genotype: BaseGenotype) -> tuple[str, ...]:
         ('filters',)
     """
     return _config(genotype).SIZES
+
+
+def taken_arguments(config: type[NetworkConfig]) -> list[str]:
+    """The names of the arguments that networks of a kind take, besides the genotype and the shape of images.
+
+    Example:
+        >>> from nasnet_keras.networks.macro import MacroConfig
+        >>> taken_arguments(MacroConfig)[-3:]
+        ['filters', 'include_top', 'pooling']
+    """
+    names = {field.name for field in dataclasses.fields(config) if field.init}
+    return sorted(names - {"genotype", "input_shape"})
 
 
 def network_config(genotype: BaseGenotype | str | Path, input_shape: Any = None, **network: Any) -> NetworkConfig:
@@ -41,7 +54,7 @@ def network_config(genotype: BaseGenotype | str | Path, input_shape: Any = None,
     """
     genotype = resolve_genotype(genotype)
     config = _config(genotype)
-    return config(genotype=genotype, input_shape=input_shape, **_arguments(config, network))
+    return config(genotype=genotype, input_shape=input_shape, **_arguments(config, network, ()))
 
 
 def network_from_genotype(genotype: BaseGenotype | str | Path, input_shape: Any = None, **network: Any) -> Any:
@@ -62,7 +75,7 @@ def network_from_genotype(genotype: BaseGenotype | str | Path, input_shape: Any 
     genotype = resolve_genotype(genotype)
     kind = kind_of(genotype)
     build = getattr(_module(genotype), kind.function.rpartition(".")[2])
-    return build(genotype=genotype, input_shape=input_shape, **_arguments(_config(genotype), network))
+    return build(genotype=genotype, input_shape=input_shape, **_arguments(_config(genotype), network, _OF_MODELS))
 
 
 def _module(genotype: BaseGenotype) -> Any:
@@ -73,13 +86,19 @@ def _config(genotype: BaseGenotype) -> type[NetworkConfig]:
     return getattr(_module(genotype), kind_of(genotype).config)
 
 
-def _arguments(config: type[NetworkConfig], network: dict[str, Any]) -> dict[str, Any]:
+def _arguments(config: type[NetworkConfig], network: dict[str, Any], more: tuple[str, ...]) -> dict[str, Any]:
     """The arguments without those of networks of cells, if this network has no such parts and none is asked for."""
-    others = _OF_CELLS.keys() - {field.name for field in dataclasses.fields(config)}
+    taken = taken_arguments(config)
+    others = _OF_CELLS.keys() - set(taken)
     for name in _OF_CELLS:
         if name in others and network.get(name, _OF_CELLS[name]) != _OF_CELLS[name]:
             raise ValueError(
                 f"{name}={quoted(network[name])} is for networks of cells: a {config.KIND.__name__} has no such "
                 f"part, and a recipe for it leaves drop_path_rate and auxiliary_weight at 0"
+            )
+    for name, value in network.items():
+        if name not in {*taken, *others, *more}:
+            raise ValueError(
+                f"{name}={quoted(value)} is not for a {config.KIND.__name__}, whose networks take {', '.join(taken)}"
             )
     return {name: value for name, value in network.items() if name not in others}
