@@ -91,7 +91,8 @@ def test_a_command_ends_with_the_process_that_began_it(number, path, tmp_path):
     """Also one that measures in a search, which is ended by a signal that it cannot handle, with its process group."""
     begun = f"import os, time; print(os.getpid(), file=open({str(tmp_path / 'pid')!r}, 'w')); time.sleep(100)"
     code = (
-        "import pathlib, sys; from nasnet_keras.latency.command import LatencyCommand; "
+        "import pathlib, signal, sys; from nasnet_keras.latency.command import LatencyCommand; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # tests that run behind ignore it
         "LatencyCommand(sys.argv[1]).measure(pathlib.Path(sys.argv[2]))"
     )
     words = [sys.executable, "-c", code, command(begun).text, str(path)]

@@ -275,7 +275,7 @@ class Study:
     def _begin(self) -> None:
         """Open the logs, and write the best genotype if a kill prevented it."""
         with self._writing():
-            if not self._groups.recorded() and (self.path / _BEST).exists():
+            if not self._groups.ordered("search") and (self.path / _BEST).exists():
                 logging.warning("%s lacks its trials: it is searched anew", self.path)
             self._logs = {group: TrialLog(self.path / name) for group, name in _LOGS.items()}
         self._write_best()
