@@ -11,6 +11,7 @@ stopped. Latencies are appended to FOLDER/latencies.jsonl.
 import argparse
 import hashlib
 import json
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -129,11 +130,11 @@ def timed_file(kind: str, path: Path, runtime: str, threads: int) -> dict[str, A
     clocks, (number, seconds) = Clocks(), BLOCKS[kind]
     if kind == "network":
         run = RUNTIMES[runtime].load(Request(str(path), threads)).run
-        warmed(run, clocks)
+        warmed(run, clocks, math.inf)
     else:
         run = load_operation(path, runtime, threads)
-        timed(run, clocks, seconds)
-    blocks: list[Block] = [timed(run, clocks, seconds) for _ in range(number)]
+        timed(run, clocks, math.inf, seconds)
+    blocks: list[Block] = [timed(run, clocks, math.inf, seconds) for _ in range(number)]
     middle = sorted(block.median for block in blocks)
     return {
         "median_ms": float(np.median(middle)),
