@@ -1,7 +1,9 @@
 """A trained model → a file for another runtime, fused for it and compared with the model."""
 
 import importlib.util
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from nasnet_keras.utils.files import replacing, scratch
 __all__ = ["ExportError", "ExportReport", "export"]
 
 _IMAGES = 4
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _SIZE = 64  # of the images that a model of images of any size is checked with
 
 
@@ -153,9 +156,21 @@ def _write(model: keras.Model, temporary: Path, kind: _Format, path: Path) -> No
     import tensorflow as tf
 
     try:
-        model.export(temporary, format=kind.keras_name, verbose=False)
+        with _same_messages():
+            model.export(temporary, format=kind.keras_name, verbose=False)
     except tf.errors.OpError as error:  # a full disk, for example
         raise OSError(f"{path} cannot be written: {error.message}") from error
+
+
+@contextmanager
+def _same_messages() -> Iterator[None]:
+    """Keep the level of TensorFlow's messages, which tf2onnx sets for all later processes when it is imported."""
+    before = os.environ.get(_LEVEL)
+    try:
+        yield
+    finally:
+        os.environ.pop(_LEVEL, None)
+        os.environ.update({} if before is None else {_LEVEL: before})
 
 
 def _compared(
