@@ -22,6 +22,10 @@ from test_house import FOLDERS, ROOT, modules, tree
 
 import nasnet_keras as nk
 from nasnet_keras import pretrained as nk_pretrained
+from nasnet_keras.latency.device import Device
+from nasnet_keras.latency.predictor import LatencyPredictor, Measured
+from nasnet_keras.latency.predictor_file import write_predictor
+from nasnet_keras.search.spaces.nasnet import CellSpace
 
 FACES = ("", "genotypes", "inference", "layers", "networks", "plotting", "pretrained", "search", "weights")
 FACES += ("search.report", "search.study", "training.datasets")
@@ -158,6 +162,7 @@ def test_examples_in_docstrings(name):
 @pytest.mark.slow
 def test_readme_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    write_predictor(_predictor(), "laptop.json")  # as a command of the page on latency does
     for page in (
         "README.md",
         "docs/search.md",
@@ -170,6 +175,13 @@ def test_readme_code_runs(tmp_path, monkeypatch):
         names = {}
         for block in blocks:
             exec(compile(block, page, "exec"), names)
+
+
+def _predictor():
+    space, device = CellSpace(), Device("litert", "2.0", 1, "a processor")
+    cells = [space.decode(space.sample(np.random.default_rng(seed))) for seed in range(12)]
+    measured = [Measured(cell, 1.0 + 0.1 * number) for number, cell in enumerate(cells)]
+    return LatencyPredictor.fit(measured, device, "nasnet", (32, 32, 3), num_repeats=1, filters=8)
 
 
 def test_readme_commands_are_those_of_ci():
