@@ -15,7 +15,6 @@ from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
 from nasnet_keras.search.finalists import best_trials, final_folder, random_finalists, tasks_of
-from nasnet_keras.search.report.statistics import kendall_tau
 from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.search.study.front import front_record, with_costs
 from nasnet_keras.search.study.trial import fingerprint
@@ -23,6 +22,7 @@ from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.utils import files
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.progress import Progress
+from nasnet_keras.utils.ranks import kendall_tau
 
 __all__ = ["finish", "is_finished", "keep_front"]
 

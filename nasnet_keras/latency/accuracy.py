@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Accuracy", "kendall_tau"]
+from nasnet_keras.utils.ranks import kendall_tau
+
+__all__ = ["Accuracy"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class Accuracy:
         networks: their number.
         median_error: the median error of a prediction, as a share of the measured latency.
         ninety_percent_error: the error that 90% of the predictions do not exceed, as a share of it.
-        kendall_tau: the rank correlation: 1 for the same order, 0 for none, -1 for the opposite one.
+        kendall_tau: the rank correlation: 1 for the same order, 0 for none or for constant values, -1 for the
+            opposite one.
     """
 
     networks: int
@@ -35,27 +38,10 @@ class Accuracy:
         predicted, measured = np.asarray(predicted, float), np.asarray(measured, float)
         errors = np.abs(predicted / measured - 1)
         median, most = (round(float(value), 6) for value in np.quantile(errors, (0.5, 0.9)))
-        return cls(len(measured), median, most, round(kendall_tau(predicted, measured), 6))
+        return cls(len(measured), median, most, round(kendall_tau(predicted, measured) or 0.0, 6))
 
     def __str__(self) -> str:
         return (
             f"median error {self.median_error:.1%}, 90% of errors up to {self.ninety_percent_error:.1%}, Kendall's tau "
             f"{self.kendall_tau:.2f}, on {self.networks} networks"
         )
-
-
-def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
-    """Find the rank correlation of two lists: of all pairs, the share in the same order less that in opposite order.
-
-    Pairs with equal values in one list count by the formula of tau-b. Without any pair to compare it is 0.
-
-    Source: Kendall 1945, "The treatment of ties in ranking problems".
-
-    Example:
-        >>> kendall_tau([1, 2, 3, 4], [1, 2, 4, 3])
-        0.6666666666666666
-    """
-    upper = np.triu_indices(len(first), 1)
-    a, b = (np.sign(np.subtract.outer(values, values)[upper]) for values in map(np.asarray, (first, second)))
-    pairs = float(np.sqrt(np.count_nonzero(a) * np.count_nonzero(b)))
-    return float(a @ b) / pairs if pairs else 0.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.utils.ranks import kendall_tau
 
 __all__ = [
     "ExpectedBest",
@@ -152,20 +153,6 @@ def mean_ranks(values: Sequence[float]) -> np.ndarray:
     """
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[places]
-
-
-def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Compute Kendall's tau-b of two orders of the same things, from -1 to 1; None if one of them is constant.
-
-    Source: Kendall 1945.
-
-    Example:
-        >>> kendall_tau([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
-        0.3333333333333333
-    """
-    signs = [np.sign(np.subtract.outer(values, values)) for values in map(np.asarray, (first, second))]
-    ordered = math.prod(float((sign != 0).sum()) for sign in signs)
-    return float((signs[0] * signs[1]).sum()) / math.sqrt(ordered) if ordered else None
 
 
 def operation_counts(genotype: BaseGenotype | str) -> dict[str, Counter[str]]:
