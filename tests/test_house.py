@@ -30,7 +30,7 @@ FLOORS_OF_SEARCH = (
     "costs objects",
     "registry",
     "spaces combinations place",
-    "config controllers supernet",
+    "config controllers supernet surrogates",
     "algorithms latency study",
     "evaluators report",
     "executors costing",
