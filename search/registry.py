@@ -198,6 +198,7 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
         "nasnet": SpaceRow(
             f"{_SEARCH}.spaces.nasnet:CellSpace", "NASNet's cells (Zoph et al. 2018)", offers=("network", "supernet")
         ),
+        "pnas": SpaceRow(f"{_SEARCH}.spaces.pnas:PNASSpace", "PNAS' cell, one for both strides (Liu et al. 2018)"),
         "nasbench201": SpaceRow(
             f"{_SEARCH}.spaces.nasbench201:NASBench201Space",
             "the cells of NAS-Bench-201 (Dong and Yang 2020)",

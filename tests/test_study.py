@@ -481,7 +481,7 @@ def test_the_benchmark_itself():
     [
         (
             ["--space=nasbench201"],
-            "evaluator 'child' judges genotypes of nasnet, enas_micro, enas_macro, nas, mnasnet only, got 'nasbench201",
+            "'child' judges genotypes of nasnet, pnas, enas_micro, enas_macro, nas, mnasnet only, got 'nasbench201",
         ),
         (["--space=nasbench201", "--evaluator=tabular"], "a table must be given with the evaluator 'tabular'"),
         (
