@@ -28,7 +28,7 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
 )
 FLOORS_OF_SEARCH = (
     "costs objects",
-    "registry",
+    "registry proxies",
     "spaces combinations place",
     "config controllers supernet surrogates",
     "algorithms latency study",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["kendall_tau"]
+__all__ = ["kendall_tau", "ranks", "spearman"]
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -20,3 +20,28 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None
     signs = [np.sign(np.subtract.outer(values, values)) for values in map(np.asarray, (first, second))]
     ordered = math.prod(float((sign != 0).sum()) for sign in signs)
     return float((signs[0] * signs[1]).sum()) / math.sqrt(ordered) if ordered else None
+
+
+def ranks(values: Sequence[float]) -> np.ndarray:
+    """Compute the rank of each value, from 0 for the smallest; equal values have the mean of their ranks.
+
+    Example:
+        >>> ranks([3.0, 1.0, 3.0]).tolist()
+        [1.5, 0.0, 1.5]
+    """
+    _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[places]
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Compute Spearman's rank correlation of two orders of the same things, from -1 to 1; None if one is constant.
+
+    Source: Spearman 1904.
+
+    Example:
+        >>> spearman([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
+        0.5
+    """
+    centred = [found - found.mean() for found in map(ranks, (first, second))]
+    length = math.prod(math.sqrt(float(one @ one)) for one in centred)
+    return float(centred[0] @ centred[1]) / length if length else None
