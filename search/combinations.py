@@ -23,7 +23,7 @@ def check(given: Values, usual: Values) -> None:
         ValueError: two contradict each other; the message names legal values.
     """
     _check_space(given, usual)
-    _check_evaluator(given)
+    _check_evaluator(given, usual)
     _check_algorithm(given)
     _check_weights(given)
     _check_executor(given)
@@ -66,8 +66,8 @@ def _other_space(name: str, given: Values, whose: str) -> ValueError:
     return ValueError(f"{name}={quoted(given[name])} is {whose}; space is {quoted(given['space'])}")
 
 
-def _check_evaluator(given: Values) -> None:
-    """Refuse an evaluator that cannot judge the space's genotypes, or whose required settings are missing."""
+def _check_evaluator(given: Values, usual: Values) -> None:
+    """Refuse an evaluator that cannot judge the space's genotypes, or whose settings are missing or another's."""
     name, row, searched = given["evaluator"], registry.evaluator(given["evaluator"]), given["space"]
     legal = registry.spaces_for(name)
     if searched not in legal:
@@ -81,6 +81,12 @@ def _check_evaluator(given: Values) -> None:
                 f"a {setting} must be given with the evaluator {_names(owners)} and no other, got {quoted(name)} and "
                 f"{quoted(given[setting])}"
             )
+    for owner, other in registry.EVALUATORS.items():
+        for setting in other.takes:
+            if owner != name and given[setting] != usual[setting]:
+                raise ValueError(
+                    f"{setting}={quoted(given[setting])} is for the evaluator {owner!r}, got {quoted(name)}"
+                )
 
 
 def _check_algorithm(given: Values) -> None:

@@ -10,6 +10,7 @@ from nasnet_keras.search import combinations, registry, spaces
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.place import PlaceSettings
+from nasnet_keras.search.proxies import PROXIES
 from nasnet_keras.search.registry import ALGORITHMS, EVALUATORS, SPACES, explained
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.settings import SpaceSettings
@@ -147,6 +148,15 @@ class SearchConfig:
     )
     table: str | Path | None = setting(
         None, "The CSV file that the evaluator tabular looks children up in.", values.path(), assumed=None
+    )
+    proxy: str | None = setting(
+        None,
+        f"Zero-cost proxy by which the evaluator zero_cost scores children. {explained(PROXIES)}.",
+        values.choice_of_version(*PROXIES),
+        assumed=None,
+    )
+    proxy_images: int = setting(
+        64, "Number of training images that a proxy reads, the same ones for all children.", values.whole(2), assumed=64
     )
     limit: tuple[str, ...] = as_in(CostSettings, "limit")
     objective: str = as_in(CostSettings, "objective")

@@ -57,12 +57,14 @@ class EvaluatorRow(Row):
 
     Attributes:
         judges: the name in `SpaceRow.offers` that a space needs for it; None if it judges the genotypes of all spaces.
-        trains: whether children are trained. If not, the settings of their training have no effect.
+        trains: whether networks are trained, if only those of finalists. If not, the settings of children's networks,
+            images and training have no effect.
         shares_weights: whether children share weights, which are trained between trials in the search's process.
         epochs: the default number of passes over the training images, of a child or of the shared weights.
         trials_per_epoch: the default number of children for each epoch of shared weights.
         executor: the default executor.
         requires: the settings that it needs, and that no other evaluator takes.
+        takes: further settings that no other evaluator takes.
         defaults: the values of settings that are not given.
         how: the treatment of a child, in words for the report.
     """
@@ -74,6 +76,7 @@ class EvaluatorRow(Row):
     trials_per_epoch: int = 0
     executor: str = "subprocess"
     requires: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=lambda: {"children_per_update": 4, "population_size": 10})
     how: str | None = None
 
@@ -170,6 +173,13 @@ EVALUATORS: Mapping[str, EvaluatorRow] = MappingProxyType(
                 "population_size": 50,
             },
         ),
+        "zero_cost": EvaluatorRow(
+            f"{_SEARCH}.evaluators.zero_cost:ZeroCostEvaluator",
+            "scores children by a zero-cost proxy, and trains finalists alone",
+            judges="network",
+            requires=("proxy",),
+            takes=("proxy_images",),
+        ),
         "tabular": EvaluatorRow(
             f"{_SEARCH}.evaluators.tabular:TabularEvaluator",
             "looks children up in the table of a benchmark",
@@ -177,6 +187,7 @@ EVALUATORS: Mapping[str, EvaluatorRow] = MappingProxyType(
             trains=False,
             executor="inline",
             requires=("table",),
+            takes=("costs",),
             defaults={"children_per_update": 4, "population_size": 50},
         ),
     }
@@ -202,7 +213,7 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
         "nasbench201": SpaceRow(
             f"{_SEARCH}.spaces.nasbench201:NASBench201Space",
             "the cells of NAS-Bench-201 (Dong and Yang 2020)",
-            offers=("table",),
+            offers=("table", "network"),
             own=("costs",),
         ),
         "nasbench_macro": SpaceRow(

@@ -122,8 +122,9 @@ def test_a_choice_is_one_file_and_one_row(tmp_path):
         "executor 'here' has one worker, got 2: choose 'subprocess'",
         "num_blocks=3 is for spaces other than 'nasbench_macro' and 'accel_nasbench' and 'nas' and 'mnasnet' and "
         "'small', whose networks have none; space is 'small'",
-        "evaluator 'child' judges genotypes of nasnet, pnas, enas_micro, enas_macro, nas, mnasnet only, got 'small'",
+        "evaluator 'child' judges genotypes of nasnet, pnas, nasbench201, enas_micro, enas_macro, nas, mnasnet only, "
+        "got 'small'",
         "evaluator 'count' judges genotypes of small only, got 'nasnet'",
     ]
-    assert "<child|supernet|tabular|count>" in shown and "count: counts letters" in shown
+    assert "<child|supernet|zero_cost|tabular|count>" in shown and "count: counts letters" in shown
     assert (tmp_path / "study" / "report.html").is_file()

@@ -480,8 +480,8 @@ def test_the_benchmark_itself():
     ("flags", "message"),
     [
         (
-            ["--space=nasbench201"],
-            "'child' judges genotypes of nasnet, pnas, enas_micro, enas_macro, nas, mnasnet only, got 'nasbench201",
+            ["--space=nasbench_macro"],
+            "'child' judges genotypes of nasnet, pnas, nasbench201, enas_micro, enas_macro, nas, mnasnet only",
         ),
         (["--space=nasbench201", "--evaluator=tabular"], "a table must be given with the evaluator 'tabular'"),
         (

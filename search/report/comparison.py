@@ -47,13 +47,10 @@ def _how(facts: Facts) -> str:
     """The number of random children and how they were evaluated, in sentences."""
     if facts.derived:
         how = "judged with the same weights as the genotypes derived from the controller, on all validation images"
-    elif facts.config.get("deepen_every") is not None:
-        how = (
-            "trained exactly as the search’s own; they are as deep as the search’s last networks become, and its first "
-            "ones are not"
-        )
     else:
-        how = "trained exactly as the search’s own"
+        how = f"{'scored' if facts.proxy else 'trained'} exactly as the search’s own"
+        if facts.config.get("deepen_every") is not None:
+            how += "; they are as deep as the search’s last networks become, and its first ones are not"
     failed, over = facts.failed_random, len(facts.random_beyond) + facts.over_limit_random
     left_out = f" {failed:,} more random children failed and are left out." if failed else ""
     left_out += f" {over:,} more are over the limit and are left out." if over else ""

@@ -63,6 +63,11 @@ class Facts:
         return self.config["algorithm"]
 
     @property
+    def proxy(self) -> str | None:
+        """The name of the zero-cost proxy that rewards are; None if they are accuracies, or another's figures."""
+        return self.config.get("proxy")
+
+    @property
     def is_random(self) -> bool:
         """Whether the search is random search itself."""
         return registry.algorithm(self.algorithm).is_baseline and not self.derived

@@ -11,6 +11,7 @@ from nasnet_keras.search.report.facts import Facts, accuracy
 from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
 from nasnet_keras.search.report.matching import RATIO, nearest_pairs
 from nasnet_keras.search.study.pareto import cost_of
+from nasnet_keras.utils.ranks import kendall_tau
 
 __all__ = ["beyond_limits", "cost_of_finalist", "finalists"]
 
@@ -32,7 +33,7 @@ def finalists(facts: Facts) -> str:
         "Gain over random search",
         f'<p class="verdict">{equal or plain}</p>',
         f"<p>Whatever the cost: {plain[:1].lower()}{plain[1:]}</p>" if equal else "",
-        _ranking(facts.result or {}),
+        _ranking(facts, facts.result or {}),
         _final_sizes(facts),
         _table(facts, cost, [(ours, theirs) for ours, theirs, ratio in pairs if ratio <= RATIO]),
     )
@@ -162,8 +163,8 @@ def _metrics(one: _Finalist) -> dict[str, Any]:
     return one["metrics"] if isinstance(one.get("metrics"), dict) else {}
 
 
-def _ranking(result: dict[str, Any]) -> str:
-    """How well the rewards predict the finalists' accuracies."""
+def _ranking(facts: Facts, result: dict[str, Any]) -> str:
+    """How well the rewards predict the finalists' accuracies, and beside a proxy, how well parameters alone do."""
     tau, pairs = (number(result.get(name)) for name in ("kendall_tau", "kendall_tau_pairs"))
     if tau is None or pairs is None:
         return ""
@@ -171,8 +172,16 @@ def _ranking(result: dict[str, Any]) -> str:
     among = f", and {of_chance:.2f} among the random ones alone" if of_chance is not None else ""
     return (
         f"<p>Rewards and the validation accuracies after this training agree with Kendall's τ = {tau:.2f} over "
-        f"{integer(pairs)} finalists{among} (1 would be the same order, 0 none).</p>"
+        f"{integer(pairs)} finalists{among} (1 would be the same order, 0 none).{_of_parameters(facts)}</p>"
     )
+
+
+def _of_parameters(facts: Facts) -> str:
+    """How well the parameters of children predict the finalists' accuracies, in a sentence, if rewards are a proxy."""
+    known = [(cost_of_finalist(facts, one, "parameters"), number(one.get("reward"))) for one in facts.finalists]
+    pairs = [pair for pair in known if None not in pair]
+    tau = kendall_tau(*zip(*pairs, strict=True)) if pairs and facts.proxy else None
+    return "" if tau is None else f" Numbers of parameters agree with them with τ = {tau:.2f}."
 
 
 def _test(one: _Finalist) -> float | None:

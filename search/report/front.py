@@ -38,7 +38,7 @@ def front(facts: Facts) -> str:
         return ""
     return section(
         "front",
-        "Accuracy against cost",
+        "Reward against cost" if facts.proxy else "Accuracy against cost",
         _words(facts),
         *(_figure(facts, cost) for cost in facts.costs),
         volume(facts),
@@ -88,7 +88,8 @@ def _figure(facts: Facts, cost: str) -> str:
     if below := sum(y is not None and y < low for _, y, _ in dots):
         notes.append(f"Triangles at the lower border: {below:,} children whose reward is below it.")
     if facts.finalists and not _comparable(facts):
-        notes.append("Finalists are not drawn: their scores are accuracies, and rewards are powers of them.")
+        others = f"are the proxy {text(facts.proxy)}" if facts.proxy else "are powers of them"
+        notes.append(f"Finalists are not drawn: their scores are accuracies, and rewards {others}.")
     if facts.derived:
         notes.append("The children are the genotypes derived from the controller at the end.")
     return drawn(chart, [(name, words) for name, words in _KEY.items() if name in shown], notes)
@@ -187,7 +188,7 @@ def _finalists(facts: Facts, cost: str, origin: str) -> list[_Point]:
 
 def _comparable(facts: Facts) -> bool:
     """Whether the scores of finalists are of the same kind as rewards."""
-    return facts.config.get("reward_exponent", 1) in (1, None)
+    return facts.proxy is None and facts.config.get("reward_exponent", 1) in (1, None)
 
 
 def _with_unit(cost: str, value: float) -> str:

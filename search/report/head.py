@@ -169,6 +169,12 @@ def _training(config: dict[str, Any]) -> str:
             f"Children share the weights of one supernet{_size(values)}, trained{epochs}; a reward is the accuracy on "
             f"a batch."
         )
+    if (proxy := config.get("proxy")) is not None:
+        images = f" of {integer(config['proxy_images'])} images" if number(config.get("proxy_images")) else ""
+        return (
+            f"No child{_size(values)} is trained: its reward is the zero-cost proxy {code(proxy)}{images}, which is no "
+            f"accuracy. Finalists are trained."
+        )
     if evaluator.how is None:  # an object, or of a later version
         return f"Each child is judged by the evaluator {code(config.get('evaluator'))}."
     reward = _REWARD.get(config.get("reward"), "an accuracy")
