@@ -127,6 +127,10 @@ ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
             "mutates the best of a population that ages (Real et al. 2019)",
             {"population_size": "population_size"},
         ),
+        "local": AlgorithmRow(
+            f"{_SEARCH}.algorithms.local:LocalSearch",
+            "climbs from random starts to the first better neighbour (White et al. 2021)",
+        ),
         "reinforce": AlgorithmRow(
             f"{_SEARCH}.algorithms.reinforce:Reinforce", "trains an LSTM controller by REINFORCE", _UPDATED
         ),

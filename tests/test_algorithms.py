@@ -11,6 +11,7 @@ from helpers import mostly_slow
 from nasnet_keras.search import CellSpace, algorithms
 from nasnet_keras.search.algorithms.enas import ENAS
 from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
+from nasnet_keras.search.algorithms.local import LocalSearch
 from nasnet_keras.search.algorithms.nas import NAS
 from nasnet_keras.search.algorithms.ppo import PPO
 from nasnet_keras.search.algorithms.reinforce import Reinforce
@@ -24,11 +25,13 @@ SPACE = CellSpace(OPERATIONS, num_blocks=1, combines=("add",))
 GROWING = ChainSpace(num_layers=3, first_layers=1, deepen_every=15)
 LEARNERS = {
     "evolution": lambda seed: RegularizedEvolution(SPACE, seed, population_size=10, sample_size=4),
+    "local": lambda seed: LocalSearch(SPACE, seed),
     "reinforce": lambda seed: Reinforce(SPACE, seed, batch_size=8, learning_rate=0.02),
     "ppo": lambda seed: PPO(SPACE, seed, batch_size=8, learning_rate=0.01),
     "enas": lambda seed: ENAS(SPACE, seed, batch_size=8, learning_rate=0.02),
     "nas": lambda seed: NAS(GROWING, seed, batch_size=8, learning_rate=0.02),
     "evolution in a space that grows": lambda seed: RegularizedEvolution(GROWING, seed, population_size=10),
+    "local in a space that grows": lambda seed: LocalSearch(GROWING, seed),
     "ppo in a space that grows": lambda seed: PPO(GROWING, seed, batch_size=8, learning_rate=0.01),
 }
 ALL = {
@@ -71,7 +74,9 @@ def proposals(name):
 
 def test_all_names_are_under_contract():
     assert set(algorithms.names()) == {name for name in ALL if " " not in name}
-    with pytest.raises(ValueError, match="must be one of random, evolution, reinforce, ppo, enas, nas, got 'bohb'"):
+    with pytest.raises(
+        ValueError, match="must be one of random, evolution, local, reinforce, ppo, enas, nas, got 'bohb'"
+    ):
         algorithms.make("bohb", SPACE, 0)
 
 
@@ -151,7 +156,7 @@ def test_a_batch_of_equal_rewards_does_not_stop_learning():
         assert moved(equal) > 0.3 * usual
 
 
-@pytest.mark.parametrize("name", ["evolution", "reinforce", "ppo"])
+@pytest.mark.parametrize("name", ["evolution", "local", "reinforce", "ppo"])
 def test_learners_beat_random_search_avoid_failures_and_do_not_repeat(name):
     def late(algorithm):
         proposed = search(algorithm, 0, 160)
