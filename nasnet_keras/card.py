@@ -45,6 +45,18 @@ def _is_json(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _are_latencies(values: Any) -> bool:
+    def legal(value: Any) -> bool:
+        if not _is_json(value):
+            return False
+        milliseconds, threads = value.get("median_ms"), value.get("threads")
+        return (
+            finite(milliseconds) and milliseconds > 0 and type(threads) is int and isinstance(value.get("runtime"), str)
+        )
+
+    return isinstance(values, tuple | list) and all(map(legal, values))
+
+
 def _are_names(values: Any) -> bool:
     if not isinstance(values, tuple | list) or not all(isinstance(value, str) for value in values):
         return False
@@ -61,6 +73,7 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("input_range", "two numbers", lambda value: isinstance(value, tuple | list) and len(value) == 2),
     ("preprocessing", "numbers scale and offset", lambda v: isinstance(v, dict) and set(v) == {"scale", "offset"}),
     ("class_names", "different texts", _are_names),
+    ("latencies", "objects with a runtime, a number of threads and a median_ms above 0", _are_latencies),
 )
 
 
@@ -84,6 +97,8 @@ class Card:
         license: of the weights; `licence` in cards of earlier versions.
         weights: the weight file.
         reference: a few images and the model's outputs for them, to check an installation with.
+        latencies: of one inference of the exported, fused model, each one the values of a `nk.Latency`; none in cards
+            of earlier versions and of models that were not measured.
 
     Raises:
         CardError: a value is missing or of the wrong kind.
@@ -108,6 +123,7 @@ class Card:
     license: str = setting(MISSING, "License of the weights.", values.text(), was=Former("licence"))
     weights: WeightsFile
     reference: dict[str, Any]
+    latencies: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         if not _is_name(self.name):
@@ -163,7 +179,7 @@ class Card:
                 raises anything else.
         """
         path = Path(path)
-        plain = upgraded(cls, _plain(path))
+        plain = {"latencies": [], **upgraded(cls, _plain(path))}
         fields = [field.name for field in dataclasses.fields(cls)]
         if missing := [name for name in fields if name not in plain]:
             raise CardError(f"{path} lacks {', '.join(missing)}")
@@ -171,7 +187,7 @@ class Card:
         try:
             values["genotype"] = genotype_from_json(json.dumps(values["genotype"]))
             values["weights"] = WeightsFile(**values["weights"])
-            for name in ("input_shape", "input_range", "class_names"):
+            for name in ("input_shape", "input_range", "class_names", "latencies"):
                 if not isinstance(values[name], list):
                     raise CardError(f"{path} must have a list as {name}, got {quoted(values[name])}")
                 values[name] = tuple(values[name])

@@ -17,6 +17,7 @@ from nasnet_keras.weights.file import CardError, WeightsFile
 
 CARDS = Path(pretrained.__file__).parent / "cards"
 PLAIN = json.loads((CARDS / "searched_cifar10.json").read_text())
+PLAIN["latencies"] = [{"runtime": "litert", "threads": 1, "median_ms": 2.5, "processor": "a processor"}]
 PLAIN["reference"] = encoded(np.zeros((1, 2, 2, 3), "uint8"), np.zeros((1, 2), "float32"))
 
 
@@ -71,6 +72,11 @@ def test_values_nested_deeply_are_refused_at_every_depth(read):
         {"preprocessing": 3},
         {"preprocessing": {"scale": float("nan"), "offset": 0}},
         {"class_names": ["a", "a"]},
+        {"latencies": {"litert": 2.5}},
+        {"latencies": [2.5]},
+        {"latencies": [{"runtime": "litert", "threads": 1}]},
+        {"latencies": [{"runtime": "litert", "threads": 1, "median_ms": 0}]},
+        {"latencies": [{"runtime": "litert", "threads": True, "median_ms": 1}]},
         {"class_names": "ab"},
         {"class_names": ["x" * 10**6] * 2},
         {"name": "x" * 10**6},
@@ -103,6 +109,13 @@ def test_files_that_are_no_cards(tmp_path):
     for name in ("pipe.json", "large.json", "bytes.json", "none.json", ".", "x" * 5000, "a\0b"):
         with pytest.raises(CardError, match="cannot read the card"):
             Card.read(tmp_path / name)
+
+
+def test_latencies_are_kept_and_older_cards_have_none(read):
+    card = read(json.dumps(PLAIN))
+    assert card.latencies == tuple(PLAIN["latencies"])
+    assert read(card.to_json()) == card
+    assert read(json.dumps({name: value for name, value in PLAIN.items() if name != "latencies"})).latencies == ()
 
 
 @pytest.mark.parametrize("name", [*(field for field in Card.__dataclass_fields__)])

@@ -22,8 +22,8 @@ def table() -> str:
     cards = [Card.read(path) for path in (_ROOT / "pretrained/cards").glob("*.json")]
     cards.sort(key=lambda card: (card.dataset["name"], -card.metrics["test_accuracy"]))
     lines = [
-        "| model | genotype | data set | image | test accuracy | parameters | multiply-adds | weights |",
-        "|---|---|---|---|---|---|---|---|",
+        "| model | genotype | data set | image | test accuracy | parameters | multiply-adds | latency | weights |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for card in cards:
         height, width, _ = card.input_shape
@@ -38,10 +38,17 @@ def table() -> str:
             f"{card.metrics['test_accuracy']:.2%}{note}",
             f"{card.cost['parameters']:,}",
             f"{card.cost['multiply_adds'] / 1e6:,.0f} million",
+            _latency(card),
             f"{size}{', downloaded' if card.weights.url and card.weights.size else ''}",
         )
         lines.append(f"| `{card.name}` | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _latency(card: Card) -> str:
+    """The latency of one image by LiteRT in one thread."""
+    known = {(each["runtime"], each["threads"]): each["median_ms"] for each in card.latencies}
+    return f"{known['litert', 1]:.3g} ms" if known else ""
 
 
 def main(argv: list[str]) -> None:
