@@ -57,7 +57,12 @@ class CostSettings:
         values.choice_of_version(*RUNTIMES),
         assumed="litert",
     )
-    threads: int = setting(1, "Number of threads that latency is measured with.", values.positive(), assumed=1)
+    threads: int = setting(
+        1,
+        "Number of threads that latency is measured with; TensorFlow runs as many operations at once, one thread each.",
+        values.positive(),
+        assumed=1,
+    )
     latency_command: str | None = setting(
         None,
         "Command that measures the latency of a child: {model} stands for its file, and the last line of the output is "
