@@ -24,7 +24,7 @@ from operation_files import load_operation, write_operation
 
 from nasnet_keras.latency.accuracy import Accuracy
 from nasnet_keras.latency.blocks import Block, Clocks, timed, warmed
-from nasnet_keras.latency.features import correlation, features
+from nasnet_keras.latency.features import TILES, correlation, features
 from nasnet_keras.latency.operations import Operation, network_operations
 from nasnet_keras.latency.regression import held_out
 from nasnet_keras.latency.runtimes import RUNTIMES, Request
@@ -184,9 +184,8 @@ def compare(arguments: argparse.Namespace, known: dict, space: str, runtime: str
     summed = [sum(count * (alone[one] or np.nan) for one, count in counted.items()) for counted in operations]
     call = min(filter(None, alone.values()), default=np.nan)  # the fastest operation is nearly all call of the runtime
     without = [total - (sum(counted.values()) - 1) * call for total, counted in zip(summed, operations, strict=True)]
-    counted = [features(one.elements()) for one in operations]
-    names = sorted(set().union(*counted))
-    matrix = np.array([[one.get(name, 0.0) for name in names] for one in counted])
+    names = sorted({name for one in operations for name in features(one.elements())})
+    forms = np.array([[_row(features(one.elements(), tile), names) for one in operations] for tile in TILES])
     by = {
         "multiply-adds": [cost.multiply_adds for cost in costs],
         "parameters": [cost.trainable_parameters for cost in costs],
@@ -199,7 +198,7 @@ def compare(arguments: argparse.Namespace, known: dict, space: str, runtime: str
     shown["table of operations, less calls, as it is"] = np.array(without)
     for folds in (2, 5):
         name = f"predictor of {len(found) - len(found) // folds} networks, held out"
-        shown[name] = held_out(matrix, latencies, correlation(names), folds)
+        shown[name] = held_out(forms, latencies, correlation(names), folds)
     low, middle, high = np.quantile(latencies, (0, 0.5, 1))
     for name, predicted in shown.items():
         if not np.isfinite(predicted).all():
@@ -207,6 +206,10 @@ def compare(arguments: argparse.Namespace, known: dict, space: str, runtime: str
         one = Accuracy.of(predicted, latencies)
         where = f"{space} | {runtime} | {threads} | {middle:.3g} ({low:.3g} to {high:.3g})"
         print(f"| {where} | {name} | {one.kendall_tau:.2f} | {one.median_error:.1%} | {one.ninety_percent_error:.1%} |")
+
+
+def _row(counted: dict[str, float], names: list[str]) -> list[float]:
+    return [counted.get(name, 0.0) for name in names]
 
 
 def scaled(values: np.ndarray, latencies: np.ndarray) -> np.ndarray:

@@ -28,10 +28,10 @@ def listed(seed, network=NETWORK):
     return network_operations(genotype, SHAPE, "litert", **network)
 
 
-def device(operations, noise=0.0, seed=0):
+def device(operations, noise=0.0, seed=0, tile=1):
     """A device that is slow at 5x5 depthwise convolutions and at starting operations, in milliseconds."""
     slow = {"depthwise_5x5.steps": 9.0, "relu.number": 4.0, "conv_1x1.bytes": 0.1}
-    found = sum(3.0 * slow.get(name, 1.0) * value for name, value in features(operations).items())
+    found = sum(3.0 * slow.get(name, 1.0) * value for name, value in features(operations, tile).items())
     return found * np.exp(noise * np.random.default_rng(seed).normal())
 
 
@@ -59,7 +59,7 @@ def test_groups_tell_kernels_strides_and_dilations_apart():
 
 def test_a_fit_finds_what_a_device_is_slow_at():
     names, rows, latencies = table(range(60))
-    predicted = held_out(rows, latencies, correlation(names))
+    predicted = held_out(rows[None], latencies, correlation(names))
     assert Accuracy.of(predicted, latencies).median_error < 0.03
     fit = fit_latencies(rows, latencies, correlation(names))
     assert (fit.coefficients >= 0).all()
@@ -121,6 +121,29 @@ def test_a_predictor_is_the_same_after_it_was_written(predictor, tmp_path):
     assert again.predict(cell)[0] == pytest.approx(device(listed(99)), rel=0.1)
 
 
+def test_the_number_of_channels_that_a_device_computes_at_once_is_found(tmp_path):
+    cells = [SPACE.decode(SPACE.sample(np.random.default_rng(seed))) for seed in range(40)]
+    sizes = {"num_repeats": 1, "filters": 6}  # stacks of 6, 12 and 24 channels
+    measured = [
+        Measured(cell, device(listed(seed, sizes), noise=0.01, seed=seed, tile=16)) for seed, cell in enumerate(cells)
+    ]
+    found = LatencyPredictor.fit(measured, DEVICE, "nasnet", SHAPE, **sizes)
+    assert found.tile == 16 and found.held_out.median_error < 0.03
+    write_predictor(found, tmp_path / "a.json")
+    assert read_predictor(tmp_path / "a.json").tile == 16
+
+
+def test_predictors_without_a_tile_are_those_of_the_first_version(predictor, tmp_path):
+    write_predictor(dataclasses.replace(predictor, tile=16), tmp_path / "a.json")
+    plain = json.loads((tmp_path / "a.json").read_text())
+    del plain["tile"]
+    (tmp_path / "a.json").write_text(json.dumps(plain))
+    with pytest.raises(LatencyError, match="tile must be a positive integer"):
+        read_predictor(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text(json.dumps({**plain, "version": 1}))
+    assert read_predictor(tmp_path / "a.json").tile == 1
+
+
 def test_larger_networks_take_longer_and_are_less_certain(predictor):
     cell = SPACE.decode(SPACE.sample(np.random.default_rng(99)))
     latency, deviation = predictor.predict(cell)
@@ -140,8 +163,8 @@ def test_too_few_or_wrong_measurements_make_no_predictor():
 
 DAMAGES = {
     "format": ("format", "nasnet_keras.study", "it is no nasnet_keras.latency_predictor"),
-    "version": ("version", 2, "it has version 2, expected 1"),
-    "earlier version": ("version", -1, "it has version -1, expected 1"),
+    "version": ("version", 3, "it has version 3, expected 2"),
+    "earlier version": ("version", -1, "it has version -1, expected 2"),
     "network": ("network", {"filters": [4]}, "network holds .'filters': .4"),
     "name of network": ("network", {"runtime": "onnx"}, "network holds"),
     "huge coefficient": ("coefficients", {"add.bytes": 1e308}, "add.bytes must be a number from 0 to 1e"),

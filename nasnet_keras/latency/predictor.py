@@ -9,9 +9,9 @@ import numpy as np
 from nasnet_keras.latency.accuracy import Accuracy
 from nasnet_keras.latency.device import Device
 from nasnet_keras.latency.errors import LatencyError
-from nasnet_keras.latency.features import correlation, features
+from nasnet_keras.latency.features import TILES, correlation, features
 from nasnet_keras.latency.operations import network_operations
-from nasnet_keras.latency.regression import Regression, fit_latencies, held_out
+from nasnet_keras.latency.regression import Regression, fit_best, held_out
 
 __all__ = ["FEWEST", "LatencyPredictor", "Measured"]
 
@@ -44,6 +44,7 @@ class LatencyPredictor:
         range_ms: the lowest and the highest measured latency.
         names: of the features.
         regression: the fit.
+        tile: the number of channels that the device computes at once, as far as the latencies tell; one of `TILES`.
 
     Example:
         >>> from nasnet_keras.search.spaces.nasnet import CellSpace
@@ -66,6 +67,7 @@ class LatencyPredictor:
     range_ms: tuple[float, float]
     names: tuple[str, ...]
     regression: Regression
+    tile: int = 1
 
     @classmethod
     def fit(
@@ -93,20 +95,22 @@ class LatencyPredictor:
         latencies = np.array([one.latency_ms for one in measured], float)
         if not (np.isfinite(latencies) & (latencies > 0)).all():
             raise LatencyError(f"measured latencies must be positive, got {latencies.min()} ms")
-        counted = [_counted(one.genotype, input_shape, device.runtime, network) for one in measured]
-        names = tuple(sorted({name for one in counted for name in one}))
-        rows = np.array([_row(one, names) for one in counted])
+        listed = [network_operations(one.genotype, input_shape, device.runtime, **network) for one in measured]
+        names = tuple(sorted({name for one in listed for name in features(one)}))
+        forms = np.array([[_row(features(one, tile), names) for one in listed] for tile in TILES])
         prior = correlation(names)
+        form, regression = fit_best(forms, latencies, prior)
         return cls(
             device,
             space,
             tuple(input_shape),
             dict(network),
             len(measured),
-            Accuracy.of(held_out(rows, latencies, prior), latencies),
+            Accuracy.of(held_out(forms, latencies, prior), latencies),
             (float(latencies.min()), float(latencies.max())),
             names,
-            fit_latencies(rows, latencies, prior),
+            regression,
+            TILES[form],
         )
 
     def predict(self, genotype: Any, input_shape: Any = None, **network: Any) -> tuple[float, float]:
@@ -125,17 +129,15 @@ class LatencyPredictor:
         Raises:
             ValueError: the genotype or an argument is not legal.
         """
-        counted = _counted(genotype, input_shape or self.input_shape, self.device.runtime, network or self.network)
+        known = network or self.network
+        operations = network_operations(genotype, input_shape or self.input_shape, self.device.runtime, **known)
+        counted = features(operations, self.tile)
         unknown = sum(value for name, value in counted.items() if name not in self.names)
         found, deviation = self.regression.predict(np.array([_row(counted, self.names)]), np.array([unknown]))
         latency = float(found[0])
         lowest, highest = self.range_ms
         beyond = max(0.0, np.log2(latency / highest), np.log2(lowest / latency)) if latency > 0 else 0.0
         return latency, float(np.hypot(deviation[0], _BEYOND * beyond * latency))
-
-
-def _counted(genotype: Any, input_shape: Any, runtime: str, network: Mapping[str, Any]) -> dict[str, float]:
-    return features(network_operations(genotype, input_shape, runtime, **network))
 
 
 def _row(counted: Mapping[str, float], names: Sequence[str]) -> list[float]:

@@ -20,7 +20,7 @@ from nasnet_keras.utils.json_text import parse, text_of
 __all__ = ["FORMAT", "VERSION", "read_predictor", "write_predictor"]
 
 FORMAT = "nasnet_keras.latency_predictor"
-VERSION = 1
+VERSION = 2  # 1 had no tile
 _DIGITS = 6
 _MOST = 1e9  # of any figure, which larger ones would make infinite in a sum
 _OTHERS = ("genotype", "input_shape", "runtime")  # arguments that predictors give themselves
@@ -56,6 +56,7 @@ def write_predictor(predictor: LatencyPredictor, path: str | Path) -> None:
         "networks": predictor.networks,
         "held_out": dataclasses.asdict(predictor.held_out),
         "range_ms": list(predictor.range_ms),
+        "tile": predictor.tile,
         "fit": {"scale": fit.scale, "spread": fit.spread, "noise": fit.noise},
         "coefficients": dict(zip(predictor.names, map(_rounded, fit.coefficients), strict=True)),
         "covariance": lower,
@@ -82,7 +83,7 @@ def read_predictor(path: str | Path) -> LatencyPredictor:
         _require(
             type(version) is int and 1 <= version <= VERSION, f"it has version {quoted(version)}, expected {VERSION}"
         )
-        return _predictor(plain)
+        return _predictor({"tile": 1, **plain} if version == 1 else plain)
     except (OSError, ValueError) as error:
         raise LatencyError(f"{path} holds no latency predictor that can be read: {error}") from None
 
@@ -103,6 +104,7 @@ def _predictor(plain: dict[str, Any]) -> LatencyPredictor:
         _range(plain),
         tuple(coefficients),
         Regression(scale, spread, values, _covariance(plain.get("covariance"), len(values)), noise),
+        _whole(plain, "tile"),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Regression", "fit_latencies", "held_out"]
+__all__ = ["Regression", "fit_best", "fit_latencies", "held_out"]
 
 _SPREADS = (0.25, 0.5, 1.0, 2.0)
 """Standard deviations of coefficients around 1 to choose from."""
@@ -72,11 +72,26 @@ def fit_latencies(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray) ->
     return Regression(scale, spread, coefficients, np.linalg.inv(precision), noise)
 
 
-def held_out(rows: np.ndarray, latencies: np.ndarray, prior: np.ndarray, folds: int = _FOLDS) -> np.ndarray:
-    """Predict each latency by a fit, with all its choices, to the networks of other folds."""
+def fit_best(forms: np.ndarray, latencies: np.ndarray, prior: np.ndarray) -> tuple[int, Regression]:
+    """Fit to each of several forms of the same features, and choose the form that predicts other networks best.
+
+    Args:
+        forms: features of shape (forms, networks, features).
+        latencies, prior: as of `fit_latencies`.
+
+    Returns:
+        The number of the form, and the fit to it.
+    """
+    fits = [fit_latencies(rows, latencies, prior) for rows in forms]
+    return min(enumerate(fits), key=lambda each: each[1].noise)
+
+
+def held_out(forms: np.ndarray, latencies: np.ndarray, prior: np.ndarray, folds: int = _FOLDS) -> np.ndarray:
+    """Predict each latency by `fit_best`, with all its choices, of the networks of other folds."""
     found = np.empty_like(latencies)
     for fold, others in _folds(len(latencies), folds):
-        found[fold], _ = fit_latencies(rows[others], latencies[others], prior).predict(rows[fold])
+        form, fit = fit_best(forms[:, others], latencies[others], prior)
+        found[fold], _ = fit.predict(forms[form, fold])
     return found
 
 
