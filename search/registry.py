@@ -131,6 +131,10 @@ ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
             f"{_SEARCH}.algorithms.local:LocalSearch",
             "climbs from random starts to the first better neighbour (White et al. 2021)",
         ),
+        "bayesian": AlgorithmRow(
+            f"{_SEARCH}.algorithms.bayesian:BayesianOptimization",
+            "proposes what a Gaussian process expects most of",
+        ),
         "reinforce": AlgorithmRow(
             f"{_SEARCH}.algorithms.reinforce:Reinforce", "trains an LSTM controller by REINFORCE", _UPDATED
         ),

@@ -116,6 +116,9 @@ class AccelNASBenchSpace(PartialSpace):
             stages.append(Stage(operation, int(kernel), filters, int(layers), stride, int(expansion), share))
         return StageGenotype(stages)
 
+    def architecture(self, genotype: str) -> StageGenotype:
+        return self.stages(genotype)
+
     def encode(self, genotype: str) -> Choices:
         parts = genotype.split("-") if isinstance(genotype, str) else ()
         matches = [_BLOCK.fullmatch(part) for part in parts]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.utils import checks
 
 __all__ = ["Choices", "Decision", "Space"]
@@ -74,6 +75,14 @@ class Space(ABC):
         Raises:
             ValueError: the genotype is not of this space; the message says why.
         """
+
+    def architecture(self, genotype: Any) -> BaseGenotype | None:
+        """Return the value that a genotype's network is built of, by which models of rewards know it.
+
+        By default that is a genotype of the package itself, with the arguments `network`. A string is not known, so
+        that a space of strings gives the values that they stand for, if the package can build them.
+        """
+        return genotype if isinstance(genotype, BaseGenotype) else None
 
     def at(self, trial: int) -> "Space":
         """Return the space that a trial is proposed from: by default the whole space."""

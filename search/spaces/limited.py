@@ -3,11 +3,12 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.search.spaces.base import Choices, Space
 
 __all__ = ["LimitedSpace"]
@@ -76,6 +77,13 @@ class LimitedSpace(Space):
 
     def encode(self, genotype: Any) -> Choices:
         return self._space.encode(genotype)
+
+    def architecture(self, genotype: Any) -> BaseGenotype | None:
+        return self._space.architecture(genotype)
+
+    @property
+    def network(self) -> Mapping[str, Any]:
+        return self._space.network
 
     def at(self, trial: int) -> Space:
         part = self._space.at(trial)

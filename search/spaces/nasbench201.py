@@ -71,3 +71,6 @@ class NASBench201Space(Space):
     def encode(self, genotype: NASBench201Genotype | str) -> Choices:
         known = isinstance(genotype, NASBench201Genotype)
         return self.find((genotype if known else NASBench201Genotype.from_plain(genotype)).operations)
+
+    def architecture(self, genotype: str) -> NASBench201Genotype:
+        return NASBench201Genotype.from_plain(genotype)

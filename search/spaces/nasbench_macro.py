@@ -1,10 +1,11 @@
 """The search space of NAS-Bench-Macro, a table of the accuracies of all its networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from nasnet_keras.genotypes.stages import CONV, INVERTED, Stage, StageGenotype
 from nasnet_keras.search.spaces.base import Choices, Decision, Space
 from nasnet_keras.search.spaces.tables import Benchmark, Figure
 from nasnet_keras.utils.checks import quoted
@@ -13,6 +14,8 @@ __all__ = ["NASBenchMacroSpace"]
 
 _BLOCKS = ("identity", "inverted_bottleneck_3_3x3", "inverted_bottleneck_6_5x5")
 _LAYERS = 8
+_WIDTHS = ((64, 2), (64, 1), *[(128, 2), (128, 1), (128, 1)], *[(256, 2), (256, 1), (256, 1)])  # filters and stride
+_STEM, _HEAD = 32, 1280
 _SEEDS = tuple(f"test_accuracy_seed_{seed}" for seed in range(3))
 
 
@@ -42,6 +45,7 @@ class NASBenchMacroSpace(Space):
         costs=MappingProxyType({name: Figure((name,), whole=True) for name in ("parameters", "multiply_adds")}),
     )
 
+    network: ClassVar[Mapping[str, Any]] = MappingProxyType({"stem_stride": 1})
     decisions: tuple[Decision, ...] = field(
         default=tuple(Decision(f"block_{number}", _BLOCKS) for number in range(_LAYERS)), init=False, repr=False
     )
@@ -54,3 +58,17 @@ class NASBenchMacroSpace(Space):
         if not isinstance(genotype, str) or len(genotype) != _LAYERS or {*genotype} - {*digits}:
             raise ValueError(f"expected eight digits from 0 to 2, such as '22212220', got {quoted(genotype, 80)}")
         return tuple(digits[digit] for digit in genotype)
+
+    def architecture(self, genotype: str) -> StageGenotype:
+        """The network as stages of one layer, with the parameters and the multiply-adds of the table on 32×32 pixels.
+
+        A block of no kind that changes the width or the size is a 1×1 convolution.
+        """
+        stages = []
+        for choice, (filters, stride) in zip(self.encode(genotype), _WIDTHS, strict=True):
+            if choice:
+                kernel, expansion = ((3, 3), (5, 6))[choice - 1]
+                stages.append(Stage(INVERTED, kernel, filters, 1, stride, expansion))
+            elif stride > 1:
+                stages.append(Stage(CONV, 1, filters, 1, stride, skip="none"))
+        return StageGenotype(stages, _STEM, _HEAD)

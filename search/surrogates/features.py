@@ -1,0 +1,149 @@
+"""The features of networks: numbers that say what a network computes, and at what cost, whatever its kind."""
+
+import functools
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from nasnet_keras.search.spaces.base import Choices, Space
+from nasnet_keras.search.surrogates.trace import Node, live, trace
+
+__all__ = ["GROUPS", "Features", "described"]
+
+GROUPS = ("network", "operations", "levels", "pairs", "triples", "choices")
+"""The groups of features; the name of a feature begins with its group."""
+
+_SAMPLE = 256  # random networks, from which the features of a space and their scales are found
+_LEAST = 0.2  # of a feature's standard deviation; features are logarithms, so this is a difference by a fifth
+_CHAINS = {"pairs": 2, "triples": 3}  # numbers of operations of a path that are looked at together
+_REMEMBERED = 2**15  # rows of networks, which take about a millisecond each
+
+
+def described(output: Node | None) -> dict[str, float]:
+    """Describe a network by the features that are not 0.
+
+    All are logarithms of amounts, and do not depend on the order in which a network is written, nor on parts that lead
+    nowhere:
+
+    - `network`: parameters, multiply-adds, output channels and number of all operations; the number of paths from the
+      image to the classifier; the longest, the shortest and the mean number of operations on them.
+    - `operations`: number, parameters and multiply-adds of the operations of each kind.
+    - `levels`: number of operations of each kind, by how often the map that they make was halved.
+    - `pairs`, `triples`: how often kinds of operations follow each other on paths.
+
+    Args:
+        output: the node that the classifier reads.
+
+    Example:
+        >>> from nasnet_keras import NASBench201Genotype
+        >>> operations = ["nor_conv_3x3", "none", "none", "avg_pool_3x3", "nor_conv_1x1", "none"]
+        >>> features = described(trace(NASBench201Genotype(operations)))
+        >>> operations[5] = "skip_connect"  # of a node without inputs
+        >>> features == described(trace(NASBench201Genotype(operations)))
+        True
+        >>> round(math.expm1(features["operations.number.avg_pool_3x3"]))
+        3
+    """
+    totals: defaultdict[str, float] = defaultdict(float)
+    paths: dict[Node, tuple[float, float, int, int]] = {}
+    ends: dict[Node, set[tuple[str, ...]]] = {}
+    for node in live(output):
+        ends[node] = set().union(*(ends[one] for one in node.inputs)) if node.inputs else {()}
+        paths[node] = _paths([paths[one] for one in node.inputs], bool(node.kind))
+        if node.kind:
+            for name, amount in _counted(node):
+                totals[name] += amount
+            ends[node] = _followed(ends[node], node.kind, totals)
+    if output is not None:
+        number, length, longest, shortest = paths[output]
+        totals["network.paths"], totals["network.mean"] = number, length / number
+        totals["network.longest"], totals["network.shortest"] = longest, shortest
+    return {name: math.log1p(total) for name, total in totals.items()}
+
+
+class Features:
+    """Rows of features of a space's networks, in a scale that suits models.
+
+    The columns are the features that random networks of the space have, each less its mean and in units of its standard
+    deviation among them. Choices enter only where a space says no architecture (`Space.architecture`): there is a
+    feature for each choice of each decision. Otherwise equal networks have equal rows, however they are written.
+
+    Args:
+        space: the space.
+
+    Attributes:
+        names: the names of the columns.
+        groups: the number of columns of each group that has any; the groups stand one after another.
+
+    Example:
+        >>> from nasnet_keras.search import spaces
+        >>> features = Features(spaces.make("nasbench201"))
+        >>> rows = features.rows([(0, 2, 0, 3, 0, 4), (2, 0, 3, 0, 4, 0)])
+        >>> rows.shape == (2, len(features.names)) and sum(features.groups) == len(features.names)
+        True
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._row = functools.lru_cache(_REMEMBERED)(self._scaled)
+        generator = np.random.default_rng(0)
+        found = [self._described(Space.sample(space, generator)) for _ in range(_SAMPLE)]
+        present = sorted(set().union(*found), key=lambda name: (GROUPS.index(name.partition(".")[0]), name))
+        values = _table(found, present)
+        vary = values.std(axis=0) > 0
+        self.names = tuple(name for name, varies in zip(present, vary, strict=True) if varies)
+        self._mean, self._scale = values[:, vary].mean(axis=0), np.maximum(values[:, vary].std(axis=0), _LEAST)
+        counts = Counter(name.partition(".")[0] for name in self.names)
+        self.groups = tuple(counts[group] for group in GROUPS if counts[group])
+
+    def rows(self, choices: Iterable[Choices]) -> np.ndarray:
+        """The rows of networks by their choice vectors, of shape (networks, columns).
+
+        A feature that no random network had is left out.
+        """
+        return np.array([self._row(tuple(one)) for one in choices]).reshape(-1, len(self.names))
+
+    def _scaled(self, choices: Choices) -> np.ndarray:
+        return (_table([self._described(choices)], self.names)[0] - self._mean) / self._scale
+
+    def _described(self, choices: Choices) -> dict[str, float]:
+        architecture = self._space.architecture(self._space.decode(choices))
+        if architecture is not None:
+            return described(trace(architecture, **self._space.network))
+        decisions = zip(self._space.decisions, self._space.pick(choices), strict=False)
+        return {f"choices.{decision.name}.{name}": 1.0 for decision, name in decisions}
+
+
+def _paths(inputs: Sequence[tuple[float, float, int, int]], counts: bool) -> tuple[float, float, int, int]:
+    """Of the paths that lead to a node: their number, their total length, the longest and the shortest one's length."""
+    if not inputs:
+        return 1.0, 0.0, 0, 0
+    numbers, lengths, longest, shortest = zip(*inputs, strict=True)
+    number = sum(numbers)
+    return number, sum(lengths) + number * counts, max(longest) + counts, min(shortest) + counts
+
+
+def _counted(node: Node) -> Iterator[tuple[str, int]]:
+    """What an operation adds to the totals of its network."""
+    yield "network.number", 1
+    yield "network.channels", node.channels
+    yield f"levels.{node.level}.{node.kind}", 1
+    yield f"operations.number.{node.kind}", 1
+    for cost, amount in (("parameters", node.parameters), ("multiply_adds", node.multiply_adds)):
+        yield f"network.{cost}", amount
+        yield f"operations.{cost}.{node.kind}", amount
+
+
+def _followed(ends: set[tuple[str, ...]], kind: str, totals: dict[str, float]) -> set[tuple[str, ...]]:
+    """Count the pairs and triples that an operation ends, and return the ends of the paths that lead to its result."""
+    longer = {(*end, kind) for end in ends}
+    for group, length in _CHAINS.items():
+        for chain in {one[-length:] for one in longer if len(one) >= length}:
+            totals[f"{group}.{'.'.join(chain)}"] += 1
+    return {one[1 - max(_CHAINS.values()) :] for one in longer}
+
+
+def _table(found: Sequence[dict[str, float]], names: Sequence[str]) -> np.ndarray:
+    return np.array([[one.get(name, 0.0) for name in names] for one in found]).reshape(len(found), len(names))
