@@ -9,6 +9,7 @@ import pytest
 from helpers import mostly_slow
 
 from nasnet_keras.search import CellSpace, algorithms
+from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
 from nasnet_keras.search.algorithms.enas import ENAS
 from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.algorithms.local import LocalSearch
@@ -26,6 +27,7 @@ GROWING = ChainSpace(num_layers=3, first_layers=1, deepen_every=15)
 LEARNERS = {
     "evolution": lambda seed: RegularizedEvolution(SPACE, seed, population_size=10, sample_size=4),
     "local": lambda seed: LocalSearch(SPACE, seed),
+    "bayesian": lambda seed: BayesianOptimization(SPACE, seed),
     "reinforce": lambda seed: Reinforce(SPACE, seed, batch_size=8, learning_rate=0.02),
     "ppo": lambda seed: PPO(SPACE, seed, batch_size=8, learning_rate=0.01),
     "enas": lambda seed: ENAS(SPACE, seed, batch_size=8, learning_rate=0.02),
@@ -74,9 +76,8 @@ def proposals(name):
 
 def test_all_names_are_under_contract():
     assert set(algorithms.names()) == {name for name in ALL if " " not in name}
-    with pytest.raises(
-        ValueError, match="must be one of random, evolution, local, reinforce, ppo, enas, nas, got 'bohb'"
-    ):
+    known = "random, evolution, local, bayesian, reinforce, ppo, enas, nas"
+    with pytest.raises(ValueError, match=f"must be one of {known}, got 'bohb'"):
         algorithms.make("bohb", SPACE, 0)
 
 

@@ -62,7 +62,7 @@ def test_every_space_has_features_of_its_networks(name):
     choices = drawn(name, 12)
     rows = features_of(name).rows(choices)
     groups = {one.partition(".")[0] for one in features_of(name).names}
-    assert groups == {"network", "operations", "levels", "pairs", "triples"}
+    assert groups == {"network", "operations", "levels", "places", "pairs", "triples"}
     assert rows.shape == (12, sum(features_of(name).groups)) and np.isfinite(rows).all()
     assert len(np.unique(rows, axis=0)) > 9, "different networks have different rows"
     assert np.array_equal(Features(space_of(name)).rows(choices[:2]), rows[:2]), "and always the same ones"
@@ -113,6 +113,7 @@ def test_paths_are_counted():
     assert found["network.paths"] == 2**5
     assert found["network.longest"] == found["network.shortest"] == found["network.mean"] == 1 + 2 * 5
     assert found["operations.number.conv_3x3"] == 1 + 2 * 5
+    assert found["places.0.3.conv_3x3"] == 2, "after the convolutions of the stem and of the cell's input"
     assert found["pairs.conv_1x1.conv_3x3"] == 2 * 5 and found["triples.conv_3x3.conv_1x1.conv_3x3"] == 2 * 5
 
 

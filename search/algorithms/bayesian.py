@@ -33,9 +33,9 @@ class BayesianOptimization(Algorithm):
     that children that failed or learnt nothing do not matter more than their rank. The improvement is over the best
     expected reward of a known network, not over the best reward, which is partly luck.
 
-    **Children in parallel.** The proposals that are under way when a trial is proposed follow from the results that are
-    told and the trial's number, if earlier trials were proposed with as many results missing. They are known as if
-    they had given what is expected of them, so that no other child is spent on what they will tell.
+    **Children in parallel.** The search proposes all trials with equally many results missing. So the proposals that
+    are under way follow from the results that are told and the trial's number. They count as if they had given what is
+    expected of them, so that no other child is spent on what they will tell.
 
     Under a limit of costs all candidates are within it, as far as the space finds any.
 

@@ -12,7 +12,7 @@ from nasnet_keras.search.surrogates.trace import Node, live, trace
 
 __all__ = ["GROUPS", "Features", "described"]
 
-GROUPS = ("network", "operations", "levels", "pairs", "triples", "choices")
+GROUPS = ("network", "operations", "levels", "places", "pairs", "triples", "choices")
 """The groups of features; the name of a feature begins with its group."""
 
 _SAMPLE = 256  # random networks, from which the features of a space and their scales are found
@@ -31,6 +31,8 @@ def described(output: Node | None) -> dict[str, float]:
       image to the classifier; the longest, the shortest and the mean number of operations on them.
     - `operations`: number, parameters and multiply-adds of the operations of each kind.
     - `levels`: number of operations of each kind, by how often the map that they make was halved.
+    - `places`: the same by how many operations the longest path has since the map before was halved, too, so that
+      networks that order the same operations otherwise differ.
     - `pairs`, `triples`: how often kinds of operations follow each other on paths.
 
     Args:
@@ -48,11 +50,15 @@ def described(output: Node | None) -> dict[str, float]:
     """
     totals: defaultdict[str, float] = defaultdict(float)
     paths: dict[Node, tuple[float, float, int, int]] = {}
+    since: dict[Node, int] = {}  # operations on the longest path since the last one on a larger map
     ends: dict[Node, set[tuple[str, ...]]] = {}
     for node in live(output):
         ends[node] = set().union(*(ends[one] for one in node.inputs)) if node.inputs else {()}
         paths[node] = _paths([paths[one] for one in node.inputs], bool(node.kind))
+        since[node] = max((since[one] for one in node.inputs if one.level == node.level), default=0)
         if node.kind:
+            since[node] += 1
+            totals[f"places.{node.level}.{since[node]}.{node.kind}"] += 1
             for name, amount in _counted(node):
                 totals[name] += amount
             ends[node] = _followed(ends[node], node.kind, totals)

@@ -158,4 +158,6 @@ def _dilated(dilation: int) -> str:
 
 def _joint(made: Any, xs: Sequence[_Map]) -> _Map:
     nodes = tuple(x.node for x in xs if x.node is not None)
-    return _Map(made.shape, nodes[0] if len(nodes) == 1 else Node(nodes) if nodes else None)
+    if len(nodes) < 2:
+        return _Map(made.shape, nodes[0] if nodes else None)
+    return _Map(made.shape, Node(nodes, level=max(node.level for node in nodes)))

@@ -1,0 +1,139 @@
+"""Bayesian optimization: what it proposes, and what its proposals depend on."""
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+
+from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
+from nasnet_keras.search.algorithms.random import RandomSearch
+from nasnet_keras.search.spaces.base import Decision, Space
+from nasnet_keras.search.spaces.limited import LimitedSpace
+from nasnet_keras.search.spaces.nas import ChainSpace
+from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+from nasnet_keras.search.testing import check_algorithm
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")
+
+
+class Letters(Space):
+    """Words of six letters, of which the package knows no network."""
+
+    decisions = tuple(Decision(f"letter_{number}", tuple("abcd")) for number in range(6))
+
+    def decode(self, choices):
+        return "".join(self.pick(choices))
+
+    def encode(self, genotype):
+        return self.find(list(genotype))
+
+
+WORDS = Letters()
+
+
+def value(choices):
+    """The higher, the more letters are as in `cdabcd`; a pair of them counts twice."""
+    right = [one == other for one, other in zip(choices, (2, 3, 0, 1, 2, 3), strict=True)]
+    return sum(right) + 2.0 * (right[0] and right[5])
+
+
+def search(algorithm, first, last, reward=value):
+    for trial in range(first, last):
+        choices = algorithm.ask(trial)
+        algorithm.tell(choices, reward(choices))
+        yield choices
+
+
+@functools.cache
+def proposed(seed):
+    return list(search(BayesianOptimization(WORDS, seed), 0, 60))
+
+
+def test_it_keeps_the_contract():
+    check_algorithm(BayesianOptimization, WORDS, trials=24)
+
+
+def test_it_keeps_the_contract_within_a_limit():
+    space = LimitedSpace(WORDS, lambda word: word.count("d") - 2.0)
+    check_algorithm(functools.partial(BayesianOptimization, random_children=4), space, trials=12)
+    assert all(space.fits(choices) for choices in search(BayesianOptimization(space, 0), 0, 30))
+
+
+def test_it_keeps_the_contract_in_a_space_that_grows():
+    space = ChainSpace(num_layers=3, first_layers=1, deepen_every=4)
+    check_algorithm(functools.partial(BayesianOptimization, random_children=3), space, trials=10)
+
+
+def test_it_finds_the_best_far_sooner_than_random_search():
+    best = value((2, 3, 0, 1, 2, 3))
+    for seed in range(3):
+        assert max(map(value, proposed(seed))) == best, "one of 4,096 words, after 60"
+    random = [max(map(value, search(RandomSearch(WORDS, seed), 0, 60))) for seed in range(3)]
+    assert max(random) < best
+
+
+def test_it_proposes_nothing_twice():
+    assert len(set(proposed(0))) == 60
+    small = NASBench201Space(OPERATIONS[1:])
+    found = list(search(BayesianOptimization(small, 0), 0, 66, lambda choices: float(sum(choices))))
+    assert len(set(found)) == 64, "all there are, and then it goes on"
+
+
+def test_children_in_parallel_differ_and_are_the_same_after_an_interruption():
+    """Four at once, as the search asks: trial n is proposed when the results up to n - 4 are told."""
+
+    def ask(algorithm, trial):
+        while len(algorithm.state()["rewards"]) < trial - 3:
+            number = len(algorithm.state()["rewards"])
+            algorithm.tell(asked[number], value(asked[number]))
+        return algorithm.ask(trial)
+
+    asked = []
+    first = BayesianOptimization(WORDS, 0)
+    for trial in range(40):
+        asked.append(ask(first, trial))
+    assert len(set(asked)) == 40 and max(map(value, asked)) >= 6
+    steps = [np.not_equal(one, other).sum() for one, other in itertools.pairwise(asked[14:])]
+    assert np.mean(steps) > 1.5, "those under way are not all neighbours"
+    for stop in (3, 17, 39):
+        assert ask(BayesianOptimization(WORDS, 0), stop) == asked[stop], "told again, without the proposals in between"
+
+
+def test_ranks_of_rewards_are_all_that_matters():
+    def other(choices):
+        return None if value(choices) == 0 else -1 / value(choices) ** 5
+
+    def same(choices):
+        return None if value(choices) == 0 else value(choices)
+
+    assert list(search(BayesianOptimization(WORDS, 1), 0, 30, other)) == list(
+        search(BayesianOptimization(WORDS, 1), 0, 30, same)
+    )
+
+
+def test_networks_are_known_by_what_they_compute():
+    """Cells with a convolution on every path are better: the paths are no choices, but follow from all of them."""
+    space = NASBench201Space(OPERATIONS)
+
+    def paths(choices):
+        names = space.pick(choices)
+        routes = [(0, 2, 5), (0, 4), (1, 5), (3,)]
+        alive = [[names[edge] for edge in route] for route in routes if all(names[edge] != "none" for edge in route)]
+        return float(sum(route.count("nor_conv_3x3") ** 2 for route in alive)) if alive else None
+
+    best = max(paths(choices) or 0.0 for choices in itertools.product(range(3), repeat=6))
+    found = [paths(choices) or 0.0 for choices in search(BayesianOptimization(space, 0), 0, 25, paths)]
+    assert max(found) == best
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="more than one genotype"):
+        BayesianOptimization(NASBench201Space(("none",)), 0)
+    with pytest.raises(ValueError, match="random_children must be a positive integer"):
+        BayesianOptimization(WORDS, 0, random_children=0)
+    state = BayesianOptimization(WORDS, 0).state()
+    with pytest.raises(ValueError, match="letter_0 must be from 0 to 3"):
+        BayesianOptimization(WORDS, 0).restore({**state, "choices": np.full((1, 6), 9), "rewards": np.ones(1)})
+    with pytest.raises(ValueError, match="a state of Bayesian optimization"):
+        BayesianOptimization(WORDS, 0).restore({**state, "rewards": np.ones(1)})
