@@ -1,4 +1,4 @@
-"""Measure how well zero-cost proxies order the networks of a table, and the seconds that they take.
+"""Measure how well zero-cost proxies order the networks of a table, and the CPU seconds that they take.
 
     python benchmarks/proxies.py --table=nasbench201_cifar10.csv --dataset=cifar10 --results=proxies.jsonl
     python benchmarks/proxies.py --table=nasnet_cells.jsonl --dataset=cifar10 --results=nasnet_proxies.jsonl
@@ -67,16 +67,16 @@ def table() -> tuple[_Table, dict[str, int]]:
 
 
 def measured(genotype: Any, images: np.ndarray, network: dict[str, int]) -> dict[str, Any]:
-    """The scores of a network, and the seconds that each one took; None stands for no score."""
+    """The scores of a network, and the seconds of processors that each one took; None stands for no score."""
     subject = Subject(genotype, images, _SEED.value, network)
     found: dict[str, Any] = {"scores": {}, "seconds": {}}
     for name, proxy in PROXIES.items():
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             found["scores"][name] = proxy(subject)
         except DivergedError:
             found["scores"][name] = None
-        found["seconds"][name] = time.perf_counter() - started
+        found["seconds"][name] = time.process_time() - started
     return found
 
 
@@ -102,12 +102,12 @@ def sample(known: _Table, network: dict[str, int]) -> dict[str, dict[str, Any]]:
     return {name: found[name] for name in chosen}
 
 
-def spread(statistic: Callable[[np.ndarray, np.ndarray], float], first: np.ndarray, second: np.ndarray) -> str:
-    """A statistic of pairs, with its standard error by the bootstrap."""
+def spread(statistic: Callable[[np.ndarray], float | None], places: np.ndarray) -> str:
+    """A statistic of some networks, by their places, with its standard error by the bootstrap."""
     generator = np.random.default_rng(0)
-    draws = (generator.integers(len(first), size=len(first)) for _ in range(_ORDERS))
-    known = [value for draw in draws if (value := statistic(first[draw], second[draw])) is not None]
-    whole = statistic(first, second)
+    draws = (places[generator.integers(len(places), size=len(places))] for _ in range(_ORDERS))
+    known = [value for draw in draws if (value := statistic(draw)) is not None]
+    whole = statistic(places)
     return "none" if whole is None else f"{whole:.3f} ± {np.std(known):.3f}"
 
 
@@ -119,23 +119,43 @@ def best(values: np.ndarray, judge: Callable[[np.ndarray], float], count: int) -
 
 
 def rows(results: dict[str, dict[str, Any]], known: _Table) -> Iterator[str]:
-    """The lines of a table: how each proxy orders the sample."""
+    """The lines of tables: how each proxy orders the sample, and what its best networks are worth.
+
+    Differences from parameters are of pairs: both orders are of the same networks of a sample of the bootstrap.
+    """
     figures = {name: np.array([known[one][1][name] for one in results]) for name in next(iter(known.values()))[1]}
-    last = list(figures.values())[-1]
-    columns = [f"{rank}, {name}" for name in figures for rank in ("Spearman", "Kendall")]
-    tenth = np.argsort(-last)[: len(last) // 10]
-    columns += [f"Spearman, best {len(tenth)} by it", "of the best by proxy", "without score", "seconds"]
-    yield f"| proxy | {' | '.join(columns)} |"
-    yield "|---" * (len(columns) + 1) + "|"
-    for proxy in PROXIES:
-        given = [one["scores"][proxy] for one in results.values()]
-        values = ranks([-np.inf if one is None else one for one in given])
-        cells = [spread(rank, values, target) for target in figures.values() for rank in (spearman, kendall_tau)]
-        cells += [spread(spearman, values[tenth], last[tenth])]
-        cells += [f"{best(values, lambda chosen: last[chosen[0]], 1):.2f}", f"{given.count(None)}"]
+    scored = {proxy: [one["scores"][proxy] for one in results.values()] for proxy in PROXIES}
+    orders = {proxy: ranks([-np.inf if one is None else one for one in scored[proxy]]) for proxy in PROXIES}
+    everywhere = np.arange(len(results))
+    for name, target in figures.items():
+        tenth = np.argsort(-target)[: max(2, len(target) // 10)]
+        yield f"| {name} | Spearman | less that of parameters | Kendall | Spearman, best {len(tenth)} |"
+        yield "|---" * 5 + "|"
+        for proxy, order in orders.items():
+            cells = [
+                spread(lambda at, order=order, target=target: spearman(order[at], target[at]), everywhere),
+                spread(
+                    lambda at, order=order, target=target: _gain(order, orders["parameters"], target, at), everywhere
+                ),
+                spread(lambda at, order=order, target=target: kendall_tau(order[at], target[at]), everywhere),
+                spread(lambda at, order=order, target=target: spearman(order[at], target[at]), tenth),
+            ]
+            yield f"| {proxy} | {' | '.join(cells)} |"
+        yield ""
+    last, count = list(figures.values())[-1], max(2, len(results) // 10)
+    yield f"| proxy | {list(figures)[-1]}, best by it | mean of its best {count} | without score | CPU seconds |"
+    yield "|---" * 5 + "|"
+    for proxy, order in orders.items():
+        worth = [best(order, lambda chosen: last[chosen].mean(), number) for number in (1, count)]
         low, middle, high = np.quantile([one["seconds"][proxy] for one in results.values()], (0.1, 0.5, 0.9))
-        yield f"| {proxy} | {' | '.join(cells)} | {middle:.3g} ({low:.3g} to {high:.3g}) |"
-    yield f"\nThe best of the sample has {last.max():.2f}, the mean is {last.mean():.2f}."
+        seconds = f"{middle:.2g} ({low:.2g} to {high:.2g})"
+        yield f"| {proxy} | {worth[0]:.4g} | {worth[1]:.4g} | {scored[proxy].count(None)} | {seconds} |"
+    yield f"\nThe best of the sample has {last.max():.4g}, the mean is {last.mean():.4g}."
+
+
+def _gain(order: np.ndarray, other: np.ndarray, target: np.ndarray, at: np.ndarray) -> float | None:
+    found = [spearman(one[at], target[at]) for one in (order, other)]
+    return None if None in found else found[0] - found[1]
 
 
 def largest(known: _Table, images: np.ndarray, network: dict[str, int]) -> Iterator[str]:

@@ -169,6 +169,7 @@ def test_readme_code_runs(tmp_path, monkeypatch):
         "docs/fine_tuning.md",
         "docs/inference.md",
         "docs/latency.md",
+        "docs/proxies.md",
     ):  # the second looks at the study that the first made
         blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         assert blocks
