@@ -57,5 +57,5 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
         0.5
     """
     centred = [found - found.mean() for found in map(ranks, (first, second))]
-    length = math.prod(math.sqrt(float(one @ one)) for one in centred)
+    length = math.sqrt(math.prod(float(one @ one) for one in centred))
     return float(centred[0] @ centred[1]) / length if length else None
