@@ -60,6 +60,7 @@ def test_it_keeps_the_contract_within_a_limit():
     assert all(space.fits(choices) for choices in search(BayesianOptimization(space, 0), 0, 30))
 
 
+@pytest.mark.slow
 def test_it_keeps_the_contract_in_a_space_that_grows():
     space = ChainSpace(num_layers=3, first_layers=1, deepen_every=4)
     check_algorithm(functools.partial(BayesianOptimization, random_children=3), space, trials=10)
