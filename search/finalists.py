@@ -9,6 +9,7 @@ from absl import logging
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
+from nasnet_keras.search.equality import FACT, NETWORKS, network_name
 from nasnet_keras.search.executors.base import BUSY, Executor, Task
 from nasnet_keras.search.remeasuring import measured
 from nasnet_keras.search.report.matching import RATIO
@@ -32,7 +33,7 @@ def final_folder(config: SearchConfig) -> Path:
 
 
 def best_trials(config: SearchConfig, study: Study) -> list[Trial]:
-    """Choose the best trials of different genotypes within the limits, or those along the front of a cost.
+    """Choose the best trials of different networks within the limits, or those along the front of a cost.
 
     Raises:
         StudyError: no child has the cost along which they are to be taken.
@@ -41,7 +42,7 @@ def best_trials(config: SearchConfig, study: Study) -> list[Trial]:
     ranked = sorted(good, key=lambda one: (-one.reward, one.trial))
     different: dict[str, Trial] = {}
     for trial in ranked:
-        different.setdefault(fingerprint(trial.genotype), trial)
+        different.setdefault(_name(study, trial.genotype), trial)
     best, cost = list(different.values()), config.finalists_along
     if cost is None:
         return best[: config.finalists]
@@ -69,11 +70,14 @@ def random_finalists(
     """
     draws = _DRAWS * config.finalists
     over = {name for name, one in judged(study).items() if not study.objective.within(one.costs)}
-    pool = [one for one in _distinct(drawn, draws) if fingerprint(one[1]) not in over and _fits(one[1], costing)]
+    pool = [one for one in _distinct(study, drawn, draws) if fingerprint(one[1]) not in over and _fits(one[1], costing)]
     folder, finished = study.path / final_folder(config), (study.path / "result.json").exists()
     begun = set() if finished else {path.name for path in folder.glob("random_*")}
     rewarded = {f"random_{fingerprint(one.genotype)}" for one in study.random_trials if one.reward is not None}
-    ranked = _beside(best_trials(config, study), costing, pool, begun, rewarded)
+    best = best_trials(config, study)
+    ours = {_name(study, one.genotype) for one in best}
+    others = [one for one in pool if _name(study, one[1]) not in ours] or list(pool)
+    ranked = _beside(best, costing, others, begun, rewarded)
     chosen: dict[int, tuple[Any, dict[str, float]]] = {}
     for number, genotype, costs in _within(ranked, config, study, costing, executor):
         chosen[number] = genotype, costs
@@ -123,15 +127,15 @@ def _within(
             yield number, genotype, costs
 
 
-def _beside(best: list[Trial], costing: Costing, pool: list[Drawn], begun: set[str], rewarded: set[str]) -> list[Drawn]:
+def _beside(
+    best: list[Trial], costing: Costing, others: list[Drawn], begun: set[str], rewarded: set[str]
+) -> list[Drawn]:
     """Random genotypes with their numbers: for each of the best ones that whose cost is nearest, each once, and others.
 
     A large network is never compared with a small one. Trainings that were begun in a first sitting, perhaps of an
     earlier version, go on; and of those of about the same cost, random children that were judged come first, since
     their rewards tell how well rewards predict.
     """
-    ours = {fingerprint(trial.genotype) for trial in best}
-    others = [one for one in pool if fingerprint(one[1]) not in ours] or list(pool)
     chosen = []
     for trial in best[: len(others)]:
 
@@ -145,10 +149,15 @@ def _beside(best: list[Trial], costing: Costing, pool: list[Drawn], begun: set[s
     return [*chosen, *others]
 
 
-def _distinct(drawn: Callable[[int], Any], draws: int) -> list[Drawn]:
-    """Different random genotypes with their numbers."""
+def _distinct(study: Study, drawn: Callable[[int], Any], draws: int) -> list[Drawn]:
+    """Random genotypes of different networks with their numbers."""
     found: dict[str, Drawn] = {}
     for number in range(draws):
         genotype = drawn(number)
-        found.setdefault(fingerprint(genotype), (number, genotype))
+        found.setdefault(_name(study, genotype), (number, genotype))
     return list(found.values())
+
+
+def _name(study: Study, genotype: Any) -> str:
+    """The name of what a study counts once."""
+    return network_name(genotype) if study.config.get(FACT) == NETWORKS else fingerprint(genotype)

@@ -12,9 +12,11 @@ from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import OVER_LIMIT, CostError
+from nasnet_keras.search.equality import FACT, NETWORKS
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
 from nasnet_keras.search.finals import finish, is_finished, keep_front
+from nasnet_keras.search.judged import Judged
 from nasnet_keras.search.own import Own
 from nasnet_keras.search.pipeline import Pipeline
 from nasnet_keras.search.remeasuring import measure_anew, measured
@@ -132,6 +134,7 @@ class _Search:
         self._reported = time.monotonic()
         self._told = 0
         self._calm = False  # whether a measurement has succeeded in this sitting
+        self._judged: dict[str, Judged] = {}  # by groups
 
     def run(self) -> None:
         config, study = self.config, self.study
@@ -176,12 +179,24 @@ class _Search:
                 bar.beat(**self._shown(), **pipeline.shown)
 
             may_start = self._may_start if group == "search" else lambda number: True
-            pipeline = Pipeline(self.costing, missing, may_start, task, record, beat, self._calm)
+            pipeline = Pipeline(
+                self.costing, missing, may_start, task, record, beat, self._calm, self._judged_in(group)
+            )
             for outcome in as_completed(self.executor, pipeline.following):
                 if outcome is not None:
                     pipeline.deal(outcome)
                 beat()
             self._calm = pipeline.calm
+
+    def _judged_in(self, group: str) -> Judged | None:
+        """The networks of a group that were judged; None if every child is to be judged."""
+        study = self.study
+        if study.config.get(FACT) != NETWORKS or type(self.evaluator).prepare is not Evaluator.prepare:
+            return None
+        if group not in self._judged:
+            before = {"search": study.trials, "random": study.random_trials, "derived": study.derived_trials}[group]
+            self._judged[group] = Judged(self.costing.searched.network_name, before)
+        return self._judged[group]
 
     def _check_possible(self) -> None:
         """End a search of whose first children none is of use, if the smallest network is over the limits, too.

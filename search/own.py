@@ -15,6 +15,7 @@ from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.combinations import check_place
 from nasnet_keras.search.config import SearchConfig, defaults
 from nasnet_keras.search.costing import Costing
+from nasnet_keras.search.equality import FACT, distinct_by
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.objects import RECORDED, class_name, classes_in, config_of, why_not_elsewhere
@@ -102,7 +103,9 @@ class Own:
             if costing.searched.size == 1 < space.size:
                 raise ValueError(f"{error}, and {costing.objective} leaves one of {space.size:,}") from error
             raise
-        return algorithm, evaluator, costing, {**_facts(evaluator), **self._record(algorithm)}
+        algorithm.distinct_by = distinct_by(config.workdir)
+        facts = {**_facts(evaluator), **self._record(algorithm), FACT: algorithm.distinct_by}
+        return algorithm, evaluator, costing, facts
 
     def _check_names(self, config: SearchConfig) -> None:
         """Refuse a name, or a setting that belongs to it, beside an object that replaces it."""

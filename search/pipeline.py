@@ -10,6 +10,7 @@ from absl import logging
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.executors.base import BUSY, Outcome, Task
+from nasnet_keras.search.judged import Judged
 from nasnet_keras.search.study.folder import StudyError
 from nasnet_keras.search.study.trial import Trial
 
@@ -38,6 +39,9 @@ class Pipeline:
     trains meanwhile: while nothing is under way, as many children as may be are proposed, each is measured by itself,
     and then those within the limits are trained, several at once.
 
+    A child whose network was judged in the same group, or is on its way, under any spelling, is neither measured nor
+    trained: it gets the result of that one.
+
     Args:
         costing: the costs and their limits.
         numbers: the numbers of the children.
@@ -46,6 +50,7 @@ class Pipeline:
         record: takes the trial of a child that is finished.
         beat: called once a second in the pauses between attempts at a measurement.
         calm: whether a measurement has succeeded before, in this sitting.
+        judged: the networks that were judged; None if every child is to be judged.
 
     Attributes:
         calm: whether one has succeeded by now. Until then a busy machine ends the search, instead of its children.
@@ -60,10 +65,13 @@ class Pipeline:
         record: Callable[[Trial], None],
         beat: Callable[[], None] = lambda: None,
         calm: bool = False,
+        judged: Judged | None = None,
     ) -> None:
         self._costing, self._numbers = costing, deque(numbers)
         self._may_start, self._propose, self._record = may_start, propose, record
-        self._beat, self.calm = beat, calm
+        self._beat, self.calm, self._judged = beat, calm, judged
+        self._held: dict[int, Task] = {}  # that wait for the results of equal networks
+        self._again: deque[Task] = deque()  # that waited in vain
         self._costs: dict[int, dict[str, float]] = {}
         self._seconds: dict[int, float] = {}
         self._to_measure: deque[Task] = deque()
@@ -106,14 +114,40 @@ class Pipeline:
             self._finish(outcome)
 
     def _proposed(self) -> Task | None:
-        """The next child that is not over a limit by what is known at once; those that are, are recorded."""
-        while self._numbers and self._may_start(self._numbers[0]):
-            task = self._propose(self._numbers.popleft())
+        """The next child that must be judged: it is not over a limit by what is known at once, and its network is new.
+        Children over a limit, and those whose result is known, are recorded.
+        """
+        while (task := self._next()) is not None:
             self._costs[task.number] = self._costing.known(task.genotype)
-            if not self._costing.lost(self._costs[task.number], measured=False):
+            if self._costing.lost(self._costs[task.number], measured=False):
+                self._finish(Outcome(task, OVER_LIMIT, None, {}, 0.0))
+            elif self._is_new(task):
                 return task
-            self._finish(Outcome(task, OVER_LIMIT, None, {}, 0.0))
         return None
+
+    def _next(self) -> Task | None:
+        if self._again:
+            return self._again.popleft()
+        if self._numbers and self._may_start(self._numbers[0]):
+            return self._propose(self._numbers.popleft())
+        return None
+
+    def _is_new(self, task: Task) -> bool:
+        """Whether a child is to judge its network. If that was judged, the child is recorded; else it waits."""
+        if self._judged is None:
+            return True
+        if (trial := self._judged.known(task.number, task.genotype)) is not None:
+            self._share(trial)
+            return False
+        new = self._judged.claim(task.number, task.genotype)
+        if not new:
+            self._held[task.number] = task
+        return new
+
+    def _share(self, trial: Trial) -> None:
+        """Record a child that has the result of another one."""
+        self._costs.pop(trial.trial)
+        self._record(trial)
 
     def _measurement(self) -> Task | None:
         """The next child to measure, of all that may be proposed by now."""
@@ -159,7 +193,15 @@ class Pipeline:
         seconds = self._seconds.pop(number, 0.0)
         seconds += outcome.seconds if outcome.task.stage == "train" else 0.0
         trial = dataclasses.replace(outcome.trial(), seconds=seconds, costs=self._costs.pop(number))
-        self._record(self._costing.judged(trial))
+        trial = self._costing.judged(trial)
+        self._record(trial)
+        if self._judged is None:
+            return
+        shared, again = self._judged.end(trial)
+        for other in shared:
+            del self._held[other.trial]
+            self._share(other)
+        self._again.extend(self._held.pop(other) for other in again)
 
 
 def _error(outcome: Outcome) -> str:

@@ -27,12 +27,12 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
     "search pretrained",
 )
 FLOORS_OF_SEARCH = (
-    "costs objects",
+    "costs equality objects",
     "registry proxies",
     "spaces combinations place",
     "config controllers supernet surrogates",
     "algorithms latency study",
-    "evaluators report",
+    "evaluators judged report",
     "executors costing",
     "pipeline testing",
     "own remeasuring",

@@ -289,7 +289,8 @@ def test_children_are_measured_before_they_are_trained(tmp_path):
     assert all((one.costs["latency_ms"] > 2) == (one.status == "over_limit") for one in study.trials)
     measured = [number for number, (what, _) in enumerate(evaluator.calls) if what == "measure"]
     trained = {Measured.latency(genotype) for what, genotype in evaluator.calls[: measured[-1]] if what == "evaluate"}
-    assert len(measured) == 12 + 4 + 1 and trained == {0.1, 1.1}
+    networks = [len({one.genotype for one in group}) for group in (study.trials, study.random_trials)]
+    assert len(measured) == sum(networks) + 1 and trained == {0.1, 1.1}, "each once, and one random finalist"
     assert [what for what, _ in evaluator.calls[:3]] == ["measure"] * 3, "as many as may be proposed"
     assert study.best.reward == 1.0
 
@@ -348,7 +349,8 @@ def test_a_machine_that_is_busy_from_the_start_spends_no_trial(pauses, tmp_path)
 def test_the_display_says_what_is_measured(pauses, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(loop.Progress, "beat", lambda self, **figures: shown.append(figures.get("stage")))
-    searched(tmp_path, BusyAt([1]), Climbing, limit="latency_ms=5", trials=4, window=4, random_trials=0)
+    settings = {"limit": "latency_ms=5", "trials": 4, "window": 4, "random_trials": 0}
+    searched(tmp_path, BusyAt([3]), Climbing, **settings, seed=2)  # the four proposals differ
     measuring = [stage for stage in dict.fromkeys(shown) if stage]
     assert measuring == ["measuring 2 of 4"] and shown.count("measuring 2 of 4") == len(pauses) == 30
     assert shown[-1] is None, "training"

@@ -124,3 +124,11 @@ def test_benchmark_cells_that_are_none(text):
     with pytest.raises(ValueError, match="expected a cell such as|must be one of none, skip_connect"):
         NASBench201Space().encode(text)
     assert len({NASBench201Space().decode(np.unravel_index(i, (5,) * 6)) for i in range(5**6)}) == 15625
+
+
+def test_networks_of_nasbench_macro_are_known_by_the_places_that_matter():
+    space = make("nasbench_macro")
+    spelled = {"00000000": "00000000", "01001001": "01010010", "10202012": "10220012", "22212220": "22212220"}
+    assert {one: space.network_name(one) for one in spelled} == spelled
+    names = {space.network_name(space.decode(np.unravel_index(index, (3,) * 8))) for index in range(3**8)}
+    assert len(names) == 3969 == 9 * (3 * 7) ** 2, "of 6,561; the table has as many lines of figures"

@@ -37,8 +37,8 @@ class BaseGenotype:
     """A genotype of any kind: a frozen value with a JSON form.
 
     A kind of genotype is a frozen dataclass that inherits from this class, sets `FORMAT`, and defines `describe`,
-    `operation_counts`, `rows`, `to_plain` and `from_plain`. Equal genotypes have equal JSON values and equal
-    fingerprints.
+    `operation_counts`, `rows`, `to_plain` and `from_plain`, and `canonical` if a network can be written in several
+    ways. Equal genotypes have equal JSON values and equal fingerprints.
 
     Attributes:
         FORMAT: the value of the field `format` in its JSON object; None if its JSON form is not an object.
@@ -60,6 +60,30 @@ class BaseGenotype:
     def _identity(self) -> Any:
         """The JSON values that are hashed: equal for equal genotypes, and different for different ones."""
         return self.to_plain()
+
+    def canonical(self) -> Self:
+        """The one spelling of the network, the same for all genotypes of equal networks; of most kinds, itself.
+
+        Two networks are equal if they are built of the same layers in the same places, and differ only in the order in
+        which their genotypes list them, in names, and in parts that are never built. With the same arguments, at every
+        size, they have equal parameters and multiply-adds; and for any weights of the one there are weights of the
+        other, the same numbers in other places, with which both compute the same function. Trained from one seed they
+        begin at other weights, so that their results differ as those of two seeds do. Weights that were saved under one
+        spelling do not load under another, since layers have other names.
+
+        Networks of other layers that happen to compute the same function are not equal. What may differ is said by each
+        kind: `Genotype` (cells), `ChainGenotype`, `StageGenotype` and `NASBench201Genotype`. A `MacroGenotype` has one
+        spelling only.
+
+        Example:
+            >>> from nasnet_keras.genotypes.nasbench201 import NASBench201Genotype
+            >>> cell = NASBench201Genotype.from_plain("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+            >>> str(cell.canonical())
+            '|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|none~2|'
+            >>> cell.canonical().canonical() == cell.canonical()
+            True
+        """
+        return self
 
     def describe(self) -> str:
         """Describe the genotype in words, in one or several lines."""

@@ -7,6 +7,8 @@ the cells: `skeleton_of` returns the one that they were published with.
 A published cell is added as one constant and one row of `_CELLS`, another architecture as one row of `_OTHERS`.
 """
 
+import functools
+
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError, suggestion
 from nasnet_keras.genotypes.conventions import from_darts, from_enas, from_enas_macro
@@ -306,7 +308,7 @@ def skeleton_of(genotype: Genotype, default: Skeleton = NASNET) -> Skeleton:
     """Return the skeleton that networks of a genotype of cells are built on.
 
     The skeleton that the genotype names comes first, as genotypes from `nasnet_keras.conventions` name one. Published
-    cells without a name have their family's. Any other cells have `default`.
+    cells without a name have their family's, however they are written. Any other cells have `default`.
 
     Args:
         genotype: cells.
@@ -318,7 +320,13 @@ def skeleton_of(genotype: Genotype, default: Skeleton = NASNET) -> Skeleton:
     """
     if genotype.skeleton is not None:
         return SKELETONS[genotype.skeleton]
-    return dict(_CELLS.values()).get(genotype, default)
+    return _families().get(genotype.canonical(), default)
+
+
+@functools.cache
+def _families() -> dict[Genotype, Skeleton]:
+    """The skeletons of published cells, by the cells' one spelling."""
+    return {genotype.canonical(): skeleton for genotype, skeleton in _CELLS.values()}
 
 
 def _by_name() -> dict[str, BaseGenotype]:

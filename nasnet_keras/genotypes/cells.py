@@ -7,6 +7,7 @@ rule "concatenate the states that no block reads" cannot express the released ne
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ from nasnet_keras.genotypes.base import (
     tuple_of,
 )
 from nasnet_keras.genotypes.operations import OPERATIONS
+from nasnet_keras.genotypes.order import canonical_order
 from nasnet_keras.genotypes.skeleton import SKELETONS
 from nasnet_keras.utils.checks import quoted
 
@@ -105,6 +107,9 @@ class Block:
         return f"concat({self.left}, {self.right})"
 
 
+_UNUSED = Block(Edge("identity", CURRENT), Edge("identity", CURRENT))
+
+
 @dataclass(frozen=True)
 class Cell:
     """Blocks in order, and the states that the cell concatenates as its output.
@@ -166,6 +171,27 @@ class Cell:
         wide = {block_state(index) for index, block in enumerate(self.blocks) if block.combine == "concat"}
         return sum(2 if output in wide else 1 for output in self.outputs)
 
+    def canonical(self) -> "Cell":
+        """The one spelling of the cell; see `Genotype.canonical`."""
+        live = [index for index in range(len(self.blocks)) if block_state(index) in self.live_states]
+        sources = {CURRENT: -2, PREVIOUS: -1, **{block_state(index): part for part, index in enumerate(live)}}
+        blocks = [self.blocks[index] for index in live]
+        edges = [[(sources[edge.input], edge.operation) for edge in block.edges] for block in blocks]
+        outputs = {sources[output] for output in self.outputs}
+
+        def described(part: int, places: Mapping[int, int]) -> tuple[Any, ...]:
+            sides = sorted((source if source < 0 else places[source], operation) for source, operation in edges[part])
+            return (*sides, blocks[part].combine, part in outputs)
+
+        places = canonical_order([{source for source, _ in pair if source >= 0} for pair in edges], described)
+        states = (*map(block_state, range(len(blocks))), CURRENT, PREVIOUS)  # numbers below 0 count from the end
+        new = []
+        for part in places:
+            *sides, combine, _ = described(part, places)
+            new.append(Block(*(Edge(operation, states[source]) for source, operation in sides), combine))
+        new = new or [_UNUSED]  # a cell has a block at least
+        return Cell(new, tuple(states[places.get(part, part)] for part in (-1, -2, *places) if part in outputs))
+
     def describe(self) -> str:
         """Describe the cell in words: one line a block, then the output."""
         lines = []
@@ -214,6 +240,34 @@ class Genotype(BaseGenotype):
             require(self.skeleton, str, "a genotype's skeleton")
             if self.skeleton not in SKELETONS:
                 raise GenotypeError(f"unknown skeleton {quoted(self.skeleton)}: {suggestion(self.skeleton, SKELETONS)}")
+
+    def canonical(self) -> "Genotype":
+        """The one spelling of the network, the same for all genotypes of equal networks.
+
+        Each cell loses its blocks that no output depends on, since they are never built; a cell without any other block
+        has one that adds twice the identity of `current`. The two sides of a block come
+        in the order of their inputs, and of the operations' names where these are equal. The blocks come in the
+        smallest topological order by their sides, their combine and whether they are outputs; see
+        `nasnet_keras.genotypes.order`. The outputs are listed in the order of the states, `previous` before `current`.
+
+        So these are equal, in the sense of `BaseGenotype.canonical`: blocks in another order; swapped sides, also of a
+        concatenation, whose channels then come in another order; and outputs in another order, likewise. The
+        convolutions and classifiers that read these channels have their weights in another order, too. There is one
+        exception, in networks in which an output is just as wide as the states of the next cell and enters it as it is:
+        the factorized identities of ENAS and DARTS (`factorized_identity`, `skip_connect`) treat the two halves of
+        their channels differently at stride 2, so that other pairs of channels may meet in a sum.
+
+        Blocks that do the same with the same inputs stay several blocks, since each has weights of its own. The
+        skeleton stays as it is named; `nasnet_keras.genotypes.skeleton_of` is the same for equal genotypes.
+
+        Example:
+            >>> one = Block(Edge("identity", "current"), Edge("max_pool_3x3", "previous"))
+            >>> other = Block(Edge("max_pool_3x3", "previous"), Edge("sep_conv_3x3", "current"))
+            >>> two = Cell([one, other], ["block_0", "block_1"]), Cell([other, one, one], ["block_0", "block_1"])
+            >>> len({Genotype(cell, cell).canonical() for cell in two})
+            1
+        """
+        return Genotype(self.normal.canonical(), self.reduction.canonical(), self.skeleton)
 
     def describe(self) -> str:
         """Describe both cells in words, and the skeleton."""

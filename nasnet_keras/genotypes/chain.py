@@ -5,7 +5,7 @@ number `i` is called `"layer_i"`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from nasnet_keras.genotypes.base import (
     tuple_of,
 )
 from nasnet_keras.genotypes.macro import layer_output
+from nasnet_keras.genotypes.order import canonical_order
 from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import integer
 
@@ -113,6 +114,35 @@ class ChainGenotype(BaseGenotype):
         """The names of the layers that no layer reads. The classifier reads them."""
         read = {name for layer in self.layers for name in layer.inputs}
         return tuple(name for name in self.outputs if name not in read)
+
+    def canonical(self) -> "ChainGenotype":
+        """The one spelling of the network: its layers in the smallest topological order, by the layers that they read,
+        their kernels, strides and filters, and whether they are pooled; see `nasnet_keras.genotypes.order`.
+
+        Layers of which neither reads the other may come in any order, and networks that differ only in it are equal, in
+        the sense of `BaseGenotype.canonical`: outputs are joined in depth in another order, and the kernels and the
+        classifier that read them have their weights in another order, too.
+
+        Example:
+            >>> one, other = ChainLayer((3, 3), 24), ChainLayer((1, 1), 36)
+            >>> ChainGenotype([one, other]).canonical() == ChainGenotype([other, one]).canonical()
+            True
+        """
+        parts = {name: part for part, name in enumerate(self.outputs)}
+        reads = [{parts[name] for name in layer.inputs} for layer in self.layers]
+        pooled = {parts[name] for name in self.pooled}
+
+        def described(part: int, places: Mapping[int, int]) -> tuple[Any, ...]:
+            layer = self.layers[part]
+            inputs = tuple(sorted(places[read] for read in reads[part]))
+            return inputs, layer.kernel, layer.strides, layer.filters, part in pooled
+
+        places = canonical_order(reads, described)
+        layers = [
+            ChainLayer(kernel, filters, tuple(map(layer_output, inputs)), strides)
+            for inputs, kernel, strides, filters, _ in (described(part, places) for part in places)
+        ]
+        return ChainGenotype(layers, [layer_output(place) for part, place in places.items() if part in pooled])
 
     def describe(self) -> str:
         """Describe the genotype in words, a line for each layer."""

@@ -5,7 +5,7 @@ another, and a head.
 """
 
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
 from nasnet_keras.genotypes.base import (
@@ -165,6 +165,34 @@ class StageGenotype(BaseGenotype):
         """The number of all layers."""
         return sum(stage.layers for stage in self.stages)
 
+    def canonical(self) -> "StageGenotype":
+        """The one spelling of the network: with as few stages as it can be written in, and no skip that is never there.
+
+        A stage of stride 1 that differs from the one before it in its number of layers only is joined with it. A stage
+        of one layer, of stride 2, has no identity to add, so that the skips `"identity"` and `"none"` are one, which is
+        written `"identity"`. Skips that only some width multiplier (`alpha`) leaves without effect differ, and so do
+        shares of squeeze-and-excitation that give the same width.
+
+        Example:
+            >>> one = [Stage("conv", 3, 16, stride=2, skip="none"), Stage("conv", 3, 16), Stage("conv", 5, 16)]
+            >>> print(StageGenotype(one).canonical().describe())
+            2 stages of 3 layers
+              stem = conv_3x3, 32 filters
+              stage_1 = conv_3x3, 2 layers, 16 filters, stride 2
+              stage_2 = conv_5x5, 16 filters
+              head = conv_1x1, 1280 filters
+        """
+        stages: list[Stage] = []
+        for stage in self.stages:
+            if stages and _never_adds(stages[-1]) and stage.stride == 1 and stage.skip != "pool":
+                stages[-1] = replace(stages[-1], skip=stage.skip)
+            if stages and stage == replace(stages[-1], layers=stage.layers, stride=1):
+                stages[-1] = replace(stages[-1], layers=stages[-1].layers + stage.layers)
+            else:
+                stages.append(stage)
+        stages = [replace(stage, skip="identity") if _never_adds(stage) else stage for stage in stages]
+        return StageGenotype(stages, self.stem, self.head)
+
     def describe(self) -> str:
         """Describe the genotype in words, a line for each stage."""
         rows = [f"  {row.title} = {', '.join(row.lines)}" for row in self.rows() if row.lines]
@@ -201,6 +229,11 @@ class StageGenotype(BaseGenotype):
         names = tuple(field.name for field in fields(Stage))
         stages = items(top["stages"], "a stage genotype's stages")
         return cls([Stage(**fields_of(stage, names, "a stage")) for stage in stages], top["stem"], top["head"])
+
+
+def _never_adds(stage: Stage) -> bool:
+    """Whether a stage has no layer in which its skip, an identity if there is one, has an effect."""
+    return stage.layers == 1 and stage.stride == 2 and stage.skip != "pool"
 
 
 def rounded_filters(exact: float) -> int:

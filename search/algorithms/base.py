@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from nasnet_keras.search.equality import NETWORKS
 from nasnet_keras.search.spaces.base import Choices, Space
 
-__all__ = ["Algorithm", "Seen", "from_rows", "neighbours", "to_rows"]
+__all__ = ["Algorithm", "Distinct", "Seen", "from_rows", "neighbours", "to_rows"]
 
 _TRIES = 32
+_REMEMBERED = 2**14  # keys, of which a new one takes a fraction of a millisecond
+_NONE = np.iinfo(np.uint16).max  # the choices that a shorter vector lacks
 
 
 class Algorithm(ABC):
@@ -28,6 +31,10 @@ class Algorithm(ABC):
     - **Legal proposals.** `ask(trial)` is a choice vector, a tuple of ints, of `space.at(trial)`. Under a limit of
       costs the space's `sample` and `mutate` keep to it, and `fits` tells other proposals apart: one over the limit is
       a trial that is lost.
+    - **Repeats.** A proposal of a network that was judged in the same search, however it is written, is legal, and is
+      not judged again: the trial has the known result. It is better to draw again, as `Seen` helps to; a trial under
+      way is not told yet, so that some repeats remain. A network whose child failed is judged again, with another seed,
+      and so is any network if the evaluator learns between trials (`Evaluator.prepare`).
     - **State.** `state` and `restore` save the time that telling thousands of trials again would take; a class without
       them is told all results again. A class that has them returns its whole state as arrays: `restore` of it, in a new
       object made with the same arguments, goes on as the old object would have. The arrays are copies.
@@ -43,7 +50,11 @@ class Algorithm(ABC):
 
     Attributes:
         space, seed: the arguments.
+        distinct_by: what no trial repeats if that can be avoided, in the words of `nasnet_keras.search.equality`. A
+            search sets it before the first trial if the study was begun by an earlier version.
     """
+
+    distinct_by: str = NETWORKS
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space = space
@@ -98,36 +109,79 @@ class Algorithm(ABC):
         return np.random.default_rng((self.seed, trial))
 
 
-class Seen:
-    """The choice vectors that were told, so that no child is evaluated twice.
-
-    They are kept as bytes: twenty thousand trials of fifty decisions take three megabytes.
+class Distinct:
+    """The keys of choice vectors for an algorithm: equal ones are of the same network, of which one trial is enough.
 
     Args:
-        decisions: number of decisions of the whole space.
+        algorithm: the algorithm, whose `space` and `distinct_by` hold at each call.
+
+    Example:
+        >>> from nasnet_keras.search import CellSpace
+        >>> from nasnet_keras.search.algorithms.random import RandomSearch
+        >>> key = Distinct(RandomSearch(CellSpace(num_blocks=1), seed=0))
+        >>> key((0, 1, 4, 5, 0, 0, 0, 0, 0, 0)) == key((1, 0, 5, 4, 0, 0, 0, 0, 0, 0))  # the sides are swapped
+        True
     """
 
-    def __init__(self, decisions: int) -> None:
-        self._decisions = decisions
-        self._rows: dict[bytes, None] = {}  # a set that keeps its order
+    def __init__(self, algorithm: Algorithm) -> None:
+        self._algorithm = algorithm
+        self._known: dict[Choices, str] = {}
+
+    def __call__(self, choices: Choices) -> str | Choices:
+        choices = tuple(choices)
+        if self._algorithm.distinct_by != NETWORKS:
+            return choices
+        if choices not in self._known:
+            if len(self._known) == _REMEMBERED:
+                self._known.clear()
+            space = self._algorithm.space
+            self._known[choices] = space.network_name(space.decode(choices))
+        return self._known[choices]
+
+
+class Seen:
+    """The networks that an algorithm was told of, so that none is evaluated twice, however it is written.
+
+    One choice vector of each is kept, as bytes: twenty thousand trials of fifty decisions take four megabytes.
+
+    Args:
+        algorithm: as for `Distinct`.
+
+    Example:
+        >>> from nasnet_keras.search import CellSpace
+        >>> from nasnet_keras.search.algorithms.random import RandomSearch
+        >>> seen = Seen(RandomSearch(CellSpace(num_blocks=1), seed=0))
+        >>> seen.add((0, 1, 4, 5, 0, 0, 0, 0, 0, 0))
+        >>> list(seen.new([(1, 0, 5, 4, 0, 0, 0, 0, 0, 0), (0, 1, 5, 4, 0, 0, 0, 0, 0, 0)]))  # the first swaps sides
+        [(0, 1, 5, 4, 0, 0, 0, 0, 0, 0)]
+    """
+
+    def __init__(self, algorithm: Algorithm) -> None:
+        self._algorithm, self._key = algorithm, Distinct(algorithm)
+        self._rows: dict[str | Choices, bytes] = {}  # by their keys, in the order of the trials
 
     def add(self, choices: Choices) -> None:
         """Add a choice vector."""
-        self._rows[self._row(choices)] = None
+        self._rows.setdefault(self._key(choices), self._row(choices))
 
     def new(self, candidates: Iterable[Choices]) -> Iterator[Choices]:
         """The candidates that were not told yet; the last one alone if all were."""
         found = False
         for candidate in candidates:
-            if self._row(candidate) not in self._rows:
+            if self._key(candidate) not in self._rows:
                 found = True
                 yield candidate
         if not found:
             yield candidate
 
+    def draws(self, space: Space, generator: np.random.Generator) -> Iterator[Choices]:
+        """Uniform draws from a space that were not told yet; in studies of earlier versions, any."""
+        drawn = (space.sample(generator) for _ in range(_TRIES))
+        return self.new(drawn) if self._algorithm.distinct_by == NETWORKS else drawn
+
     def to_array(self) -> np.ndarray:
         """All vectors, as uint16 of shape (vectors, decisions); shorter ones end in the largest number."""
-        return np.frombuffer(b"".join(self._rows), np.uint16).reshape(-1, self._decisions)
+        return np.frombuffer(b"".join(self._rows.values()), np.uint16).reshape(-1, self._decisions)
 
     def restore(self, rows: np.ndarray) -> None:
         """Take the place of the object that gave an array by `to_array`.
@@ -137,7 +191,12 @@ class Seen:
         """
         if rows.dtype != np.uint16 or rows.ndim != 2 or rows.shape[1] != self._decisions:
             raise ValueError(f"expected rows of {self._decisions} choices, got {rows.dtype} of shape {rows.shape}")
-        self._rows = dict.fromkeys(row.tobytes() for row in rows)
+        vectors = from_rows(np.where(rows == _NONE, -1, rows.astype(np.int64)))
+        self._rows = {self._key(vector): row.tobytes() for vector, row in zip(vectors, rows, strict=True)}
+
+    @property
+    def _decisions(self) -> int:
+        return len(self._algorithm.space.decisions)
 
     def _row(self, choices: Choices) -> bytes:
         return to_rows([choices], self._decisions).astype(np.uint16).tobytes()

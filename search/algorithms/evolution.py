@@ -1,6 +1,5 @@
 """Regularized evolution."""
 
-import itertools
 import math
 from collections import deque
 from collections.abc import Iterator
@@ -17,8 +16,9 @@ __all__ = ["RegularizedEvolution"]
 class RegularizedEvolution(Algorithm):
     """A population that ages: the best of a random sample is mutated, the child enters, the oldest leaves.
 
-    The first population is random. A child that was evaluated before is mutated again, since its reward is known. Under
-    a limit of costs a trial gets the likeliest of several draws or mutations, as the limited space says.
+    The first population is random. A child whose network was evaluated before is drawn or mutated again, since its
+    reward is known. Under a limit of costs a trial gets the likeliest of several draws or mutations, as the limited
+    space says.
 
     Args:
         space: the space to search.
@@ -49,12 +49,12 @@ class RegularizedEvolution(Algorithm):
         if sample_size is None:
             sample_size = math.ceil(self._population_size / 5)
         self._sample_size = positive_integer("sample_size", sample_size)
-        self._seen = Seen(len(space.decisions))
+        self._seen = Seen(self)
 
     def ask(self, trial: int) -> Choices:
         generator, space = self.generator(trial), self.space.at(trial)
         if trial < self._population_size or not self._population:
-            return space.likeliest(space.sample(generator) for _ in itertools.count())
+            return space.likeliest(self._seen.draws(space, generator))
         return space.likeliest(self._seen.new(self._children(space, generator)))
 
     def tell(self, choices: Choices, reward: float | None) -> None:

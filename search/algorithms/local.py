@@ -3,10 +3,11 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from nasnet_keras.search.algorithms.base import Algorithm, from_rows, neighbours, to_rows
+from nasnet_keras.search.algorithms.base import Algorithm, Distinct, from_rows, neighbours, to_rows
 from nasnet_keras.search.spaces.base import Choices, Space
 
 __all__ = ["LocalSearch"]
@@ -23,6 +24,8 @@ class LocalSearch(Algorithm):
     The neighbours of a point are its mutations, at most as many as there are changes of one decision: in a small space
     all of them are tried. If none is better, the point is an optimum, and the next start is drawn. Nothing is proposed
     twice as long as anything new is found, and points are not left for equally good ones.
+
+    Whatever differs in its spelling alone is the same network, and known if that is.
 
     Children that are on their way are not proposed again, though `ask` must not take note of them: it works out what
     was proposed for them, each from the results that were known by then. It takes it that as many children were on
@@ -55,7 +58,7 @@ class LocalSearch(Algorithm):
             raise ValueError("local search needs a space of more than one genotype")
         self._choices: list[Choices] = []
         self._rewards: list[float] = []
-        self._known: set[Choices] = set()
+        self._key, self._known = Distinct(self), set()
         self._points: list[int | None] = [None]  # the trial of the present point, after each number of results
         self._neighbourhoods: dict[tuple[int, int], _Remembered] = {}
 
@@ -63,7 +66,7 @@ class LocalSearch(Algorithm):
         known, pending = len(self._choices), set()
         for earlier in range(known, trial):
             point = self._points[max(0, known - (trial - earlier))]
-            pending.add(self._proposal(earlier, point, pending))
+            pending.add(self._key(self._proposal(earlier, point, pending)))
         return self._proposal(trial, self._points[-1], pending)
 
     def tell(self, choices: Choices, reward: float | None) -> None:
@@ -75,7 +78,7 @@ class LocalSearch(Algorithm):
         self._points.append(point)
         self._choices.append(tuple(choices))
         self._rewards.append(value)
-        self._known.add(tuple(choices))
+        self._known.add(self._key(choices))
 
     def state(self) -> dict[str, np.ndarray]:
         return {
@@ -90,16 +93,17 @@ class LocalSearch(Algorithm):
         choices = from_rows(state["choices"])
         for one in choices:
             self.space.pick(one)
-        self._choices, self._known, self._rewards = choices, set(choices), state["rewards"].tolist()
+        self._known = {self._key(one) for one in choices}
+        self._choices, self._rewards = choices, state["rewards"].tolist()
         self._points = [None if point < 0 else point for point in state["points"].tolist()]
         self._neighbourhoods.clear()
 
-    def _proposal(self, trial: int, point: int | None, pending: set[Choices]) -> Choices:
+    def _proposal(self, trial: int, point: int | None, pending: set[Any]) -> Choices:
         """What is proposed for a trial from a point, while others are on their way."""
         space, generator = self.space.at(trial), self.generator(trial)
 
         def new(candidates: Iterable[Choices]) -> Iterator[Choices]:
-            return (one for one in candidates if one not in self._known and one not in pending)
+            return (one for one in candidates if (key := self._key(one)) not in self._known and key not in pending)
 
         around = () if point is None else self._around(point, space)
         starts = (space.sample(generator) for _ in range(_STARTS))
@@ -111,7 +115,7 @@ class LocalSearch(Algorithm):
 
     def _is_optimum(self, point: int) -> bool:
         """Whether all neighbours of a point are known."""
-        return all(one in self._known for one in self._around(point, self.space.at(len(self._choices))))
+        return all(self._key(one) in self._known for one in self._around(point, self.space.at(len(self._choices))))
 
     def _around(self, point: int, space: Space) -> "_Remembered":
         """The neighbours of a point in random order."""

@@ -30,8 +30,8 @@ class PolicyGradient(Algorithm):
     failed child is as bad as the worst, and differences among the best weigh most (Zoph and Le 2017 cube accuracies).
     The advantage is the gain less a moving baseline, divided by the root of the batch's mean square.
 
-    A trial gets the first draw of the policy that was not evaluated yet; under a limit of costs the likeliest of
-    several that are within, as the limited space says.
+    A trial gets the first draw of the policy whose network was not evaluated yet; under a limit of costs the likeliest
+    of several that are within, as the limited space says.
 
     Args:
         space: the space to search.
@@ -75,7 +75,7 @@ class PolicyGradient(Algorithm):
         self._baseline = math.nan  # until the first update
         self._batch: list[Choices] = []
         self._rewards: deque[float] = deque(maxlen=max(_HISTORY, batch_size))
-        self._seen = Seen(len(space.decisions))
+        self._seen = Seen(self)
         self._step = tf.function(
             self._gradient_step,
             input_signature=[

@@ -1,13 +1,21 @@
 """Random search."""
 
-from nasnet_keras.search.algorithms.base import Algorithm
-from nasnet_keras.search.spaces.base import Choices
+import numpy as np
+
+from nasnet_keras.search.algorithms.base import Algorithm, Seen
+from nasnet_keras.search.spaces.base import Choices, Space
 
 __all__ = ["RandomSearch"]
 
 
 class RandomSearch(Algorithm):
     """Uniform choices for every decision: the baseline of every other algorithm.
+
+    A network that was evaluated before is drawn again.
+
+    Args:
+        space: the space to search.
+        seed: seed of all random numbers.
 
     Example:
         >>> from nasnet_keras.search import CellSpace
@@ -16,8 +24,21 @@ class RandomSearch(Algorithm):
         True
     """
 
+    def __init__(self, space: Space, seed: int) -> None:
+        super().__init__(space, seed)
+        self._seen = Seen(self)
+
     def ask(self, trial: int) -> Choices:
-        return self.space.at(trial).sample(self.generator(trial))
+        return next(self._seen.draws(self.space.at(trial), self.generator(trial)))
 
     def tell(self, choices: Choices, reward: float | None) -> None:
-        """Do nothing: random search does not learn."""
+        """Note the network: random search learns nothing else."""
+        self._seen.add(choices)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"seen": self._seen.to_array()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        if set(state) != {"seen"}:
+            raise ValueError(f"expected a state of random search, got {', '.join(state)}")
+        self._seen.restore(state["seen"])

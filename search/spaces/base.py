@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.search.equality import network_name
 from nasnet_keras.utils import checks
 
 __all__ = ["Choices", "Decision", "Space"]
@@ -45,6 +46,8 @@ class Space(ABC):
       that `decode` cannot give, such as one of another space, with a `ValueError`.
     - **Growing.** If a space grows with the trials, `at` gives the space of a trial. Its decisions are the first ones
       of the whole space, and its choice vectors, though shorter, describe the same genotypes in the whole space.
+    - **Equal networks.** `network_name` is the same for genotypes that describe the same network, and depends on the
+      genotype only.
     - **Proposals.** If not all choice vectors can be judged, `fits` says which ones can; `sample` and `mutate` give no
       others, and a mutation then may change several decisions. `nearest` leads to one that can, and `likeliest` says
       which of several candidates is worth a trial most; both may stay as they are.
@@ -83,6 +86,14 @@ class Space(ABC):
         that a space of strings gives the values that they stand for, if the package can build them.
         """
         return genotype if isinstance(genotype, BaseGenotype) else None
+
+    def network_name(self, genotype: Any) -> str:
+        """Name the network of a genotype: equal names mean that judging both tells no more than judging one.
+
+        By default it is the same for all spellings of one network (see `BaseGenotype.canonical`), and a string is its
+        own name. No search judges two genotypes of one name, unless a child failed.
+        """
+        return network_name(genotype)
 
     def at(self, trial: int) -> "Space":
         """Return the space that a trial is proposed from: by default the whole space."""

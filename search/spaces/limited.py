@@ -85,6 +85,9 @@ class LimitedSpace(Space):
     def network(self) -> Mapping[str, Any]:
         return self._space.network
 
+    def network_name(self, genotype: Any) -> str:
+        return self._space.network_name(genotype)
+
     def at(self, trial: int) -> Space:
         part = self._space.at(trial)
         return self if part is self._space else LimitedSpace(part, self._excess)

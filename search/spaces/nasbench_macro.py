@@ -16,6 +16,7 @@ _BLOCKS = ("identity", "inverted_bottleneck_3_3x3", "inverted_bottleneck_6_5x5")
 _LAYERS = 8
 _WIDTHS = ((64, 2), (64, 1), *[(128, 2), (128, 1), (128, 1)], *[(256, 2), (256, 1), (256, 1)])  # filters and stride
 _STEM, _HEAD = 32, 1280
+_STAGES = (2, 5, 8)  # their ends
 _SEEDS = tuple(f"test_accuracy_seed_{seed}" for seed in range(3))
 
 
@@ -52,6 +53,22 @@ class NASBenchMacroSpace(Space):
 
     def decode(self, choices: Sequence[int]) -> str:
         return "".join(str(_BLOCKS.index(name)) for name in self.pick(choices))
+
+    def network_name(self, genotype: str) -> str:
+        """Name the network: the genotype with the blocks that are none at the end of each stage.
+
+        All blocks of a stage but its first keep the size and the width, so that the place of one that is none is no
+        matter. The benchmark gives all spellings the figures of one training, so that another one tells nothing.
+
+        Example:
+            >>> NASBenchMacroSpace().network_name("10202012")
+            '10220012'
+        """
+        name = ""
+        for end in _STAGES:
+            first, *others = genotype[len(name) : end]
+            name += first + "".join(others).replace("0", "").ljust(len(others), "0")
+        return name
 
     def encode(self, genotype: str) -> Choices:
         digits = {str(number): number for number in range(len(_BLOCKS))}

@@ -83,6 +83,9 @@ def _check_genotype(space: Space, choices: Choices) -> None:
         require(same, "decode must give equal genotypes for equal choices")
         read = genotype_of(json.loads(genotype_text(genotype)))
         require(read == genotype, f"a genotype must be the same when it is read again, got {quoted(genotype)}")
+        name = space.network_name(genotype)
+        same = isinstance(name, str) and name == space.network_name(read)
+        require(same, f"network_name must give equal genotypes equal texts, got {quoted(name)} for {quoted(genotype)}")
 
 
 def _neighbours(space: Space, choices: Choices) -> Iterator[Choices]:

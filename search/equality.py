@@ -1,0 +1,48 @@
+"""Equal networks are one: what no trial of a search repeats, and what earlier versions repeated."""
+
+import functools
+from pathlib import Path
+
+from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.utils.workdir import recorded
+
+__all__ = ["CHOICES", "FACT", "NETWORKS", "distinct_by", "network_name"]
+
+NETWORKS, CHOICES = "networks", "choices"
+"""What the trials of a study differ by.
+
+By networks: algorithms draw again if they were told of a network, under any spelling, and a trial of one that was
+judged has its result. By choices, in studies of earlier versions: algorithms that learn draw again if they were told of
+a choice vector, and every child is judged.
+"""
+FACT = "distinct_by"
+"""The name of that fact in `study.json`; earlier versions wrote none."""
+
+
+def distinct_by(workdir: str | Path) -> str:
+    """Return what the trials of a study differ by: a new one's by networks, one's of an earlier version by choices.
+
+    Example:
+        >>> distinct_by("nowhere")
+        'networks'
+    """
+    config = recorded(workdir, "study.json")
+    found = config.get(FACT, CHOICES) if config else NETWORKS
+    return found if found in (NETWORKS, CHOICES) else NETWORKS  # a later version's study is refused when it is opened
+
+
+@functools.lru_cache(4096)
+def network_name(genotype: BaseGenotype | str) -> str:
+    """Name a network: the name is the same for all genotypes that describe it.
+
+    It is the fingerprint of the genotype's one spelling (see `BaseGenotype.canonical`). A string, such as a benchmark's
+    name of a cell, is its own name: a table lists equal networks apart, each with figures of its own.
+
+    Example:
+        >>> from nasnet_keras import Block, Cell, Edge, Genotype
+        >>> left, right = Edge("identity", "current"), Edge("max_pool_3x3", "previous")
+        >>> cells = (Cell([Block(*edges)], ["block_0"]) for edges in ((left, right), (right, left)))
+        >>> len({network_name(Genotype(cell, cell)) for cell in cells}), network_name("|none~0|")
+        (1, '|none~0|')
+    """
+    return genotype.canonical().fingerprint if isinstance(genotype, BaseGenotype) else genotype
