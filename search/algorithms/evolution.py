@@ -35,8 +35,9 @@ class RegularizedEvolution(Algorithm):
     Example:
         >>> from nasnet_keras.search import CellSpace
         >>> algorithm = RegularizedEvolution(CellSpace(), seed=0, population_size=1)
-        >>> algorithm.tell(algorithm.ask(0), reward=0.5)
-        >>> sum(a != b for a, b in zip(algorithm.ask(0), algorithm.ask(1)))
+        >>> parent = algorithm.ask(0)
+        >>> algorithm.tell(parent, reward=0.5)
+        >>> sum(a != b for a, b in zip(parent, algorithm.ask(1)))
         1
     """
 
