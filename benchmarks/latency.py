@@ -177,14 +177,18 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def table(arguments: argparse.Namespace) -> None:
-    """Print a table in Markdown: how well each quantity ranks and predicts latencies."""
+    """Print tables in Markdown: how well each quantity ranks and predicts latencies."""
     known = {(row["file"], row["runtime"], row["threads"]): row for row in rows(arguments.folder)}
-    print("| space | runtime | threads | latency, ms | by | Kendall's tau | median error | 90% of errors up to |")
-    print("|---|---|---|---|---|---|---|---|")
-    for space in arguments.spaces:
-        for runtime in USED:
-            for threads in arguments.threads:
-                compare(arguments, known, space, runtime, threads)
+    for threads in arguments.threads:
+        columns = {
+            (space, runtime): found
+            for space in arguments.spaces
+            for runtime in USED
+            if (found := compare(arguments, known, space, runtime, threads))
+        }
+        if columns:
+            print(f"\n{threads} thread{'s' * (threads > 1)}: Kendall's tau · median error · error of nine in ten")
+            _print_columns(columns)
     disturbed = np.mean([row["own"] < 0.9 or row["others"] > 0.25 for row in known.values()])
     apart = np.mean([not row["gain"] for row in known.values()])
     about = sorted({f"{row['runtime']} {row['version']}" for row in known.values()})
@@ -196,7 +200,17 @@ def table(arguments: argparse.Namespace) -> None:
     )
 
 
-def compare(arguments: argparse.Namespace, known: dict, space: str, runtime: str, threads: int) -> None:
+def _print_columns(columns: dict[tuple[str, str], dict[str, str]]) -> None:
+    print(f"| | {' | '.join(f'{space}, {runtime}' for space, runtime in columns)} |\n|---{'|---' * len(columns)}|")
+    for name in next(iter(columns.values())):
+        print(f"| {name} | {' | '.join(found.get(name, '') for found in columns.values())} |")
+
+
+def compare(
+    arguments: argparse.Namespace, known: dict, space: str, runtime: str, threads: int
+) -> dict[str, str] | None:
+    """How well each quantity ranks and predicts the latencies of a space's files, in words; None of too few files."""
+
     def latency(path: Path) -> float | None:
         row = known.get((named(path), runtime, threads))
         return None if row is None else row["median_ms"]
@@ -207,36 +221,36 @@ def compare(arguments: argparse.Namespace, known: dict, space: str, runtime: str
         if (value := latency(network_file(arguments.folder, space, number, runtime))) is not None
     }
     if len(found) < 10:
-        return
+        return None
     latencies, networks = np.array(list(found.values())), NETWORKS[space]
     costs = [genotype_cost(networks.genotype(one), networks.input_shape, **networks.network) for one in found]
     operations = [Counter(listed(space, one, runtime)) for one in found]
-    alone = {one: latency(operation_file(arguments.folder, one, runtime)) for one in set().union(*operations)}
-    summed = [sum(count * (alone[one] or np.nan) for one, count in counted.items()) for counted in operations]
-    call = min(filter(None, alone.values()), default=np.nan)  # the fastest operation is nearly all call of the runtime
-    without = [total - (sum(counted.values()) - 1) * call for total, counted in zip(summed, operations, strict=True)]
+    shown = {
+        name: scaled(np.array(values, float), latencies)
+        for name, values in {
+            "parameters": [cost.trainable_parameters for cost in costs],
+            "number of operations": [sum(one.values()) for one in operations],
+            "multiply-adds": [cost.multiply_adds for cost in costs],
+        }.items()
+    }
+    alone = {one: latency(operation_file(arguments.folder, one, runtime)) or np.nan for one in set().union(*operations)}
+    call = np.nanmin(list(alone.values()))  # the fastest operation is nearly all call of the runtime
+    summed = np.array([sum(count * alone[one] for one, count in counted.items()) for counted in operations])
+    without = summed - (np.array([sum(counted.values()) for counted in operations]) - 1) * call
+    shown["table of operations"] = scaled(summed, latencies)
+    shown["table, less calls"] = scaled(without, latencies)
+    shown["table, less calls, as it is"] = without
     names = sorted({name for one in operations for name in features(one.elements())})
     forms = np.array([[_row(features(one.elements(), tile), names) for one in operations] for tile in TILES])
-    by = {
-        "multiply-adds": [cost.multiply_adds for cost in costs],
-        "parameters": [cost.trainable_parameters for cost in costs],
-        "number of operations": [sum(one.values()) for one in operations],
-        "table of operations": summed,
-        "table of operations, less a call for each": without,
-    }
-    shown = {name: scaled(np.array(values, float), latencies) for name, values in by.items()}
-    shown["table of operations, as it is"] = np.array(summed)
-    shown["table of operations, less calls, as it is"] = np.array(without)
     for folds in (2, 5):
-        name = f"predictor of {len(found) - len(found) // folds} networks, held out"
+        name = f"predictor of {len(found) - len(found) // folds} networks"
         shown[name] = held_out(forms, latencies, correlation(names), folds)
     low, middle, high = np.quantile(latencies, (0, 0.5, 1))
-    for name, predicted in shown.items():
-        if not np.isfinite(predicted).all():
-            continue
-        one = Accuracy.of(predicted, latencies)
-        where = f"{space} | {runtime} | {threads} | {middle:.3g} ({low:.3g} to {high:.3g})"
-        print(f"| {where} | {name} | {one.kendall_tau:.2f} | {one.median_error:.1%} | {one.ninety_percent_error:.1%} |")
+    judged = {name: Accuracy.of(predicted, latencies) for name, predicted in shown.items()}
+    return {"median latency (range), ms": f"{middle:.2g} ({low:.2g} to {high:.2g})"} | {
+        name: f"{one.kendall_tau:.2f} · {one.median_error:.0%} · {one.ninety_percent_error:.0%}"
+        for name, one in judged.items()
+    }
 
 
 def _row(counted: dict[str, float], names: list[str]) -> list[float]:
