@@ -47,7 +47,7 @@ NETWORKS = {
 USED = ("litert", "onnx")  # runtimes
 BLOCKS = {"network": (5, 0.08), "operation": (3, 0.03)}  # their number, and the seconds of each
 GAIN = 0.95  # of one thread's time: threads that need more do not compute side by side
-PATIENCE, PAUSE = 900.0, 3.0  # seconds to wait for threads that do, in all, and between two looks
+PATIENCE, PAUSE = 240.0, 3.0  # seconds to wait for threads that do, in all, and between two looks
 
 
 def listed(space: str, number: int, runtime: str) -> list[Operation]:
