@@ -32,7 +32,7 @@ def table() -> str:
         size = f"{card.weights.size / 2**20:.1f} MiB" if card.weights.size else "downloaded"
         published = genotypes.name_of(card.genotype)
         cells = (
-            f"`{published}`" if published else "of our search",
+            f"`{published}`" if published else "our own",
             card.dataset["name"],
             f"{height}×{width}",
             f"{card.metrics['test_accuracy']:.2%}{note}",
