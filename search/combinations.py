@@ -90,7 +90,7 @@ def _check_evaluator(given: Values, usual: Values) -> None:
 
 
 def _check_algorithm(given: Values) -> None:
-    """Refuse an algorithm whose controller is for other spaces."""
+    """Refuse an algorithm that is for other spaces."""
     row = registry.algorithm(given["algorithm"])
     sharing = [name for name, facts in registry.EVALUATORS.items() if facts.shares_weights]
     legal = (*row.spaces, *(row.spaces_of_sums if given["evaluator"] in sharing else ()))
@@ -98,7 +98,7 @@ def _check_algorithm(given: Values) -> None:
         return
     one = f"the space {_names(row.spaces)} only" if len(row.spaces) == 1 else f"the spaces {_names(row.spaces)}"
     sums = f", and for {_names(row.spaces_of_sums)} with the evaluator {_names(sharing)}" if row.spaces_of_sums else ""
-    raise ValueError(f"algorithm {quoted(given['algorithm'])} has a policy for {one}{sums}")
+    raise ValueError(f"algorithm {quoted(given['algorithm'])} is for {one}{sums}")
 
 
 def _check_weights(given: Values) -> None:

@@ -132,6 +132,19 @@ class SearchConfig:
         _COUNT,
         assumed=_population,
     )
+    beam_size: int | None = setting(
+        None,
+        "Number of cells that progressive search trains at each number of blocks, 256 in the paper; by default "
+        "--trials divided by --num_blocks.",
+        _COUNT,
+        assumed=None,
+    )
+    predictor: str | None = setting(
+        None,
+        "What predicts rewards in progressive search: mlp (the default) or lstm.",
+        values.choice_of_version("mlp", "lstm"),
+        assumed=None,
+    )
     window: int = setting(
         4,
         "Number of children that may be under way at once: trial n is proposed when all trials up to n - window are "
@@ -256,9 +269,9 @@ class SearchConfig:
         combinations.check(vars(self), {field.name: field.default for field in dataclasses.fields(self)})
         self.search_objective()
         self.search_space()
-        implied = registry.evaluator(self.evaluator).defaults
-        for name in registry.algorithm(self.algorithm).parameters:
-            self._default(name, implied.get(name))
+        implied, row = registry.evaluator(self.evaluator).defaults, registry.algorithm(self.algorithm)
+        for name in row.parameters:
+            self._default(name, row.derived[name](vars(self)) if name in row.derived else implied.get(name))
 
     def _default(self, name: str, value: Any) -> None:
         """Set a field that is None."""

@@ -17,14 +17,16 @@ from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_compl
 from nasnet_keras.search.finalists import best_trials, final_folder, random_finalists, tasks_of
 from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.search.study.front import front_record, with_costs
+from nasnet_keras.search.study.result import are_notes
 from nasnet_keras.search.study.trial import fingerprint
 from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.utils import files
+from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.progress import Progress
 from nasnet_keras.utils.ranks import kendall_tau
 
-__all__ = ["finish", "is_finished", "keep_front"]
+__all__ = ["finish", "is_finished", "keep_front", "keep_notes"]
 
 _ATTEMPTS = 3  # at a training, which goes on from its checkpoint after its process ended
 
@@ -80,6 +82,19 @@ def keep_front(study: Study) -> None:
     now = {**result, **front_record(study, finalists), **({"finalists": finalists} if "finalists" in result else {})}
     if result and now != result:
         _write(study, now)
+
+
+def keep_notes(study: Study, notes: Any) -> None:
+    """Write the notes of the algorithm into `result.json`, if they changed.
+
+    Raises:
+        StudyError: they are no tables.
+    """
+    if not are_notes(notes):
+        raise StudyError(f"notes of the algorithm must be tables by their titles, got {quoted(notes)}")
+    result = study.result or {}
+    if result and notes != result.get("notes", {}):
+        _write(study, {**result, "notes": notes})
 
 
 def _write(study: Study, result: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from nasnet_keras.search.costs.limits import OVER_LIMIT, CostError
 from nasnet_keras.search.equality import FACT, NETWORKS
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
-from nasnet_keras.search.finals import finish, is_finished, keep_front
+from nasnet_keras.search.finals import finish, is_finished, keep_front, keep_notes
 from nasnet_keras.search.judged import Judged
 from nasnet_keras.search.own import Own
 from nasnet_keras.search.pipeline import Pipeline
@@ -156,6 +156,7 @@ class _Search:
             if not is_finished(config, study):
                 finish(config, study, self.evaluator, self.costing, self.executor, self._random_genotype)
             keep_front(study)
+            keep_notes(study, self._notes())
         finally:
             with showing(_CURVES):
                 if self.log is not None:
@@ -227,13 +228,16 @@ class _Search:
 
     def _may_start(self, number: int) -> bool:
         """Whether all trials that the algorithm must know before it proposes this one are recorded."""
-        must = range(self._told, number - self.config.window + 1)
-        return all(self.study.get(earlier) is not None for earlier in must)
+        return all(self.study.get(earlier) is not None for earlier in range(self._told, self._must(number)))
+
+    def _must(self, number: int) -> int:
+        """The number of the first trials that the algorithm is told before it proposes this one."""
+        return max(0, number - self.config.window + 1, min(number, self.algorithm.awaits(number)))
 
     def _propose(self, number: int) -> Task:
-        """Let the algorithm propose a child, given the results of all trials up to `number - window` only."""
+        """Let the algorithm propose a child, given the results of the first trials only, of as many as it must know."""
         algorithm = self.algorithm
-        self._tell(max(0, number - self.config.window + 1))
+        self._tell(self._must(number))
         self.evaluator.prepare(number, algorithm.draw)
         if number == 0 and self.costing.objective.form == "soft":
             return Task("search", 0, self.costing.moderate(self.config.seed), self._seed(0))
@@ -275,6 +279,13 @@ class _Search:
                 continue
             return told
         return 0
+
+    def _notes(self) -> dict[str, Any]:
+        """The tables of an algorithm that has any."""
+        if type(self.algorithm).notes is Algorithm.notes:
+            return {}
+        self._tell(self.config.trials)
+        return self.algorithm.notes()
 
     def _draw(self, number: int) -> Task:
         """A child of random search, to be evaluated."""

@@ -103,6 +103,12 @@ class Own:
             if costing.searched.size == 1 < space.size:
                 raise ValueError(f"{error}, and {costing.objective} leaves one of {space.size:,}") from error
             raise
+        if config.trials < algorithm.least_trials:
+            whose = config.algorithm if self.algorithm is None else class_name(type(algorithm))
+            raise ValueError(
+                f"the algorithm {whose} needs {algorithm.least_trials} trials at least with these settings, got "
+                f"trials={config.trials}"
+            )
         algorithm.distinct_by = distinct_by(config.workdir)
         facts = {**_facts(evaluator), **self._record(algorithm), FACT: algorithm.distinct_by}
         return algorithm, evaluator, costing, facts

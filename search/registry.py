@@ -40,12 +40,14 @@ class AlgorithmRow(Row):
 
     Attributes:
         parameters: the settings that belong to it, by name, with the argument of its class that each one sets.
+        derived: the default values of some of them, as functions of the values of a search's settings by name.
         is_baseline: whether other searches are compared with it, so that it needs no comparison.
-        spaces: the spaces that its controller is for; empty for an algorithm that searches all spaces.
-        spaces_of_sums: further spaces that its controller is for if their blocks only add.
+        spaces: the spaces that it is for; empty for an algorithm that searches all spaces.
+        spaces_of_sums: further spaces that it is for if their blocks only add.
     """
 
     parameters: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     is_baseline: bool = False
     spaces: tuple[str, ...] = ()
     spaces_of_sums: tuple[str, ...] = ()
@@ -153,6 +155,16 @@ ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
             "trains the controller of NAS (Zoph and Le 2017)",
             _UPDATED,
             spaces=("nas",),
+        ),
+        "progressive": AlgorithmRow(
+            f"{_SEARCH}.algorithms.progressive:Progressive",
+            "adds blocks to the best cells, as a predictor says (PNAS, Liu et al. 2018)",
+            {"beam_size": "beam_size", "predictor": "predictor"},
+            {
+                "beam_size": lambda given: max(1, given["trials"] // given["num_blocks"]),
+                "predictor": lambda given: "mlp",
+            },
+            spaces=("pnas",),
         ),
     }
 )

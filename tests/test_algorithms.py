@@ -15,9 +15,11 @@ from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.algorithms.local import LocalSearch
 from nasnet_keras.search.algorithms.nas import NAS
 from nasnet_keras.search.algorithms.ppo import PPO
+from nasnet_keras.search.algorithms.progressive import Progressive
 from nasnet_keras.search.algorithms.reinforce import Reinforce
 from nasnet_keras.search.spaces.nas import ChainSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+from nasnet_keras.search.spaces.pnas import PNASSpace
 from nasnet_keras.search.testing import check_algorithm
 
 # Few decisions: controllers are compiled for all in a row.
@@ -36,7 +38,9 @@ LEARNERS = {
     "local in a space that grows": lambda seed: LocalSearch(GROWING, seed),
     "ppo in a space that grows": lambda seed: PPO(GROWING, seed, batch_size=8, learning_rate=0.01),
 }
+LEVELS = PNASSpace(OPERATIONS[:3], num_blocks=3)
 ALL = {
+    "progressive": lambda seed: Progressive(LEVELS, seed, beam_size=15),
     "random": lambda seed: algorithms.make("random", SPACE, seed),
     "random in a space that grows": lambda seed: algorithms.make("random", GROWING, seed),
     **LEARNERS,
@@ -76,7 +80,7 @@ def proposals(name):
 
 def test_all_names_are_under_contract():
     assert set(algorithms.names()) == {name for name in ALL if " " not in name}
-    known = "random, evolution, local, bayesian, reinforce, ppo, enas, nas"
+    known = "random, evolution, local, bayesian, reinforce, ppo, enas, nas, progressive"
     with pytest.raises(ValueError, match=f"must be one of {known}, got 'bohb'"):
         algorithms.make("bohb", SPACE, 0)
 

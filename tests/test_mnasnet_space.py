@@ -116,7 +116,7 @@ def test_other_networks_are_not_of_the_space():
         ({"space": "nas", "base": "imagenet"}, "base='imagenet' is for 'mnasnet'; space is 'nas'"),
         ({"space": "mnasnet", "alpha": 0}, "alpha must be"),
         ({"space": "mnasnet", "base": "mobile"}, "base must be one of cifar, imagenet"),
-        ({"space": "mnasnet", "algorithm": "nas"}, "algorithm 'nas' has a policy for the space 'nas' only"),
+        ({"space": "mnasnet", "algorithm": "nas"}, "algorithm 'nas' is for the space 'nas' only"),
         ({"space": "mnasnet", "evaluator": "supernet"}, "evaluator 'supernet' judges genotypes of"),
     ],
 )

@@ -153,7 +153,7 @@ def test_other_algorithms_share_weights_too(tmp_path, without_finals):
         ({"evaluator": "child", "derived_trials": 0, "space": "nasnet"}, None),
         (
             {"evaluator": "child", "derived_trials": 0, "space": "nasnet", "algorithm": "enas"},
-            "'enas' has a policy for",
+            "'enas' is for",
         ),
     ],
 )

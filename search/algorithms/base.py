@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Algorithm(ABC):
       the results told so far, and on nothing else: no clock, no global random generator, no file. Random numbers come
       from `generator(trial)`. A search that was killed tells a new object all results again, and the object then
       proposes what the first one would have proposed.
+    - **Waiting.** Trials are asked for in order, each when at least the first `awaits(trial)` trials are told. Which
+      further ones are told is up to the search.
     - **No side effects.** `ask` changes nothing that a later `ask` or `tell` gives. The search asks for several trials
       before their results are told, and asks for a trial again if it was killed in between.
     - **Legal proposals.** `ask(trial)` is a choice vector, a tuple of ints, of `space.at(trial)`. Under a limit of
@@ -52,9 +55,11 @@ class Algorithm(ABC):
         space, seed: the arguments.
         distinct_by: what no trial repeats if that can be avoided, in the words of `nasnet_keras.search.equality`. A
             search sets it before the first trial if the study was begun by an earlier version.
+        least_trials: number of trials without which a search by the algorithm makes no sense.
     """
 
     distinct_by: str = NETWORKS
+    least_trials: int = 1
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space = space
@@ -67,6 +72,15 @@ class Algorithm(ABC):
         Args:
             trial: its number, from 0; all trials that are told are earlier ones.
         """
+
+    def awaits(self, trial: int) -> int:
+        """The number of the first trials whose results a proposal needs: from 0, the default, to `trial`.
+
+        A search has its own bound for how many results a proposal may lack (`window`), and keeps the stricter one. Let
+        all trials of a generation wait for the one before.
+        """
+        del trial
+        return 0
 
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
         """Draw choice vectors for a supernet to train with: from the policy, or uniformly if there is none.
@@ -90,6 +104,14 @@ class Algorithm(ABC):
             choices: the choices of the trial.
             reward: finite, higher is better; None if the child failed.
         """
+
+    def notes(self) -> dict[str, list[dict[str, Any]]]:
+        """What was learnt of the space, for people: tables by their titles, by default none.
+
+        A table is a list of rows, and a row has a text, a number or None by the title of each column. A search asks at
+        its end, and `result.json` and the report have the tables.
+        """
+        return {}
 
     def state(self) -> dict[str, np.ndarray]:
         """Return a copy of all that was learnt, by name; by default nothing, and all trials are told again."""

@@ -9,6 +9,7 @@ from nasnet_keras.search.report.front import front
 from nasnet_keras.search.report.head import failures, head, title
 from nasnet_keras.search.report.listing import listing
 from nasnet_keras.search.report.markup import page
+from nasnet_keras.search.report.notes import notes
 from nasnet_keras.search.report.rebuild import rebuild
 from nasnet_keras.search.report.rewards import rewards
 from nasnet_keras.search.study.folder import Study
@@ -16,7 +17,7 @@ from nasnet_keras.utils.files import write_text
 
 __all__ = ["report", "write_report"]
 
-_SECTIONS = (head, rewards, front, finalists, best_cells, operations, failures, rebuild, listing)
+_SECTIONS = (head, rewards, front, notes, finalists, best_cells, operations, failures, rebuild, listing)
 
 
 def report(study: Study) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse, text_of
 
-__all__ = ["check_metrics", "read_result"]
+__all__ = ["are_notes", "check_metrics", "read_result"]
 
 _LONGEST = 200  # letters of a name
 
@@ -42,6 +42,23 @@ def _has(value: Any, legal: dict[str, Callable[[Any], bool]]) -> bool:
     return isinstance(value, dict) and all(name in value and is_legal(value[name]) for name, is_legal in legal.items())
 
 
+def are_notes(value: Any) -> bool:
+    """Whether a value is what `Algorithm.notes` returns: tables by their titles, lists of rows with equal columns.
+
+    Example:
+        >>> are_notes({"Steps": [{"Step": 1, "Found": 0.5}]}), are_notes({"Steps": 1})
+        (True, False)
+    """
+    return _is_object(value) and all(map(_is_text, value)) and all(map(_is_table, value.values()))
+
+
+def _is_table(value: Any) -> bool:
+    rows = value if isinstance(value, list) and all(map(_is_object, value)) else [{}]
+    cells = [(name, cell) for row in rows for name, cell in row.items()]
+    legal = all(_is_text(name) and (cell is None or _is_text(cell) or finite(cell)) for name, cell in cells)
+    return legal and bool(rows) and all(row and list(row) == list(rows[0]) for row in rows)
+
+
 def _may_be_none(legal: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or legal(value)
 
@@ -57,6 +74,7 @@ _FIELDS = {  # the fields that `finals.finish` writes; earlier versions wrote fe
     "kendall_tau": _may_be_none(finite),
     "kendall_tau_pairs": _is_whole,
     "kendall_tau_random": _may_be_none(finite),
+    "notes": are_notes,
 }
 _OF_FRONT = {
     "costs": lambda value: isinstance(value, list) and all(map(_is_text, value)),

@@ -41,7 +41,7 @@ class LSTMEnsemble(Ensemble):
         array([0.2, 0.9])
     """
 
-    def __init__(self, tokens: Tokens, seed: int, steps: int = 100, learning_rate: float = 0.01) -> None:
+    def __init__(self, tokens: Tokens, seed: int, steps: int = 60, learning_rate: float = 0.01) -> None:
         super().__init__(tokens, seed, steps, learning_rate)
 
     def layers(self, generator: np.random.Generator) -> Arrays:

@@ -74,3 +74,33 @@ class Tokens:
         if not (legal.all(axis=2) | absent).all():
             raise ValueError("a row has a choice that its decision has not")
         return choices
+
+    def counted(self, rows: np.ndarray) -> np.ndarray:
+        """How often rows make each choice, of shape (rows, choices), table after table.
+
+        Raises:
+            ValueError: as of `read`.
+
+        Example:
+            >>> Tokens(tables=(0, 0, 1, 1), sizes=(2, 3), blocks=5).counted([[0, 1, 2, 2]]).tolist()
+            [[1, 1, 0, 0, 2]]
+        """
+        choices, counts = self.read(rows), []
+        for number, size in enumerate(self.sizes):
+            slots = [slot for slot, table in enumerate(self.tables) if table == number]
+            counts.append((choices[:, :, slots, None] == np.arange(size)).sum(axis=(1, 2)))
+        return np.concatenate(counts, axis=1)
+
+    def swapped(self, blocks: np.ndarray) -> np.ndarray:
+        """Blocks with their two sides swapped: the choices that share a table.
+
+        Example:
+            >>> Tokens(tables=(0, 0, 1, 1), sizes=(2, 3), blocks=5).swapped(np.array([[0, 1, 2, 0]])).tolist()
+            [[1, 0, 0, 2]]
+        """
+        places = list(range(len(self.tables)))
+        for number in range(len(self.sizes)):
+            slots = [slot for slot, table in enumerate(self.tables) if table == number]
+            for slot, other in zip(slots, reversed(slots), strict=True):
+                places[slot] = other
+        return blocks[:, places]

@@ -10,6 +10,7 @@ import numpy as np
 
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.spaces.base import Choices, Space
+from nasnet_keras.search.study.result import are_notes
 from nasnet_keras.search.testing.contract import allowed, refused, require
 from nasnet_keras.utils.checks import quoted
 
@@ -37,6 +38,7 @@ def check_algorithm(make: Callable[[Space, int], Algorithm], space: Space, trial
     first = make(space, 0)
     require(isinstance(first, Algorithm), f"expected an Algorithm, got {quoted(first)}")
     require(first.space is space and first.seed == 0, "space and seed must be those that it was made with")
+    _check_waiting(first, trials)
     expected = _searched(first, range(trials), _reward)
     _check_asking(make(space, 0), expected)
     _check_going_on(make, space, expected)
@@ -44,6 +46,7 @@ def check_algorithm(make: Callable[[Space, int], Algorithm], space: Space, trial
     for reward in (lambda _: None, lambda _: 0.1, _scaled(1e-9), _scaled(-1e9)):
         _searched(make(space, 0), range(min(trials, 20)), reward)
     _check_drawing(make(space, 0))
+    _check_notes(first, trials)
 
 
 def _reward(choices: Choices) -> float | None:
@@ -78,6 +81,21 @@ def _searched(algorithm: Algorithm, trials: Iterable[int], reward: Callable[[Cho
         with allowed(f"tell must take the result of trial {trial}"):
             algorithm.tell(proposed[-1], reward(proposed[-1]))
     return proposed
+
+
+def _check_waiting(algorithm: Algorithm, trials: int) -> None:
+    least = algorithm.least_trials
+    require(type(least) is int and least > 0, f"least_trials must be a positive int, got {quoted(least)}")
+    for trial in range(trials):
+        awaited = algorithm.awaits(trial)
+        legal = type(awaited) is int and 0 <= awaited <= trial
+        require(legal, f"awaits({trial}) must be a number of earlier trials, an int, got {quoted(awaited)}")
+
+
+def _check_notes(algorithm: Algorithm, trial: int) -> None:
+    before, notes = algorithm.ask(trial), algorithm.notes()
+    require(are_notes(notes), f"notes must return tables by their titles, got {quoted(notes)}")
+    require(algorithm.notes() == notes and algorithm.ask(trial) == before, "taking notes must change nothing")
 
 
 def _check_asking(algorithm: Algorithm, expected: list[Choices]) -> None:
