@@ -23,6 +23,7 @@ from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
 from nasnet_keras.search.executors.base import Outcome, Task
 from nasnet_keras.search.finals import _with_all_sittings
 from nasnet_keras.search.loop import SearchError
+from nasnet_keras.search.registry import ALGORITHMS
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.tables import Entry, read
 from nasnet_keras.search.study.checkpoints import Checkpoints
@@ -33,7 +34,7 @@ from nasnet_keras.utils import lines as line_files
 OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")
 SPACE = NASBench201Space(OPERATIONS)
 HEADER = "index,cell,validation_accuracy_12_epochs,test_accuracy_200_epochs"
-_FOR_TABLES = [name for name in algorithms.names() if name not in ("enas", "nas")]  # which have policies of their own
+_FOR_TABLES = [name for name, row in ALGORITHMS.items() if not row.spaces]
 
 
 def test_accuracy_of(choices):
