@@ -9,7 +9,7 @@ import numpy as np
 from nasnet_keras.search.equality import NETWORKS
 from nasnet_keras.search.spaces.base import Choices, Space
 
-__all__ = ["Algorithm", "Distinct", "Seen", "from_rows", "neighbours", "to_rows"]
+__all__ = ["Algorithm", "Distinct", "Seen", "from_rows", "grown", "neighbours", "to_rows"]
 
 _TRIES = 32
 _REMEMBERED = 2**14  # keys, of which a new one takes a fraction of a millisecond
@@ -222,6 +222,11 @@ class Seen:
 
     def _row(self, choices: Choices) -> bytes:
         return to_rows([choices], self._decisions).astype(np.uint16).tobytes()
+
+
+def grown(space: Space, choices: Choices, generator: np.random.Generator) -> Choices:
+    """A choice vector with random choices of the decisions that it lacks, since the space has grown."""
+    return (*choices, *space.sample(generator)[len(choices) :]) if len(choices) < len(space.decisions) else choices
 
 
 def neighbours(space: Space, choices: Choices, generator: np.random.Generator) -> Iterator[Choices]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from nasnet_keras.search.algorithms.base import Algorithm, from_rows, neighbours, to_rows
+from nasnet_keras.search.algorithms.base import Algorithm, from_rows, grown, neighbours, to_rows
 from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.search.surrogates.acquisition import log_expected_improvement
 from nasnet_keras.search.surrogates.features import Features
@@ -156,8 +156,7 @@ class BayesianOptimization(Algorithm):
 
 
 def _mutations(space: Space, choices: Choices, generator: np.random.Generator) -> Iterator[Choices]:
-    if len(choices) < len(space.decisions):  # the space has grown
-        choices = (*choices, *space.sample(generator)[len(choices) :])
+    choices = grown(space, choices, generator)
     return (space.mutate(choices, generator) for _ in range(_MUTATIONS))
 
 

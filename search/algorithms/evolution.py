@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nasnet_keras.search.algorithms.base import Algorithm, Seen, from_rows, neighbours, to_rows
+from nasnet_keras.search.algorithms.base import Algorithm, Seen, from_rows, grown, neighbours, to_rows
 from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.utils.checks import positive_integer
 
@@ -82,6 +82,4 @@ class RegularizedEvolution(Algorithm):
     def _children(self, space: Space, generator: np.random.Generator) -> Iterator[Choices]:
         rivals = generator.integers(len(self._population), size=self._sample_size)
         parent, _ = max((self._population[rival] for rival in rivals), key=lambda member: member[1])
-        if len(parent) < len(space.decisions):  # the space has grown
-            parent = (*parent, *space.sample(generator)[len(parent) :])
-        return neighbours(space, parent, generator)
+        return neighbours(space, grown(space, parent, generator), generator)

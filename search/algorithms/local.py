@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.search.algorithms.base import Algorithm, Distinct, from_rows, neighbours, to_rows
+from nasnet_keras.search.algorithms.base import Algorithm, Distinct, from_rows, grown, neighbours, to_rows
 from nasnet_keras.search.spaces.base import Choices, Space
 
 __all__ = ["LocalSearch"]
@@ -146,8 +146,7 @@ class _Remembered:
 
 def _mutations(space: Space, point: Choices, generator: np.random.Generator) -> Iterator[Choices]:
     """The different mutations of a point, until there are as many as changes of one decision, or no new one."""
-    if len(point) < len(space.decisions):  # the space has grown
-        point = (*point, *space.sample(generator)[len(point) :])
+    point = grown(space, point, generator)
     changes = sum(len(decision.choices) - 1 for decision in space.decisions)
     found, repeats = {point}, 0
     while len(found) <= changes and repeats < _REPEATS * len(found):
