@@ -1,7 +1,6 @@
 """The configuration of a search, as a value."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from nasnet_keras.search import combinations, registry, spaces
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.place import PlaceSettings
+from nasnet_keras.search.proposing import AlgorithmSettings
 from nasnet_keras.search.proxies import PROXIES
-from nasnet_keras.search.registry import ALGORITHMS, EVALUATORS, SPACES, explained
+from nasnet_keras.search.registry import EVALUATORS, SPACES, explained
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.training.datasets.settings import DatasetSettings
@@ -27,11 +27,6 @@ _COUNT, _SWITCH = values.positive(), values.switch()
 _CHILDREN = ("children",)
 _CUBED = Former("cubed_reward", {False: 1, True: 3}, _SWITCH)
 _SHARED = Former(values={"shared": "supernet"})
-
-
-def _population(plain: Mapping[str, Any]) -> int | None:
-    """The size of the population of studies whose files do not say it."""
-    return 50 if "population_size" in registry.algorithm(plain["algorithm"]).parameters else None
 
 
 def _check_recipe(name: str, plain: Any) -> None:
@@ -110,41 +105,11 @@ class SearchConfig:
     pool_after: tuple[int, ...] = as_in(SpaceSettings, "pool_after")
     deepen_every: int | None = as_in(SpaceSettings, "deepen_every")
     base: str = as_in(SpaceSettings, "base")
-    algorithm: str | None = setting(
-        None,
-        "Algorithm that proposes children; by default ppo, nas in the space nas, or enas with a supernet. "
-        f"{explained(ALGORITHMS)}.",
-        values.choice_of_version(*ALGORITHMS),
-        usual="ppo",
-        assumed="random",
-    )
-    children_per_update: int | None = setting(
-        None,
-        "Number of children between two updates of a controller, if the algorithm has one; by default 4, or 10 with a "
-        "supernet.",
-        _COUNT,
-        assumed=None,
-    )
-    population_size: int | None = setting(
-        None,
-        "Number of the last children that may be parents in evolution, which begins with as many random ones; by "
-        "default 10 if children are trained from scratch, else 50.",
-        _COUNT,
-        assumed=_population,
-    )
-    beam_size: int | None = setting(
-        None,
-        "Number of cells that progressive search trains at each number of blocks, 256 in the paper; by default "
-        "--trials divided by --num_blocks.",
-        _COUNT,
-        assumed=None,
-    )
-    predictor: str | None = setting(
-        None,
-        "What predicts rewards in progressive search: mlp (the default) or lstm.",
-        values.choice_of_version("mlp", "lstm"),
-        assumed=None,
-    )
+    algorithm: str | None = as_in(AlgorithmSettings, "algorithm")
+    children_per_update: int | None = as_in(AlgorithmSettings, "children_per_update")
+    population_size: int | None = as_in(AlgorithmSettings, "population_size")
+    beam_size: int | None = as_in(AlgorithmSettings, "beam_size")
+    predictor: str | None = as_in(AlgorithmSettings, "predictor")
     window: int = setting(
         4,
         "Number of children that may be under way at once: trial n is proposed when all trials up to n - window are "

@@ -29,7 +29,7 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
 FLOORS_OF_SEARCH = (
     "costs equality objects",
     "registry proxies",
-    "spaces combinations place",
+    "spaces combinations place proposing",
     "config controllers supernet surrogates",
     "algorithms latency study",
     "evaluators judged report",

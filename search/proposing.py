@@ -1,0 +1,61 @@
+"""The settings of what proposes children: the algorithm and its parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nasnet_keras.search import registry
+from nasnet_keras.search.registry import ALGORITHMS, explained
+from nasnet_keras.utils import values
+from nasnet_keras.utils.settings import documented, setting
+
+__all__ = ["AlgorithmSettings"]
+
+_COUNT = values.positive()
+
+
+def _population(plain: Mapping[str, Any]) -> int | None:
+    """The size of the population of studies whose files do not say it."""
+    return 50 if "population_size" in registry.algorithm(plain["algorithm"]).parameters else None
+
+
+@documented
+@dataclass(frozen=True)
+class AlgorithmSettings:
+    """The algorithm and its parameters; those that belong to other algorithms are None."""
+
+    algorithm: str | None = setting(
+        None,
+        "Algorithm that proposes children; by default ppo, nas in the space nas, or enas with a supernet. "
+        f"{explained(ALGORITHMS)}.",
+        values.choice_of_version(*ALGORITHMS),
+        usual="ppo",
+        assumed="random",
+    )
+    children_per_update: int | None = setting(
+        None,
+        "Number of children between two updates of a controller, if the algorithm has one; by default 4, or 10 with a "
+        "supernet.",
+        _COUNT,
+        assumed=None,
+    )
+    population_size: int | None = setting(
+        None,
+        "Number of the last children that may be parents in evolution, which begins with as many random ones; by "
+        "default 10 if children are trained from scratch, else 50.",
+        _COUNT,
+        assumed=_population,
+    )
+    beam_size: int | None = setting(
+        None,
+        "Number of cells that progressive search trains at each number of blocks, 256 in the paper; by default "
+        "--trials divided by --num_blocks.",
+        _COUNT,
+        assumed=None,
+    )
+    predictor: str | None = setting(
+        None,
+        "What predicts rewards in progressive search: mlp (the default) or lstm.",
+        values.choice_of_version("mlp", "lstm"),
+        assumed=None,
+    )
