@@ -136,5 +136,5 @@ def test_bad_arguments():
     state = BayesianOptimization(WORDS, 0).state()
     with pytest.raises(ValueError, match="letter_0 must be from 0 to 3"):
         BayesianOptimization(WORDS, 0).restore({**state, "choices": np.full((1, 6), 9), "rewards": np.ones(1)})
-    with pytest.raises(ValueError, match="a state of Bayesian optimization"):
+    with pytest.raises(ValueError, match="a state of BayesianOptimization"):
         BayesianOptimization(WORDS, 0).restore({**state, "rewards": np.ones(1)})

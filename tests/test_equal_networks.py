@@ -8,7 +8,9 @@ import pytest
 
 from nasnet_keras.search import CellSpace, SearchConfig, load_study, run
 from nasnet_keras.search.algorithms.base import Algorithm, Seen
+from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
 from nasnet_keras.search.algorithms.evolution import RegularizedEvolution
+from nasnet_keras.search.algorithms.local import LocalSearch
 from nasnet_keras.search.algorithms.ppo import PPO
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.equality import CHOICES, NETWORKS, distinct_by, network_name
@@ -25,6 +27,8 @@ CELLS = CellSpace(("identity",), num_blocks=2, combines=("add",))
 MAKE = {
     "random": RandomSearch,
     "evolution": lambda space, seed: RegularizedEvolution(space, seed, population_size=5),
+    "local": LocalSearch,
+    "bayesian": lambda space, seed: BayesianOptimization(space, seed, random_children=5),
 }
 every_algorithm = pytest.mark.parametrize("name", MAKE)
 
@@ -86,7 +90,7 @@ def networks(space, choices):
     return [network_name(space.decode(one)) for one in choices]
 
 
-@pytest.mark.parametrize("name", [*MAKE, "ppo"])
+@pytest.mark.parametrize("name", ["random", "evolution", "local", "ppo"])
 def test_no_proposal_of_a_network_that_was_told(name):
     make = {**MAKE, "ppo": lambda space, seed: PPO(space, seed, batch_size=40)}[name]
     algorithm, proposed = make(CELLS, 0), []
@@ -94,6 +98,18 @@ def test_no_proposal_of_a_network_that_was_told(name):
         proposed.append(algorithm.ask(trial))
         algorithm.tell(proposed[-1], float(trial % 7))
     assert len({*networks(CELLS, proposed)}) == 39
+
+
+@pytest.mark.parametrize("missing", [0, 3])
+@pytest.mark.parametrize("name", ["local", "bayesian"])
+def test_every_network_comes_once_before_one_comes_again(name, missing):
+    """Those that are under way, too; the space has ten."""
+    algorithm, proposed = MAKE[name](SPACE, 0), []
+    for trial in range(10):
+        if trial > missing:
+            algorithm.tell(proposed[trial - missing - 1], float(trial % 3))
+        proposed.append(algorithm.ask(trial))
+    assert len({*networks(SPACE, proposed)}) == 10
 
 
 @every_algorithm
@@ -234,8 +250,10 @@ def test_algorithms_of_earlier_studies_propose_what_they_did(name):
     drawn = [SPACE.sample(algorithm.generator(trial)) for trial in range(12)]
     if name == "random":
         assert proposed == drawn
-    else:
+    elif name == "evolution":
         assert proposed[:5] == drawn[:5] and len({*proposed[5:]} - {*proposed[:5]}) == 7
+    else:
+        assert len({*proposed}) == 12
     assert len({*networks(SPACE, proposed)}) < len({*proposed}), "both spellings of some are proposed"
 
 

@@ -1,7 +1,7 @@
 """The interface of search algorithms, and the tools of those that learn."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,10 @@ import numpy as np
 from nasnet_keras.search.equality import NETWORKS
 from nasnet_keras.search.spaces.base import Choices, Space
 
-__all__ = ["Algorithm", "Distinct", "Seen", "from_rows", "grown", "neighbours", "to_rows"]
+__all__ = ["Algorithm", "Distinct", "Key", "Seen", "from_rows", "grown", "neighbours", "to_rows"]
+
+Key = str | Choices
+"""What tells a network from others: its name, or in studies of earlier versions its choices (see `Distinct`)."""
 
 _TRIES = 32
 _REMEMBERED = 2**14  # keys, of which a new one takes a fraction of a millisecond
@@ -149,7 +152,7 @@ class Distinct:
         self._algorithm = algorithm
         self._known: dict[Choices, str] = {}
 
-    def __call__(self, choices: Choices) -> str | Choices:
+    def __call__(self, choices: Choices) -> Key:
         choices = tuple(choices)
         if self._algorithm.distinct_by != NETWORKS:
             return choices
@@ -159,6 +162,16 @@ class Distinct:
             space = self._algorithm.space
             self._known[choices] = space.network_name(space.decode(choices))
         return self._known[choices]
+
+    def new(self, candidates: Iterable[Choices], taken: Container[Key]) -> Iterator[Choices]:
+        """The candidates whose keys are not taken; the last candidate alone if all are."""
+        found = False
+        for candidate in candidates:
+            if self(candidate) not in taken:
+                found = True
+                yield candidate
+        if not found:
+            yield candidate
 
 
 class Seen:
@@ -180,7 +193,7 @@ class Seen:
 
     def __init__(self, algorithm: Algorithm) -> None:
         self._algorithm, self._key = algorithm, Distinct(algorithm)
-        self._rows: dict[str | Choices, bytes] = {}  # by their keys, in the order of the trials
+        self._rows: dict[Key, bytes] = {}  # by their keys, in the order of the trials
 
     def add(self, choices: Choices) -> None:
         """Add a choice vector."""
@@ -188,13 +201,7 @@ class Seen:
 
     def new(self, candidates: Iterable[Choices]) -> Iterator[Choices]:
         """The candidates that were not told yet; the last one alone if all were."""
-        found = False
-        for candidate in candidates:
-            if self._key(candidate) not in self._rows:
-                found = True
-                yield candidate
-        if not found:
-            yield candidate
+        return self._key.new(candidates, self._rows)
 
     def draws(self, space: Space, generator: np.random.Generator) -> Iterator[Choices]:
         """Uniform draws from a space that were not told yet; in studies of earlier versions, any."""

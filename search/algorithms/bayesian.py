@@ -2,12 +2,12 @@
 
 import functools
 import itertools
-import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from nasnet_keras.search.algorithms.base import Algorithm, from_rows, grown, neighbours, to_rows
+from nasnet_keras.search.algorithms.base import Key, grown, neighbours
+from nasnet_keras.search.algorithms.history import FromHistory
 from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.search.surrogates.acquisition import log_expected_improvement
 from nasnet_keras.search.surrogates.features import Features
@@ -25,17 +25,16 @@ _GROWTH = 1.2  # of the number of results between two fits of hyperparameters
 _features = functools.lru_cache(maxsize=8)(Features)  # searches of one space share its rows
 
 
-class BayesianOptimization(Algorithm):
+class BayesianOptimization(FromHistory):
     """Proposes the network of the largest expected improvement, as a Gaussian process of features predicts it.
 
     The first children are random. Afterwards the candidates for a trial are mutations of the best children, random
-    networks, and mutations of the best of these candidates; none is proposed twice. Rewards become normal scores, so
-    that children that failed or learnt nothing do not matter more than their rank. The improvement is over the best
+    networks, and mutations of the best of these candidates; no network is proposed twice. Rewards become normal scores,
+    so that children that failed or learnt nothing do not matter more than their rank. The improvement is over the best
     expected reward of a known network, not over the best reward, which is partly luck.
 
-    **Children in parallel.** The search proposes all trials with equally many results missing. So the proposals that
-    are under way follow from the results that are told and the trial's number. They count as if they had given what is
-    expected of them, so that no other child is spent on what they will tell.
+    Children that are on their way count as if they had given what is expected of them, so that no other child is spent
+    on what they will tell.
 
     Under a limit of costs all candidates are within it, as far as the space finds any.
 
@@ -65,29 +64,35 @@ class BayesianOptimization(Algorithm):
         if space.size == 1:
             raise ValueError("Bayesian optimization needs a space of more than one genotype")
         self._random_children = positive_integer("random_children", random_children)
-        self._choices: list[Choices] = []
-        self._rewards: list[float] = []
-        self._forget()
-
-    def ask(self, trial: int) -> Choices:
-        return self._proposal(trial, min(len(self._rewards), trial))
-
-    def tell(self, choices: Choices, reward: float | None) -> None:
-        self._choices.append(tuple(choices))
-        self._rewards.append(-math.inf if reward is None else float(reward))
-
-    def state(self) -> dict[str, np.ndarray]:
-        choices = to_rows(self._choices, len(self.space.decisions))
-        return {"choices": choices, "rewards": np.array(self._rewards, np.float64)}
+        self._fitted: dict[int, np.ndarray] = {}  # hyperparameters by number of results
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        if set(state) != {"choices", "rewards"} or len(state["choices"]) != len(state["rewards"]):
-            raise ValueError(f"expected a state of Bayesian optimization, got {', '.join(state)}")
-        choices = from_rows(state["choices"])
-        for one in choices:
-            self.space.pick(one)
-        self._choices, self._rewards = choices, state["rewards"].tolist()
-        self._forget()
+        super().restore(state)
+        self._fitted.clear()
+
+    def proposal(self, trial: int, known: int, earlier: list[Choices], taken: set[Key]) -> Choices:
+        space, generator = self.space.at(trial), self.generator(trial)
+        draws = (space.sample(generator) for _ in range(_DRAWS))
+        if trial < self._random_children or not known:
+            return space.likeliest(self.key.new(draws, taken))
+        process = self._process(known, earlier)
+        best = max(process.predict(self._features.rows(earlier)).mean)
+        order = np.argsort(self.rewards[:known], kind="stable")[::-1][:_PARENTS]
+        parents, found = [earlier[number] for number in order], {}
+        for more in (draws, ()):
+            mutations = itertools.chain.from_iterable(_mutations(space, one, generator) for one in parents)
+            new = self._fitting(space, itertools.chain(mutations, more), taken)
+            if new:
+                predicted = process.predict(self._features.rows(new.values()))
+                found.update(zip(new.values(), log_expected_improvement(predicted, best).tolist(), strict=True))
+            taken = taken.union(new)
+            parents = sorted(found, key=found.get, reverse=True)[:_PARENTS]
+        return parents[0] if parents else next(self.key.new(_far(space, generator), taken))
+
+    def _fitting(self, space: Space, candidates: Iterable[Choices], taken: set[Key]) -> dict[Key, Choices]:
+        """The candidates that may be proposed, one of each network that is not taken, by their keys."""
+        fitting = {self.key(one): one for one in dict.fromkeys(candidates) if space.fits(one)}
+        return {key: one for key, one in fitting.items() if key not in taken}
 
     @functools.cached_property
     def _features(self) -> Features:
@@ -96,76 +101,34 @@ class BayesianOptimization(Algorithm):
         except TypeError:  # a space of one's own that cannot be hashed
             return Features(self.space)
 
-    def _forget(self) -> None:
-        """Drop what only saves time: proposals by trial and number of known results, and hyperparameters."""
-        self._proposed: dict[tuple[int, int], Choices] = {}
-        self._fitted: dict[int, np.ndarray] = {}
-
-    def _proposal(self, trial: int, known: int) -> Choices:
-        """The proposal for a trial after the first `known` results."""
-        if (trial, known) not in self._proposed:
-            others = self._choices[:known] + [self._under_way(one, trial - known) for one in range(known, trial)]
-            self._proposed[trial, known] = self._found(trial, known, others)
-        return self._proposed[trial, known]
-
-    def _under_way(self, trial: int, missing: int) -> Choices:
-        """What was proposed for an earlier trial, with as many results missing."""
-        return self._choices[trial] if trial < len(self._choices) else self._proposal(trial, max(0, trial - missing))
-
-    def _found(self, trial: int, known: int, others: list[Choices]) -> Choices:
-        """The proposal, given the choices of all earlier trials, told or not."""
-        space, generator, taken = self.space.at(trial), self.generator(trial), set(others)
-        draws = (space.sample(generator) for _ in range(_DRAWS))
-        if trial < self._random_children or not known:
-            return space.likeliest(_new(draws, taken))
-        process = self._process(known, others)
-        best = max(process.predict(self._features.rows(others)).mean)
-        order = np.argsort(self._rewards[:known], kind="stable")[::-1][:_PARENTS]
-        parents = [others[number] for number in order]
-        found: dict[Choices, float] = {}
-        for more in (draws, ()):
-            mutations = itertools.chain.from_iterable(_mutations(space, one, generator) for one in parents)
-            candidates = dict.fromkeys(itertools.chain(mutations, more))
-            new = [one for one in candidates if one not in taken and one not in found and space.fits(one)]
-            if new:
-                predicted = process.predict(self._features.rows(new))
-                found.update(zip(new, log_expected_improvement(predicted, best).tolist(), strict=True))
-            parents = sorted(found, key=found.get, reverse=True)[:_PARENTS]
-        return parents[0] if parents else next(_new(neighbours(space, space.sample(generator), generator), taken))
-
-    def _process(self, known: int, others: list[Choices]) -> GaussianProcess:
+    def _process(self, known: int, earlier: list[Choices]) -> GaussianProcess:
         """What is known: the first results, and of those under way what is expected of them."""
-        process = GaussianProcess(self._features.groups)
-        process.hyperparameters = self._hyperparameters(known)
-        rows, scores = self._features.rows(others), normal_scores(self._rewards[:known])
+        process, rows = GaussianProcess(self._features.groups), self._features.rows(earlier)
+        fitted = _last_fit(known)
+        if fitted not in self._fitted:
+            process.fit(rows[:fitted], normal_scores(self.rewards[:fitted]))
+            self._fitted[fitted] = process.hyperparameters
+        process.hyperparameters = self._fitted[fitted]
+        scores = normal_scores(self.rewards[:known])
         process.condition(rows[:known], scores)
-        if known < len(others):
+        if known < len(earlier):
             process.condition(rows, np.append(scores, process.predict(rows[known:]).mean))
         return process
 
-    def _hyperparameters(self, known: int) -> np.ndarray:
-        """Those of the last fit: there is one after the first results, and again after each fifth more."""
-        count = 1
-        while max(count + 1, int(_GROWTH * count)) <= known:
-            count = max(count + 1, int(_GROWTH * count))
-        if count not in self._fitted:
-            rows = self._features.rows(self._choices[:count])
-            process = GaussianProcess(self._features.groups).fit(rows, normal_scores(self._rewards[:count]))
-            self._fitted[count] = process.hyperparameters
-        return self._fitted[count]
+
+def _last_fit(known: int) -> int:
+    """The number of results that hyperparameters are fitted to: the first one, and again after each fifth more."""
+    count = 1
+    while (more := max(count + 1, int(_GROWTH * count))) <= known:
+        count = more
+    return count
+
+
+def _far(space: Space, generator: np.random.Generator) -> Iterator[Choices]:
+    """Networks at random, further and further from a draw."""
+    return neighbours(space, space.sample(generator), generator)
 
 
 def _mutations(space: Space, choices: Choices, generator: np.random.Generator) -> Iterator[Choices]:
     choices = grown(space, choices, generator)
     return (space.mutate(choices, generator) for _ in range(_MUTATIONS))
-
-
-def _new(candidates: Iterable[Choices], taken: set[Choices]) -> Iterator[Choices]:
-    """The candidates that are not taken; the last one alone if all are."""
-    candidate, found = None, False
-    for candidate in candidates:
-        if candidate not in taken:
-            found = True
-            yield candidate
-    if not found and candidate is not None:
-        yield candidate

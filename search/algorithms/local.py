@@ -3,11 +3,11 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
-from nasnet_keras.search.algorithms.base import Algorithm, Distinct, from_rows, grown, neighbours, to_rows
+from nasnet_keras.search.algorithms.base import Key, grown, neighbours
+from nasnet_keras.search.algorithms.history import FromHistory
 from nasnet_keras.search.spaces.base import Choices, Space
 
 __all__ = ["LocalSearch"]
@@ -15,10 +15,9 @@ __all__ = ["LocalSearch"]
 _REPEATS = 6  # mutations in a row, for each neighbour found so far, after which there is no new one
 _STARTS = 256  # draws of a start, of which the first new one is taken
 _NEIGHBOURHOODS = 32  # remembered: while many children are on their way, the last points are asked for again and again
-_STATE = ("choices", "rewards", "points")
 
 
-class LocalSearch(Algorithm):
+class LocalSearch(FromHistory):
     """Climbs from a random start: neighbours are tried in random order, and the first better one is the next point.
 
     The neighbours of a point are its mutations, at most as many as there are changes of one decision: in a small space
@@ -27,9 +26,8 @@ class LocalSearch(Algorithm):
 
     Whatever differs in its spelling alone is the same network, and known if that is.
 
-    Children that are on their way are not proposed again, though `ask` must not take note of them: it works out what
-    was proposed for them, each from the results that were known by then. It takes it that as many children were on
-    their way as now, which holds in a search. If all neighbours are on their way, the next start is drawn early.
+    Children that are on their way are not proposed again. If all neighbours are on their way, the next start is drawn
+    early.
 
     Under a limit of costs a trial gets the likeliest of several neighbours or starts, as the limited space says.
 
@@ -56,54 +54,36 @@ class LocalSearch(Algorithm):
         super().__init__(space, seed)
         if space.size == 1:
             raise ValueError("local search needs a space of more than one genotype")
-        self._choices: list[Choices] = []
-        self._rewards: list[float] = []
-        self._key, self._known = Distinct(self), set()
         self._points: list[int | None] = [None]  # the trial of the present point, after each number of results
         self._neighbourhoods: dict[tuple[int, int], _Remembered] = {}
 
-    def ask(self, trial: int) -> Choices:
-        known, pending = len(self._choices), set()
-        for earlier in range(known, trial):
-            point = self._points[max(0, known - (trial - earlier))]
-            pending.add(self._key(self._proposal(earlier, point, pending)))
-        return self._proposal(trial, self._points[-1], pending)
-
     def tell(self, choices: Choices, reward: float | None) -> None:
-        point, value = self._points[-1], -math.inf if reward is None else float(reward)
+        point = self._points[-1]
         if point is not None and self._is_optimum(point):
             point = None
-        if value > (-math.inf if point is None else self._rewards[point]):
-            point = len(self._choices)
+        super().tell(choices, reward)
+        if self.rewards[-1] > (-math.inf if point is None else self.rewards[point]):
+            point = len(self.rewards) - 1
         self._points.append(point)
-        self._choices.append(tuple(choices))
-        self._rewards.append(value)
-        self._known.add(self._key(choices))
 
     def state(self) -> dict[str, np.ndarray]:
-        return {
-            "choices": to_rows(self._choices, len(self.space.decisions)).astype(np.int16),
-            "rewards": np.array(self._rewards, np.float64),
-            "points": np.array([-1 if point is None else point for point in self._points], np.int32),
-        }
+        points = [-1 if point is None else point for point in self._points]
+        return {**super().state(), "points": np.array(points, np.int32)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        if {*state} != {*_STATE} or not len(state["choices"]) == len(state["rewards"]) == len(state["points"]) - 1:
-            raise ValueError(f"expected a state of local search, got {', '.join(state)}")
-        choices = from_rows(state["choices"])
-        for one in choices:
-            self.space.pick(one)
-        self._known = {self._key(one) for one in choices}
-        self._choices, self._rewards = choices, state["rewards"].tolist()
+        results = {name: value for name, value in state.items() if name != "points"}
+        if len(state.get("points", ())) != len(results.get("rewards", ())) + 1:
+            raise ValueError(f"expected a state of LocalSearch, got {', '.join(state)}")
+        super().restore(results)
         self._points = [None if point < 0 else point for point in state["points"].tolist()]
         self._neighbourhoods.clear()
 
-    def _proposal(self, trial: int, point: int | None, pending: set[Any]) -> Choices:
-        """What is proposed for a trial from a point, while others are on their way."""
-        space, generator = self.space.at(trial), self.generator(trial)
+    def proposal(self, trial: int, known: int, earlier: list[Choices], taken: set[Key]) -> Choices:
+        del earlier
+        space, generator, point = self.space.at(trial), self.generator(trial), self._points[known]
 
         def new(candidates: Iterable[Choices]) -> Iterator[Choices]:
-            return (one for one in candidates if (key := self._key(one)) not in self._known and key not in pending)
+            return (one for one in candidates if self.key(one) not in taken)
 
         around = () if point is None else self._around(point, space)
         starts = (space.sample(generator) for _ in range(_STARTS))
@@ -115,7 +95,7 @@ class LocalSearch(Algorithm):
 
     def _is_optimum(self, point: int) -> bool:
         """Whether all neighbours of a point are known."""
-        return all(self._key(one) in self._known for one in self._around(point, self.space.at(len(self._choices))))
+        return all(self.key(one) in self.told for one in self._around(point, self.space.at(len(self.choices))))
 
     def _around(self, point: int, space: Space) -> "_Remembered":
         """The neighbours of a point in random order."""
@@ -124,7 +104,7 @@ class LocalSearch(Algorithm):
             if len(self._neighbourhoods) == _NEIGHBOURHOODS:
                 del self._neighbourhoods[min(self._neighbourhoods)]
             generator = np.random.default_rng((self.seed, point, 1))
-            self._neighbourhoods[key] = _Remembered(_mutations(space, self._choices[point], generator))
+            self._neighbourhoods[key] = _Remembered(_mutations(space, self.choices[point], generator))
         return self._neighbourhoods[key]
 
 
