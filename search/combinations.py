@@ -116,7 +116,7 @@ def _check_weights(given: Values) -> None:
 def _check_executor(given: Values) -> None:
     """Refuse an executor that cannot have these settings."""
     name = registry.executor_for(given["executor"], given["evaluator"])
-    workers, window = given["workers"], given["window"]
+    workers = given["workers"]
     isolates = registry.executor(name).isolates
     apart = _names(registry.executors_that(isolates=True))
     if not isolates and (workers or 1) > 1:
@@ -124,11 +124,6 @@ def _check_executor(given: Values) -> None:
     if not isolates and given["child_memory_gib"] is not None:
         raise ValueError(f"executor {quoted(name)} cannot limit memory: choose {apart}")
     check_place(given["evaluator"], isolates, quoted(name))
-    if workers is not None and workers > window:
-        raise ValueError(
-            f"{workers} workers need a window of {workers} at least, got {window}: a wider window lets more "
-            f"children start before the results of others are known"
-        )
 
 
 def _check_parameters(given: Values) -> None:

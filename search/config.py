@@ -112,8 +112,9 @@ class SearchConfig:
     predictor: str | None = as_in(AlgorithmSettings, "predictor")
     window: int = setting(
         4,
-        "Number of children that may be under way at once: trial n is proposed when all trials up to n - window are "
-        "told, so that the order in which children finish changes nothing.",
+        "How far proposals run ahead of results: trial n is proposed from the results of the trials up to n - window, "
+        "so that neither the order in which children finish nor their number at once changes a proposal. With many "
+        "machines it is several times the number of children at once.",
         _COUNT,
         assumed=1,
     )
@@ -147,6 +148,7 @@ class SearchConfig:
     costs: str | Path | None = as_in(CostSettings, "costs")
     executor: str | None = as_in(PlaceSettings, "executor")
     workers: int | None = as_in(PlaceSettings, "workers")
+    max_concurrent: int | None = as_in(PlaceSettings, "max_concurrent")
     gpus_per_child: int = as_in(PlaceSettings, "gpus_per_child")
     child_timeout_minutes: float = as_in(PlaceSettings, "child_timeout_minutes")
     finalist_stall_minutes: float = as_in(PlaceSettings, "finalist_stall_minutes")

@@ -55,7 +55,7 @@ def finish(
     started = time.monotonic()
     random = random_finalists(config, study, costing, executor, drawn)
     tasks = tasks_of(config, study, random)
-    outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config.final_epochs)]
+    outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config)]
     winner = _winner(study, outcomes)
     finalists = with_costs(study, [_entry(outcome, random) for outcome in outcomes])
     result = {
@@ -167,8 +167,9 @@ def _entry(outcome: Outcome, random: dict[int, tuple[Any, dict[str, float]]]) ->
     return {"origin": task.group, **json.loads(dataclasses.replace(outcome.trial(), costs=costs).to_line())}
 
 
-def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome]:
+def _trained(tasks: list[Task], executor: Executor, config: SearchConfig) -> list[Outcome]:
     """The outcomes of all tasks, in their order."""
+    epochs = config.final_epochs
     outcomes: dict[Task, Outcome] = {}
     attempts: Counter[Task] = Counter()
     waiting = list(tasks)
@@ -176,7 +177,7 @@ def _trained(tasks: list[Task], executor: Executor, epochs: int) -> list[Outcome
         files.check(task.folder)
         task.folder.mkdir(parents=True, exist_ok=True)
     with Progress(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
-        for outcome in as_completed(executor, lambda: waiting.pop(0) if waiting else None):
+        for outcome in as_completed(executor, lambda: waiting.pop(0) if waiting else None, config.max_concurrent):
             if outcome is not None:
                 attempts[outcome.task] += 1
                 if outcome.status == "crashed" and attempts[outcome.task] < _ATTEMPTS:

@@ -1,10 +1,10 @@
 """Ask, evaluate, record, tell: the loop of a search."""
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from nasnet_keras.search import registry
 from nasnet_keras.search.algorithms.base import Algorithm
@@ -12,6 +12,7 @@ from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import OVER_LIMIT, CostError
+from nasnet_keras.search.display import Display
 from nasnet_keras.search.equality import FACT, NETWORKS
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
@@ -20,22 +21,20 @@ from nasnet_keras.search.judged import Judged
 from nasnet_keras.search.own import Own
 from nasnet_keras.search.pipeline import Pipeline
 from nasnet_keras.search.remeasuring import measure_anew, measured
-from nasnet_keras.search.report.page import write_report
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.utils.checks import SEEDS
-from nasnet_keras.utils.progress import Progress, showing
+from nasnet_keras.utils.progress import Progress
 
 __all__ = ["SearchError", "run"]
 
 _CHECKPOINT_TRIALS = 100  # trials between two checkpoints; after a kill, at most as many are told again
-_REPORT_SECONDS = 60.0
-_CURVES = "the search in TensorBoard"
 _RANDOM_SEEDS = SEEDS  # larger than all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2 * SEEDS
+_WINDOWS = 4  # the size of a window that keeps most slots busy, in slots: see docs/cluster.md
 _BALLOONS = 16  # measured children, all over a limit, after which the smallest network is measured
 _DRAWS = 64  # of the controller at once, for a genotype within the limits
 _LAST_TRIAL = 2**31  # any number beyond which no space grows
@@ -126,18 +125,14 @@ class _Search:
     ) -> None:
         self.config, self.study, self.algorithm = config, study, algorithm
         self.evaluator, self.costing, self.executor = evaluator, costing, executor
-        self.log: Any = None
-        with showing(_CURVES):
-            from nasnet_keras.search.report.tensorboard import SearchLog  # its import may fail
-
-            self.log = SearchLog(study.path, study.trials, getattr(algorithm.space, "operations", ()), study.limits)
-        self._reported = time.monotonic()
+        self.display = Display(study, executor, tuple(getattr(algorithm.space, "operations", ())))
         self._told = 0
         self._calm = False  # whether a measurement has succeeded in this sitting
         self._judged: dict[str, Judged] = {}  # by groups
 
     def run(self) -> None:
         config, study = self.config, self.study
+        self._say_if_slots_stay_idle()
         try:
             if self.costing.measured:
                 measure_anew(study, self.executor)
@@ -158,11 +153,21 @@ class _Search:
             keep_front(study)
             keep_notes(study, self._notes())
         finally:
-            with showing(_CURVES):
-                if self.log is not None:
-                    self.log.close()
-                    self.log.front(study)
-            self._report()
+            self.display.close()
+
+    def _say_if_slots_stay_idle(self) -> None:
+        """Say it if there is room for more children than the window lets be under way."""
+        room, window = self.executor.capacity, self.config.window
+        room = min(room, self.config.max_concurrent or room)
+        if room > window:
+            logging.warning(
+                "there is room for %d children at once, and at most %d are under way in a search whose window is %d; "
+                "a new study with window=%d keeps most of them busy",
+                room,
+                window,
+                window,
+                _WINDOWS * room,
+            )
 
     def _evaluate(self, group: str, total: int, numbers: Iterable[int], task: Callable[[int], Task]) -> None:
         """Evaluate those of the given children of a group that are not recorded yet, and record each one."""
@@ -173,17 +178,19 @@ class _Search:
         with Progress(total=total, initial=initial, desc=group, unit="child") as bar:
 
             def record(trial: Trial) -> None:
-                self._record(group, trial)
+                self.study.append(trial, group)
+                if group == "search":
+                    self.display.trial(trial)
                 bar.update()
 
             def beat() -> None:
-                bar.beat(**self._shown(), **pipeline.shown)
+                self.display.beat(bar, pipeline)
 
             may_start = self._may_start if group == "search" else lambda number: True
             pipeline = Pipeline(
                 self.costing, missing, may_start, task, record, beat, self._calm, self._judged_in(group)
             )
-            for outcome in as_completed(self.executor, pipeline.following):
+            for outcome in as_completed(self.executor, pipeline.following, self.config.max_concurrent):
                 if outcome is not None:
                     pipeline.deal(outcome)
                 beat()
@@ -314,20 +321,3 @@ class _Search:
     def _seed(self, number: int) -> int:
         """The seed of a child, by its number."""
         return (self.config.seed + number) % SEEDS
-
-    def _record(self, group: str, trial: Trial) -> None:
-        self.study.append(trial, group)
-        if group == "search" and self.log is not None:
-            with showing(_CURVES):
-                self.log.trial(trial, None if self.study.best is None else self.study.best.reward)
-        if time.monotonic() - self._reported > _REPORT_SECONDS:
-            self._report()
-
-    def _report(self) -> None:
-        self._reported = time.monotonic()
-        with showing("the report"):
-            write_report(self.study)
-
-    def _shown(self) -> dict[str, str]:
-        best = self.study.best
-        return {} if best is None else {"best": f"{best.reward:.4f}"}

@@ -82,6 +82,11 @@ class Pipeline:
         self._round = 0  # number of children that are measured one after another
 
     @property
+    def under_way(self) -> int:
+        """The number of tasks that were given to the executor and have not ended."""
+        return self._training + self._measuring
+
+    @property
     def shown(self) -> dict[str, str]:
         """What it does, for a display, as long as that is not training."""
         stage = f"measuring {self._round - len(self._to_measure)} of {self._round}"

@@ -22,7 +22,15 @@ class PlaceSettings:
     )
     workers: int | None = setting(
         None,
-        "Number of processes at once, at most --window; by default as many as there are cores or GPUs for.",
+        "Number of worker processes on this machine; by default as many as there are cores or GPUs for, and at most "
+        "--window. Without GPUs they share the cores, so that it says how many threads a child has.",
+        values.positive(),
+        may_change=True,
+    )
+    max_concurrent: int | None = setting(
+        None,
+        "Number of children at once; by default as many as there is room for. It changes no child and nothing that is "
+        "proposed, unlike --window and --workers.",
         values.positive(),
         may_change=True,
     )

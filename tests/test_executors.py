@@ -287,7 +287,7 @@ def test_gpus_are_found_without_a_framework(monkeypatch, tmp_path):
         ({"executor": "cloud"}, "executor must be one of inline, subprocess, got 'cloud'"),
         ({"executor": "inline", "workers": 2}, "'inline' has one worker, got 2"),
         ({"executor": "inline", "child_memory_gib": 1.0}, "cannot limit memory"),
-        ({"workers": 5, "window": 4}, "5 workers need a window of 5 at least, got 4"),
+        ({"max_concurrent": 0}, "max_concurrent must be a positive integer"),
         ({"workers": 0}, "workers must be a positive integer"),
         ({"child_timeout_minutes": 0.0}, "child_timeout_minutes must be positive"),
         ({"child_timeout_minutes": float("nan")}, "child_timeout_minutes must be positive"),

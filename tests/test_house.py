@@ -35,7 +35,7 @@ FLOORS_OF_SEARCH = (
     "evaluators judged report",
     "executors costing",
     "pipeline testing",
-    "own remeasuring",
+    "own remeasuring display",
     "finalists",
     "finals",
     "loop",

@@ -19,7 +19,7 @@ from PIL import Image
 from nasnet_keras import Genotype
 from nasnet_keras.card import Card
 from nasnet_keras.genotypes.catalogue import NASNET_A
-from nasnet_keras.search import CellSpace, SearchConfig, Study, StudyError, load_study, loop, run
+from nasnet_keras.search import CellSpace, SearchConfig, Study, StudyError, display, load_study, run
 from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.executors.inline import Inline
 from nasnet_keras.search.report.tensorboard import SearchLog
@@ -359,9 +359,9 @@ def test_what_only_shows_the_search_does_not_end_it(error, tmp_path, quick, monk
     def fail(*_, **__):
         raise error
 
-    for owner, name in ((loop, "write_report"), (SearchLog, "trial"), (SearchLog, "close"), (progress, "tqdm")):
+    for owner, name in ((display, "write_report"), (SearchLog, "trial"), (SearchLog, "close"), (progress, "tqdm")):
         monkeypatch.setattr(owner, name, fail)
-    monkeypatch.setattr(loop, "_REPORT_SECONDS", -1.0)
+    monkeypatch.setattr(display, "_REPORT_SECONDS", -1.0)
     monkeypatch.setattr(progress, "_told", set())
     said = []
     monkeypatch.setattr(progress.logging, "warning", lambda text, *values: said.append(text % values))
@@ -501,7 +501,7 @@ def test_a_killed_child_costs_itself_alone(tmp_path, generator):
     [
         (["--trials=0"], "--trials"),
         (["--learning_rate=-1"], "learning_rate must be positive, got -1.0"),
-        (["--workers=9"], "9 workers need a window of 9 at least, got 4"),
+        (["--max_concurrent=0"], "--max_concurrent"),
         (["--executor=cloud"], "--executor"),
         (["--no_such_flag=1"], "no_such_flag"),
         (["digits"], "unexpected arguments ['digits']"),

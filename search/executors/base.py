@@ -101,7 +101,9 @@ class Executor(ABC):
     The rules, which `search.testing.check_executor` tries on any class:
 
     - **Order.** A search makes its executor first, since an executor may have processes to start. `start` comes once,
-      before `submit`. At most `capacity` tasks are under way at once; the caller must not submit more.
+      before `submit`. The caller submits no task while `capacity` or more are under way.
+    - **Room.** `capacity` may grow and shrink at any time, as a cluster does. A search proposes the same children
+      whatever it is, and in whatever order they end.
     - **Outcomes.** `wait` returns the outcome of each task once, in any order, whether the task succeeded or failed. A
       task cannot end the caller or another task. Every outcome comes from `perform`, in this process or in another.
     - **Processes.** `search.objects.description` describes an evaluator in JSON, and `rebuilt` makes it again in
@@ -112,7 +114,7 @@ class Executor(ABC):
     - **Ownership.** An object belongs to one thread and serves one search, which closes it.
 
     Attributes:
-        capacity: the number of tasks that may be under way at once, at least 1.
+        capacity: the number of tasks that may be under way at once now, at least 1.
     """
 
     capacity: int
@@ -142,6 +144,13 @@ class Executor(ABC):
     def close(self) -> None:
         """End everything; a second call does nothing."""
 
+    def places(self) -> dict[str, int]:
+        """Count the tasks that run now by machine, of all machines that are known; by default none is.
+
+        Tasks under way beyond these wait for room. The terminal and the report show both.
+        """
+        return {}
+
     def __enter__(self) -> "Executor":
         return self
 
@@ -149,17 +158,21 @@ class Executor(ABC):
         self.close()
 
 
-def as_completed(executor: Executor, following: Callable[[], Task | None]) -> Iterator[Outcome | None]:
+def as_completed(
+    executor: Executor, following: Callable[[], Task | None], at_most: int | None = None
+) -> Iterator[Outcome | None]:
     """Keep an executor busy, and yield outcomes as they come, or None after a second without an outcome.
 
     Args:
         executor: an executor that was started and has no task under way.
         following: a function that returns the next task, or None if there is no task before another outcome is dealt
             with. The iteration ends when it returns None and no task is under way.
+        at_most: the number of tasks under way at once, if the executor has room for more; None for all that it has.
     """
     under_way = 0
+    most = math.inf if at_most is None else at_most
     while True:
-        while under_way < executor.capacity and (task := following()) is not None:
+        while under_way < max(1, min(executor.capacity, most)) and (task := following()) is not None:
             executor.submit(task)
             under_way += 1
         if not under_way:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import platform
 import selectors
 import shutil
 import sys
@@ -109,6 +110,9 @@ class Subprocesses(Executor):
             with contextlib.suppress(WorkdirError):  # another process may have taken the folder over
                 files.check(self._folder)
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+    def places(self) -> dict[str, int]:
+        return {platform.node(): sum(worker.task is not None for worker in self._workers)}
 
 
 def _environments(config: SearchConfig) -> list[dict[str, str]]:

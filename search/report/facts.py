@@ -7,6 +7,7 @@ from typing import Any
 from nasnet_keras.search import registry
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.markup import number
+from nasnet_keras.search.report.places import UnderWay
 from nasnet_keras.search.study.folder import Study, StudyError
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
@@ -38,6 +39,7 @@ class Facts:
         finalists: the entries of `result.json` on the finalists, which were trained alike at the end.
         versions: versions of the packages that began the study.
         problem: the error, if a file could not be read.
+        under_way: the children that are being judged; None if no search is going on.
     """
 
     study: Study
@@ -56,6 +58,7 @@ class Facts:
     finalists: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    under_way: UnderWay | None = None
 
     @property
     def algorithm(self) -> str:
@@ -123,7 +126,7 @@ class Facts:
         return [trial.reward for trial in self.random]
 
 
-def gather(study: Study) -> Facts:
+def gather(study: Study, under_way: UnderWay | None = None) -> Facts:
     """Gather the facts of a study. A damaged result becomes the fact `problem`."""
     problem, result = None, None
     try:
@@ -154,6 +157,7 @@ def gather(study: Study) -> Facts:
         finalists=_finalists(result),
         versions=_versions(study),
         problem=problem,
+        under_way=under_way,
     )
     within = [trial for trial in facts.random if facts.is_within(trial)]
     return replace(facts, random=within, random_beyond=[trial for trial in facts.random if not facts.is_within(trial)])

@@ -134,8 +134,14 @@ def _state(facts: Facts) -> str:
     if not done:
         return "No trial has finished yet."
     if planned is not None and done < planned:
-        return f"The search has not ended: {done:,} of {planned:,} trials are done{last}."
-    return f"{done:,} trials are done{last}; the best genotype has not been judged yet."
+        return f"The search has not ended: {done:,} of {planned:,} trials are done{last}.{_under_way(facts)}"
+    return f"{done:,} trials are done{last}; the best genotype has not been judged yet.{_under_way(facts)}"
+
+
+def _under_way(facts: Facts) -> str:
+    """The children that are being judged, in a further sentence."""
+    sentence = "" if facts.under_way is None else facts.under_way.sentence()
+    return f" {sentence}" if sentence else ""
 
 
 def _measured(facts: Facts) -> str:

@@ -10,6 +10,7 @@ from nasnet_keras.search.report.head import failures, head, title
 from nasnet_keras.search.report.listing import listing
 from nasnet_keras.search.report.markup import page
 from nasnet_keras.search.report.notes import notes
+from nasnet_keras.search.report.places import UnderWay
 from nasnet_keras.search.report.rebuild import rebuild
 from nasnet_keras.search.report.rewards import rewards
 from nasnet_keras.search.study.folder import Study
@@ -20,11 +21,12 @@ __all__ = ["report", "write_report"]
 _SECTIONS = (head, rewards, front, notes, finalists, best_cells, operations, failures, rebuild, listing)
 
 
-def report(study: Study) -> str:
+def report(study: Study, under_way: UnderWay | None = None) -> str:
     """Compose the page as HTML text, at any moment of a study. Equal files give equal text.
 
     Args:
         study: a study from `load_study`, or one that a search is writing.
+        under_way: the children that are being judged; None if no search is going on.
 
     Raises:
         StudyError: its configuration is damaged.
@@ -34,17 +36,17 @@ def report(study: Study) -> str:
         >>> report(study)[:15]
         '<!DOCTYPE html>'
     """
-    facts = gather(study)
+    facts = gather(study, under_way)
     return page(title(facts), "\n".join(part for section in _SECTIONS if (part := section(facts))))
 
 
-def write_report(study: Study) -> Path:
+def write_report(study: Study, under_way: UnderWay | None = None) -> Path:
     """Write the page to `report.html` in the study's folder and return its path.
 
     A reader sees the old page or the new one, and never a part of one.
 
     Args:
-        study: as of `report`.
+        study, under_way: as of `report`.
 
     Raises:
         OSError: the file cannot be written.
@@ -56,5 +58,5 @@ def write_report(study: Study) -> Path:
         'report.html'
     """
     path = study.path / "report.html"
-    write_text(path, report(study))
+    write_text(path, report(study, under_way))
     return path

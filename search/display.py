@@ -1,0 +1,68 @@
+"""What a person sees of a search that is going on: the bar in the terminal, TensorBoard, and the report."""
+
+import time
+from typing import Any
+
+from nasnet_keras.search.executors.base import Executor
+from nasnet_keras.search.pipeline import Pipeline
+from nasnet_keras.search.report.page import write_report
+from nasnet_keras.search.report.places import UnderWay
+from nasnet_keras.search.study.folder import Study
+from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.utils.progress import Progress, showing
+
+__all__ = ["Display"]
+
+_REPORT_SECONDS = 60.0  # between two reports at least, and
+_REPORT_PAUSES = 20.0  # times as long as the last one took, since thousands of trials take seconds to draw
+_CURVES = "the search in TensorBoard"
+
+
+class Display:
+    """Shows a search. Its errors become warnings, and the search goes on.
+
+    Args:
+        study: the study, open to be written.
+        executor: runs the children, and may know on which machines.
+        operations: the operations of the search space.
+    """
+
+    def __init__(self, study: Study, executor: Executor, operations: tuple[str, ...] = ()) -> None:
+        self._study, self._executor = study, executor
+        self._report_due = time.monotonic() + _REPORT_SECONDS
+        self._log: Any = None
+        with showing(_CURVES):
+            from nasnet_keras.search.report.tensorboard import SearchLog  # its import may fail
+
+            self._log = SearchLog(study.path, study.trials, operations, study.limits)
+
+    def trial(self, trial: Trial) -> None:
+        """Show a trial of the search that was recorded."""
+        with showing(_CURVES):
+            if self._log is not None:
+                self._log.trial(trial, None if self._study.best is None else self._study.best.reward)
+
+    def beat(self, bar: Progress, pipeline: Pipeline) -> None:
+        """Show the state of the children of a group, as often as is useful: this is called at every chance."""
+        under_way = UnderWay(pipeline.under_way)
+        with showing("the machines that children run on"):
+            under_way = UnderWay(pipeline.under_way, self._executor.places())
+        best = {} if self._study.best is None else {"best": f"{self._study.best.reward:.4f}"}
+        bar.beat(**best, **pipeline.shown, **under_way.brief())
+        if time.monotonic() >= self._report_due:
+            self._report(under_way)
+
+    def close(self) -> None:
+        """Show the state at the end of a sitting."""
+        with showing(_CURVES):
+            if self._log is not None:
+                self._log.close()
+                self._log.front(self._study)
+        self._report()
+
+    def _report(self, under_way: UnderWay | None = None) -> None:
+        started = time.monotonic()
+        with showing("the report"):
+            write_report(self._study, under_way)
+        now = time.monotonic()
+        self._report_due = now + max(_REPORT_SECONDS, _REPORT_PAUSES * (now - started))
