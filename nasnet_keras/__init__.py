@@ -23,7 +23,7 @@ _EXPORTS = {
     "Cost": "networks.cost",
     "DropPathSchedule": "layers.drop_path",
     "Edge": "genotypes.cells",
-    "ExportError": "inference.exporting",
+    "ExportError": "inference.errors",
     "ExportReport": "inference.exporting",
     "GenotypeError": "genotypes.base",
     "Latency": "latency.measuring",

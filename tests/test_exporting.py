@@ -32,7 +32,8 @@ from nasnet_keras import (
     export,
     fuse_for_inference,
 )
-from nasnet_keras.inference import exporting
+from nasnet_keras.inference.formats import FORMATS
+from nasnet_keras.inference.logits import split
 from nasnet_keras.layers.auxiliary import AuxiliaryHead
 
 PATHS = {"saved_model": "folder", "litert": "model.tflite", "onnx": "model.onnx"}
@@ -91,12 +92,26 @@ def test_formats(model, format_, tmp_path, generator):
     assert format_ in str(report) and "100%" in str(report)
     # Any number of images of any size, and what a fused model is exported to computes the same.
     other = generator.normal(size=(1, 32, 32, 3)).astype("float32")
-    got = exporting._FORMATS[format_].run(path, other)
+    got = FORMATS[format_].run(path, other)
     assert difference(got, model(other)) < 1e-4
     export(fuse_for_inference(model), path, format_, images=other)
-    assert difference(exporting._FORMATS[format_].run(path, other), got) < 1e-4
+    assert difference(FORMATS[format_].run(path, other), got) < 1e-4
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert format_ == "saved_model" or not computed_kernels(path)
+
+
+def test_a_saved_model_holds_each_weight_once(tmp_path, generator):
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(64, 7, padding="same")(keras.layers.Conv2D(64, 3)(image))
+    model = keras.Model(image, keras.layers.Dense(100, "softmax")(keras.layers.Flatten()(x)))
+    report = export(model, tmp_path / "folder")
+    weights = 4 * model.count_params()
+    assert weights < report.size < 1.15 * weights
+    images = generator.normal(size=(2, 8, 8, 3)).astype("float32")
+    module, expected = tf.saved_model.load(tmp_path / "folder"), model(images)
+    (served,) = module.signatures["serving_default"](tf.constant(images)).values()
+    for answers in (served, module.serve(images), tf.nn.softmax(module.logits(images))):
+        assert difference(answers, expected) < 1e-5
 
 
 @pytest.mark.slow
@@ -130,7 +145,7 @@ def test_every_kernel_of_a_network_that_was_not_fused_is_a_constant(tmp_path, ge
 
     model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
     assert not computed_kernels(tmp_path / "model.onnx")
-    assert difference(exporting._FORMATS["onnx"].run(tmp_path / "model.onnx", images), expected) < 1e-4
+    assert difference(FORMATS["onnx"].run(tmp_path / "model.onnx", images), expected) < 1e-4
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -138,7 +153,7 @@ def test_every_kernel_of_a_network_that_was_not_fused_is_a_constant(tmp_path, ge
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     (tmp_path / "model.tflite").write_bytes(converter.convert())
     assert not computed_kernels(tmp_path / "model.tflite")
-    got = [exporting._FORMATS["litert"].run(tmp_path / "model.tflite", one[None])[0] for one in images]
+    got = [FORMATS["litert"].run(tmp_path / "model.tflite", one[None])[0] for one in images]
     assert difference(got, expected) < 0.2
 
 
@@ -157,19 +172,74 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_there(plain, format_, tmp_p
     assert (path / "saved_model.pb" if path.is_dir() else path).read_bytes() == b"old"
 
 
+def endings():
+    """Models that end in different ways, with the activation that their outputs are of."""
+    layers, image = keras.layers, keras.Input((8, 8, 3))
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(image))
+    linear = layers.Dense(3)(pooled)
+    yield keras.Model(image, linear), "linear"
+    yield keras.Model(image, layers.Dense(3, "softmax")(pooled)), "softmax"
+    yield keras.Model(image, layers.Dense(1, "sigmoid")(pooled)), "sigmoid"
+    yield keras.Model(image, layers.Softmax()(linear)), "softmax"
+    yield keras.Model(image, layers.Activation("sigmoid")(linear)), "sigmoid"
+    inner = keras.Model(image, layers.Dense(3, "softmax")(pooled))
+    yield keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(2.0), inner]), "softmax"
+    yield keras.Model(image, {"logits": linear, "auxiliary": layers.Dense(3)(pooled)}), "linear"
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_a_model_is_its_logits_and_what_follows(number, generator):
+    model, activation = list(endings())[number]
+    images = generator.normal(size=(5, 8, 8, 3)).astype("float32")
+    expected = model(images)
+    if isinstance(expected, dict):
+        expected = expected["logits"]
+    logits, last = split(model)
+    assert difference(last(logits(images)), expected) < 1e-6
+    assert difference(keras.activations.get(activation)(logits(images)), expected) < 1e-6
+
+
+@pytest.mark.parametrize("format_", PATHS)
+def test_a_wrong_kernel_is_found_behind_a_saturated_softmax(format_, tmp_path, monkeypatch, generator):
+    image = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, name="kernel")(image))
+    model = keras.Model(image, keras.layers.Dense(4, "softmax")(pooled))
+    model.layers[-1].kernel.assign(generator.normal(size=(8, 4)) * 5000)
+    images = generator.normal(size=(3, 8, 8, 3)).astype("float32")
+    kind = FORMATS[format_]
+    written = []
+
+    def disturbed(fast, path):
+        kernel = fast.get_layer("kernel").kernel
+        kernel.assign(kernel * 1.2)
+        kind.write(fast, path)
+        written.append(np.abs(kind.run(path, images) - model(images)).max())
+
+    monkeypatch.setitem(FORMATS, format_, dataclasses.replace(kind, write=disturbed))
+    with pytest.raises(ExportError, match=r"by [12]\.\de-01 of the range of its logits, on 3 images"):
+        export(model, tmp_path / PATHS[format_], format_, images=images)
+    assert written[0] < 1e-4 and not list(tmp_path.iterdir())  # the probabilities hide it
+
+
 def test_what_differs_is_not_written(plain, tmp_path, monkeypatch):
     path = tmp_path / "folder"
     export(plain, path)
     before = sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob("*"))
-    kind = exporting._FORMATS["saved_model"]
-    broken = dataclasses.replace(kind, run=lambda path, x: kind.run(path, x) * np.nan)
-    monkeypatch.setitem(exporting._FORMATS, "saved_model", broken)
-    with pytest.raises(ExportError, match="differs from the model by nan of the largest output, on 4 images"):
+    kind = FORMATS["saved_model"]
+
+    def other(part, factor):
+        scaled = {part: lambda path, x: getattr(kind, part)(path, x) * np.float32(factor)}
+        monkeypatch.setitem(FORMATS, "saved_model", dataclasses.replace(kind, **scaled))
+
+    other("logits", np.nan)
+    with pytest.raises(ExportError, match="differs from the model by nan of the range of its logits, on 4 images"):
         export(plain, path)
-    slightly = dataclasses.replace(kind, run=lambda path, x: kind.run(path, x) * np.float32(1.0001))
-    monkeypatch.setitem(exporting._FORMATS, "saved_model", slightly)
+    other("logits", 1.0001)
     with pytest.raises(ExportError, match="expected at most 1.0e-05"):
         export(plain, path, tolerance=1e-5)
+    other("run", 1.01)
+    with pytest.raises(ExportError, match="outputs that do not follow from its logits"):
+        export(plain, path)
     assert sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob("*")) == before
 
 

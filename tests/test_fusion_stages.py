@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_stages import GENOTYPES, MIXED
 
 from nasnet_keras import StagesFromGenotype, applications, export, fuse_for_inference
-from nasnet_keras.inference import exporting
+from nasnet_keras.inference.formats import FORMATS
 from nasnet_keras.inference.fusing import fused
 from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
 from nasnet_keras.layers import ConvBatchNorm, DepthwiseBatchNorm, SqueezeExcite
@@ -123,4 +123,4 @@ def test_files_compute_the_same_for_images_of_any_size(format_, tmp_path, genera
     report = export(model, path, format_, images=generator.normal(size=(3, 32, 45, 3)).astype("float32"))
     assert report.difference < TOLERANCE and report.agreement == 1.0
     other = generator.normal(size=(1, 40, 31, 3)).astype("float32")
-    assert difference(exporting._FORMATS[format_].run(path, other), model(other)) < TOLERANCE
+    assert difference(FORMATS[format_].run(path, other), model(other)) < TOLERANCE

@@ -140,13 +140,15 @@ def test_networks_are_built_and_exported_on_the_processor(tmp_path, timed, monke
 
 def test_random_weights_that_amplify_rounding_errors_are_no_error(tmp_path, monkeypatch):
     """In a NASNet-A of eight cells and random weights, LiteRT differs from Keras by 1.2e-4 of the largest output."""
-    from nasnet_keras.inference import exporting
+    from nasnet_keras.inference.errors import ExportError
+    from nasnet_keras.inference.exporting import export
+    from nasnet_keras.inference.formats import FORMATS
 
-    run = exporting._FORMATS["litert"].run
-    differing = dataclasses.replace(exporting._FORMATS["litert"], run=lambda *given: 1.01 * run(*given))
-    monkeypatch.setitem(exporting._FORMATS, "litert", differing)
-    with pytest.raises(exporting.ExportError, match="differs from the model"):
-        exporting.export(network().build(), tmp_path / "a.tflite", "litert")
+    logits = FORMATS["litert"].logits
+    differing = dataclasses.replace(FORMATS["litert"], logits=lambda *given: 1.01 * logits(*given))
+    monkeypatch.setitem(FORMATS, "litert", differing)
+    with pytest.raises(ExportError, match="differs from the model"):
+        export(network().build(), tmp_path / "a.tflite", "litert")
     assert measuring.exported(network().build(), tmp_path, Protocol()).is_file()
 
 

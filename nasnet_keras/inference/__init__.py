@@ -15,7 +15,7 @@ LAYERS = {
 """The module of each layer that a saved fused model may hold."""
 
 _EXPORTS = {
-    "ExportError": "exporting",
+    "ExportError": "errors",
     "ExportReport": "exporting",
     "export": "exporting",
     "fuse_for_inference": "fusing",

@@ -1,0 +1,82 @@
+"""An exported model is compared with its source: by what both compute before the softmax."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.inference.errors import ExportError
+
+__all__ = ["checked_images", "compare"]
+
+_IMAGES = 4
+_SIZE = 64  # of the images that a model of images of any size is checked with
+_ROUNDING = 1e-5  # of a softmax that is computed in two ways
+
+
+def checked_images(images: Any, model: keras.Model) -> np.ndarray:
+    """Convert the images that a user gave to the type that a model reads; of None make random ones.
+
+    Raises:
+        ExportError: the images are none, or none that the model reads.
+    """
+    return _random(model) if images is None else _given(images, model)
+
+
+def compare(
+    got: np.ndarray, expected: np.ndarray, outputs: np.ndarray, last: Any, tolerance: float, what: str
+) -> tuple[float, float]:
+    """Compare the logits of images, and check that the outputs follow from them.
+
+    A softmax reads differences of logits, so the largest range of an image's logits is what an error is small against.
+
+    Args:
+        got, expected: logits of `(count, …)`.
+        outputs: computed together with the logits that were got.
+        last: the layer that turns logits into outputs.
+        tolerance: the largest difference of a logit that is accepted, as a share of that range.
+        what: begins the message of an error.
+
+    Returns:
+        The largest difference, as a share of the largest range of an image's logits, or of the largest value if each
+        image has only one; and the share of images with the same largest logit.
+
+    Raises:
+        ExportError: they differ by more than the tolerance.
+    """
+    known = keras.ops.convert_to_numpy(last(got))
+    got, expected = (values.reshape(len(expected), -1) for values in (got, expected))
+    spread = np.ptp(expected, axis=1).max() if expected.shape[1] > 1 else np.abs(expected).max()
+    difference = float(np.abs(got - expected).max() / max(spread, 1e-30))
+    if not difference <= tolerance:
+        raise ExportError(
+            f"{what} differs from the model by {difference:.1e} of the range of its logits, on {len(got)} images: "
+            f"expected at most {tolerance:.1e}. Nothing was written"
+        )
+    # Both runs round in their own ways, and an output is at most as wrong as the logits.
+    if outputs.shape != known.shape or not np.abs(outputs - known).max() <= _ROUNDING + tolerance * spread:
+        raise ExportError(f"{what} has outputs that do not follow from its logits. Nothing was written")
+    return difference, float((got.argmax(-1) == expected.argmax(-1)).mean())
+
+
+def _random(model: keras.Model) -> np.ndarray:
+    """Make random images in the range that a model expects."""
+    (image,) = model.inputs
+    shape = (_IMAGES, *(size or _SIZE for size in image.shape[1:]))
+    values = np.random.default_rng(0).random(shape)
+    scaled = any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers)
+    return (values * 255 if scaled else values * 2 - 1).astype(image.dtype)
+
+
+def _given(images: Any, model: keras.Model) -> np.ndarray:
+    (image,) = model.inputs
+    given = np.asarray(images)
+    same = len(given.shape) == len(image.shape) and all(
+        size in (None, found) for size, found in zip(image.shape, given.shape, strict=True)
+    )
+    if not same or not given.size or given.dtype.kind not in "biuf":
+        expected = ", ".join(str(size or "any") for size in image.shape[1:])
+        raise ExportError(
+            f"expected images to check with of (count, {expected}), and some, got {given.dtype} of {given.shape}"
+        )
+    return given.astype(image.dtype)

@@ -1,0 +1,46 @@
+"""The formats that models are exported to, one row each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from nasnet_keras.inference import litert, onnx, saved_model
+from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
+
+__all__ = ["FORMATS", "Format"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format, and the runtime for it.
+
+    Attributes:
+        name: the name for `export`.
+        suffix: of its files; "" for a folder.
+        target: the runtime.
+        write: `(fused model, path)`.
+        run: `(path, images) -> outputs`, by the format's own runtime.
+        logits: the same up to a softmax or sigmoid at the end of the network.
+        needs: packages that it needs, beyond the requirements of this package.
+    """
+
+    name: str
+    suffix: str
+    target: Target
+    write: Callable[[keras.Model, Path], None]
+    run: Callable[[Path, np.ndarray], np.ndarray]
+    logits: Callable[[Path, np.ndarray], np.ndarray]
+    needs: tuple[str, ...] = ()
+
+
+FORMATS = {
+    kind.name: kind
+    for kind in (
+        Format("saved_model", "", TENSORFLOW, saved_model.write, saved_model.run, saved_model.logits),
+        Format("litert", ".tflite", XNNPACK, litert.write, litert.run, litert.logits, ("ai_edge_litert",)),
+        Format("onnx", ".onnx", ONNX_RUNTIME, onnx.write, onnx.run, onnx.logits, ("tf2onnx", "onnxruntime")),
+    )
+}

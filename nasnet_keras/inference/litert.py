@@ -1,0 +1,49 @@
+"""A fused model ↔ a file for LiteRT."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+__all__ = ["logits", "run", "write"]
+
+
+def write(model: keras.Model, path: Path) -> None:
+    """Write a `.tflite` file."""
+    model.export(path, format="litert", verbose=False)
+
+
+def run(path: Path, images: np.ndarray) -> np.ndarray:
+    """Compute the outputs of a file."""
+    return _run(path.read_bytes(), images)
+
+
+def logits(path: Path, images: np.ndarray) -> np.ndarray:
+    """Compute what the outputs are the softmax or sigmoid of; the outputs themselves if there is none.
+
+    It runs the file with one number changed, that of the tensor that is its output.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = bytearray(path.read_bytes())
+    model = schema.Model.GetRootAs(data, 0)
+    graph = model.Subgraphs(0)
+    outputs = graph.OutputsAsNumpy()  # a view of the data
+    operators = [graph.Operators(number) for number in range(graph.OperatorsLength())]
+    (last,) = (operator for operator in operators if outputs[0] in operator.OutputsAsNumpy())
+    code = model.OperatorCodes(last.OpcodeIndex()).BuiltinCode()
+    if code in (schema.BuiltinOperator.SOFTMAX, schema.BuiltinOperator.LOGISTIC):
+        outputs[0] = last.Inputs(0)
+    return _run(bytes(data), images)
+
+
+def _run(data: bytes, images: np.ndarray) -> np.ndarray:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=data)
+    (read,), (written,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(read["index"], images.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(read["index"], images)
+    interpreter.invoke()
+    return interpreter.get_tensor(written["index"])

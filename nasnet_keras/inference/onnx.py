@@ -1,0 +1,59 @@
+"""A fused model ↔ a file for ONNX Runtime."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+
+__all__ = ["logits", "run", "write"]
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+def write(model: keras.Model, path: Path) -> None:
+    """Write an `.onnx` file."""
+    with _same_messages():
+        model.export(path, format="onnx", verbose=False)
+
+
+def run(path: Path, images: np.ndarray) -> np.ndarray:
+    """Compute the outputs of a file."""
+    return _run(str(path), images)
+
+
+def logits(path: Path, images: np.ndarray) -> np.ndarray:
+    """Compute what the outputs are the softmax or sigmoid of; the outputs themselves if there is none.
+
+    It runs the same graph with another name as that of its output.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    (output,) = model.graph.output
+    (last,) = (node for node in model.graph.node if output.name in node.output)
+    if last.op_type in ("Softmax", "Sigmoid"):
+        output.name = last.input[0]
+        output.type.tensor_type.ClearField("shape")
+    return _run(model.SerializeToString(), images)
+
+
+def _run(model: str | bytes, images: np.ndarray) -> np.ndarray:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (outputs,) = session.run(None, {session.get_inputs()[0].name: images})
+    return outputs
+
+
+@contextmanager
+def _same_messages() -> Iterator[None]:
+    """Keep the level of TensorFlow's messages, which tf2onnx sets for all later processes when it is imported."""
+    before = os.environ.get(_LEVEL)
+    try:
+        yield
+    finally:
+        os.environ.pop(_LEVEL, None)
+        os.environ.update({} if before is None else {_LEVEL: before})
