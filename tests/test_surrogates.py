@@ -201,6 +201,14 @@ def test_a_process_learns_from_few_networks(rewards):
     assert np.isfinite(mean).all() and 0 <= deviation[0] < deviation[1]
 
 
+def test_fitted_values_are_what_is_predicted_of_the_networks_that_were_learnt():
+    rows = np.random.default_rng(0).normal(size=(60, 6))
+    rewards = 70 + smooth(rows) + np.random.default_rng(1).normal(size=60)
+    process = GaussianProcess(groups=(1, 2, 3)).fit(rows, rewards)
+    assert process.fitted == pytest.approx(process.predict(rows).mean, abs=1e-9)
+    assert np.abs(process.fitted - rewards).max() > 0.1, "they are less noisy"
+
+
 def test_many_networks_are_learnt_with_the_hyperparameters_of_some():
     process, rows = taught(smooth, count=700)
     assert np.abs(process.predict(rows).mean - smooth(rows)).mean() < 0.15

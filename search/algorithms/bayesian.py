@@ -76,7 +76,7 @@ class BayesianOptimization(FromHistory):
         if trial < self._random_children or not known:
             return space.likeliest(self.key.new(draws, taken))
         process = self._process(known, earlier)
-        best = max(process.predict(self._features.rows(earlier)).mean)
+        best = max(process.fitted)
         order = np.argsort(self.rewards[:known], kind="stable")[::-1][:_PARENTS]
         parents, found = [earlier[number] for number in order], {}
         for more in (draws, ()):

@@ -19,33 +19,18 @@ _JITTER = 1e-5  # of the variance, for a positive definite matrix
 _SURE = 0.5  # networks that say beforehand that the variance is that of the rewards
 
 
-class _Known(NamedTuple):
-    """The networks that were judged.
+class _Likely(NamedTuple):
+    """What hyperparameters say of rewards.
 
     Attributes:
-        rows: their features, scaled by groups.
-        rewards: their rewards, standardised.
-        squared, products: squared distances by groups, and inner products, of each with each.
-    """
-
-    rows: np.ndarray
-    rewards: np.ndarray
-    squared: np.ndarray
-    products: np.ndarray
-
-
-class _Posterior(NamedTuple):
-    """What follows from the networks that were judged and hyperparameters.
-
-    Attributes:
-        whitener: inverse of the Cholesky factor of the rewards' covariance.
-        residuals: the rewards less the mean, whitened.
+        factor: the Cholesky factor of the rewards' covariance, up to `variance`.
+        residuals: the rewards less the mean, whitened by the factor.
         mean: of the process.
         variance: the factor of all covariances.
         likelihood: logarithm of the marginal likelihood, up to a constant.
     """
 
-    whitener: np.ndarray
+    factor: np.ndarray
     residuals: np.ndarray
     mean: float
     variance: float
@@ -87,37 +72,46 @@ class GaussianProcess(Surrogate):
         self._groups = tuple(int(count) for count in groups)
         if not self._groups or min(self._groups) < 1:
             raise ValueError(f"expected groups of at least one column each, got {groups!r}")
-        self._ends = np.cumsum(self._groups)
         length = 0.5 * math.log(len(self._groups))  # for which random networks are about as far apart for any number
         self._expected = np.array([*[length] * len(self._groups), math.log(_NOISE), math.log(_LINEAR)])
         self.hyperparameters = self._expected
-        self._known: _Known | None = None
+        self._rows: np.ndarray | None = None
 
     def fit(self, rows: np.ndarray, rewards: np.ndarray) -> Self:
         rows, rewards = self._checked(rows, rewards)
         kept = np.arange(len(rows))
         if len(rows) > _MOST:  # evenly spread over the rewards
             kept = np.argsort(rewards, kind="stable")[np.linspace(0, len(rows) - 1, _MOST).astype(int)]
-        self.hyperparameters = self._likeliest(self._compared(rows[kept], rewards[kept]))
+        self.hyperparameters = self._likeliest(self._by_groups(rows[kept]), _standard(rewards[kept]))
         return self.condition(rows, rewards)
 
     def condition(self, rows: np.ndarray, rewards: np.ndarray) -> Self:
         """Learn from networks as `fit` does, but keep the hyperparameters, which takes a small part of the time."""
         rows, rewards = self._checked(rows, rewards)
         self._center, self._scale = rewards.mean(), rewards.std() or 1.0
-        self._known = self._compared(rows, rewards)
-        self._posterior = self._learnt(self._known, self.hyperparameters)
+        self._rows = self._by_groups(rows)
+        covariance, standard = self._covariance(self._rows, self._rows), _standard(rewards)
+        likely = self._likely(covariance, standard, self.hyperparameters)
+        self._whitener = np.linalg.inv(likely.factor)
+        self._mean, self._variance = likely.mean, likely.variance
+        self._weights = self._whitener.T @ likely.residuals
+        self._fitted = standard - self._noise(self.hyperparameters) * self._weights
         return self
 
+    @property
+    def fitted(self) -> np.ndarray:
+        """The expected rewards of the networks that were learnt, without the noise, of shape (networks,)."""
+        return self._center + self._scale * self._fitted
+
     def predict(self, rows: np.ndarray) -> Prediction:
-        if self._known is None:
+        if self._rows is None:
             raise ValueError("a Gaussian process must be fitted before it predicts")
-        rows, posterior = self._by_groups(checked_rows(rows, sum(self._groups))), self._posterior
-        squared, products = self._squared(rows, self._known.rows), rows @ self._known.rows.T
-        whitened = self._covariance(squared, products, self.hyperparameters) @ posterior.whitener.T
-        own = 1 + self._slope(self.hyperparameters) * (rows * rows).sum(axis=1)
-        variance = posterior.variance * np.maximum(own - (whitened * whitened).sum(axis=1), 0)
-        mean = posterior.mean + whitened @ posterior.residuals
+        rows = self._by_groups(checked_rows(rows, sum(self._groups)))
+        covariance = self._covariance(rows, self._rows)
+        own = 1 + self._slope(self.hyperparameters) * np.einsum("nf,nf->n", rows, rows)
+        whitened = covariance @ self._whitener.T
+        variance = self._variance * np.maximum(own - np.einsum("nk,nk->n", whitened, whitened), 0)
+        mean = self._mean + covariance @ self._weights
         return Prediction(self._center + self._scale * mean, self._scale * np.sqrt(variance))
 
     def _checked(self, rows: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,46 +121,41 @@ class GaussianProcess(Surrogate):
     def _by_groups(self, rows: np.ndarray) -> np.ndarray:
         return rows / np.sqrt(np.repeat(self._groups, self._groups))
 
-    def _compared(self, rows: np.ndarray, rewards: np.ndarray) -> _Known:
-        rows, centered = self._by_groups(rows), rewards - rewards.mean()
-        return _Known(rows, centered / (rewards.std() or 1.0), self._squared(rows, rows), rows @ rows.T)
-
-    def _squared(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Squared distances by groups, of shape (groups, rows, others)."""
-        ends = np.cumsum(self._groups)[:-1]
-        pairs = zip(np.split(rows, ends, axis=1), np.split(others, ends, axis=1), strict=True)
-        squares = [(a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * a @ b.T for a, b in pairs]
-        return np.maximum(squares, 0)
-
     def _slope(self, hyperparameters: np.ndarray) -> float:
         return math.exp(2 * hyperparameters[-1]) / len(self._groups)
 
-    def _covariance(self, squared: np.ndarray, products: np.ndarray, hyperparameters: np.ndarray) -> np.ndarray:
-        distances = np.sqrt(3 * np.tensordot(np.exp(-2 * hyperparameters[:-2]), squared, axes=1))
-        return (1 + distances) * np.exp(-distances) + self._slope(hyperparameters) * products
+    def _noise(self, hyperparameters: np.ndarray) -> float:
+        return math.exp(2 * hyperparameters[-2]) + _JITTER
 
-    def _learnt(self, known: _Known, hyperparameters: np.ndarray) -> _Posterior:
-        """The posterior with the mean and the variance of the largest likelihood."""
-        count = len(known.rewards)
-        noise = math.exp(2 * hyperparameters[-2]) + _JITTER
-        covariance = self._covariance(known.squared, known.products, hyperparameters) + noise * np.eye(count)
+    def _covariance(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        scales = np.repeat(np.exp(-self.hyperparameters[:-2]), self._groups)
+        smooth = _matern(_squared(rows * scales, others * scales))
+        return smooth + rows @ (self._slope(self.hyperparameters) * others).T
+
+    def _likely(self, covariance: np.ndarray, rewards: np.ndarray, hyperparameters: np.ndarray) -> _Likely:
+        """The mean and the variance of the largest likelihood, for a covariance without noise, which is changed."""
+        count = len(rewards)
+        covariance.flat[:: count + 1] += self._noise(hyperparameters)
         factor = np.linalg.cholesky(covariance)
-        whitener = np.linalg.inv(factor)
-        rewards, ones = whitener @ known.rewards, whitener.sum(axis=1)
-        mean = float(rewards @ ones / (ones @ ones))
-        residuals = rewards - mean * ones
+        whitened, ones = np.linalg.solve(factor, np.stack([rewards, np.ones(count)], axis=1)).T
+        mean = float(whitened @ ones / (ones @ ones))
+        residuals = whitened - mean * ones
         variance = float((residuals @ residuals + _SURE) / (count + _SURE))
         likelihood = -0.5 * count * math.log(variance) - np.log(np.diag(factor)).sum()
-        return _Posterior(whitener, residuals, mean, variance, float(likelihood))
+        return _Likely(factor, residuals, mean, variance, float(likelihood))
 
-    def _likeliest(self, known: _Known) -> np.ndarray:
+    def _likeliest(self, rows: np.ndarray, rewards: np.ndarray) -> np.ndarray:
         """Search the likeliest hyperparameters: along each in turn, as far as it gets better, then in half steps."""
+        squared = np.stack([_squared(one, one) for one in np.split(rows, np.cumsum(self._groups)[:-1], axis=1)])
+        products = rows @ rows.T
 
         def goodness(one: np.ndarray) -> float:
             away = one - self._expected
             if np.abs(away).max() > _FARTHEST:
                 return -math.inf
-            return self._learnt(known, one).likelihood - 0.5 * float(away @ away)
+            smooth = _matern(np.tensordot(np.exp(-2 * one[:-2]), squared, axes=1))
+            likely = self._likely(smooth + self._slope(one) * products, rewards, one)
+            return likely.likelihood - 0.5 * float(away @ away)
 
         best = self._expected
         reached = goodness(best)
@@ -177,3 +166,19 @@ class GaussianProcess(Surrogate):
                 while (found := goodness(best + step)) > reached:
                     best, reached = best + step, found
         return best
+
+
+def _standard(rewards: np.ndarray) -> np.ndarray:
+    """Rewards with the mean 0 and the deviation 1."""
+    return (rewards - rewards.mean()) / (rewards.std() or 1.0)
+
+
+def _squared(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The squared distances of rows, of shape (rows, others)."""
+    lengths = (np.einsum("nf,nf->n", each, each) for each in (rows, others))
+    return np.maximum(np.add.outer(*lengths) - 2 * rows @ others.T, 0)
+
+
+def _matern(squared: np.ndarray) -> np.ndarray:
+    distances = np.sqrt(3 * squared)
+    return (1 + distances) * np.exp(-distances)
