@@ -20,6 +20,7 @@ from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.evaluators.tabular import TabularEvaluator
 from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.search.spaces.tables import read, read_costs
+from nasnet_keras.utils.lines import LineLog, whole_lines
 
 __all__ = ["LARGEST", "Runs", "Setting", "Table", "make", "runs_of", "search"]
 
@@ -201,16 +202,22 @@ class Runs:
     """The figures of all runs by their keys, as the lines of a file if there is one.
 
     Args:
-        path: the file, which may be missing; None to keep nothing.
+        path: the file, which may be missing, and whose last line may be torn; None to keep nothing.
         keys: the names of the figures that tell runs apart.
+
+    Raises:
+        ValueError: a line is no run with these keys.
     """
 
     def __init__(self, path: str | None, keys: tuple[str, ...]) -> None:
         self._path, self._keys = path and Path(path), keys
         self._runs: dict[tuple, dict[str, Any]] = {}
-        if self._path and self._path.exists():
-            for line in self._path.read_text().splitlines():
+        for number, line in enumerate(whole_lines(self._path) if self._path else [], 1):
+            try:
                 self._keep(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                expected = f"expected a run with {', '.join(keys)}"
+                raise ValueError(f"{path}, line {number} is damaged: {expected}, got {error!r}") from None
 
     def get(self, *key: Any) -> dict[str, Any] | None:
         """The run of a key; None if there is none."""
@@ -219,9 +226,13 @@ class Runs:
     def add(self, run: dict[str, Any]) -> None:
         """Add a run, which takes the place of an earlier one of the same key."""
         self._keep(run)
-        if self._path:
-            with self._path.open("a") as file:
-                file.write(json.dumps(run) + "\n")
+        if self._log:
+            self._log.append(f"{json.dumps(run)}\n".encode())
+
+    @functools.cached_property
+    def _log(self) -> LineLog | None:
+        """Opened with the first run that is added: reading changes no file."""
+        return LineLog(self._path) if self._path else None
 
     def _keep(self, run: dict[str, Any]) -> None:
         self._runs[tuple(run[key] for key in self._keys)] = run

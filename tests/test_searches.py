@@ -92,6 +92,26 @@ def test_a_measurement_that_was_stopped_goes_on(searches, tmp_path):
     assert searches.Runs(None, ("seed",)).get(0) is None
 
 
+def test_a_last_line_that_is_torn_is_measured_again(searches, tmp_path):
+    path, run = tmp_path / "runs.jsonl", {"seed": 0, "figure": 1.5}
+    searches.Runs(path, ("seed",)).add(run)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"seed": 1, "fig')
+    runs = searches.Runs(path, ("seed",))
+    assert runs.get(0) == run and runs.get(1) is None
+    assert path.read_bytes() == whole + b'{"seed": 1, "fig', "reading changes nothing"
+    runs.add({"seed": 1, "figure": 2.5})
+    assert path.read_bytes().startswith(whole) and searches.Runs(path, ("seed",)).get(1)["figure"] == 2.5
+
+
+@pytest.mark.parametrize("line", [b'{"seed": 0, "fig', b'{"figure": 1.5}', b"[1, 2]", b"\xff", b""])
+def test_a_damaged_line_is_one_clear_error(searches, tmp_path, line):
+    path = tmp_path / "runs.jsonl"
+    path.write_bytes(b'{"seed": 0}\n' + line + b'\n{"seed": 2}\n')
+    with pytest.raises(ValueError, match=r"runs.jsonl, line 2 is damaged: expected a run with seed"):
+        searches.Runs(path, ("seed",))
+
+
 def test_a_peer_that_is_not_installed_is_one_clear_error(searches, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SystemExit, match="tpe needs Optuna.*pip install optuna"):

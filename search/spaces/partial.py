@@ -27,19 +27,20 @@ class PartialSpace(Space):
         """The choice vectors of the known networks, each once; empty if all are known."""
 
     @functools.cached_property
-    def _set(self) -> frozenset[Choices]:
-        return frozenset(self.known)
+    def _places(self) -> dict[Choices, int]:
+        return {choices: place for place, choices in enumerate(self.known)}
 
     @functools.cached_property
-    def _rows(self) -> np.ndarray:
-        return np.array(self.known, np.int16)
+    def _columns(self) -> np.ndarray:
+        """The choices of the known networks, of shape (decisions, networks): a sum over decisions is one of rows."""
+        return np.array(self.known, np.int16).T.copy()
 
     @property
     def size(self) -> int:
         return len(self.known) or super().size
 
     def fits(self, choices: Sequence[int]) -> bool:
-        return not self.known or tuple(choices) in self._set
+        return not self.known or tuple(choices) in self._places
 
     def sample(self, generator: np.random.Generator) -> Choices:
         if not self.known:
@@ -52,7 +53,8 @@ class PartialSpace(Space):
         if not self.known:
             return changed
         steps = self._steps(changed)
-        steps[(self._rows == np.array(choices, np.int16)).all(axis=1)] = np.iinfo(np.int16).max
+        if (place := self._places.get(tuple(choices))) is not None:
+            steps[place] = np.iinfo(np.int16).max
         nearest = np.flatnonzero(steps == steps.min())
         return self.known[int(nearest[generator.integers(len(nearest))])]
 
@@ -65,9 +67,11 @@ class PartialSpace(Space):
         if not kept:
             return self
         part = copy.copy(self)
-        part.__dict__.update(known=kept, _set=frozenset(kept), _rows=np.array(kept, np.int16))
+        for name in ("_places", "_columns"):
+            part.__dict__.pop(name, None)
+        part.__dict__["known"] = kept
         return part
 
     def _steps(self, choices: Sequence[int]) -> np.ndarray:
         """The steps from a choice vector to each known network."""
-        return np.abs(self._rows - np.array(choices, np.int16)).sum(axis=1)
+        return np.abs(self._columns - np.array(choices, np.int16)[:, None]).sum(axis=0, dtype=np.int16)
