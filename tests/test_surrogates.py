@@ -201,12 +201,16 @@ def test_a_process_learns_from_few_networks(rewards):
     assert np.isfinite(mean).all() and 0 <= deviation[0] < deviation[1]
 
 
-def test_fitted_values_are_what_is_predicted_of_the_networks_that_were_learnt():
-    rows = np.random.default_rng(0).normal(size=(60, 6))
-    rewards = 70 + smooth(rows) + np.random.default_rng(1).normal(size=60)
-    process = GaussianProcess(groups=(1, 2, 3)).fit(rows, rewards)
-    assert process.fitted == pytest.approx(process.predict(rows).mean, abs=1e-9)
-    assert np.abs(process.fitted - rewards).max() > 0.1, "they are less noisy"
+def test_gains_are_over_the_best_network_and_what_is_unknown_of_both_does_not_matter():
+    process, rows = taught(lambda rows: smooth(rows) + 0.5 * np.random.default_rng(1).normal(size=len(rows)))
+    known = np.random.default_rng(0).normal(size=(240, 6))[:40]
+    best = known[[np.argmax(process.predict(known).mean)]]
+    for near, least in ((0, 0.0), (0.01, 0.0), (30, 1.0)):
+        assert least <= process.gains(best + near).deviation[0] <= least + 1e-5 + 2 * near
+    assert process.predict(best).deviation[0] > 0.1 and process.gains(best).mean[0] == pytest.approx(0, abs=1e-9)
+    (mean, deviation), gains, (least, own) = process.predict(rows), process.gains(rows), process.predict(best)
+    assert gains.mean == pytest.approx(mean - least)
+    assert (gains.deviation <= deviation + own).all() and (gains.deviation >= np.abs(deviation - own)).all()
 
 
 def test_many_networks_are_learnt_with_the_hyperparameters_of_some():
@@ -219,6 +223,8 @@ def test_a_process_refuses_what_does_not_fit():
         GaussianProcess(groups=(2, 0))
     with pytest.raises(ValueError, match="must be fitted"):
         GaussianProcess(groups=(2,)).predict([[1.0, 2.0]])
+    with pytest.raises(ValueError, match="must be fitted"):
+        GaussianProcess(groups=(2,)).gains([[1.0, 2.0]])
     with pytest.raises(ValueError, match=r"\(networks, 2\)"):
         GaussianProcess(groups=(2,)).fit([[1.0]], [1.0])
 

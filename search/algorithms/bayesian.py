@@ -19,7 +19,7 @@ __all__ = ["BayesianOptimization"]
 
 _PARENTS = 10  # best children, and then best candidates, that are mutated
 _MUTATIONS = 20  # of each
-_DRAWS = 300  # random candidates, of which a search sees others for each trial
+_DRAWS = 100  # random candidates, of which a search sees others for each trial
 _GROWTH = 1.2  # of the number of results between two fits of hyperparameters
 
 _features = functools.lru_cache(maxsize=8)(Features)  # searches of one space share its rows
@@ -30,8 +30,9 @@ class BayesianOptimization(FromHistory):
 
     The first children are random. Afterwards the candidates for a trial are mutations of the best children, random
     networks, and mutations of the best of these candidates; no network is proposed twice. Rewards become normal scores,
-    so that children that failed or learnt nothing do not matter more than their rank. The improvement is over the best
-    expected reward of a known network, not over the best reward, which is partly luck.
+    so that children that failed or learnt nothing do not matter more than their rank. The improvement is over the known
+    network of the best expected reward, not over the best reward, which is partly luck. A network with the features of
+    a known one is none, and is proposed when there are no others.
 
     Children that are on their way count as if they had given what is expected of them, so that no other child is spent
     on what they will tell.
@@ -76,23 +77,28 @@ class BayesianOptimization(FromHistory):
         if trial < self._random_children or not known:
             return space.likeliest(self.key.new(draws, taken))
         process = self._process(known, earlier)
-        best = max(process.fitted)
+        seen = {row.tobytes() for row in self._features.rows(earlier)}
         order = np.argsort(self.rewards[:known], kind="stable")[::-1][:_PARENTS]
-        parents, found = [earlier[number] for number in order], {}
+        parents, worth = [earlier[number] for number in order], {}
         for more in (draws, ()):
             mutations = itertools.chain.from_iterable(_mutations(space, one, generator) for one in parents)
             new = self._fitting(space, itertools.chain(mutations, more), taken)
-            if new:
-                predicted = process.predict(self._features.rows(new.values()))
-                found.update(zip(new.values(), log_expected_improvement(predicted, best).tolist(), strict=True))
+            worth |= self._worth(process, list(new.values()), seen)
             taken = taken.union(new)
-            parents = sorted(found, key=found.get, reverse=True)[:_PARENTS]
+            parents = sorted(worth, key=worth.get, reverse=True)[:_PARENTS]
         return parents[0] if parents else next(self.key.new(_far(space, generator), taken))
 
     def _fitting(self, space: Space, candidates: Iterable[Choices], taken: set[Key]) -> dict[Key, Choices]:
         """The candidates that may be proposed, one of each network that is not taken, by their keys."""
         fitting = {self.key(one): one for one in dict.fromkeys(candidates) if space.fits(one)}
         return {key: one for key, one in fitting.items() if key not in taken}
+
+    def _worth(self, process: GaussianProcess, candidates: list[Choices], seen: set[bytes]) -> dict[Choices, float]:
+        """The logarithms of the expected improvements; -infinity for networks whose rows of features were seen."""
+        rows = self._features.rows(candidates)
+        improvements = log_expected_improvement(process.gains(rows), best=0.0)
+        unseen = [row.tobytes() not in seen for row in rows]
+        return dict(zip(candidates, np.where(unseen, improvements, -np.inf).tolist(), strict=True))
 
     @functools.cached_property
     def _features(self) -> Features:

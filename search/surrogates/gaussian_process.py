@@ -98,21 +98,34 @@ class GaussianProcess(Surrogate):
         self._fitted = standard - self._noise(self.hyperparameters) * self._weights
         return self
 
-    @property
-    def fitted(self) -> np.ndarray:
-        """The expected rewards of the networks that were learnt, without the noise, of shape (networks,)."""
-        return self._center + self._scale * self._fitted
-
     def predict(self, rows: np.ndarray) -> Prediction:
+        rows, covariance = self._related(rows)
+        return self._prediction(self._center + self._scale * self._mean, covariance, self._variances(rows))
+
+    def gains(self, rows: np.ndarray) -> Prediction:
+        """Predict by how much networks are better than the one of the largest fitted value.
+
+        What is not known of that one is not known of similar networks either, and is no difference between them. So
+        the gain of a network with the same features is surely 0.
+        """
+        rows, covariance = self._related(rows)
+        best = int(np.argmax(self._fitted))
+        known = self._rows[best : best + 1]
+        variances = self._variances(rows) + self._variances(known) - 2 * covariance[:, best]
+        return self._prediction(0.0, covariance - self._covariance(known, self._rows), variances)
+
+    def _related(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows scaled by groups, and the covariances of their networks with those that were learnt."""
         if self._rows is None:
             raise ValueError("a Gaussian process must be fitted before it predicts")
         rows = self._by_groups(checked_rows(rows, sum(self._groups)))
-        covariance = self._covariance(rows, self._rows)
-        own = 1 + self._slope(self.hyperparameters) * np.einsum("nf,nf->n", rows, rows)
-        whitened = covariance @ self._whitener.T
-        variance = self._variance * np.maximum(own - np.einsum("nk,nk->n", whitened, whitened), 0)
-        mean = self._mean + covariance @ self._weights
-        return Prediction(self._center + self._scale * mean, self._scale * np.sqrt(variance))
+        return rows, self._covariance(rows, self._rows)
+
+    def _prediction(self, offset: float, covariance: np.ndarray, variances: np.ndarray) -> Prediction:
+        """The posterior of what has these covariances with the networks that were learnt, and these prior variances."""
+        left = variances - _squares(covariance @ self._whitener.T)
+        deviation = np.sqrt(self._variance * np.maximum(left, 0))
+        return Prediction(offset + self._scale * (covariance @ self._weights), self._scale * deviation)
 
     def _checked(self, rows: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = checked_rows(rows, sum(self._groups))
@@ -126,6 +139,9 @@ class GaussianProcess(Surrogate):
 
     def _noise(self, hyperparameters: np.ndarray) -> float:
         return math.exp(2 * hyperparameters[-2]) + _JITTER
+
+    def _variances(self, rows: np.ndarray) -> np.ndarray:
+        return 1 + self._slope(self.hyperparameters) * _squares(rows)
 
     def _covariance(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
         scales = np.repeat(np.exp(-self.hyperparameters[:-2]), self._groups)
@@ -175,8 +191,12 @@ def _standard(rewards: np.ndarray) -> np.ndarray:
 
 def _squared(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The squared distances of rows, of shape (rows, others)."""
-    lengths = (np.einsum("nf,nf->n", each, each) for each in (rows, others))
-    return np.maximum(np.add.outer(*lengths) - 2 * rows @ others.T, 0)
+    return np.maximum(np.add.outer(_squares(rows), _squares(others)) - 2 * rows @ others.T, 0)
+
+
+def _squares(rows: np.ndarray) -> np.ndarray:
+    """The squared length of each row."""
+    return np.einsum("nf,nf->n", rows, rows)
 
 
 def _matern(squared: np.ndarray) -> np.ndarray:
