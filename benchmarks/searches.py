@@ -4,6 +4,7 @@ import collections
 import functools
 import itertools
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -155,23 +156,35 @@ def make(name: str, space: Space, seed: int) -> Algorithm:
     return algorithms.make(name, space, seed, **registry.evaluator("tabular").defaults)
 
 
-def search(algorithm: Algorithm, setting: Setting, evaluations: int, window: int = 1) -> list[str]:
+def search(
+    algorithm: Algorithm, setting: Setting, evaluations: int, window: int = 1, until: float = math.inf
+) -> list[str]:
     """Run a search, which proposes each child when all but the last `window - 1` before it are told.
+
+    Args:
+        algorithm: a new one.
+        setting: where it searches.
+        evaluations: number of children.
+        window: of those that are on their way at once.
+        until: a reward with which the search ends, such as the best of all, after which no other matters.
 
     Returns:
         The genotypes that were evaluated, in order.
     """
     proposed: list[Choices] = []
+    found: list[str] = []
     for trial in range(evaluations):
         if trial >= window:
-            known = proposed[trial - window]
-            algorithm.tell(known, setting.rewards[setting.space.decode(known)])
+            algorithm.tell(proposed[trial - window], setting.rewards[found[trial - window]])
         proposed.append(algorithm.ask(trial))
-    return [setting.space.decode(choices) for choices in proposed]
+        found.append(setting.space.decode(proposed[-1]))
+        if setting.rewards[found[-1]] >= until:
+            break
+    return found
 
 
 def runs_of(
-    name: str, todo: Iterable[tuple[Setting, int]], evaluations: int, window: int = 1
+    name: str, todo: Iterable[tuple[Setting, int]], evaluations: int, window: int = 1, to_the_end: bool = True
 ) -> Iterator[tuple[Setting, int, list[str]]]:
     """Search in settings with seeds; one object runs all that has a state, since compiling is most of a run's cost.
 
@@ -180,6 +193,7 @@ def runs_of(
         todo: settings of one table, and seeds.
         evaluations: children of a run.
         window: see `search`.
+        to_the_end: whether a run goes on when it has evaluated a network of the best reward of all.
 
     Yields:
         The setting, the seed, and the genotypes that were evaluated.
@@ -195,7 +209,7 @@ def runs_of(
         else:
             algorithm.space, algorithm.seed = setting.space, seed
             algorithm.restore(state)
-        yield setting, seed, search(algorithm, setting, evaluations, window)
+        yield setting, seed, search(algorithm, setting, evaluations, window, math.inf if to_the_end else setting.best)
 
 
 class Runs:

@@ -71,6 +71,19 @@ def test_a_search_proposes_as_in_a_study_of_that_window(searches, table):
     assert calls == [("ask", 0), ("ask", 1), ("ask", 2), rewards[0], ("ask", 3), rewards[1], ("ask", 4)]
 
 
+@pytest.mark.parametrize("window", [1, 3])
+def test_a_search_may_end_with_the_best_network(searches, table, window):
+    setting = table.setting()
+    last = [setting.space.encode(name) for name in ("22222220", "22222221", setting.winner, "00000000")]
+
+    class Listed(RandomSearch):
+        def ask(self, trial):
+            return last[trial % 4]
+
+    found = [searches.search(Listed(setting.space, 0), setting, 6, window, until) for until in (setting.best, np.inf)]
+    assert found[0] == found[1][:3] and found[0][-1] == setting.winner and len(found[1]) == 6
+
+
 @pytest.mark.parametrize("name", ["random", "preferring", "evolution", "local"])
 def test_runs_depend_on_their_seed_and_not_on_those_before(searches, table, name):
     settings = [table.setting(), table.setting("multiply_adds=20%")]
