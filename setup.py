@@ -12,6 +12,7 @@ EXPORT = [
     "tf2onnx>=1.16",  # inference/exporting.py: Keras' exporter to ONNX imports it
 ]
 OPENVINO = "openvino>=2025"  # latency/runtimes.py: a runtime to measure with; it reads ONNX files
+RAY = "ray>=2.52,<3"  # search/executors/ray_cluster.py: children on many machines
 
 
 def version() -> str:
@@ -63,9 +64,11 @@ setup(
     extras_require={
         "export": EXPORT,
         "openvino": [*EXPORT, OPENVINO],
+        "ray": RAY,
         "test": [
             *EXPORT,  # tests/test_exporting.py, benchmarks/inference.py
             OPENVINO,  # tests/test_latency.py
+            RAY,  # tests/test_ray.py
             "hypothesis>=6.100",  # tests/test_genotype.py and others: property tests
             "jax>=0.5",  # tests/test_backends.py, which tests PyTorch too if it is installed
             "pytest>=8",

@@ -26,7 +26,7 @@ def check(given: Values, usual: Values) -> None:
     _check_evaluator(given, usual)
     _check_algorithm(given)
     _check_weights(given)
-    _check_executor(given)
+    _check_executor(given, usual)
     _check_parameters(given)
     _check_latency(given, usual)
 
@@ -113,12 +113,24 @@ def _check_weights(given: Values) -> None:
         raise ValueError(f"trials={given['trials']} leave none for some of the {epochs} epochs")
 
 
-def _check_executor(given: Values) -> None:
+def _check_executor(given: Values, usual: Values) -> None:
     """Refuse an executor that cannot have these settings."""
     name = registry.executor_for(given["executor"], given["evaluator"])
-    workers = given["workers"]
-    isolates = registry.executor(name).isolates
-    apart = _names(registry.executors_that(isolates=True))
+    workers, gpus = given["workers"], given["gpus_per_child"]
+    row = registry.executor(name)
+    isolates = row.isolates
+    for owner, other in registry.EXECUTORS.items():
+        for setting in other.takes:
+            if owner != name and given[setting] != usual[setting]:
+                raise ValueError(
+                    f"{setting}={quoted(given[setting])} is for the executor {owner!r}, got {quoted(name)}"
+                )
+    if gpus is not None and gpus < 1 and not row.spans_machines:
+        spanning = [other for other, facts in registry.EXECUTORS.items() if facts.spans_machines]
+        raise ValueError(
+            f"gpus_per_child must be a whole number from 1, got {gpus}; less is for the executor {_names(spanning)}"
+        )
+    apart = " or ".join(map(repr, registry.executors_that(isolates=True)))
     if not isolates and (workers or 1) > 1:
         raise ValueError(f"executor {quoted(name)} has one worker, got {workers}: choose {apart}")
     if not isolates and given["child_memory_gib"] is not None:

@@ -90,9 +90,13 @@ class ExecutorRow(Row):
     Attributes:
         isolates: whether each child has a separate process, with separate GPUs and limits. Otherwise children are
             judged in the search's process, one after another.
+        takes: the settings that no other executor takes.
+        spans_machines: whether children run on several machines, where they may share a GPU or see none.
     """
 
     isolates: bool = True
+    takes: tuple[str, ...] = ()
+    spans_machines: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,12 @@ EXECUTORS: Mapping[str, ExecutorRow] = MappingProxyType(
         ),
         "subprocess": ExecutorRow(
             f"{_SEARCH}.executors.subprocesses:Subprocesses", "each in a separate process, several at once"
+        ),
+        "ray": ExecutorRow(
+            f"{_SEARCH}.executors.distributed:Distributed",
+            "each in a separate process, on the machines of a Ray cluster",
+            takes=("ray_address", "ray_resources", "cpus_per_child", "child_retries"),
+            spans_machines=True,
         ),
     }
 )

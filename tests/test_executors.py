@@ -59,9 +59,9 @@ def outcomes(executor, tasks, seconds=240):
 def child_of(executor, number=0, seconds=120):
     """The process of the task that a worker has under way."""
     deadline = time.monotonic() + seconds
-    while executor._workers[number]._pid is None:
+    while executor._pool.workers[number]._pid is None:
         assert time.monotonic() < deadline and executor.wait(0.1) is None
-    return psutil.Process(executor._workers[number]._pid)
+    return psutil.Process(executor._pool.workers[number]._pid)
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +118,10 @@ def test_a_killed_child_is_an_outcome_and_others_go_on(tmp_path):
         executor.submit(task(3))
         assert child_of(executor).parent().pid != killed.pid
         # So is one that has nothing to do, and nobody hears of it.
-        idle = executor._workers[1]._process.pid
+        idle = executor._pool.workers[1]._process.pid
         psutil.Process(idle).send_signal(signal.SIGKILL)
-        assert executor.wait(3.0) is None and executor._workers[1]._process.pid != idle
-        processes = [child_of(executor), *(psutil.Process(one._process.pid) for one in executor._workers)]
+        assert executor.wait(3.0) is None and executor._pool.workers[1]._process.pid != idle
+        processes = [child_of(executor), *(psutil.Process(one._process.pid) for one in executor._pool.workers)]
     assert_gone(processes)
 
 
@@ -284,7 +284,7 @@ def test_gpus_are_found_without_a_framework(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"executor": "cloud"}, "executor must be one of inline, subprocess, got 'cloud'"),
+        ({"executor": "cloud"}, "executor must be one of inline, subprocess, ray, got 'cloud'"),
         ({"executor": "inline", "workers": 2}, "'inline' has one worker, got 2"),
         ({"executor": "inline", "child_memory_gib": 1.0}, "cannot limit memory"),
         ({"max_concurrent": 0}, "max_concurrent must be a positive integer"),

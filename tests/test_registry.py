@@ -96,6 +96,7 @@ def test_facts_are_of_settings_that_there_are():
     known = settings(SearchConfig)
     named = [name for row in registry.SPACES.values() for name in (*row.own, *row.lacks, *row.ignores, *row.defaults)]
     named += [name for row in registry.EVALUATORS.values() for name in (*row.requires, *row.defaults)]
+    named += [name for row in registry.EXECUTORS.values() for name in row.takes]
     named += [name for row in registry.ALGORITHMS.values() for name in row.parameters]
     assert {*named} <= {*known}
     offered = {one for row in registry.SPACES.values() for one in row.offers}
@@ -119,7 +120,7 @@ def test_a_choice_is_one_file_and_one_row(tmp_path):
     assert (found["algorithm"], found["population_size"], found["judged"]) == ("walk", 4, "Here")
     assert len(found["rewards"]) == found["trials"] == 5 and found["random_trials"] == 2 and found["won"]
     assert errors == [
-        "executor 'here' has one worker, got 2: choose 'subprocess'",
+        "executor 'here' has one worker, got 2: choose 'subprocess' or 'ray'",
         "num_blocks=3 is for spaces other than 'nasbench_macro' and 'accel_nasbench' and 'nas' and 'mnasnet' and "
         "'small', whose networks have none; space is 'small'",
         "evaluator 'child' judges genotypes of nasnet, pnas, nasbench201, enas_micro, enas_macro, nas, mnasnet only, "

@@ -10,7 +10,7 @@ import pytest
 
 from nasnet_keras.search import SearchConfig
 from nasnet_keras.search.evaluators.tabular import TabularEvaluator
-from nasnet_keras.search.executors import handle, subprocesses
+from nasnet_keras.search.executors import handle, pool
 from nasnet_keras.search.executors.base import ExecutorError, Task, perform
 from nasnet_keras.search.executors.subprocesses import Subprocesses
 from nasnet_keras.search.testing import check_executor
@@ -89,7 +89,7 @@ def outcome_of(executor, seconds=60.0):
 
 def worker_and_child(executor, number=0):
     """Processes of a worker and of the task that it has under way."""
-    worker = executor._workers[number]
+    worker = executor._pool.workers[number]
     while worker._pid is None:
         assert executor.wait(0.05) is None
     return psutil.Process(worker._process.pid), psutil.Process(worker._pid)
@@ -149,7 +149,7 @@ def test_a_task_of_a_worker_that_was_stopped_before_is_done_by_another(started, 
     executor = started()
     executor.submit(task(0))
     assert outcome_of(executor).status == "ok"
-    stopped = psutil.Process(executor._workers[0]._process.pid)
+    stopped = psutil.Process(executor._pool.workers[0]._process.pid)
     stopped.suspend()
     executor.submit(task(1))
     outcome = outcome_of(executor)
@@ -171,7 +171,7 @@ def test_a_finalist_without_a_sign_of_progress_is_given_up(started, tmp_path):
 
 
 def test_closing_ends_what_is_stopped(started, tmp_path, monkeypatch):
-    monkeypatch.setattr(subprocesses, "_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(pool, "GRACE_SECONDS", 0.5)
     executor = started(finish=SLEEP, workers=2, window=2)
     processes = []
     for number in range(2):

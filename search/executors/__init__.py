@@ -27,8 +27,9 @@ def make(config: SearchConfig, evaluator: Evaluator | None = None) -> Executor:
         ExecutorError: no process can be started.
     """
     row = EXECUTORS[registry.executor_for(config.executor, config.evaluator)]
-    if evaluator is None and registry.evaluator(config.evaluator).trains and (gpus := visible_gpus()):
-        devices = config.gpus_per_child if row.isolates else len(gpus)
+    gpus = visible_gpus()
+    if evaluator is None and registry.evaluator(config.evaluator).trains and (gpus or row.spans_machines):
+        devices = max(1, int(config.gpus_per_child or 1)) if row.isolates else len(gpus)
         batch_size = min(config.recipe.batch_size, config.train_images or config.recipe.batch_size)
         if batch_size % devices:
             raise ValueError(f"batch_size {batch_size} does not divide by the {devices} GPUs of a child")

@@ -19,11 +19,14 @@ from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.errors import DivergedError, Stopped
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["BUSY", "STAGES", "Executor", "ExecutorError", "Outcome", "Task", "as_completed", "perform"]
+__all__ = ["BUSY", "CLOSED", "STAGES", "Executor", "ExecutorError", "Outcome", "Task", "as_completed", "perform"]
 
 STAGES = ("train", "measure")
 BUSY = "busy"
 """The status of a measurement for which the machine was too busy; another attempt may succeed."""
+
+CLOSED = "the executor was closed: it serves one search, make another"
+"""What an executor says that is started after its end."""
 
 _FAILURES = (
     (MachineBusy, BUSY),
@@ -182,12 +185,13 @@ def as_completed(
         yield outcome
 
 
-def perform(evaluator: Evaluator, task: Task) -> Outcome:
+def perform(evaluator: Evaluator, task: Task, failed: Callable[[], None] = lambda: None) -> Outcome:
     """Do a task in this process. An exception of any class becomes its outcome.
 
     Args:
         evaluator: does the task.
         task: a genotype to measure, to evaluate, to score or to train to the end.
+        failed: called while such an exception is handled, as for a log.
 
     Raises:
         Stopped: a signal asked the process to stop.
@@ -203,6 +207,7 @@ def perform(evaluator: Evaluator, task: Task) -> Outcome:
     except Stopped:  # a signal gives no outcome
         raise
     except Exception as error:  # the search continues after any error of a child
+        failed()
         failures = _FAILURES if task.stage == "measure" else _FAILURES[1:]
         status = next(name for kind, name in failures if isinstance(error, kind))
         reward, metrics = None, {"error": f"{type(error).__name__}: {error}"[:1000]}

@@ -9,12 +9,13 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 
 from nasnet_keras.search.config import SearchConfig
-from nasnet_keras.search.executors.base import ExecutorError, Outcome, Task
+from nasnet_keras.search.executors.base import BUSY, ExecutorError, Outcome, Task
 from nasnet_keras.search.executors.worker import command, read_outcome, task_line
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.noise import is_noise, level_wanted
@@ -22,6 +23,7 @@ from nasnet_keras.utils.noise import is_noise, level_wanted
 __all__ = ["Clock", "Handle"]
 
 _LAST_WORDS = 500  # bytes of the last output of a process
+_LONGEST_LOG = 2**16  # bytes of the last output of a process that are kept in a file
 _STARTS = 3  # failed starts of a worker, one after another, after which the search ends
 _READY_SECONDS = 600.0  # the time of a worker to import its modules and to read the data set
 _BEGIN_SECONDS = 120.0  # the time of a worker to begin a task; it tries to fork for half a minute
@@ -59,6 +61,7 @@ class Handle:
         lifeline: the descriptor of a pipe that ends when this process ends.
         selector: the selector that reports its answers.
         clock: the clock of the executor.
+        keep: `(task, output)`; takes the last output of a task that failed.
 
     Attributes:
         task: the task that it does; None if it is free.
@@ -75,9 +78,10 @@ class Handle:
         lifeline: int,
         selector: selectors.BaseSelector,
         clock: Clock,
+        keep: Callable[[Task, bytes], None],
     ) -> None:
         self._config, self._evaluator, self._environment, self._lifeline = config, evaluator, environment, lifeline
-        self._selector, self._clock = selector, clock
+        self._selector, self._clock, self._keep = selector, clock, keep
         self._setup = b""
         self._failed_starts = 0
         self.task: Task | None = None
@@ -205,9 +209,11 @@ class Handle:
         elif "pid" in plain and self._pid is None:
             self._begun(plain["pid"])
         elif "died" in plain:
-            return self._failed(*(self._verdict or ("crashed", self._death(plain["died"]))))
+            return self._failed(*(self._verdict or ("crashed", self._death(plain["died"]))), self._output(_LONGEST_LOG))
         else:
             outcome = read_outcome(self.task, plain)
+            if outcome.status not in ("ok", BUSY):
+                self._keep(self.task, self._output(_LONGEST_LOG))
             self._done()
             return outcome
         return None
@@ -276,7 +282,7 @@ class Handle:
         Args:
             fault: the worker's fault, in words; None if it ended.
         """
-        words = self._last_words()
+        words, output = self._last_words(), self._output(_LONGEST_LOG)
         how = self._release(0.5 if fault is None else 0.0)
         fault = fault or f"ended {how}"
         waiting, begun = self.task, self._pid is not None
@@ -287,15 +293,16 @@ class Handle:
                 raise ExecutorError(f"a worker could not be started, it {fault}: {said}")
         outcome = None
         if begun:
-            outcome = self._failed(*(self._verdict or ("crashed", f"its worker {fault}: {words}")))
+            outcome = self._failed(*(self._verdict or ("crashed", f"its worker {fault}: {words}")), output)
         self._start()
         self.set_up(self._setup)
         if waiting is not None and not begun:
             self.submit(waiting)
         return outcome
 
-    def _failed(self, status: str, reason: str) -> Outcome:
+    def _failed(self, status: str, reason: str, output: bytes) -> Outcome:
         seconds = self._clock.look() - self._since
+        self._keep(self.task, output)
         return Outcome(self._done(), status, None, {"error": reason[:1000]}, seconds)
 
     def _done(self) -> Task:
@@ -310,12 +317,16 @@ class Handle:
         return f"its process ended {_how(code)}: {self._last_words() or 'it said nothing'}"
 
     def _last_words(self) -> str:
-        """The last output of the worker and its child since the task began."""
-        size = os.fstat(self._log.fileno()).st_size
-        start = max(self._said, size - 10 * _LAST_WORDS)
-        lines = os.pread(self._log.fileno(), size - start, start).split(b"\n")
+        """The last output of the worker and its child since the task began, without noise."""
+        lines = self._output(10 * _LAST_WORDS).split(b"\n")
         words = b"\n".join(line for line in lines if not is_noise(line, level_wanted()))
         return words[-_LAST_WORDS:].decode(errors="replace").strip()
+
+    def _output(self, most: int) -> bytes:
+        """The last output of the worker and its child since the task began, of so many bytes."""
+        size = os.fstat(self._log.fileno()).st_size
+        start = max(self._said, size - most)
+        return os.pread(self._log.fileno(), size - start, start)
 
     def _release(self, patience_seconds: float) -> str:
         """End the worker and its task, by force after some seconds; returns how the worker ended, in words."""

@@ -5,12 +5,15 @@ can be forked: the fork has nothing left to import and shares the memory of the 
 
 A worker reads JSON lines from a socket: the evaluator and the command of the search, then one task at a time. It
 answers there with `{"ready": true}`, then for each task with `{"pid": …}` and its end: an outcome, or
-`{"died": exit code}`. Its other output is for people. The search holds the other end of a pipe, the lifeline: all tasks
-end when the search ends, in whatever way it ends.
+`{"died": exit code}`. Its other output is for people. The search holds the other end of a pipe, the lifeline: all
+tasks, and all processes that they started, end when the search ends, in whatever way it ends.
 """
 
+import contextlib
 import json
 import os
+import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,9 +30,11 @@ from nasnet_keras.search.objects import load_class, rebuilt
 from nasnet_keras.search.study.trial import genotype_of, genotype_text
 from nasnet_keras.utils import environment
 
-__all__ = ["command", "main", "read_outcome", "task_line"]
+__all__ = ["command", "main", "outcome_values", "read_outcome", "read_task", "task_line"]
 
+_VALUES = ("status", "reward", "metrics", "seconds")  # of an outcome
 _FORKS = 10
+_LAST_SECONDS = 1.0  # between the end of the channel and that of the lifeline, which the same process holds
 _PAUSE = 3.0  # seconds between two attempts
 _BOOT = """
 import sys
@@ -59,16 +64,27 @@ def task_line(task: Task) -> bytes:
     return json.dumps({**plain, "genotype": json.loads(genotype_text(task.genotype))}).encode() + b"\n"
 
 
+def read_task(line: bytes) -> Task:
+    """Read the line that `task_line` wrote."""
+    plain = json.loads(line)
+    folder = None if plain["folder"] is None else Path(plain["folder"])
+    return Task(**{**plain, "genotype": genotype_of(plain["genotype"]), "folder": folder})
+
+
+def outcome_values(outcome: Outcome) -> dict[str, Any]:
+    """Return the values of an outcome, without its task, for `read_outcome`."""
+    return {name: getattr(outcome, name) for name in _VALUES}
+
+
 def read_outcome(task: Task, plain: dict[str, Any]) -> Outcome:
     """Read a worker's answer as an outcome.
 
     Raises:
         ValueError: the answer is not an outcome.
     """
-    names = ("status", "reward", "metrics", "seconds")
-    if missing := [name for name in names if name not in plain]:
+    if missing := [name for name in _VALUES if name not in plain]:
         raise ValueError(f"it has no {', '.join(missing)}")
-    outcome = Outcome(task, *(plain[name] for name in names))
+    outcome = Outcome(task, *(plain[name] for name in _VALUES))
     outcome.check()
     return outcome
 
@@ -77,8 +93,10 @@ def main(channel: int, lifeline: int, evaluator: str) -> None:
     """Work until the search closes the channel: see `command`."""
     for descriptor in (channel, lifeline):
         os.set_inheritable(descriptor, False)  # libraries may start programs, which must not have it
-    for number in (signal.SIGINT, signal.SIGTERM):  # the search handles them, when all its processes are told to stop
+    stops = (signal.SIGINT, signal.SIGTERM)
+    for number in stops:  # the search handles them, when all its processes are told to stop
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)  # what started the search may block them, and finalists need them
     environment.prepare()
     load_class(evaluator)  # meanwhile the search prepares
     lines = os.fdopen(channel, "rb")
@@ -91,15 +109,14 @@ def _work(setup: dict[str, Any], lines: Iterable[bytes], channel: int, lifeline:
     evaluator = rebuilt(setup["evaluator"], config=SearchConfig.from_json(setup["config"]))
     _say(channel, {"ready": True})
     for line in lines:
-        plain = json.loads(line)
-        folder = None if plain["folder"] is None else Path(plain["folder"])
-        task = Task(**{**plain, "genotype": genotype_of(plain["genotype"]), "folder": folder})
-        _say(channel, _forked(evaluator, task, lifeline, channel))
+        _say(channel, _forked(evaluator, read_task(line), lifeline, channel, setup.get("scratch")))
+    _end_group(lifeline, setup.get("scratch"))
 
 
-def _forked(evaluator: Any, task: Task, lifeline: int, channel: int) -> dict[str, Any]:
+def _forked(evaluator: Any, task: Task, lifeline: int, channel: int, scratch: str | None = None) -> dict[str, Any]:
     """Do a task in a forked process; returns its outcome, or its exit code, as an answer."""
     reading, writing = os.pipe()
+    _flush()
     try:
         pid = _fork()
     except OSError as error:
@@ -112,16 +129,15 @@ def _forked(evaluator: Any, task: Task, lifeline: int, channel: int) -> dict[str
         try:
             os.close(reading)
             os.close(channel)  # the search must see the worker's end, not this process's
-            threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
-            outcome = perform(evaluator, task)
-            plain = {name: getattr(outcome, name) for name in ("status", "reward", "metrics", "seconds")}
+            threading.Thread(target=_die_with, args=(lifeline, scratch), daemon=True).start()
+            outcome = perform(evaluator, task, traceback.print_exc)
             with os.fdopen(writing, "wb") as file:
-                file.write(json.dumps(plain).encode())
+                file.write(json.dumps(outcome_values(outcome)).encode())
             code = 0
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stderr.flush()
+            _flush()
             os._exit(code)  # without the cleaning up that belongs to the parent
     os.close(writing)
     _say(channel, {"pid": pid})
@@ -141,9 +157,27 @@ def _fork() -> int:
     return os.fork()
 
 
-def _die_with(lifeline: int) -> None:
+def _die_with(lifeline: int, scratch: str | None) -> None:
     os.read(lifeline, 1)  # returns when the last process that could write has ended
+    _end_group(lifeline, scratch)
+
+
+def _end_group(lifeline: int, scratch: str | None) -> None:
+    """End this process and all that the worker and its children have started, also those whose parents are gone.
+
+    The folder that was made for the worker is removed if whoever made it has ended.
+    """
+    if scratch is not None and select.select([lifeline], [], [], _LAST_SECONDS)[0]:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if os.getsid(0) == os.getpgrp():  # a worker's own group, and not that of a terminal in a test or a debugger
+        os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
 
 
 def _say(channel: int, plain: dict[str, Any]) -> None:
@@ -151,5 +185,5 @@ def _say(channel: int, plain: dict[str, Any]) -> None:
     try:
         while line:
             line = line[os.write(channel, line) :]
-    except OSError:  # the search has ended
-        os._exit(1)
+    except OSError:  # the search has ended, as the next line says, too
+        return
