@@ -48,8 +48,9 @@ class AlgorithmSettings:
     )
     beam_size: int | None = setting(
         None,
-        "Number of cells that progressive search trains at each number of blocks, 256 in the paper; by default "
-        "--trials divided by --num_blocks.",
+        "Number of children that progressive search trains at each size of cells, 256 in the paper; by default "
+        "--trials divided by the number of sizes: --num_blocks where one cell grows, and one less than twice as many "
+        "where two do, in turn.",
         _COUNT,
         assumed=None,
     )

@@ -44,6 +44,7 @@ class AlgorithmRow(Row):
         is_baseline: whether other searches are compared with it, so that it needs no comparison.
         spaces: the spaces that it is for; empty for an algorithm that searches all spaces.
         spaces_of_sums: further spaces that it is for if their blocks only add.
+        whole: whether all of its proposals are whole, as a supernet needs them, and no cells of fewer blocks.
     """
 
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class AlgorithmRow(Row):
     is_baseline: bool = False
     spaces: tuple[str, ...] = ()
     spaces_of_sums: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class SpaceRow(Row):
         lacks: the settings that it refuses, since its networks have no such part.
         ignores: the settings that have no effect on its networks.
         defaults: the values of settings that are not given.
+        growing: the number of its cells that grow block by block, as `Space.growth` says; 0 if they do not.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -118,6 +121,12 @@ class SpaceRow(Row):
     lacks: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    growing: int = 0
+
+
+def _beam_size(given: Mapping[str, Any]) -> int:
+    """The trials of a search shared out among the beams of progressive search, until cells are whole."""
+    return max(1, given["trials"] // (1 + max(1, space(given["space"]).growing) * (given["num_blocks"] - 1)))
 
 
 _SEARCH = "nasnet_keras.search"
@@ -164,11 +173,9 @@ ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
             f"{_SEARCH}.algorithms.progressive:Progressive",
             "adds blocks to the best cells, as a predictor says (PNAS, Liu et al. 2018)",
             {"beam_size": "beam_size", "predictor": "predictor"},
-            {
-                "beam_size": lambda given: max(1, given["trials"] // given["num_blocks"]),
-                "predictor": lambda given: "mlp",
-            },
-            spaces=("pnas",),
+            {"beam_size": _beam_size, "predictor": lambda given: "mlp"},
+            spaces=("nasnet", "pnas", "enas_micro"),
+            whole=False,
         ),
     }
 )
@@ -237,9 +244,14 @@ EXECUTORS: Mapping[str, ExecutorRow] = MappingProxyType(
 SPACES: Mapping[str, SpaceRow] = MappingProxyType(
     {
         "nasnet": SpaceRow(
-            f"{_SEARCH}.spaces.nasnet:CellSpace", "NASNet's cells (Zoph et al. 2018)", offers=("network", "supernet")
+            f"{_SEARCH}.spaces.nasnet:CellSpace",
+            "NASNet's cells (Zoph et al. 2018)",
+            offers=("network", "supernet"),
+            growing=2,
         ),
-        "pnas": SpaceRow(f"{_SEARCH}.spaces.pnas:PNASSpace", "PNAS' cell, one for both strides (Liu et al. 2018)"),
+        "pnas": SpaceRow(
+            f"{_SEARCH}.spaces.pnas:PNASSpace", "PNAS' cell, one for both strides (Liu et al. 2018)", growing=1
+        ),
         "nasbench201": SpaceRow(
             f"{_SEARCH}.spaces.nasbench201:NASBench201Space",
             "the cells of NAS-Bench-201 (Dong and Yang 2020)",
@@ -263,6 +275,7 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
             "ENAS' cells (Pham et al. 2018)",
             {"operations": ENAS_OPERATIONS, "combines": ("add",), "unread_inputs": True},
             offers=("network", "supernet"),
+            growing=2,
         ),
         "enas_macro": SpaceRow(
             f"{_SEARCH}.spaces.enas_macro:MacroSpace",

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
+from nasnet_keras.search.spaces.growth import Growth
 from nasnet_keras.search.spaces.nas import ChainSpace
+from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.spaces.pnas import PNASSpace
 from nasnet_keras.search.surrogates.ensemble import MEMBERS
 from nasnet_keras.search.surrogates.lstm import LSTMEnsemble
 from nasnet_keras.search.surrogates.mlp import MLPEnsemble
 from nasnet_keras.search.surrogates.tokens import Tokens
 
-TOKENS = Tokens.of(PNASSpace().decisions, 5)
+TOKENS = Tokens.of(PNASSpace().decisions, PNASSpace().growth)
+TWO = Tokens((0, 0, 1, 1, 2, 2, 3, 3), (3, 8, 3, 8), blocks=2, cells=2)
 every_ensemble = pytest.mark.parametrize("ensemble", [MLPEnsemble, LSTMEnsemble])
 
 
@@ -64,9 +67,41 @@ def test_rows_that_are_no_choices_are_refused(rows, message):
 
 
 def test_decisions_that_are_no_equal_blocks_are_refused():
-    for decisions, blocks in ((ChainSpace(num_layers=3).decisions, 3), (PNASSpace().decisions, 3)):
-        with pytest.raises(ValueError, match=f"not those of {blocks} equal blocks"):
-            Tokens.of(decisions, blocks)
+    for decisions, growth in (
+        (ChainSpace(num_layers=3).decisions, Growth(1, 3, 4)),
+        (PNASSpace().decisions, Growth(1, 3, 4)),
+        (PNASSpace().decisions, Growth(1, 4, 5)),
+        (PNASSpace().decisions, Growth(2, 5, 4)),
+    ):
+        with pytest.raises(ValueError, match=f"not those of {growth.cells} × {growth.blocks} equal blocks"):
+            Tokens.of(decisions, growth)
+
+
+def test_tokens_of_two_cells_are_read_block_by_block():
+    space = CellSpace(num_blocks=2)
+    tokens = Tokens.of(space.decisions, space.growth)
+    assert tokens == Tokens((0, 0, 1, 1, 2, 3, 3, 4, 4, 5), (3, 13, 2) * 2, blocks=2, cells=2)
+    row = np.array([[0, 1, 2, 3, 0, 2, 1, 4, 5, 1, 1, 0, 6, 7, 0, *[-1] * 5]])  # two normal blocks and one of reduction
+    assert tokens.read(row)[0].tolist() == [[0, 1, 2, 3, 0, 1, 0, 6, 7, 0], [2, 1, 4, 5, 1, *[-1] * 5]]
+    assert tokens.counted(row)[0].tolist()[:5] == [1, 2, 1, 0, 0]
+    with pytest.raises(ValueError, match="-1 after their last block"):
+        tokens.read(np.array([[0, 1, 2, 3, 0, *[-1] * 5, 1, 0, 6, 7, 0, 1, 0, 6, 7, 0]]))
+    with pytest.raises(ValueError, match="-1 after their last block"):
+        tokens.read(np.array([[0, 1, 2, 3, 0, *[-1] * 15]]))
+
+
+@every_ensemble
+def test_two_cells_are_told_apart(ensemble):
+    """Rewards that the operations of the second cell explain, in rows with as many blocks or fewer in that cell."""
+    generator = np.random.default_rng(0)
+    rows = generator.integers(0, [2, 2, 8, 8, 3, 3, 8, 8] * 2, (150, 16))
+    rows[::2, 12:] = -1
+    second = rows[:, 8:].reshape(-1, 2, 4)[:, :, 2:]
+    rewards = np.where(second >= 0, second, 0).sum(axis=(1, 2)) / (second >= 0).sum(axis=(1, 2))
+    surrogate = ensemble(TWO, seed=0).fit(rows[:100], rewards[:100])
+    assert correlation(surrogate.predict(rows[100:]).mean, rewards[100:]) > 0.7
+    other_way = np.roll(rows[101::2], 8, axis=1)  # the cells have changed places
+    assert abs(correlation(surrogate.predict(other_way).mean, rewards[101::2])) < 0.5
 
 
 @every_ensemble

@@ -12,19 +12,23 @@ from nasnet_keras.search.algorithms.beam import Beam
 from nasnet_keras.search.algorithms.progressive import Progressive
 from nasnet_keras.search.equality import network_name
 from nasnet_keras.search.loop import SearchError
+from nasnet_keras.search.registry import ALGORITHMS, SPACES
 from nasnet_keras.search.report.page import report
+from nasnet_keras.search.spaces import make
+from nasnet_keras.search.spaces.base import Decision, Space
+from nasnet_keras.search.spaces.growth import Growth
 from nasnet_keras.search.spaces.limited import LimitedSpace
 from nasnet_keras.search.spaces.nas import ChainSpace
-from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasnet import CellSpace
 from nasnet_keras.search.spaces.pnas import PNASSpace
 from nasnet_keras.search.study.result import are_notes
 from nasnet_keras.search.surrogates.mlp import MLPEnsemble
 from nasnet_keras.search.surrogates.tokens import Tokens
-from nasnet_keras.search.testing import check_algorithm
+from nasnet_keras.search.testing import ContractError, check_algorithm, check_space
 
 OPERATIONS = ("identity", "sep_conv_3x3", "max_pool_3x3")
 SPACE = PNASSpace(OPERATIONS, num_blocks=3)
+CELLS = CellSpace(OPERATIONS, num_blocks=3)  # two cells, which grow in turn
 
 
 def worth(cell):
@@ -91,7 +95,7 @@ def test_the_beam_is_the_best_by_prediction_and_an_eighth_explores():
     best, explorers = beam[:14], beam[14:]
     average = np.mean([worth(PNASSpace().sample(np.random.default_rng(seed))[:8]) for seed in range(200)])
     assert np.mean([worth(cell) for cell in best]) > average + 0.05
-    tokens = Tokens.of(PNASSpace().decisions, 5)
+    tokens = Tokens.of(PNASSpace().decisions, PNASSpace().growth)
     tried = tokens.counted(np.array(told)).sum(axis=0) + tokens.counted(np.array(best)[:, 4:]).sum(axis=0)
     tried[3:6] = 99  # inputs that no second block has
     assert tokens.counted([explorers[0][4:]])[0][tried.argmin()] > 0
@@ -143,12 +147,110 @@ def test_all_levels_are_within_limits(quickly):
     assert all(map(space.fits, cells)) and {len(cell) for cell in cells} == {4, 8, 12}
 
 
+# --- two cells, and spaces of one's own
+
+
+def worth_of_both(cell):
+    """Separable convolutions are good in a normal cell, and identities in a reduction cell."""
+    genotype = CELLS.decode(cell)
+    good = {"sep_conv_3x3": genotype.normal, "identity": genotype.reduction}
+    return sum(edge.operation == name for name, cell in good.items() for block in cell.blocks for edge in block.edges)
+
+
+def test_two_cells_grow_in_turn(quickly):
+    cells = search(Progressive(CELLS, seed=0, beam_size=9), 54, worth_of_both)
+    levels = [list(map(CELLS.decode, cells[start : start + 9])) for start in range(0, 54, 9)]
+    sizes = [{(len(one.normal.blocks), len(one.reduction.blocks)) for one in level} for level in levels]
+    assert sizes == [{(1, 1)}, {(2, 1)}, {(2, 2)}, {(3, 2)}, {(3, 3)}, {(3, 3)}]
+    blocks = [[(one.normal.blocks, one.reduction.blocks) for one in level] for level in levels]
+    for number, parents in ((1, 0), (2, 1), (3, 2), (4, 3), (5, 3)):
+        grows, stays = (1, 0) if number in (2, 4, 5) else (0, 1)
+        known = {(one[grows], one[stays]) for one in blocks[parents]}
+        assert {(one[grows][:-1], one[stays]) for one in blocks[number]} <= known
+    assert len({*names(cells, CELLS)}) == len(cells)
+
+
+def test_the_first_beam_of_two_cells_shares_out_the_choices_of_each():
+    algorithm = Progressive(CellSpace(), seed=0, beam_size=13)
+    first = np.array([algorithm.ask(trial) for trial in range(13)])
+    for start in (0, 5):
+        made = [
+            np.bincount(first[:, start : start + 5][:, slots].ravel(), minlength=2) for slots in ([0, 1], [2, 3], [4])
+        ]
+        assert made[0].min() >= 5 and len(made[1]) == 13 and made[1].min() >= 1 and made[2].min() >= 4
+    assert np.mean(first[:, 2:4] == first[:, 7:9]) < 0.5, "the cells are drawn apart"
+    assert [len(algorithm._blocks(number)) for number in (1, 2, 3, 8)] == [1560, 1560, 2756, 6162]
+    assert algorithm.least_trials == 13 + 7 * 13 + 1
+
+
+def test_each_cell_has_its_own_predictions():
+    cells = search(Progressive(CELLS, seed=0, beam_size=16), 80, worth_of_both)
+    generator = np.random.default_rng(0)
+    random = [worth_of_both(CELLS.sample(generator)) for _ in range(200)]
+    assert np.mean([worth_of_both(cell) for cell in cells[64:78]]) > np.mean(random) + 3 * np.std(random)
+
+
+@pytest.mark.parametrize("space", [make("enas_micro", num_blocks=2), CellSpace(OPERATIONS, 2)], ids=str)
+def test_other_cells_within_limits(quickly, space):
+    def excess(genotype):
+        return genotype.operation_counts()["normal cell"]["identity"] - 1.0
+
+    limited = LimitedSpace(space, excess)
+    cells = search(Progressive(limited, seed=0, beam_size=8), 30, lambda cell: float(sum(cell)))
+    assert all(map(limited.fits, cells)) and {len(cell) for cell in cells} == {10, 15, 20}
+
+
+class Towers(Space):
+    """Texts of up to three storeys, each of which has a width and a height."""
+
+    decisions = tuple(Decision(f"storey_{n}_{what}", ("1", "2", "3")) for n in range(3) for what in ("width", "height"))
+    growth = Growth(cells=1, blocks=3, length=2, swappable=False)
+
+    def decode(self, choices):
+        picked = self.pick(choices)
+        return "-".join("x".join(picked[start : start + 2]) for start in range(0, len(picked), 2))
+
+    def encode(self, genotype):
+        return self.find(re.split("[x-]", str(genotype)))
+
+
+def test_a_space_of_ones_own_grows(quickly):
+    check_space(Towers(), samples=20)
+    towers = search(Progressive(Towers(), 0, beam_size=9), 30, lambda cell: float(sum(cell)))
+    assert {*towers[:9]} == {(width, height) for width in range(3) for height in range(3)}
+    assert [len(one) for one in towers] == [2] * 9 + [4] * 9 + [6] * 12
+
+    def wrong(**changes):
+        return type("Wrong", (Towers,), changes)()
+
+    with pytest.raises(ContractError, match="the sides of a block must be swappable"):
+        check_space(wrong(growth=Growth(1, 3, 2)))
+    with pytest.raises(ContractError, match="6 decisions are not those of 1 × 2 equal blocks"):
+        check_space(wrong(growth=Growth(1, 2, 2)))
+    with pytest.raises(ContractError, match="growth must be a Growth"):
+        check_space(wrong(growth=3))
+    with pytest.raises(
+        ContractError, match="choices within the decisions' ranges are legal.*expected 6 choices, got 2"
+    ):
+        check_space(wrong(legal_length=lambda self, length: length == 6))
+
+
+def test_the_registry_knows_the_spaces_that_grow():
+    cells = {name: make(name).growth.cells for name in SPACES if make(name).growth}
+    assert cells == {name: row.growing for name, row in SPACES.items() if row.growing}
+    assert {*ALGORITHMS["progressive"].spaces} == {*cells} == {"nasnet", "pnas", "enas_micro"}
+
+
 # --- the contract
 
 
 @pytest.mark.parametrize("predictor", ["mlp", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_it_keeps_the_contract(quickly, predictor):
     check_algorithm(functools.partial(Progressive, beam_size=10, predictor=predictor), SPACE, trials=21)
+
+
+def test_it_keeps_the_contract_in_two_cells(quickly):
+    check_algorithm(functools.partial(Progressive, beam_size=5), CellSpace(OPERATIONS, 2), trials=16)
 
 
 def test_asking_ahead_of_a_level_is_legal_and_changes_nothing(quickly):
@@ -168,7 +270,7 @@ def test_a_level_does_not_depend_on_which_of_its_trials_are_told(quickly):
 
 
 @pytest.mark.parametrize(
-    "space", [NASBench201Space(), CellSpace(), PNASSpace(num_blocks=1), ChainSpace(num_layers=3), None]
+    "space", [*map(make, sorted({*SPACES} - {"nasnet", "pnas", "enas_micro"})), PNASSpace(num_blocks=1), None]
 )
 def test_other_spaces_are_refused(space):
     space = space or ChainSpace(num_layers=4, first_layers=2, deepen_every=5)
@@ -224,12 +326,15 @@ def test_the_beam_follows_from_the_trials():
     assert config("study", beam_size=7, predictor="lstm").beam_size == 7
     assert config("study", algorithm="random").beam_size is None
     assert SearchConfig("study", space="pnas", algorithm="progressive", trials=3).beam_size == 1
+    two = {"algorithm": "progressive", "trials": 90}
+    assert SearchConfig("study", **two).beam_size == SearchConfig("study", space="enas_micro", **two).beam_size == 10
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"space": "nasnet"}, "algorithm 'progressive' is for the space 'pnas' only"),
+        ({"space": "enas_macro"}, "algorithm 'progressive' is for the spaces 'nasnet' and 'pnas' and 'enas_micro'"),
+        ({"space": "nasnet", "evaluator": "supernet", "trials": 200}, "fewer blocks, and a supernet has whole cells"),
         ({"algorithm": "random", "beam_size": 4}, "beam_size is for 'progressive', not for 'random'"),
         ({"algorithm": "ppo", "predictor": "mlp"}, "predictor is for 'progressive', not for 'ppo'"),
         ({"beam_size": 0}, "beam_size must be a positive integer"),

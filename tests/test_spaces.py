@@ -97,7 +97,7 @@ LEGAL = cell_of(FIRST, READS_FIRST, outputs=["block_1"])
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        (cell_of(FIRST, outputs=["block_0"]), "the reduction cell must have 2 blocks, got 1"),
+        (cell_of(FIRST, FIRST, FIRST, outputs=["block_0"]), "both cells must have 2 blocks, or fewer.* got 2 and 3"),
         (cell_of(FIRST, ("max_pool_3x3", "block_0", *FIRST[2:]), outputs=["block_1"]), "reduction_block_1_left_op"),
         (cell_of(FIRST, READS_FIRST, outputs=["block_0", "block_1"]), "that no block reads, block_1, got block_0"),
         (cell_of(FIRST, FIRST, outputs=["block_1", "block_0"]), "block_0, block_1, got block_1, block_0"),
@@ -108,6 +108,33 @@ def test_encode_refuses_what_is_not_of_the_space(cell, message):
     assert SMALL.decode(SMALL.encode(Genotype(LEGAL, LEGAL))) == Genotype(LEGAL, LEGAL)
     with pytest.raises(ValueError, match=message):
         SMALL.encode(Genotype(LEGAL, cell))
+
+
+def test_cells_of_fewer_blocks(generator):
+    space = CellSpace()
+    whole = space.sample(generator)
+    cells = space.decode(whole)
+    for count in range(2, 11):
+        normal, reduction = (count + 1) // 2, count // 2
+        choices = (*whole[: 5 * normal], *whole[25 : 25 + 5 * reduction])
+        genotype = space.decode(choices)
+        assert space.growth.sizes(len(choices)) == (normal, reduction) and space.encode(genotype) == choices
+        assert genotype.normal.blocks == cells.normal.blocks[:normal]
+        assert genotype.reduction.blocks == cells.reduction.blocks[:reduction]
+        names = [decision.name for decision in space.decisions_of(len(choices))]
+        assert names == [one.name for one in (*space.decisions[: 5 * normal], *space.decisions[25:][: 5 * reduction])]
+    for length in (0, 5, 11, 49, 55):
+        with pytest.raises(ValueError, match=f"expected 50 choices, got {length}"):
+            space.decode((0,) * length)
+    with pytest.raises(ValueError, match="block_1_left_input must be from 0 to 2, got 3"):
+        space.decode((0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(("normal", "reduction"), [(1, 2), (3, 1), (3, 3)])
+def test_cells_that_did_not_grow_in_turn_are_refused(normal, reduction):
+    cells = (cell_of(*[FIRST] * count, outputs=[f"block_{i}" for i in range(count)]) for count in (normal, reduction))
+    with pytest.raises(ValueError, match=f"or the normal cell one more, got {normal} and {reduction}"):
+        SMALL.encode(Genotype(*cells))
 
 
 def test_encode_refuses_the_released_nasnet_a_and_other_types():

@@ -17,6 +17,7 @@ class Beam:
         blocks: the choices of blocks, of shape (blocks, choices of a block).
         scores: the prediction for each candidate, of shape (parents, blocks); higher is better.
         accepts: whether a cell may be taken. It is called once for each candidate that is looked at.
+        place: where the choices of the block stand among those of the cell, the parent's around them; by default last.
 
     Attributes:
         cells: the choice vectors that were taken, in order.
@@ -34,9 +35,10 @@ class Beam:
         blocks: np.ndarray,
         scores: np.ndarray,
         accepts: Callable[[Choices], bool],
+        place: int | None = None,
     ) -> None:
         self.cells: list[Choices] = []
-        self._parents, self._blocks, self._accepts = parents, blocks, accepts
+        self._parents, self._blocks, self._accepts, self._place = parents, blocks, accepts, place
         self._order = np.argsort(-scores.ravel(), kind="stable")
         self._untried = np.ones(scores.size, bool)
         self._taken: list[int] = []  # the blocks of the cells
@@ -69,8 +71,10 @@ class Beam:
     def _take(self, index: int) -> bool:
         """Take a candidate if it is accepted."""
         self._untried[index] = False
-        parent, block = divmod(int(index), len(self._blocks))
-        cell = (*self._parents[parent], *self._blocks[block].tolist())
+        number, block = divmod(int(index), len(self._blocks))
+        parent, place = self._parents[number], self._place
+        place = len(parent) if place is None else place
+        cell = (*parent[:place], *self._blocks[block].tolist(), *parent[place:])
         if accepted := self._accepts(cell):
             self.cells.append(cell)
             self._taken.append(block)

@@ -1,6 +1,5 @@
 """PNAS: progressive neural architecture search."""
 
-import contextlib
 import functools
 import itertools
 import math
@@ -11,8 +10,8 @@ import numpy as np
 
 from nasnet_keras.search.algorithms.base import Algorithm, from_rows, to_rows
 from nasnet_keras.search.algorithms.beam import Beam
-from nasnet_keras.search.equality import network_name
 from nasnet_keras.search.spaces.base import Choices, Space
+from nasnet_keras.search.spaces.growth import Growth, swapped
 from nasnet_keras.search.surrogates.ensemble import Ensemble
 from nasnet_keras.search.surrogates.lstm import LSTMEnsemble
 from nasnet_keras.search.surrogates.mlp import MLPEnsemble
@@ -28,6 +27,7 @@ PREDICTORS = {"mlp": MLPEnsemble, "lstm": LSTMEnsemble}
 _EXPLORES = 8  # one of so many cells of a beam explores
 _TRIES = 32
 _FEWEST = 3  # children of a rank correlation
+_FIRST = 2**12  # candidates of the first beam, where several cells have more pairs of blocks
 
 
 class Progressive(Algorithm):
@@ -38,6 +38,9 @@ class Progressive(Algorithm):
     next beam. Once cells are whole, further beams are the next candidates of the same parents. All cells of a beam are
     trained, and the predictor learns anew before each beam. Equal networks are one candidate.
 
+    In a space of two cells both have a block in the first beam, and then the normal and the reduction cell get a block
+    in turn, by a beam each: all pairs of a normal and a reduction block would be millions for each parent.
+
     An eighth of a beam explores: it goes to the best candidates with the choices that were tried least. Each level
     brings an input that no cell had before, the last block, of which a predictor can know nothing; in the paper the
     rank correlation of the first predictions with the rewards is 0.11 to 0.20.
@@ -46,8 +49,7 @@ class Progressive(Algorithm):
     run side by side. Under a limit of costs the cells of all beams are within it.
 
     Args:
-        space: the space to search. Its decisions are those of equal blocks, one after another, whose two sides can be
-            swapped. The first blocks alone are a legal choice vector, as in `PNASSpace`.
+        space: the space to search, which says by `Space.growth` how its cells grow.
         seed: seed of all random numbers.
         beam_size: number of cells of a beam, K; 256 in the paper.
         predictor: `"mlp"` or `"lstm"`: the ensemble that predicts. The paper searches with the first.
@@ -63,13 +65,18 @@ class Progressive(Algorithm):
         >>> algorithm = Progressive(PNASSpace(), seed=0)
         >>> len(algorithm.ask(0)), algorithm.awaits(135), algorithm.awaits(136), algorithm.least_trials
         (4, 0, 136, 905)
+        >>> from nasnet_keras.search.spaces.nasnet import CellSpace
+        >>> algorithm = Progressive(CellSpace(), seed=0)
+        >>> len(algorithm.ask(0)), algorithm.awaits(255), algorithm.awaits(256), algorithm.least_trials
+        (10, 0, 256, 2049)
     """
 
     def __init__(self, space: Space, seed: int, beam_size: int = 256, predictor: str = "mlp") -> None:
         super().__init__(space, seed)
         choice("predictor", predictor, tuple(PREDICTORS))
         self._beam_size = positive_integer("beam_size", beam_size)
-        self._tokens, self._predictor = _tokens(space), PREDICTORS[predictor]
+        self._growth = _growth(space)
+        self._tokens, self._predictor = Tokens.of(space.decisions, self._growth), PREDICTORS[predictor]
         self._told: list[Choices] = []
         self._rewards: list[float] = []  # not a number for a child that failed
         self._planned: tuple[int, list[Choices]] = (-1, [])  # the number of a beam, and its cells
@@ -77,11 +84,12 @@ class Progressive(Algorithm):
     @functools.cached_property
     def _width(self) -> int:
         """The number of cells of the first beam."""
-        return min(self._beam_size, max(1, sum(map(self.space.fits, self._blocks(0).tolist()))))
+        fitting = filter(self.space.fits, map(tuple, self._blocks(0).tolist()))
+        return max(1, len(list(itertools.islice(fitting, self._beam_size))))
 
     @property
     def least_trials(self) -> int:
-        return self._start(self._tokens.blocks - 1) + 1
+        return self._start(len(self._growth.lengths) - 1) + 1
 
     def awaits(self, trial: int) -> int:
         return self._start(self._number(trial))
@@ -101,7 +109,8 @@ class Progressive(Algorithm):
         self._rewards.append(math.nan if reward is None else float(reward))
 
     def state(self) -> dict[str, np.ndarray]:
-        return {"cells": self._rows(len(self._told)), "rewards": np.array(self._rewards, np.float64)}
+        cells = to_rows(self._told, len(self.space.decisions))
+        return {"cells": cells, "rewards": np.array(self._rewards, np.float64)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         if set(state) != {"cells", "rewards"} or len(state["cells"]) != len(state["rewards"]):
@@ -118,10 +127,11 @@ class Progressive(Algorithm):
             before, start, end = (self._start(one) for one in (number - 1, number, number + 1))
             if len(self._told) < start + _FEWEST:
                 break
-            predicted = self._learnt(start).predict(self._rows(end)).mean
+            predicted = self._learnt(start).predict(self._rows(self._told[:end])).mean
+            sizes = self._growth.sizes(self._length(number))
             found.append(
                 {
-                    "Blocks": self._level(number) + 1,
+                    "Blocks": sizes[0] if len(sizes) == 1 else " + ".join(map(str, sizes)),
                     "Children": len(predicted) - start,
                     "Rank correlation": self._correlation(predicted, start, end),
                     "Rank correlation of those learnt last": self._correlation(predicted, before, start),
@@ -137,48 +147,77 @@ class Progressive(Algorithm):
         """The first trial of a beam."""
         return self._width + (number - 1) * self._beam_size if number else 0
 
-    def _level(self, number: int) -> int:
-        """The number of blocks of the parents of a beam's cells."""
-        return min(number, self._tokens.blocks - 1)
+    def _length(self, number: int) -> int:
+        """The number of choices of a beam's cells."""
+        lengths = self._growth.lengths
+        return lengths[min(number, len(lengths) - 1)]
 
     def _beam(self, number: int) -> list[Choices]:
         """The cells of a beam, by what was told of the beams before."""
-        start, level = self._start(number), self._level(number)
-        blocks, parents = self._blocks(level), self._parents(start, level)
+        start, length = self._start(number), self._length(number)
+        blocks, parents = self._blocks(number), self._parents(number)
         size = self._beam_size if number else self._width
-        scores = self._scores(start, parents, blocks) if number else self.generator(0).random((1, len(blocks)))
-        beam = Beam(parents, blocks, scores, self._accepts(start))
+        scores = self._scores(number, parents, blocks) if number else self.generator(0).random((1, len(blocks)))
+        beam = Beam(parents, blocks, scores, self._accepts(start), self._growth.last(length).start)
         beam.take_best(size - math.ceil(size / _EXPLORES) if number else 0)
-        beam.explore(size, self._tokens.counted(blocks), self._tokens.counted(self._rows(start)).sum(axis=0))
+        made = self._tokens.counted(self._added_rows(blocks, length))
+        beam.explore(size, made, self._tokens.counted(self._rows(self._told[:start])).sum(axis=0))
         return beam.cells
 
-    def _blocks(self, level: int) -> np.ndarray:
-        """The choices of all blocks that can follow after so many, without those whose sides are swapped."""
-        length = len(self._tokens.tables)
-        sizes = [len(one.choices) for one in self.space.decisions[level * length : (level + 1) * length]]
+    def _added(self, length: int) -> tuple[int, ...]:
+        """The places, among all decisions, of those of the block that came last."""
+        return self._growth.places(length)[self._growth.last(length)]
+
+    def _added_rows(self, blocks: np.ndarray, length: int) -> np.ndarray:
+        """Blocks that came last, as rows of all decisions, -1 for those of other blocks."""
+        rows = np.full((len(blocks), len(self.space.decisions)), -1)
+        rows[:, self._added(length)] = blocks
+        return rows
+
+    def _blocks(self, number: int) -> np.ndarray:
+        """The choices of all blocks that a beam adds; at first of a block of each cell, some of them if too many."""
+        places, length = self._added(self._length(number)), self._growth.length
+        cells = [self._block_of(places[start : start + length]) for start in range(0, len(places), length)]
+        generator, most = self.generator(0), max(_FIRST, 2 * self._beam_size)
+        if len(cells) == 1 or math.prod(map(len, cells)) <= most:
+            picked = np.indices([len(cell) for cell in cells]).reshape(len(cells), -1)
+        else:
+            picked = np.unique([generator.integers(len(cell), size=most) for cell in cells], axis=1)
+        return np.hstack([cell[chosen] for cell, chosen in zip(cells, picked, strict=True)])
+
+    def _block_of(self, places: tuple[int, ...]) -> np.ndarray:
+        """The choices of all blocks of some decisions, without those whose sides are swapped."""
+        kinds = [self.space.decisions[place].choices for place in places]
+        sizes = [len(kind) for kind in kinds]
         blocks = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)
-        other_way = np.ravel_multi_index(tuple(self._tokens.swapped(blocks).T), sizes)
+        if not self._growth.swappable:
+            return blocks
+        other_way = np.ravel_multi_index(tuple(blocks[:, swapped(kinds)].T), sizes)
         return blocks[np.arange(len(blocks)) <= other_way]
 
-    def _parents(self, start: int, level: int) -> list[Choices]:
-        """The cells that blocks are added to: those of a level that did not fail, unless all failed."""
-        if not level:
+    def _parents(self, number: int) -> list[Choices]:
+        """The cells that a beam adds blocks to: those of a block less that did not fail, unless all failed."""
+        length = self._length(number)
+        if length == self._growth.lengths[0]:
             return [()]
-        told = [place for place in range(start) if len(self._told[place]) == level * len(self._tokens.tables)]
+        told = [place for place in range(self._start(number)) if len(self._told[place]) == length - self._growth.length]
         good = [place for place in told if math.isfinite(self._rewards[place])]
         return [self._told[place] for place in good or told]
 
-    def _scores(self, start: int, parents: list[Choices], blocks: np.ndarray) -> np.ndarray:
-        surrogate, count = self._learnt(start), len(blocks)
-        cells = (np.hstack([np.tile(np.array(parent), (count, 1)), blocks]) for parent in parents)
-        return np.array([surrogate.predict(rows).mean for rows in cells]).reshape(-1, count)
+    def _scores(self, number: int, parents: list[Choices], blocks: np.ndarray) -> np.ndarray:
+        surrogate, length = self._learnt(self._start(number)), self._length(number)
+        rows, scores = self._added_rows(blocks, length), []
+        for parent in parents:
+            rows[:, self._growth.places(length - self._growth.length)] = parent
+            scores.append(surrogate.predict(rows).mean)
+        return np.array(scores)
 
     def _learnt(self, start: int) -> Ensemble:
         """The predictor that learnt the first trials. A child that failed counts as the worst of them."""
         rewards = np.array(self._rewards[:start])
         worst = rewards[np.isfinite(rewards)].min(initial=0.0 if np.isnan(rewards).all() else np.inf)
         rewards = np.where(np.isfinite(rewards), rewards, worst)
-        return self._predictor(self._tokens, self.seed).fit(self._rows(start), rewards)
+        return self._predictor(self._tokens, self.seed).fit(self._rows(self._told[:start]), rewards)
 
     def _accepts(self, start: int) -> Callable[[Choices], bool]:
         """Whether a cell is within the limits, and another network than the first trials and those accepted before."""
@@ -195,18 +234,23 @@ class Progressive(Algorithm):
     def _any(self, trial: int) -> Choices:
         """A random cell for a trial whose beam has too few cells, or cannot begin yet."""
         generator, known = self.generator(trial), set(map(self._name, self._told))
-        length = (self._level(self._number(trial)) + 1) * len(self._tokens.tables)
+        places = self._growth.places(self._length(self._number(trial)))
         for _ in range(_TRIES):
-            drawn = self.space.sample(generator)[:length]
+            whole = self.space.sample(generator)
+            drawn = tuple(whole[place] for place in places)
             if self._name(drawn) not in known:
                 break
         return drawn
 
     def _name(self, cell: Choices) -> str:
-        return network_name(self.space.decode(cell))
+        return self.space.network_name(self.space.decode(cell))
 
-    def _rows(self, end: int) -> np.ndarray:
-        return to_rows(self._told[:end], len(self.space.decisions))
+    def _rows(self, cells: list[Choices]) -> np.ndarray:
+        """Cells as rows of all decisions, -1 for those of blocks that they lack."""
+        rows = np.full((len(cells), len(self.space.decisions)), -1)
+        for row, cell in zip(rows, cells, strict=True):
+            row[list(self._growth.places(len(cell)))] = cell
+        return rows
 
     def _correlation(self, predicted: np.ndarray, start: int, end: int) -> float | None:
         rewards = np.array(self._rewards[start:end])
@@ -214,17 +258,15 @@ class Progressive(Algorithm):
         return spearman(predicted[start:end][known], rewards[known]) if known.sum() >= _FEWEST else None
 
 
-def _tokens(space: Space) -> Tokens:
-    """How predictors read the cells of a space.
+def _growth(space: Space) -> Growth:
+    """How the cells of a space grow.
 
     Raises:
-        ValueError: its cells do not grow block by block.
+        ValueError: they do not grow block by block.
     """
-    lengths = [length for length in range(1, len(space.decisions) + 1) if space.legal_length(length)]
-    with contextlib.suppress(ValueError):
-        if len(lengths) > 1:
-            return Tokens.of(space.decisions, len(lengths))
-    raise ValueError(
-        f"progressive search needs a space of cells that grow block by block, of two blocks or more, such as pnas, got "
-        f"{type(space).__name__}"
-    )
+    if space.growth is None or space.growth.blocks < 2:
+        raise ValueError(
+            f"progressive search needs a space of cells that grow block by block, of two blocks or more, such as "
+            f"nasnet or pnas, got {type(space).__name__}"
+        )
+    return space.growth

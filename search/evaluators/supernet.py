@@ -105,9 +105,11 @@ class SupernetEvaluator(ChildEvaluator):
         return reward, {**metrics, **self.counted(genotype)}
 
     def _judged(self, genotype: Any, images: Any) -> tuple[float, dict[str, Any]]:
-        trainer = self._supernet()
+        trainer, choices = self._supernet(), self._space.encode(genotype)
+        if len(choices) != len(self._space.decisions):
+            raise ValueError(f"a supernet has whole cells only, got {len(choices)} choices of {self._space}")
         try:
-            accuracy = trainer.accuracy(self._space.encode(genotype), images)
+            accuracy = trainer.accuracy(choices, images)
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from None
         return accuracy, {"shared_accuracy": accuracy, "supernet_epoch": trainer.epoch}

@@ -11,6 +11,7 @@ import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.search.equality import network_name
+from nasnet_keras.search.spaces.growth import Growth
 from nasnet_keras.utils import checks
 
 __all__ = ["Choices", "Decision", "Space"]
@@ -46,6 +47,9 @@ class Space(ABC):
       that `decode` cannot give, such as one of another space, with a `ValueError`.
     - **Growing.** If a space grows with the trials, `at` gives the space of a trial. Its decisions are the first ones
       of the whole space, and its choice vectors, though shorter, describe the same genotypes in the whole space.
+    - **Growing cells.** A space whose cells may have fewer blocks says how they grow by `growth`, and progressive
+      search is for it. `decode` and `encode` take the shorter choice vectors too; `sample` draws whole cells, and
+      `mutate` keeps the number of blocks.
     - **Equal networks.** `network_name` is the same for genotypes that describe the same network, and depends on the
       genotype only.
     - **Proposals.** If not all choice vectors can be judged, `fits` says which ones can; `sample` and `mutate` give no
@@ -58,9 +62,11 @@ class Space(ABC):
         decisions: the decisions in order, with different names; an algorithm takes them one after another.
         network: the arguments that all networks of the genotypes are built with, beside the sizes that a search
             chooses; by default none. They are read of spaces that a configuration names.
+        growth: how its cells grow block by block; None, the default, if they do not.
     """
 
     decisions: tuple[Decision, ...]
+    growth: Growth | None = None
     network: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
@@ -101,8 +107,16 @@ class Space(ABC):
         return self
 
     def legal_length(self, length: int) -> bool:
-        """Whether a choice vector may have a length: by default that of `decisions`."""
-        return length == len(self.decisions)
+        """Whether a choice vector may have a length: by default that of `decisions`, or one that `growth` has."""
+        return length == len(self.decisions) or (self.growth is not None and length in self.growth.lengths)
+
+    def decisions_of(self, length: int) -> tuple[Decision, ...]:
+        """The decisions that a choice vector of a legal length has choices of, in order: the first ones, or by
+        `growth` those of the first blocks of each cell.
+        """
+        if length == len(self.decisions) or self.growth is None:
+            return self.decisions[:length]
+        return tuple(self.decisions[place] for place in self.growth.places(length))
 
     @property
     def size(self) -> int:
@@ -145,13 +159,14 @@ class Space(ABC):
             ValueError: the choice vector is not legal, or no decision has a second choice.
         """
         self.pick(choices)
-        open_decisions = [i for i in range(len(choices)) if len(self.decisions[i].choices) > 1]
+        decisions = self.decisions_of(len(choices))
+        open_decisions = [i for i, decision in enumerate(decisions) if len(decision.choices) > 1]
         if not open_decisions:
             raise ValueError("nothing can be mutated: every decision has one choice only")
         index = open_decisions[int(generator.integers(len(open_decisions)))]
-        step = 1 + int(generator.integers(len(self.decisions[index].choices) - 1))
+        step = 1 + int(generator.integers(len(decisions[index].choices) - 1))
         mutated = list(choices)
-        mutated[index] = (mutated[index] + step) % len(self.decisions[index].choices)
+        mutated[index] = (mutated[index] + step) % len(decisions[index].choices)
         return tuple(mutated)
 
     def pick(self, choices: Sequence[int]) -> list[str]:
@@ -163,7 +178,7 @@ class Space(ABC):
         if not self.legal_length(len(choices)):
             raise ValueError(f"expected {len(self.decisions)} choices, got {len(choices)}")
         picked = []
-        for decision, choice in zip(self.decisions, choices, strict=False):
+        for decision, choice in zip(self.decisions_of(len(choices)), choices, strict=True):
             index = checks.integer(choice)
             if index is None or not 0 <= index < len(decision.choices):
                 raise ValueError(f"{decision.name} must be from 0 to {len(decision.choices) - 1}, got {choice}")
@@ -179,7 +194,7 @@ class Space(ABC):
         if not self.legal_length(len(names)):
             raise ValueError(f"expected {len(self.decisions)} names, got {len(names)}")
         choices = []
-        for decision, name in zip(self.decisions, names, strict=False):
+        for decision, name in zip(self.decisions_of(len(names)), names, strict=True):
             checks.choice(decision.name, name, decision.choices)
             choices.append(decision.choices.index(name))
         return tuple(choices)

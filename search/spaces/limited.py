@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
-from nasnet_keras.search.spaces.base import Choices, Space
+from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.search.spaces.growth import Growth
 
 __all__ = ["LimitedSpace"]
 
@@ -102,8 +103,15 @@ class LimitedSpace(Space):
         """Of the first four candidates, the one within the limits that uses most of them; else the least over them."""
         return min(itertools.islice(candidates, _RIVALS), key=lambda one: (not self.fits(one), abs(self.excess(one))))
 
+    @property
+    def growth(self) -> Growth | None:
+        return self._space.growth
+
     def legal_length(self, length: int) -> bool:
         return self._space.legal_length(length)
+
+    def decisions_of(self, length: int) -> tuple[Decision, ...]:
+        return self._space.decisions_of(length)
 
     def fits(self, choices: Sequence[int]) -> bool:
         return self._space.fits(choices) and self.excess(choices) <= 0

@@ -8,6 +8,7 @@ from nasnet_keras.genotypes.base import MAX_ENTRIES
 from nasnet_keras.genotypes.cells import COMBINES, CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, block_state
 from nasnet_keras.genotypes.operations import NASNET_OPERATIONS, OPERATIONS
 from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.search.spaces.growth import Growth
 from nasnet_keras.utils.checks import positive_integer, quoted
 
 __all__ = ["BLOCK", "CellSpace"]
@@ -26,9 +27,11 @@ class CellSpace(Space):
     blocks come first. A cell outputs the blocks that no block reads, so that a genotype with other outputs, such as the
     released NASNet-A, is not of this space.
 
+    Cells of fewer blocks are of the space if both have equally many, or the normal cell one more; see `Space.growth`.
+
     Attributes:
         operations: names of the operations to choose from.
-        num_blocks: number of blocks in a cell.
+        num_blocks: number of blocks in a whole cell.
         combines: ways to combine the two results of a block.
         unread_inputs: whether a cell also outputs those of its inputs that no block reads, as ENAS' cells do.
 
@@ -68,18 +71,26 @@ class CellSpace(Space):
                     decisions.append(Decision(f"{role}_{block_state(index)}_{name}", legal))
         object.__setattr__(self, "decisions", tuple(decisions))
 
+    @property
+    def growth(self) -> Growth:
+        return Growth(cells=2, blocks=self.num_blocks, length=len(BLOCK))
+
     def decode(self, choices: Sequence[int]) -> Genotype:
         picked = self.pick(choices)
-        half = len(picked) // 2
-        return Genotype(self._cell(picked[:half]), self._cell(picked[half:]))
+        normal = len(BLOCK) * self.growth.sizes(len(picked))[0]
+        return Genotype(self._cell(picked[:normal]), self._cell(picked[normal:]))
 
     def encode(self, genotype: Genotype) -> Choices:
         if not isinstance(genotype, Genotype):
             raise ValueError(f"expected a Genotype, got {quoted(genotype, 80)}")
         names: list[str] = []
+        normal, reduction = len(genotype.normal.blocks), len(genotype.reduction.blocks)
+        if not reduction <= normal <= min(reduction + 1, self.num_blocks):
+            raise ValueError(
+                f"both cells must have {self.num_blocks} blocks, or fewer and equally many, or the normal cell one "
+                f"more, got {normal} and {reduction}"
+            )
         for role, cell in (("normal", genotype.normal), ("reduction", genotype.reduction)):
-            if len(cell.blocks) != self.num_blocks:
-                raise ValueError(f"the {role} cell must have {self.num_blocks} blocks, got {len(cell.blocks)}")
             unread = self._unread(cell.blocks)
             if cell.outputs != unread:
                 what = "states" if self.unread_inputs else "blocks"

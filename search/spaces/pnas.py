@@ -8,6 +8,7 @@ from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Block, Cell, Edge, G
 from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.genotypes.skeleton import PNASNET
 from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.search.spaces.growth import Growth
 from nasnet_keras.utils.checks import positive_integer, quoted
 
 __all__ = ["BLOCK", "PNAS_OPERATIONS", "PNASSpace"]
@@ -28,8 +29,8 @@ class PNASSpace(Space):
     The decisions of a block are its two inputs and its two operations. A cell outputs all of its blocks, and networks
     are built on PNASNet's skeleton, which runs the cell at stride 2 where others have a reduction cell.
 
-    **Growing.** A choice vector of the first blocks alone is legal, too: it is a cell of fewer blocks, as PNAS trains
-    them before it adds a block to each. `sample` draws whole cells, and `mutate` keeps the number of blocks.
+    The choices of the first blocks alone are a cell of fewer blocks, as PNAS trains them before it adds a block to
+    each; see `Space.growth`.
 
     Attributes:
         operations: names of the operations to choose from.
@@ -71,8 +72,9 @@ class PNASSpace(Space):
                 decisions.append(Decision(f"{block_state(index)}_{name}", legal))
         object.__setattr__(self, "decisions", tuple(decisions))
 
-    def legal_length(self, length: int) -> bool:
-        return length in range(len(BLOCK), len(self.decisions) + 1, len(BLOCK))
+    @property
+    def growth(self) -> Growth:
+        return Growth(cells=1, blocks=self.num_blocks, length=len(BLOCK))
 
     def decode(self, choices: Sequence[int]) -> Genotype:
         picked, blocks = self.pick(choices), []

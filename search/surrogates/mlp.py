@@ -11,11 +11,11 @@ __all__ = ["MLPEnsemble"]
 
 
 class MLPEnsemble(Ensemble):
-    """Reads a cell as the mean of its blocks, whose choices are embedded, through two layers of rectified units.
+    """Reads cells as the means of their blocks, whose choices are embedded, through two layers of rectified units.
 
     The first layer reads the embedded choices of a block side by side, and a mean of blocks passes through it as the
-    share of the blocks that make each choice. So a row costs as much as its choices are many, and 300,000 rows take
-    seconds.
+    share of a cell's blocks that make each choice. So a row costs as much as its choices are many, and 300,000 rows
+    take seconds.
 
     Args:
         tokens, seed, steps, learning_rate: see `Ensemble`. The paper has rates of 0.01 and later 0.002, and does not
@@ -42,13 +42,13 @@ class MLPEnsemble(Ensemble):
         }
 
     def inputs(self, choices: np.ndarray) -> np.ndarray:
-        """The share of the blocks of each row that make each choice, of shape (rows, choices of all decisions)."""
-        blocks = (choices[:, :, 0] >= 0).sum(axis=1, keepdims=True)
-        made = [
-            (choices[:, :, slot, None] == np.arange(self.tokens.sizes[table])).sum(axis=1)
-            for slot, table in enumerate(self.tokens.tables)
-        ]
-        return (np.concatenate(made, axis=1) / blocks).astype(np.float32)
+        """The share of the blocks of each cell that make each choice, of shape (rows, choices of all decisions)."""
+        shares = []
+        for slot, table in enumerate(self.tokens.tables):
+            made = choices[:, :, slot]
+            chosen = (made[:, :, None] == np.arange(self.tokens.sizes[table])).sum(axis=1)
+            shares.append(chosen / (made >= 0).sum(axis=1, keepdims=True))
+        return np.concatenate(shares, axis=1).astype(np.float32)
 
     def outputs(self, weights: Arrays, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         read = [weights[f"table_{table}"] @ weights["first"][:, slot] for slot, table in enumerate(self.tokens.tables)]

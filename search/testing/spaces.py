@@ -8,7 +8,9 @@ import numpy as np
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.search.spaces.base import Choices, Decision, Space
+from nasnet_keras.search.spaces.growth import Growth, swapped
 from nasnet_keras.search.study.trial import genotype_of, genotype_text
+from nasnet_keras.search.surrogates.tokens import Tokens
 from nasnet_keras.search.testing.contract import ContractError, allowed, refused, require
 from nasnet_keras.utils.checks import quoted
 
@@ -38,6 +40,7 @@ def check_space(space: Space, samples: int = 100) -> None:
         _check_genotype(space, space.sample(generator))
     _check_refusals(space, _lasts(space))
     _check_mutations(space, samples)
+    _check_growth(space, generator)
     for trial in (0, 1, 10, 100, 1000, 10_000, _GROWN_UP):
         _check_part(space, trial, generator)
 
@@ -52,6 +55,8 @@ def check_corners(space: Space) -> None:
     listed = isinstance(decisions, tuple) and all(isinstance(one, Decision) and one.choices for one in decisions)
     require(listed and bool(decisions), f"decisions must be a tuple of Decision, got {quoted(decisions)}")
     require(len({one.name for one in decisions}) == len(decisions), "names of decisions must be unique")
+    growth = getattr(space, "growth", None)
+    require(growth is None or isinstance(growth, Growth), f"growth must be a Growth or None, got {quoted(growth)}")
     for choices in ((0,) * len(decisions), _lasts(space)):
         _check_genotype(space, choices)
 
@@ -130,3 +135,33 @@ def _check_mutations(space: Space, samples: int) -> None:
         require(changed == 1 or scattered, f"a mutation must change one decision, got {mutated} from {choices}")
         require(space.fits(mutated), f"mutate must give choices that fit, got {mutated}")
         _check_genotype(space, mutated)
+
+
+def _check_growth(space: Space, generator: np.random.Generator) -> None:
+    """Check the genotypes of cells of fewer blocks."""
+    growth = space.growth
+    if growth is None:
+        return
+    with allowed(f"decisions must be as {growth} says"):
+        Tokens.of(space.decisions, growth)
+    for length in (0, growth.lengths[0] - 1, growth.lengths[0] + 1 if growth.length > 1 else len(space.decisions) + 1):
+        with refused(f"decode of {length} choices"):
+            space.decode((0,) * length)
+    for length in growth.lengths:
+        whole = space.sample(generator)
+        choices = tuple(whole[place] for place in growth.places(length))
+        _check_genotype(space, choices)
+        if any(len(one.choices) > 1 for one in space.decisions_of(length)):
+            mutated = space.mutate(choices, generator)
+            require(len(mutated) == length, f"mutate must keep the number of blocks, got {mutated} from {choices}")
+        if growth.swappable:
+            _check_swap(space, choices, growth.last(length).stop)
+
+
+def _check_swap(space: Space, choices: Choices, end: int) -> None:
+    """Check that a block whose sides are swapped is of an equal network."""
+    start, decisions = end - space.growth.length, space.decisions_of(len(choices))
+    places = swapped([one.choices for one in decisions[start:end]])
+    other = (*choices[:start], *(choices[start + place] for place in places), *choices[end:])
+    names = [space.network_name(space.decode(one)) for one in (choices, other)]
+    require(len({*names}) == 1, f"the sides of a block must be swappable, got {choices} and {other} of two networks")
