@@ -19,6 +19,7 @@ from nasnet_keras.search.equality import FACT, distinct_by
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.objects import RECORDED, class_name, classes_in, config_of, why_not_elsewhere
+from nasnet_keras.search.rows import ExecutorRow
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.folder import StudyError
 from nasnet_keras.search.testing.algorithms import check_proposal
@@ -149,7 +150,7 @@ class Own:
         logging.warning("children are judged in this process, as by executor=%r: %s", here, reason)
         return dataclasses.replace(config, executor=here)
 
-    def _executor_row(self, config: SearchConfig) -> registry.ExecutorRow | None:
+    def _executor_row(self, config: SearchConfig) -> ExecutorRow | None:
         """The facts of the executor; None for an object of a class of one's own, which may judge anywhere."""
         if self.executor is None:
             return registry.executor(registry.executor_for(config.executor, config.evaluator))

@@ -5,128 +5,14 @@ names. Classes are imported when they are used, since some need TensorFlow.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
-from nasnet_keras.search.objects import load_class
+from nasnet_keras.search.rows import AlgorithmRow, EvaluatorRow, ExecutorRow, Row, SpaceRow
 
-__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "SPACES", "AlgorithmRow", "EvaluatorRow", "ExecutorRow", "Row"]
-__all__ += ["SpaceRow", "algorithm", "algorithms_with", "evaluator", "executor", "executor_for", "executors_that"]
-__all__ += ["explained", "space", "spaces_for"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """The facts of a choice.
-
-    Attributes:
-        place: the module and the name of its class, `"module:Class"`.
-        help: its description in a few words, for `--help`.
-    """
-
-    place: str
-    help: str
-
-    def load(self) -> type:
-        """Import its class."""
-        return load_class(self.place)
-
-
-@dataclass(frozen=True)
-class AlgorithmRow(Row):
-    """An algorithm: a `search.algorithms.base.Algorithm`.
-
-    Attributes:
-        parameters: the settings that belong to it, by name, with the argument of its class that each one sets.
-        derived: the default values of some of them, as functions of the values of a search's settings by name.
-        is_baseline: whether other searches are compared with it, so that it needs no comparison.
-        spaces: the spaces that it is for; empty for an algorithm that searches all spaces.
-        spaces_of_sums: further spaces that it is for if their blocks only add.
-        whole: whether all of its proposals are whole, as a supernet needs them, and no cells of fewer blocks.
-    """
-
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    derived: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
-    is_baseline: bool = False
-    spaces: tuple[str, ...] = ()
-    spaces_of_sums: tuple[str, ...] = ()
-    whole: bool = True
-
-
-@dataclass(frozen=True)
-class EvaluatorRow(Row):
-    """An evaluator: a `search.evaluators.base.Evaluator`.
-
-    Attributes:
-        judges: the name in `SpaceRow.offers` that a space needs for it; None if it judges the genotypes of all spaces.
-        trains: whether networks are trained, if only those of finalists. If not, the settings of children's networks,
-            images and training have no effect.
-        shares_weights: whether children share weights, which are trained between trials in the search's process.
-        epochs: the default number of passes over the training images, of a child or of the shared weights.
-        trials_per_epoch: the default number of children for each epoch of shared weights.
-        executor: the default executor.
-        requires: the settings that it needs, and that no other evaluator takes.
-        takes: further settings that no other evaluator takes.
-        defaults: the values of settings that are not given.
-        how: the treatment of a child, in words for the report.
-    """
-
-    judges: str | None = None
-    trains: bool = True
-    shares_weights: bool = False
-    epochs: int = 5
-    trials_per_epoch: int = 0
-    executor: str = "subprocess"
-    requires: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=lambda: {"children_per_update": 4, "population_size": 10})
-    how: str | None = None
-
-
-@dataclass(frozen=True)
-class ExecutorRow(Row):
-    """An executor: a `search.executors.base.Executor`.
-
-    Attributes:
-        isolates: whether each child has a separate process, with separate GPUs and limits. Otherwise children are
-            judged in the search's process, one after another.
-        takes: the settings that no other executor takes.
-        spans_machines: whether children run on several machines, where they may share a GPU or see none.
-    """
-
-    isolates: bool = True
-    takes: tuple[str, ...] = ()
-    spans_machines: bool = False
-
-
-@dataclass(frozen=True)
-class SpaceRow(Row):
-    """A search space: a `search.spaces.base.Space`.
-
-    Attributes:
-        arguments: the arguments of its class, which settings override.
-        offers: the ways in which its genotypes can be judged: `network`, `supernet` or `table`.
-        own: the settings that no other space takes.
-        lacks: the settings that it refuses, since its networks have no such part.
-        ignores: the settings that have no effect on its networks.
-        defaults: the values of settings that are not given.
-        growing: the number of its cells that grow block by block, as `Space.growth` says; 0 if they do not.
-    """
-
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    offers: tuple[str, ...] = ("network",)
-    own: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
-    ignores: tuple[str, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    growing: int = 0
-
-
-def _beam_size(given: Mapping[str, Any]) -> int:
-    """The trials of a search shared out among the beams of progressive search, until cells are whole."""
-    return max(1, given["trials"] // (1 + max(1, space(given["space"]).growing) * (given["num_blocks"] - 1)))
+__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "SPACES", "algorithm", "algorithms_with", "evaluator", "executor"]
+__all__ += ["executor_for", "executors_that", "explained", "sizes_of_cells", "space", "spaces_for"]
 
 
 _SEARCH = "nasnet_keras.search"
@@ -173,7 +59,10 @@ ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
             f"{_SEARCH}.algorithms.progressive:Progressive",
             "adds blocks to the best cells, as a predictor says (PNAS, Liu et al. 2018)",
             {"beam_size": "beam_size", "predictor": "predictor"},
-            {"beam_size": _beam_size, "predictor": lambda given: "mlp"},
+            {
+                "beam_size": lambda given: max(1, given["trials"] // sizes_of_cells(given)),
+                "predictor": lambda given: "mlp",
+            },
             spaces=("nasnet", "pnas", "enas_micro"),
             whole=False,
         ),
@@ -247,11 +136,9 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
             f"{_SEARCH}.spaces.nasnet:CellSpace",
             "NASNet's cells (Zoph et al. 2018)",
             offers=("network", "supernet"),
-            growing=2,
+            cells=2,
         ),
-        "pnas": SpaceRow(
-            f"{_SEARCH}.spaces.pnas:PNASSpace", "PNAS' cell, one for both strides (Liu et al. 2018)", growing=1
-        ),
+        "pnas": SpaceRow(f"{_SEARCH}.spaces.pnas:PNASSpace", "PNAS' cell, one for both strides (Liu et al. 2018)"),
         "nasbench201": SpaceRow(
             f"{_SEARCH}.spaces.nasbench201:NASBench201Space",
             "the cells of NAS-Bench-201 (Dong and Yang 2020)",
@@ -275,7 +162,7 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
             "ENAS' cells (Pham et al. 2018)",
             {"operations": ENAS_OPERATIONS, "combines": ("add",), "unread_inputs": True},
             offers=("network", "supernet"),
-            growing=2,
+            cells=2,
         ),
         "enas_macro": SpaceRow(
             f"{_SEARCH}.spaces.enas_macro:MacroSpace",
@@ -341,6 +228,11 @@ def executor_for(asked: str | None, judge: str) -> str:
 def executors_that(isolates: bool) -> tuple[str, ...]:
     """The names of the executors that judge in other processes, or of those that judge in the search's own."""
     return tuple(name for name, row in EXECUTORS.items() if row.isolates == isolates)
+
+
+def sizes_of_cells(given: Mapping[str, Any]) -> int:
+    """The number of sizes that cells have until they are whole, if they grow in turn, by the settings of a search."""
+    return 1 + space(given["space"]).cells * (given["num_blocks"] - 1)
 
 
 def explained(rows: Mapping[str, Row]) -> str:

@@ -28,6 +28,7 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
 )
 FLOORS_OF_SEARCH = (
     "costs equality objects",
+    "rows",
     "registry proxies",
     "spaces combinations place proposing",
     "config controllers supernet surrogates",
