@@ -41,6 +41,7 @@ setup(
     packages=find_packages(include=["nasnet_keras", "nasnet_keras.*"]),
     package_data={
         "nasnet_keras.training.datasets": ["digits.npz"],
+        "nasnet_keras.search.tables": ["*.json", "*.jsonl"],
         "nasnet_keras.pretrained": ["cards/*.json", "weights/*.weights.h5"],
     },
     install_requires=[

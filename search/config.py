@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.search import combinations, registry, spaces
+from nasnet_keras.search import combinations, registry, spaces, tables
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.place import PlaceSettings
@@ -126,7 +126,11 @@ class SearchConfig:
         was=_SHARED,
     )
     table: str | Path | None = setting(
-        None, "The CSV file that the evaluator tabular looks children up in.", values.path(), assumed=None
+        None,
+        "The file that the evaluator tabular looks children up in, CSV or JSON lines, or the name of a table of the "
+        f"package: {', '.join(tables.names())}.",
+        values.path(),
+        assumed=None,
     )
     proxy: str | None = setting(
         None,

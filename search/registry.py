@@ -135,7 +135,7 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
         "nasnet": SpaceRow(
             f"{_SEARCH}.spaces.nasnet:CellSpace",
             "NASNet's cells (Zoph et al. 2018)",
-            offers=("network", "supernet"),
+            offers=("network", "supernet", "table"),
             cells=2,
         ),
         "pnas": SpaceRow(f"{_SEARCH}.spaces.pnas:PNASSpace", "PNAS' cell, one for both strides (Liu et al. 2018)"),

@@ -27,7 +27,7 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
     "search pretrained",
 )
 FLOORS_OF_SEARCH = (
-    "costs equality objects",
+    "costs equality objects tables",
     "rows",
     "registry proxies",
     "spaces combinations place proposing",

@@ -486,8 +486,8 @@ def test_the_benchmark_itself():
         ),
         (["--space=nasbench201", "--evaluator=tabular"], "a table must be given with the evaluator 'tabular'"),
         (
-            ["--evaluator=tabular", "--table=x.csv"],
-            "evaluator 'tabular' judges genotypes of nasbench201, nasbench_macro, accel_nasbench only",
+            ["--space=pnas", "--evaluator=tabular", "--table=x.csv"],
+            "evaluator 'tabular' judges genotypes of nasnet, nasbench201, nasbench_macro, accel_nasbench only",
         ),
         (["--table=x.csv"], "a table must be given with the evaluator 'tabular' and no other"),
         (["--space=nasbench201", "--evaluator=tabular", "--table=no.csv"], "cannot read the table no.csv"),

@@ -1,7 +1,11 @@
 """Tables of benchmarks: what is read of them, and searches of their spaces."""
 
 import csv
+import dataclasses
+import json
 import os
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import numpy as np
 import pytest
 
 from nasnet_keras.networks.cost import genotype_cost
-from nasnet_keras.search import SearchConfig, registry, run
+from nasnet_keras.search import SearchConfig, registry, run, tables
 from nasnet_keras.search.evaluators.tabular import TabularEvaluator
 from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.spaces import SPACES, make
@@ -19,8 +23,10 @@ from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.nasbench_macro import NASBenchMacroSpace
 from nasnet_keras.search.spaces.tables import Benchmark, read, read_costs
 from nasnet_keras.search.study import Study, StudyError
+from nasnet_keras.search.tables import located
 from nasnet_keras.search.testing import check_evaluator, check_space
 
+ROOT = Path(__file__).parent.parent
 FREE = AccelNASBenchSpace()
 MACRO = NASBenchMacroSpace()
 ACCEL = [*FREE.benchmark.keys, "val_top1", "macs_M", "params_M", "latency_zcu102"]
@@ -86,7 +92,7 @@ def test_every_space_with_a_table_says_what_its_columns_mean():
     for name in spaces:
         benchmark = registry.space(name).load().benchmark
         assert isinstance(benchmark, Benchmark) and benchmark.reward in benchmark.figures, name
-    assert spaces == ("nasbench201", "nasbench_macro", "accel_nasbench")
+    assert spaces == ("nasnet", "nasbench201", "nasbench_macro", "accel_nasbench")
 
 
 def test_golden_sizes():
@@ -367,4 +373,129 @@ def test_latencies_of_nasbench201_themselves():
 
 
 def test_no_space_but_those_of_tables_reads_a_table():
-    assert all(make(name, table="no such file") for name in SPACES if name != "accel_nasbench")
+    known = [name for name in SPACES if hasattr(make(name), "known")]
+    assert known == ["nasnet", "accel_nasbench", "enas_micro"]
+    assert all(make(name, table="no such file") for name in SPACES if name not in known)
+
+
+# --- the table of cells that ships with the package
+
+CELLS = "nasnet_cells_cifar10"
+
+
+def lines_of(name=CELLS):
+    return [json.loads(line) for line in located(CELLS).with_stem(name).read_text().splitlines()]
+
+
+def jsonl(path, lines):
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return path
+
+
+def test_the_cells_that_ship_are_a_small_file_with_a_card():
+    lines, repeats = lines_of(), lines_of(f"{CELLS}_repeats")
+    card = json.loads(located(CELLS).with_suffix(".json").read_text())
+    assert tables.names() == (CELLS,) and card["name"] == CELLS
+    assert (card["cells"], card["repeats"]) == (len(lines), len(repeats)) and len(lines) >= 9
+    assert len({line["row"] for line in lines}) == len(lines), "each cell once"
+    assert {line["epochs"] for line in lines} == {3}
+    assert {line["commit"] for line in lines + repeats} == {*card["commits"]} and len(card["commits"]) == 1
+    assert card["command"].startswith("nasnet-search --dataset=cifar10") and "JPEG" in card["dataset"]
+    assert {"license", "hardware", "noise", "child_hours"} <= {*card}
+    assert sum(path.stat().st_size for path in located(CELLS).parent.glob(f"{CELLS}*")) <= 3_000_000
+
+
+def test_costs_of_the_cells_that_ship_are_those_of_their_command():
+    space = make("nasnet", table=CELLS)
+    for genotype, entry in [*read(CELLS, space.benchmark).items()][:3]:
+        cost = genotype_cost(genotype, (32, 32, 3), num_repeats=1, filters=8)
+        assert entry.costs == dataclasses.asdict(cost) and 0.1 < entry.reward < 1
+
+
+def test_the_space_of_the_cells_proposes_these_alone():
+    space, lines = make("nasnet", table=CELLS), lines_of()
+    check_space(space)
+    assert [list(choices) for choices in space.known] == [line["choices"] for line in lines]
+    generator = np.random.default_rng(0)
+    start = space.known[0]
+    others = sorted(sum(map(int.__ne__, start, other)) for other in space.known[1:])
+    for _ in range(20):
+        differ = sum(map(int.__ne__, start, space.mutate(start, generator)))
+        assert others[0] <= differ <= others[0] + 2, "the nearest is the one with the fewest other choices"
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_the_cells_that_ship_are_searched_by_name(algorithm, tmp_path):
+    study = run(SearchConfig(tmp_path, evaluator="tabular", table=CELLS, algorithm=algorithm, trials=6, window=1))
+    rewards = {line["fingerprint"]: line["validation_accuracy"] for line in lines_of()}
+    assert all(trial.reward == rewards[trial.genotype.fingerprint] for trial in study.trials)
+    assert len({trial.genotype for trial in study.trials}) == 6
+    assert study.result["validation_accuracy"] == study.best.reward
+    (largest,) = [line for line in lines_of() if line["fingerprint"] == study.best.genotype.fingerprint]
+    assert study.best.costs["multiply_adds"] == largest["multiply_adds"]
+
+
+def test_cells_are_searched_under_a_limit(tmp_path):
+    most = sorted(line["multiply_adds"] for line in lines_of())[4]
+    settings = {"algorithm": "random", "trials": 10, "limit": f"multiply_adds={most}"}
+    study = run(SearchConfig(tmp_path, evaluator="tabular", table=CELLS, **settings))
+    assert {trial.status for trial in study.trials} == {"ok"}
+    assert all(trial.costs["multiply_adds"] <= most for trial in study.trials)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: lines + lines[:1], "line 10: the network .* stands twice"),
+        (lambda lines: [{**lines[0], "choices": lines[1]["choices"]}], "line 1: its fingerprint is '.*', and that of"),
+        (lambda lines: [{**lines[0], "choices": 7}], "line 1: choices must be a list, got 7"),
+        (lambda lines: [{**lines[0], "choices": "[0"}], "line 1: "),
+        (lambda lines: [{**lines[0], "choices": [99] * 50}], "line 1: normal_block_0_left_input must be from 0 to 1"),
+        (lambda lines: [{**lines[0], "validation_accuracy": None}], "line 1: validation_accuracy must be a finite"),
+        (lambda lines: [{**lines[0], "validation_accuracy": True}], "line 1: validation_accuracy must be a finite"),
+        (lambda lines: [lines[0], {"choices": []}], "line 2: it lacks 'row', which the first line has"),
+        (lambda lines: [[1, 2]], r"line 1: expected a JSON object, got '\[1, 2\]'"),
+        (lambda lines: [], "it has no column choices"),
+        (lambda lines: [{"a": 1}], "it has no column choices"),
+    ],
+)
+def test_damaged_tables_of_cells(change, message, tmp_path):
+    path = jsonl(tmp_path / "cells.jsonl", change(lines_of()[:9]))
+    with pytest.raises(ValueError, match=f"cannot read the table {path}: {message}"):
+        make("nasnet", table=path)
+
+
+def test_foreign_tables_of_cells(accel, tmp_path):
+    with pytest.raises(ValueError, match=f"cannot read the table cells: there is no such file, and .* are {CELLS}"):
+        make("nasnet", table="cells")
+    with pytest.raises(ValueError, match="a table of Accel-NASBench, for space='accel_nasbench', and not of cells"):
+        make("nasnet", table=accel)
+    with pytest.raises(
+        ValueError, match="a table of cells of NASNet's space, for space='nasnet', and not of NAS-Bench"
+    ):
+        read(CELLS, NASBench201Space.benchmark)
+    with pytest.raises(ValueError, match=f"the table {CELLS} has no cell of this space: .* must have 2 blocks, got 5"):
+        make("nasnet", table=CELLS, num_blocks=2)
+    (tmp_path / "cells.jsonl").write_text('{"choices": [')
+    with pytest.raises(ValueError, match="cannot read the table .*cells.jsonl: line 1: "):
+        make("nasnet", table=tmp_path / "cells.jsonl")
+
+
+def test_the_table_is_made_of_the_trainings(tmp_path):
+    def line(row, reward, epochs=3, seed=None, processor="a", status="ok"):
+        figures = {"validation_accuracy": reward, "epochs": epochs, "seed": row if seed is None else seed}
+        return {**lines_of()[0], "row": row, **figures, "processor": processor, "status": status}
+
+    raw = [line(2, 0.5), line(0, 0.4), line(0, 0.6, processor="b"), line(1, None, status="crashed"), line(3, 0.6)]
+    raw += [line(0, 0.5, seed=9), line(2, 0.7, seed=9), line(0, 0.8, 30), line(2, 0.9, 30), line(3, 0.7, 30)]
+    tool = [sys.executable, ROOT / "tools" / "make_table.py"]
+    subprocess.run([*tool, f"--cells={jsonl(tmp_path / 'raw.jsonl', raw)}", f"--target={tmp_path}"], check=True)
+    made = [json.loads(text) for text in (tmp_path / f"{CELLS}.jsonl").read_text().splitlines()]
+    assert [(one["row"], one["validation_accuracy"]) for one in made] == [(0, 0.4), (2, 0.5), (3, 0.6)]
+    assert len((tmp_path / f"{CELLS}_repeats.jsonl").read_text().splitlines()) == 6
+    card = json.loads((tmp_path / f"{CELLS}.json").read_text())
+    assert (card["cells"], card["repeats"], card["failed"]) == (3, 6, 1)
+    noise = card["noise"]
+    assert noise["over_seeds"] == {"cells": 2, "trainings": 4, "standard_deviation": 0.11180}
+    assert noise["over_processors"] == {"cells": 1, "trainings": 2, "standard_deviation": 0.14142}
+    assert noise["after_30_epochs"] == {"cells": 3, "spearman": -0.5}, "0.4, 0.5, 0.6 against 0.8, 0.9, 0.7"

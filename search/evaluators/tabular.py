@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig
@@ -25,7 +26,8 @@ class TabularEvaluator(Evaluator):
     package builds the benchmark's networks, the counted ones.
 
     Args:
-        config: a configuration with the CSV file of a benchmark as its `table`.
+        config: a configuration with the file of a benchmark as its `table`, or the name of a table that ships with the
+            package.
 
     Raises:
         ValueError: the table or the costs cannot be read, or the table is another benchmark's.
@@ -38,37 +40,44 @@ class TabularEvaluator(Evaluator):
         self._counted: dict[str, dict[str, float]] = {}
 
     def accept(self, space: Space) -> None:
-        genotype = space.decode([0] * len(space.decisions))
-        if not isinstance(genotype, str):
-            raise ValueError(f"a table has strings, and the genotypes of this space are others, as {quoted(genotype)}")
+        genotype, kind = space.decode([0] * len(space.decisions)), type(next(iter(self._table)))
+        if not isinstance(genotype, kind):
+            known = "strings" if kind is str else f"values of {kind.__name__}"
+            raise ValueError(f"a table has {known}, and the genotypes of this space are others, as {quoted(genotype)}")
 
     def facts(self) -> dict[str, Any]:
-        rows = {name: (row.reward, *row.tests.values(), *row.costs.values()) for name, row in self._table.items()}
+        rows = {
+            _text(name): (row.reward, *row.tests.values(), *row.costs.values()) for name, row in self._table.items()
+        }
         further = {} if self._further is None else {"costs_crc32": _crc32(self._further)}
         return {"table_crc32": _crc32(rows), **further}
 
-    def costs(self, genotype: str) -> dict[str, float]:
+    def costs(self, genotype: BaseGenotype | str) -> dict[str, float]:
         known = self._table[genotype].costs if genotype in self._table else {}
         further = (self._further or {}).get(genotype, {})
         return {**self._count(genotype), **known, **further}
 
-    def evaluate(self, genotype: str, seed: int) -> tuple[float, dict[str, Any]]:
+    def evaluate(self, genotype: BaseGenotype | str, seed: int) -> tuple[float, dict[str, Any]]:
         if genotype not in self._table:
-            raise KeyError(f"the table has no network {genotype}")
+            raise KeyError(f"the table has no network {_text(genotype)}")
         reward = self._table[genotype].reward
         return reward, {self._benchmark.reward: reward}
 
-    def finish(self, genotype: str, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
+    def finish(self, genotype: BaseGenotype | str, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
         del seed, folder
         row = self._table[genotype]
         return row.reward, {self._benchmark.reward: row.reward, **row.tests}
 
-    def _count(self, genotype: str) -> dict[str, float]:
+    def _count(self, genotype: BaseGenotype | str) -> dict[str, float]:
         """The counted costs of the benchmark's network, if the package builds it."""
         if self._benchmark.counted and genotype not in self._counted:
             known = network_genotype(genotype)  # None in a table whose cells are named otherwise
             self._counted[genotype] = {} if known is None else dataclasses.asdict(genotype_cost(known))
         return self._counted.get(genotype, {})
+
+
+def _text(genotype: BaseGenotype | str) -> str:
+    return genotype if isinstance(genotype, str) else genotype.fingerprint
 
 
 def _crc32(rows: dict[str, Any]) -> str:

@@ -1,13 +1,14 @@
 """Tables of benchmarks: what their columns mean, and how they are read."""
 
-import csv
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from nasnet_keras.search import registry
+from nasnet_keras.search import registry, tables
+from nasnet_keras.search.tables.rows import Row, rows
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["Benchmark", "Entry", "Figure", "read", "read_costs"]
@@ -65,7 +66,7 @@ class Benchmark:
     reward: str
     figures: Mapping[str, Figure]
     costs: Mapping[str, Figure] = field(default_factory=dict)
-    named: Callable[[Sequence[str]], str] = "".join
+    named: Callable[[Sequence[str]], Hashable] = "".join
     index: str | None = None
     repeated: bool = False
     counted: bool = False
@@ -94,19 +95,24 @@ class Entry:
     index: str = ""
 
 
-def read(path: str | Path, benchmark: Benchmark) -> dict[str, Entry]:
+def read(path: str | Path, benchmark: Benchmark) -> dict[Any, Entry]:
     """Read a benchmark's table: its networks by their genotypes.
+
+    Args:
+        path: its file, in CSV, or in JSON lines if its name ends in `.jsonl`; or the name of a table that ships with
+            the package, such as `nasnet_cells_cifar10`.
+        benchmark: what its columns mean.
 
     Raises:
         ValueError: the file cannot be read, a column is missing, a figure is not a finite number, a network stands
             twice, or there is none.
     """
-    found: dict[str, list[Entry]] = {}
+    found: dict[Any, list[Entry]] = {}
 
     def take(line: dict[str, str]) -> None:
         genotype = benchmark.named([line[key] for key in benchmark.keys])
         if genotype in found and not benchmark.repeated:
-            raise ValueError(f"the network {genotype} stands twice")
+            raise ValueError(f"the network {getattr(genotype, 'fingerprint', genotype)} stands twice")
         found.setdefault(genotype, []).append(_entry(line, benchmark))
 
     _read(path, "table", benchmark.columns, take, benchmark)
@@ -163,10 +169,10 @@ def _read(
     take: Callable[[dict[str, str]], None],
     benchmark: Benchmark | None = None,
 ) -> None:
-    """Read a CSV file line by line.
+    """Read a file line by line.
 
     Args:
-        path: the file.
+        path: the file, or the name of a table.
         what: its contents, for errors.
         columns: the columns that it must have.
         take: takes the texts of a line by their columns; its ValueErrors get the number of the line.
@@ -175,21 +181,21 @@ def _read(
     Raises:
         ValueError: the file cannot be read, or `take` raises one.
     """
-    place = ""
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            header = next(rows, [])
-            _check_header(header, columns, benchmark)
-            for row in rows:
-                place = f"line {rows.line_num}: "
-                if len(row) != len(header):
-                    raise ValueError(f"it has {len(row)} of {len(header)} columns")
-                take(dict(zip(header, row, strict=True)))
-        if not place:
+        found = rows(Path(path) if benchmark is None else tables.located(path))
+        texts = header = next(found, Row(0, [])).texts
+        _check_header(header, columns, benchmark)
+        for line, texts in found:
+            try:
+                if len(texts) != len(header):
+                    raise ValueError(f"it has {len(texts)} of {len(header)} columns")
+                take(dict(zip(header, texts, strict=True)))
+            except ValueError as error:
+                raise ValueError(f"line {line}: {error}") from None
+        if texts is header:
             raise ValueError("it has no networks")
-    except (OSError, ValueError, csv.Error) as error:
-        raise ValueError(f"cannot read the {what} {path}: {place}{error}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read the {what} {path}: {error}") from None
 
 
 def _check_header(header: list[str], columns: Sequence[str], benchmark: Benchmark | None) -> None:
