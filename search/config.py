@@ -110,6 +110,7 @@ class SearchConfig:
     population_size: int | None = as_in(AlgorithmSettings, "population_size")
     beam_size: int | None = as_in(AlgorithmSettings, "beam_size")
     predictor: str | None = as_in(AlgorithmSettings, "predictor")
+    prior: str | Path | None = as_in(AlgorithmSettings, "prior")
     window: int = setting(
         4,
         "How far proposals run ahead of results: trial n is proposed from the results of the trials up to n - window, "

@@ -19,6 +19,7 @@ from nasnet_keras.search.equality import FACT, distinct_by
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.objects import RECORDED, class_name, classes_in, config_of, why_not_elsewhere
+from nasnet_keras.search.priors import read_prior
 from nasnet_keras.search.rows import ExecutorRow
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.folder import StudyError
@@ -111,7 +112,7 @@ class Own:
                 f"trials={config.trials}"
             )
         algorithm.distinct_by = distinct_by(config.workdir)
-        facts = {**_facts(evaluator), **self._record(algorithm), FACT: algorithm.distinct_by}
+        facts = {**_facts(evaluator), **self._record(algorithm), FACT: algorithm.distinct_by, **_facts(algorithm)}
         return algorithm, evaluator, costing, facts
 
     def _check_names(self, config: SearchConfig) -> None:
@@ -160,6 +161,8 @@ class Own:
         """The algorithm for a space, of which it searches the part within the limits."""
         if self.algorithm is None:
             parameters = {name: getattr(config, name) for name in registry.algorithm(config.algorithm).parameters}
+            if parameters.get("prior") is not None:
+                parameters["prior"] = read_prior(config.prior)
             return algorithms.make(config.algorithm, searched, config.seed, **parameters)
         made = not isinstance(self.algorithm, Algorithm)
         algorithm: Any = self.algorithm(searched, config.seed) if made else self.algorithm
@@ -213,8 +216,8 @@ def _kept(name: str, value: Any, check: Callable[[Any], None]) -> None:
         raise ValueError(f"the {name} {class_name(type(value))} breaks a rule: {error}") from error
 
 
-def _facts(evaluator: Evaluator) -> dict[str, Any]:
-    facts = evaluator.facts()
+def _facts(value: Evaluator | Algorithm) -> dict[str, Any]:
+    facts = value.facts()
     try:
         plain = json.loads(json.dumps(facts, allow_nan=False))
     except (TypeError, ValueError):
@@ -222,7 +225,7 @@ def _facts(evaluator: Evaluator) -> dict[str, Any]:
     known = settings(SearchConfig)
     if not isinstance(plain, dict) or known.keys() & plain.keys():
         raise ValueError(
-            f"facts of {class_name(type(evaluator))} must return JSON values by names that no setting has, got "
+            f"facts of {class_name(type(value))} must return JSON values by names that no setting has, got "
             f"{quoted(facts)}"
         )
     return plain

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nasnet_keras.search import registry
@@ -58,5 +59,12 @@ class AlgorithmSettings:
         None,
         "What predicts rewards in progressive search: mlp (the default) or lstm.",
         values.choice_of_version("mlp", "lstm"),
+        assumed=None,
+    )
+    prior: str | Path | None = setting(
+        None,
+        "What the algorithm knows of other networks before the first child: nasnet_cifar10 (trained cells of the "
+        "package), the file of a table, or the folder of an earlier study. How far it holds is learnt.",
+        values.path(),
         assumed=None,
     )

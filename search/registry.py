@@ -35,6 +35,7 @@ ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
         "bayesian": AlgorithmRow(
             f"{_SEARCH}.algorithms.bayesian:BayesianOptimization",
             "proposes what a Gaussian process expects most of",
+            {"prior": "prior"},
         ),
         "reinforce": AlgorithmRow(
             f"{_SEARCH}.algorithms.reinforce:Reinforce", "trains an LSTM controller by REINFORCE", _UPDATED

@@ -33,7 +33,7 @@ FLOORS_OF_SEARCH = (
     "spaces combinations place proposing",
     "config controllers supernet surrogates",
     "algorithms latency study",
-    "evaluators judged report",
+    "evaluators judged priors report",
     "executors costing",
     "pipeline testing",
     "own remeasuring display",

@@ -108,6 +108,10 @@ class Algorithm(ABC):
             reward: finite, higher is better; None if the child failed.
         """
 
+    def facts(self) -> dict[str, Any]:
+        """Return what identifies files that it learnt from, as JSON values by names: a study goes on with the same."""
+        return {}
+
     def notes(self) -> dict[str, list[dict[str, Any]]]:
         """What was learnt of the space, for people: tables by their titles, by default none.
 

@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +13,19 @@ from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.search.surrogates.acquisition import log_expected_improvement
 from nasnet_keras.search.surrogates.features import Features
 from nasnet_keras.search.surrogates.gaussian_process import GaussianProcess
+from nasnet_keras.search.surrogates.prior import CoregionalizedProcess, Prior
 from nasnet_keras.utils.checks import positive_integer
-from nasnet_keras.utils.ranks import normal_scores
+from nasnet_keras.utils.ranks import normal_scores, spearman
 
 __all__ = ["BayesianOptimization"]
 
 _PARENTS = 10  # best children, and then best candidates, that are mutated
 _MUTATIONS = 20  # of each
 _DRAWS = 100  # random candidates, of which a search sees others for each trial
+_EXPLORED, _EVERY = 12, 3  # with a prior: the first children, of which every third is random
 _GROWTH = 1.2  # of the number of results between two fits of hyperparameters
+
+Process = GaussianProcess | CoregionalizedProcess
 
 _features = functools.lru_cache(maxsize=8)(Features)  # searches of one space share its rows
 
@@ -39,13 +44,19 @@ class BayesianOptimization(FromHistory):
 
     Under a limit of costs all candidates are within it, as far as the space finds any.
 
+    **With a prior**, which knows rewards of other networks, the first children are those of which it expects most, and
+    every third of the first twelve is random, so that the results tell how far it is to be believed; see
+    `CoregionalizedProcess`.
+
     Args:
         space: the space to search.
         seed: seed of all random numbers.
-        random_children: number of the first children, which are random.
+        random_children: number of the first children, which are random without a prior.
+        prior: what is known of other networks; None for nothing.
 
     Raises:
-        ValueError: the space has one genotype only, or the number is not a positive integer.
+        ValueError: the space has one genotype only, the number is not a positive integer, or the networks of the prior
+            have nothing in common with those of the space.
 
     Source: Mockus 1978 (expected improvement); Ginsbourger et al. 2010 (expected results of those under way); White et
     al. 2021 (arXiv 1910.11858; candidates by mutation). Ranks, features and kernel are this package's own.
@@ -60,12 +71,31 @@ class BayesianOptimization(FromHistory):
         True
     """
 
-    def __init__(self, space: Space, seed: int, random_children: int = 10) -> None:
+    def __init__(self, space: Space, seed: int, random_children: int = 10, prior: Prior | None = None) -> None:
         super().__init__(space, seed)
         if space.size == 1:
             raise ValueError("Bayesian optimization needs a space of more than one genotype")
         self._random_children = positive_integer("random_children", random_children)
         self._fitted: dict[int, np.ndarray] = {}  # hyperparameters by number of results
+        self._prior = None if prior is None else prior.most()
+        if prior is not None:
+            self._check_prior()
+
+    def facts(self) -> dict[str, Any]:
+        return {} if self._prior is None else {"prior_crc32": self._prior.digest}
+
+    def notes(self) -> dict[str, list[dict[str, Any]]]:
+        if self._prior is None or not self.choices:
+            return {}
+        process, rows = self._process(len(self.choices), self.choices), self._features.rows(self.choices)
+        worth = {
+            "Prior": self._prior.name,
+            "Networks it knows": len(self._prior.networks),
+            "Rank correlation of what it expected and the rewards": spearman(process.expected(rows), self.rewards),
+            "Correlation that was learnt": process.correlation,
+            "Probability that it says nothing": process.unrelated,
+        }
+        return {"What the prior was worth": [worth]}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         super().restore(state)
@@ -74,7 +104,7 @@ class BayesianOptimization(FromHistory):
     def proposal(self, trial: int, known: int, earlier: list[Choices], taken: set[Key]) -> Choices:
         space, generator = self.space.at(trial), self.generator(trial)
         draws = (space.sample(generator) for _ in range(_DRAWS))
-        if trial < self._random_children or not known:
+        if self._is_random(trial, known):
             return space.likeliest(self.key.new(draws, taken))
         process = self._process(known, earlier)
         seen = {row.tobytes() for row in self._features.rows(earlier)}
@@ -83,38 +113,63 @@ class BayesianOptimization(FromHistory):
         for more in (draws, ()):
             mutations = itertools.chain.from_iterable(_mutations(space, one, generator) for one in parents)
             new = self._fitting(space, itertools.chain(mutations, more), taken)
-            worth |= self._worth(process, list(new.values()), seen)
+            worth |= self._worth(process, list(new.values()), seen, greedy=not known)
             taken = taken.union(new)
             parents = sorted(worth, key=worth.get, reverse=True)[:_PARENTS]
         return parents[0] if parents else next(self.key.new(_far(space, generator), taken))
+
+    def _is_random(self, trial: int, known: int) -> bool:
+        """Whether a trial is drawn at random."""
+        if self._prior is None:
+            return trial < self._random_children or not known
+        return trial < _EXPLORED and trial % _EVERY == _EVERY - 1
 
     def _fitting(self, space: Space, candidates: Iterable[Choices], taken: set[Key]) -> dict[Key, Choices]:
         """The candidates that may be proposed, one of each network that is not taken, by their keys."""
         fitting = {self.key(one): one for one in dict.fromkeys(candidates) if space.fits(one)}
         return {key: one for key, one in fitting.items() if key not in taken}
 
-    def _worth(self, process: GaussianProcess, candidates: list[Choices], seen: set[bytes]) -> dict[Choices, float]:
-        """The logarithms of the expected improvements; -infinity for networks whose rows of features were seen."""
+    def _worth(
+        self, process: Process, candidates: list[Choices], seen: set[bytes], greedy: bool
+    ) -> dict[Choices, float]:
+        """The logarithms of the expected improvements; -infinity for networks whose rows of features were seen.
+
+        Before any result, when a prior alone says what is expected, it is that.
+        """
         rows = self._features.rows(candidates)
-        improvements = log_expected_improvement(process.gains(rows), best=0.0)
+        gains = process.gains(rows)
+        worth = gains.mean if greedy else log_expected_improvement(gains, best=0.0)
         unseen = [row.tobytes() not in seen for row in rows]
-        return dict(zip(candidates, np.where(unseen, improvements, -np.inf).tolist(), strict=True))
+        return dict(zip(candidates, np.where(unseen, worth, -np.inf).tolist(), strict=True))
+
+    def _check_prior(self) -> None:
+        try:
+            _ = self._features
+        except ValueError as error:
+            raise ValueError(f"prior={self._prior.name!r} cannot tell anything of this space: {error}") from None
 
     @functools.cached_property
     def _features(self) -> Features:
+        if self._prior is not None:
+            return Features(self.space, self._prior.networks)
         try:
             return _features(self.space)
         except TypeError:  # a space of one's own that cannot be hashed
             return Features(self.space)
 
-    def _process(self, known: int, earlier: list[Choices]) -> GaussianProcess:
+    @functools.cached_property
+    def _informed(self) -> CoregionalizedProcess:
+        return CoregionalizedProcess(self._features.groups, self._features.other_rows, self._prior.rewards)
+
+    def _process(self, known: int, earlier: list[Choices]) -> Process:
         """What is known: the first results, and of those under way what is expected of them."""
-        process, rows = GaussianProcess(self._features.groups), self._features.rows(earlier)
-        fitted = _last_fit(known)
-        if fitted not in self._fitted:
+        process = GaussianProcess(self._features.groups) if self._prior is None else self._informed
+        rows = self._features.rows(earlier)
+        if known and (fitted := _last_fit(known)) not in self._fitted:
             process.fit(rows[:fitted], normal_scores(self.rewards[:fitted]))
             self._fitted[fitted] = process.hyperparameters
-        process.hyperparameters = self._fitted[fitted]
+        if known:
+            process.hyperparameters = self._fitted[_last_fit(known)]
         scores = normal_scores(self.rewards[:known])
         process.condition(rows[:known], scores)
         if known < len(earlier):

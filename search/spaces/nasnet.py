@@ -118,12 +118,16 @@ class CellSpace(PartialSpace):
             object.__setattr__(self, "known", tuple(self._of_table(self.table)))
 
     @property
-    def growth(self) -> Growth:
+    def growth(self) -> Growth | None:
+        return None if self.known else self._growth
+
+    @property
+    def _growth(self) -> Growth:
         return Growth(cells=2, blocks=self.num_blocks, length=len(BLOCK))
 
     def decode(self, choices: Sequence[int]) -> Genotype:
         picked = self.pick(choices)
-        normal = len(BLOCK) * self.growth.sizes(len(picked))[0]
+        normal = len(BLOCK) * self._growth.sizes(len(picked))[0]
         return Genotype(self._cell(picked[:normal]), self._cell(picked[normal:]))
 
     def encode(self, genotype: Genotype) -> Choices:

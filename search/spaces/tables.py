@@ -11,7 +11,7 @@ from nasnet_keras.search import registry, tables
 from nasnet_keras.search.tables.rows import Row, rows
 from nasnet_keras.utils.checks import quoted
 
-__all__ = ["Benchmark", "Entry", "Figure", "read", "read_costs"]
+__all__ = ["Benchmark", "Entry", "Figure", "fitting", "read", "read_costs"]
 
 _COST = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
@@ -202,14 +202,35 @@ def _check_header(header: list[str], columns: Sequence[str], benchmark: Benchmar
     """Raise a ValueError if a column is missing or stands twice; it says if a table is another benchmark's."""
     shown = f"its first line is {quoted(','.join(header), 200)}"
     if missing := [name for name in columns if name not in header]:
-        others = {name: getattr(registry.space(name).load(), "benchmark", None) for name in registry.SPACES}
-        fitting = [name for name, other in others.items() if other is not None and {*other.columns} <= {*header}]
-        if benchmark is not None and fitting:
-            whose = f"{others[fitting[0]].name}, for space={fitting[0]!r}"
+        if benchmark is not None and (fit := _fitting(header)):
+            whose = f"{registry.space(fit[0]).load().benchmark.name}, for space={fit[0]!r}"
             raise ValueError(f"it is a table of {whose}, and not of {benchmark.name}")
         raise ValueError(f"it has no column {', '.join(missing)}; {shown}")
     if len(set(header)) < len(header):
         raise ValueError(f"it has two columns of one name; {shown}")
+
+
+def fitting(path: str | Path) -> str:
+    """The name of the space whose table a file is, by its columns.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged, or no table.
+
+    Example:
+        >>> fitting(tables.located("nasnet_cells_cifar10"))
+        'nasnet'
+    """
+    header = next(rows(Path(path)), Row(0, [])).texts
+    if not (found := _fitting(header)):
+        raise ValueError(f"it is no table of a benchmark; its first line is {quoted(','.join(header), 200)}")
+    return found[0]
+
+
+def _fitting(header: list[str]) -> list[str]:
+    """The names of the spaces whose tables have the columns of a header."""
+    others = {name: getattr(registry.space(name).load(), "benchmark", None) for name in registry.SPACES}
+    return [name for name, other in others.items() if other is not None and {*other.columns} <= {*header}]
 
 
 def _entry(line: Mapping[str, str], benchmark: Benchmark) -> Entry:

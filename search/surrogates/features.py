@@ -4,9 +4,12 @@ import functools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.networks.any import network_config, taken_arguments
 from nasnet_keras.search.spaces.base import Choices, Space
 from nasnet_keras.search.surrogates.trace import Node, live, trace
 
@@ -78,6 +81,12 @@ class Features:
 
     Args:
         space: the space.
+        others: genotypes of other networks, of any kind, that are to have rows, too. Features that they alone have are
+            further columns, which are 0 in the rows of the space. The columns of a group are multiplied so that
+            networks of the space are as far from each other as without them.
+
+    Raises:
+        ValueError: the others have no feature in common with the space in which both differ.
 
     Attributes:
         names: the names of the columns.
@@ -91,28 +100,44 @@ class Features:
         True
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, others: Sequence[Any] = ()) -> None:
         self._space = space
         self._row = functools.lru_cache(_REMEMBERED)(self._scaled)
         generator = np.random.default_rng(0)
         found = [self._described(Space.sample(space, generator)) for _ in range(_SAMPLE)]
-        present = sorted(set().union(*found), key=lambda name: (GROUPS.index(name.partition(".")[0]), name))
-        values = _table(found, present)
-        vary = values.std(axis=0) > 0
-        self.names = tuple(name for name, varies in zip(present, vary, strict=True) if varies)
-        self._mean, self._scale = values[:, vary].mean(axis=0), np.maximum(values[:, vary].std(axis=0), _LEAST)
-        counts = Counter(name.partition(".")[0] for name in self.names)
-        self.groups = tuple(counts[group] for group in GROUPS if counts[group])
+        self._others = [self._of_other(genotype) for genotype in others]
+        own, more = _varying(found), _varying(self._others)
+        if others and not own & more:
+            raise ValueError("no feature in which they differ is one of the networks that are searched")
+        self.names = tuple(sorted(own | more, key=lambda name: (GROUPS.index(_group(name)), name)))
+        values, sizes = _table(found, self.names), (_sizes(own), _sizes(self.names))
+        foreign = np.array([name not in own for name in self.names])
+        deviations = np.where(foreign, _table(self._others or found, self.names).std(axis=0), values.std(axis=0))
+        larger = np.array([sizes[1][group] / (sizes[0][group] or sizes[1][group]) for group in map(_group, self.names)])
+        self._mean, self._scale = values.mean(axis=0), np.maximum(deviations, _LEAST) / np.sqrt(larger)
+        self.groups = tuple(sizes[1][group] for group in GROUPS if sizes[1][group])
 
     def rows(self, choices: Iterable[Choices]) -> np.ndarray:
         """The rows of networks by their choice vectors, of shape (networks, columns).
 
-        A feature that no random network had is left out.
+        A feature in which neither random networks differ nor others do is left out.
         """
         return np.array([self._row(tuple(one)) for one in choices]).reshape(-1, len(self.names))
 
+    @property
+    def other_rows(self) -> np.ndarray:
+        """The rows of the other networks, of shape (others, columns)."""
+        return (_table(self._others, self.names) - self._mean) / self._scale
+
     def _scaled(self, choices: Choices) -> np.ndarray:
         return (_table([self._described(choices)], self.names)[0] - self._mean) / self._scale
+
+    def _of_other(self, genotype: Any) -> dict[str, float]:
+        """The features of a network that need not be of the space, nor take all arguments of its networks."""
+        if not isinstance(genotype, BaseGenotype):
+            return self._described(self._space.encode(genotype))
+        taken = taken_arguments(type(network_config(genotype)))
+        return described(trace(genotype, **{name: one for name, one in self._space.network.items() if name in taken}))
 
     def _described(self, choices: Choices) -> dict[str, float]:
         architecture = self._space.architecture(self._space.decode(choices))
@@ -149,6 +174,24 @@ def _followed(ends: set[tuple[str, ...]], kind: str, totals: dict[str, float]) -
         for chain in {one[-length:] for one in longer if len(one) >= length}:
             totals[f"{group}.{'.'.join(chain)}"] += 1
     return {one[1 - max(_CHAINS.values()) :] for one in longer}
+
+
+def _group(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _sizes(names: Iterable[str]) -> Counter[str]:
+    """The number of columns of each group."""
+    return Counter(map(_group, names))
+
+
+def _varying(found: Sequence[dict[str, float]]) -> set[str]:
+    """The names of the features in which networks differ."""
+    names = sorted(set().union(*found))
+    values = _table(found, names)
+    if not found:
+        return set()
+    return {name for name, spread in zip(names, np.ptp(values, axis=0), strict=True) if spread > 0}
 
 
 def _table(found: Sequence[dict[str, float]], names: Sequence[str]) -> np.ndarray:
