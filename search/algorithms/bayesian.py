@@ -22,7 +22,7 @@ __all__ = ["BayesianOptimization"]
 _PARENTS = 10  # best children, and then best candidates, that are mutated
 _MUTATIONS = 20  # of each
 _DRAWS = 100  # random candidates, of which a search sees others for each trial
-_EXPLORED, _EVERY = 12, 3  # with a prior: the first children, of which every third is random
+_EXPLORED, _EVERY = 6, 3  # with a prior: the first children, of which every third is random
 _GROWTH = 1.2  # of the number of results between two fits of hyperparameters
 
 Process = GaussianProcess | CoregionalizedProcess
@@ -45,7 +45,7 @@ class BayesianOptimization(FromHistory):
     Under a limit of costs all candidates are within it, as far as the space finds any.
 
     **With a prior**, which knows rewards of other networks, the first children are those of which it expects most, and
-    every third of the first twelve is random, so that the results tell how far it is to be believed; see
+    the third and the sixth are random, so that the results tell how far it is to be believed; see
     `CoregionalizedProcess`.
 
     Args:

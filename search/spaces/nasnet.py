@@ -166,7 +166,7 @@ class CellSpace(PartialSpace):
         return found
 
     def _steps(self, choices: Sequence[int]) -> np.ndarray:
-        return (self._rows != np.array(choices, np.int16)).sum(axis=1)
+        return (self._columns != np.array(choices, np.int16)[:, None]).sum(axis=0, dtype=np.int16)
 
     def _cell(self, picked: list[str]) -> Cell:
         blocks = []
