@@ -13,7 +13,8 @@ from nasnet_keras.search.equality import FACT, NETWORKS, network_name
 from nasnet_keras.search.executors.base import BUSY, Executor, Task
 from nasnet_keras.search.remeasuring import measured
 from nasnet_keras.search.report.matching import RATIO
-from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.front import judged
 from nasnet_keras.search.study.pareto import cost_of, spread_along
 from nasnet_keras.search.study.trial import Trial, fingerprint

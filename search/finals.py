@@ -15,7 +15,8 @@ from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
 from nasnet_keras.search.finalists import best_trials, final_folder, random_finalists, tasks_of
-from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.front import front_record, with_costs
 from nasnet_keras.search.study.result import are_notes
 from nasnet_keras.search.study.trial import fingerprint

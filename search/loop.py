@@ -22,7 +22,8 @@ from nasnet_keras.search.own import Own
 from nasnet_keras.search.pipeline import Pipeline
 from nasnet_keras.search.remeasuring import measure_anew, measured
 from nasnet_keras.search.spaces.base import Space
-from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError

@@ -22,7 +22,7 @@ from nasnet_keras.search.objects import RECORDED, class_name, classes_in, config
 from nasnet_keras.search.priors import read_prior
 from nasnet_keras.search.rows import ExecutorRow
 from nasnet_keras.search.spaces.base import Space
-from nasnet_keras.search.study.folder import StudyError
+from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.testing.algorithms import check_proposal
 from nasnet_keras.search.testing.contract import ContractError
 from nasnet_keras.search.testing.spaces import check_corners

@@ -11,7 +11,7 @@ from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.executors.base import BUSY, Outcome, Task
 from nasnet_keras.search.judged import Judged
-from nasnet_keras.search.study.folder import StudyError
+from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.trial import Trial
 
 __all__ = ["ATTEMPTS", "Pipeline", "pause_seconds"]

@@ -7,7 +7,8 @@ from absl import logging
 
 from nasnet_keras.search.executors.base import BUSY, Executor, Outcome, Task, as_completed
 from nasnet_keras.search.pipeline import ATTEMPTS, pause_seconds
-from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.utils.progress import Progress
 

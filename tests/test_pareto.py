@@ -10,7 +10,8 @@ from own_classes import Measured, Pairs, Priced
 
 from nasnet_keras.search import SearchConfig, finalists, finals, run
 from nasnet_keras.search.loop import SearchError
-from nasnet_keras.search.study.folder import StudyError, load_study
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import load_study
 from nasnet_keras.search.study.front import front_record
 from nasnet_keras.search.study.pareto import front, front_of, hypervolume, hypervolumes, reference_of, spread_along
 from nasnet_keras.search.study.trial import Trial, fingerprint

@@ -13,7 +13,8 @@ from nasnet_keras import pretrained
 from nasnet_keras.pretrained import fine_tuning
 from nasnet_keras.search import SearchConfig
 from nasnet_keras.search.evaluators.child import ChildEvaluator
-from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import Study
 from nasnet_keras.training import datasets, job
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets.base import Dataset, Split

@@ -11,7 +11,8 @@ import pytest
 from locked import no_locks
 
 from nasnet_keras.search import SearchConfig
-from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training import checkpoint
 from nasnet_keras.training.events import EventFile

@@ -8,7 +8,8 @@ from nasnet_keras.search import registry
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.markup import number
 from nasnet_keras.search.report.places import UnderWay
-from nasnet_keras.search.study.folder import Study, StudyError
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
 from nasnet_keras.utils.json_text import parse, text_of

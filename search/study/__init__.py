@@ -2,7 +2,7 @@
 
 from nasnet_keras.utils.lazy import resolving
 
-_EXPORTS = {"STATUSES": "trial", "Study": "folder", "StudyError": "folder", "Trial": "trial", "load_study": "folder"}
+_EXPORTS = {"STATUSES": "trial", "Study": "folder", "StudyError": "errors", "Trial": "trial", "load_study": "folder"}
 
 __all__ = sorted(_EXPORTS)
 

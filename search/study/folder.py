@@ -10,8 +10,7 @@
 - `report.html`, `tensorboard/`: for people
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +22,23 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.study.checkpoints import Checkpoints
 from nasnet_keras.search.study.devices import Devices
+from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.groups import Groups
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
-from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint, genotype_text
-from nasnet_keras.search.study.trial_log import TrialLog, read_trials
+from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint
+from nasnet_keras.search.study.trial_log import read_trials
 from nasnet_keras.search.study.upgrades import in_words_of, objective_of, upgraded_config
-from nasnet_keras.utils.files import write_text
+from nasnet_keras.search.study.writer import Writer
 from nasnet_keras.utils.settings import check_json
-from nasnet_keras.utils.workdir import Workdir, WorkdirError, read_description
+from nasnet_keras.utils.workdir import Workdir, read_description
 
 __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
 
 _FILE = "study.json"
-_BEST = "best_genotype.json"
 _FORMAT = "nasnet_keras.study"
 _VERSION = 1
 _LOGS = {"search": "trials.jsonl", "random": "random_trials.jsonl", "derived": "derived_trials.jsonl"}
-
-
-class StudyError(WorkdirError):
-    """A study's folder cannot be used; nothing in it was changed."""
 
 
 class Study:
@@ -75,8 +70,7 @@ class Study:
         self.checkpoints = Checkpoints(path / "checkpoints")
         self._devices = Devices(path, _FILE)
         self._groups = Groups(_LOGS, self.objective, self._devices)
-        self._folder: Workdir | None = None
-        self._logs: dict[str, TrialLog] = {}
+        self._writer = Writer(path, self.checkpoints)
         for group, members in trials.items():
             for trial in members:
                 self._groups.add(trial, group)
@@ -114,11 +108,11 @@ class Study:
         path = Path(config.workdir)
         folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, present)
         (study,) = found
-        study._folder = folder
+        study._writer.begin(folder)
         try:
             study.config.update({**config.to_json(), **facts})  # with the values of this sitting
             if device is not None:
-                with study._writing():
+                with study._writer.writing():
                     study._devices.use(device, measured)
                 study._groups.judge_anew()
             study._begin()
@@ -214,7 +208,7 @@ class Study:
         """
         if self._groups.get(trial.trial, group) is not None:
             raise StudyError(f"{group} trial {trial.trial} is recorded already")
-        self._write(group, trial)
+        self._writer.append(trial, group)
         before = self.best
         self._note(trial, trial.costs)
         self._groups.add(trial, group)
@@ -241,12 +235,7 @@ class Study:
         Raises:
             StudyError: it cannot be written.
         """
-        try:
-            for log in self._logs.values():  # a checkpoint must not outlive the trials that it tells of
-                log.sync()
-            self.checkpoints.save(told, state)
-        except OSError as error:
-            raise StudyError(f"cannot write the study {self.path}: {error}") from None
+        self._writer.save_checkpoint(told, state)
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -266,54 +255,24 @@ class Study:
 
     def close(self) -> None:
         """Let other processes write to the folder."""
-        for log in self._logs.values():
-            log.close()
-        if self._folder is not None:
-            self._folder.close()
-            self._folder = None
+        self._writer.close()
 
     def _begin(self) -> None:
         """Open the logs, and write the best genotype if a kill prevented it."""
-        with self._writing():
-            if not self._groups.ordered("search") and (self.path / _BEST).exists():
+        with self._writer.writing():
+            if not self._groups.ordered("search") and self._writer.has_best:
                 logging.warning("%s lacks its trials: it is searched anew", self.path)
-            self._logs = {group: TrialLog(self.path / name) for group, name in _LOGS.items()}
+        self._writer.open_logs(_LOGS)
         self._write_best()
 
     def _note(self, trial: Trial, costs: dict[str, float]) -> None:
-        with self._writing():
+        with self._writer.writing():
             self._devices.add(trial, costs)
 
     def _write_best(self) -> None:
         """Write the best genotype; if there is none on the latest device, that of another one is removed."""
-        with self._writing():
-            if self.best is not None:
-                write_text(self.path / _BEST, genotype_text(self.best.genotype) + "\n")
-            elif self._groups.recorded():
-                (self.path / _BEST).unlink(missing_ok=True)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Close the study if a file of it cannot be written, or cannot be read before."""
-        try:
-            yield
-        except (OSError, ValueError) as error:
-            self.close()
-            raise StudyError(f"cannot write the study {self.path}: {error}") from None
-
-    def _write(self, group: str, trial: Trial) -> None:
-        if self._folder is None:
-            raise StudyError(f"the study {self.path} is not open to be written")
-        self._folder.check()
-        try:
-            line = trial.to_line().encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise StudyError(f"the metrics of trial {trial.trial} are no JSON: {error}") from None
-        try:
-            self._logs[group].append(line)
-        except OSError as error:
-            self.close()
-            raise StudyError(f"cannot write the study {self.path}: {error}") from None
+        if self.best is not None or self._groups.recorded():
+            self._writer.write_best(self.best)
 
 
 def load_study(workdir: str | Path) -> Study:
@@ -328,7 +287,7 @@ def load_study(workdir: str | Path) -> Study:
     Example:
         >>> load_study("nowhere")
         Traceback (most recent call last):
-        nasnet_keras.search.study.folder.StudyError: nowhere holds no study that can be read: no such file
+        nasnet_keras.search.study.errors.StudyError: nowhere holds no study that can be read: no such file
     """
     path = Path(workdir)
     return _read(path, _upgraded(read_description(path, _FILE, _FORMAT, _VERSION, StudyError)))
