@@ -17,6 +17,7 @@ KINDS = {
     "FixedConv2D": "conv",
     "FixedDepthwiseConv2D": "depthwise",
     "BandedDepthwiseConv2D": "banded_depthwise",
+    "DilatedDepthwiseConv2D": "depthwise",
     "Dense": "dense",
     "ReLU": "relu",
     "PlainReLU": "relu",

@@ -5,6 +5,7 @@ from nasnet_keras.utils.lazy import register_layers, resolving
 LAYERS = {
     "BandedDepthwiseConv2D": "layers",
     "Channels": "layers",
+    "DilatedDepthwiseConv2D": "layers",
     "EveryOtherPixel": "layers",
     "FixedConv2D": "layers",
     "FixedDepthwiseConv2D": "layers",

@@ -2,8 +2,7 @@
 
 import keras
 
-from nasnet_keras.inference.alignment import channels_padded
-from nasnet_keras.inference.passes import merged, relu_absorbed
+from nasnet_keras.inference.passes import passed
 from nasnet_keras.inference.reading import read
 from nasnet_keras.inference.targets import TENSORFLOW, Target
 from nasnet_keras.inference.writing import write
@@ -41,7 +40,4 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
 
 def fused(model: keras.Model, target: Target) -> keras.Model:
     """Fuse a model for a target; see `fuse_for_inference`."""
-    graph = relu_absorbed(merged(read(model)))
-    if target.multiple > 1:
-        graph = channels_padded(graph, target.multiple)
-    return write(graph, f"{model.name}_fused", target)
+    return write(passed(read(model), target), f"{model.name}_fused", target)

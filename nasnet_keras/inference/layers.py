@@ -6,10 +6,10 @@ import keras
 from keras import ops
 
 from nasnet_keras.layers.squeeze_excite import SqueezeExcite, squeezed_and_excited
-from nasnet_keras.layers.windows import bordered, every_other_pixel
+from nasnet_keras.layers.windows import bordered, every_other_pixel, subsampled
 
-__all__ = ["BandedDepthwiseConv2D", "Channels", "EveryOtherPixel", "FixedConv2D", "FixedDepthwiseConv2D"]
-__all__ += ["FixedSqueezeExcite", "PlainReLU"]
+__all__ = ["BandedDepthwiseConv2D", "Channels", "DilatedDepthwiseConv2D", "EveryOtherPixel", "FixedConv2D"]
+__all__ += ["FixedDepthwiseConv2D", "FixedSqueezeExcite", "PlainReLU"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 _LAST = "channels_last"
@@ -85,6 +85,37 @@ class BandedDepthwiseConv2D(FixedDepthwiseConv2D):
 
     def get_config(self):
         return {**super().get_config(), "rows": self.rows}
+
+
+@_register
+class DilatedDepthwiseConv2D(FixedDepthwiseConv2D):
+    """A depthwise convolution with a dilation, and perhaps a stride, that converters see as one operation.
+
+    TensorFlow computes one on rearranged pixels, and converters keep what rearranges them. A function that TensorFlow
+    traces gets the operation that it would be, which TensorFlow itself cannot run on processors.
+
+    Example:
+        >>> DilatedDepthwiseConv2D(3, 2, dilation_rate=2)(np.ones((1, 16, 15, 8), "float32")).shape
+        TensorShape([1, 8, 8, 8])
+    """
+
+    def _convolve(self, x, kernel):
+        if _traced_by_tensorflow():
+            return self._biased(self._as_one(x, kernel))
+        x, strides, dilation = subsampled(x, tuple(self.strides), self.dilation_rate[0])
+        return self._biased(ops.depthwise_conv(x, kernel, strides, self.padding, _LAST, dilation))
+
+    def _as_one(self, x, kernel):
+        import tensorflow as tf
+
+        (rows, columns), rate = self.strides, self.dilation_rate[0]
+        return tf.raw_ops.DepthwiseConv2dNative(
+            input=x,
+            filter=kernel,
+            strides=[1, rows, columns, 1],
+            padding=self.padding.upper(),
+            dilations=[1, rate, rate, 1],
+        )
 
 
 @_register
@@ -174,3 +205,11 @@ def _constant(variable: Any) -> Any:
     with tf.init_scope():
         array = value.numpy()
     return tf.constant(array)
+
+
+def _traced_by_tensorflow() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()

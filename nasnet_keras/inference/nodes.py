@@ -22,6 +22,7 @@ from nasnet_keras.inference.graph import (
 from nasnet_keras.inference.layers import (
     BandedDepthwiseConv2D,
     Channels,
+    DilatedDepthwiseConv2D,
     EveryOtherPixel,
     FixedConv2D,
     FixedDepthwiseConv2D,
@@ -181,11 +182,14 @@ def _(layer: FixedConv2D, x: Node) -> Node:
 
 @node_of.register(FixedDepthwiseConv2D)
 @node_of.register(BandedDepthwiseConv2D)
+@node_of.register(DilatedDepthwiseConv2D)
 def _(layer: Any, x: Node) -> Node:
     kernel = _float32(_values(layer.kernel)[..., 0])
     bias = _float32(_values(layer.bias)) if layer.use_bias else None
-    relu = layer.activation is keras.activations.relu
-    return Depthwise(layer.name, (x,), kernel, layer.strides[0], layer.dilation_rate[0], bias, layer.padding, relu)
+    relu, stride, dilation = layer.activation is keras.activations.relu, layer.strides[0], layer.dilation_rate[0]
+    if stride > 1 and dilation > 1:
+        x, stride, dilation = Subsample(f"{layer.name}_pick", (x,)), 1, dilation // 2
+    return Depthwise(layer.name, (x,), kernel, stride, dilation, bias, layer.padding, relu)
 
 
 @node_of.register

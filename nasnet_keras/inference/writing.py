@@ -106,6 +106,8 @@ def _depthwise(node: Depthwise, target: Target, common: dict[str, Any]) -> Any:
     common |= {"activation": "relu" if node.relu else None}
     if target.most_taps is not None and size * size > target.most_taps and node.dilation == 1:
         return ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, target.most_taps // size), **common)
+    if node.dilation > 1 and target.native_dilation:
+        return ours.DilatedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
     return ours.FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
 
 

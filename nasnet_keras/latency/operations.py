@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nasnet_keras.inference.alignment import channels_padded
 from nasnet_keras.inference.graph import Concat, Conv, Dense, Depthwise, Excite, Input, Node, Passthrough, topological
-from nasnet_keras.inference.passes import merged, relu_absorbed
+from nasnet_keras.inference.passes import passed
 from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
 from nasnet_keras.latency.graph_builder import GraphBuilder
 from nasnet_keras.networks.any import network_config
@@ -102,9 +101,7 @@ def network_operations(
         raise ValueError(f"a latency needs a known input size, got input_shape={config.input_shape}")
     builder, target = GraphBuilder(config.layer_settings(None)["padding"]), TARGETS[runtime]
     result = config.build(builder, builder.input(*config.input_shape))
-    graph = relu_absorbed(merged((result["logits"] if isinstance(result, dict) else result).node))
-    if target.multiple > 1:
-        graph = channels_padded(graph, target.multiple)
+    graph = passed((result["logits"] if isinstance(result, dict) else result).node, target)
     return list(_operations(graph, target))
 
 
