@@ -8,6 +8,7 @@ from typing import Any
 from nasnet_keras.search import combinations, registry, spaces, tables
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.costs.settings import CostSettings
+from nasnet_keras.search.equality import is_listed
 from nasnet_keras.search.place import PlaceSettings
 from nasnet_keras.search.proposing import AlgorithmSettings
 from nasnet_keras.search.proxies import PROXIES
@@ -260,7 +261,7 @@ class SearchConfig:
         # A supernet has no weights for blocks that concatenate.
         combines = ("add",) if registry.evaluator(self.evaluator).shares_weights else None
         # Of some benchmarks the table holds a few networks only, and the space has to know which.
-        given = {name: getattr(self, name) for name in (*names, "table")}
+        given = {name: getattr(self, name) for name in (*names, "table")} | {"listed": is_listed(vars(self))}
         return spaces.make(self.space, **given, combines=combines)
 
     def search_objective(self) -> Objective:

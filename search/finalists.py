@@ -9,7 +9,7 @@ from absl import logging
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
-from nasnet_keras.search.equality import FACT, NETWORKS, network_name
+from nasnet_keras.search.equality import FACT, NETWORKS, is_listed, network_name
 from nasnet_keras.search.executors.base import BUSY, Executor, Task
 from nasnet_keras.search.remeasuring import measured
 from nasnet_keras.search.report.matching import RATIO
@@ -161,4 +161,5 @@ def _distinct(study: Study, drawn: Callable[[int], Any], draws: int) -> list[Dra
 
 def _name(study: Study, genotype: Any) -> str:
     """The name of what a study counts once."""
-    return network_name(genotype) if study.config.get(FACT) == NETWORKS else fingerprint(genotype)
+    by_network = study.config.get(FACT) == NETWORKS
+    return network_name(genotype, is_listed(study.config)) if by_network else fingerprint(genotype)

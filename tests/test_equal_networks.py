@@ -153,6 +153,24 @@ def test_names_of_networks():
     assert network_name(one) == one and network_name(other) == other, "a table has figures of each"
 
 
+def test_cells_of_a_benchmark_without_its_table_are_one_by_network(tmp_path):
+    settings = {"space": "nasbench201", "operations": ("none", "skip_connect")}
+    evaluator, config = Count(), SearchConfig(tmp_path / "study", trials=60, random_trials=0, finalists=60, **settings)
+    study = run(config, RandomSearch, evaluator)
+    judged = [trial for trial in study.trials if EQUAL not in trial.metrics]
+    networks = {network_name(trial.genotype, listed=False) for trial in study.trials}
+    assert len(evaluator.judged) == len(judged) == len(networks) < len({trial.genotype for trial in study.trials})
+    assert len(networks) <= 52, "of 64 cells 24 are spellings of 12"
+    assert len(best_trials(config, study)) == len(networks)
+    table = SearchConfig("study", evaluator="tabular", table="cells.csv", **settings).search_space()
+    spaces = (NASBench201Space(), table, config.search_space())
+    assert [len({space.network_name(one.genotype) for one in study.trials}) for space in spaces] == [
+        *[len({trial.genotype for trial in study.trials})] * 2,
+        len(networks),
+    ]
+    assert table == config.search_space() and network_name("cell 7", listed=False) == "cell 7"
+
+
 @every_algorithm
 def test_a_known_network_is_not_judged_again(name, tmp_path):
     evaluator = Count()

@@ -1,12 +1,15 @@
 """The job `nasnet-latency`: one measurement, and a predictor of networks that are drawn, exported and measured."""
 
+import functools
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
+from nasnet_keras.latency.attempts import when_calm
 from nasnet_keras.latency.command import LatencyCommand
 from nasnet_keras.latency.errors import LatencyError, MachineBusy
 from nasnet_keras.latency.predictor_file import read_predictor
@@ -72,7 +75,7 @@ def test_networks_that_cannot_be_drawn_are_one_error():
 
 
 def test_a_predictor_is_made_of_as_many_networks_as_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(fitting, "when_calm", functools.partial(when_calm, pause_seconds=0.0))
     meter = Counting(busy=3)
     made = fitting.make_predictor(SMALL, "nasnet", 12, meter, tmp_path / "a.json")
     assert len(meter.asked) == made.networks == 12
@@ -80,6 +83,26 @@ def test_a_predictor_is_made_of_as_many_networks_as_asked_for(tmp_path, monkeypa
     with pytest.raises(MachineBusy):
         fitting.make_predictor(SMALL, "nasnet", 12, Counting(busy=30), tmp_path / "b.json")
     assert not (tmp_path / "b.json").exists()
+
+
+def test_a_measurement_waits_for_a_calm_machine():
+    busy = [MachineBusy("others"), MachineBusy("others"), 3.0]
+    started = time.monotonic()
+    assert when_calm(lambda: answered(busy), attempts=3, pause_seconds=0.05) == 3.0 and not busy
+    assert time.monotonic() - started >= 0.1
+    busy = [MachineBusy("first"), MachineBusy("last"), 3.0]
+    with pytest.raises(MachineBusy, match="last"):
+        when_calm(lambda: answered(busy), attempts=2, pause_seconds=0.0)
+    with pytest.raises(LatencyError, match="broken"):
+        when_calm(lambda: answered([LatencyError("broken"), 3.0]), pause_seconds=60.0)
+
+
+def answered(answers):
+    """The next answer, which is raised if it is an error."""
+    answer = answers.pop(0)
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def test_settings_that_make_no_predictor_are_one_error_before_anything_is_measured(tmp_path):

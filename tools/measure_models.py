@@ -7,8 +7,8 @@ names all models are measured whose weights are in `pretrained/weights`. The lat
 """
 
 import dataclasses
+import functools
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from nasnet_keras.utils import environment
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MEASURED = (("litert", 1), ("litert", 2), ("onnx", 1), ("onnx", 2))
-_TRIES, _PAUSE_SECONDS = 10, 15
+_PATIENCE = {"attempts": 10, "pause_seconds": 15}  # while the machine is too busy
 
 
 def main(argv: list[str]) -> None:
@@ -35,29 +35,19 @@ def main(argv: list[str]) -> None:
 
 def _measured(model: Any) -> list:
     """The latencies of a model; files are exported once for each runtime."""
-    from nasnet_keras.latency.measuring import exported
+    from nasnet_keras.latency.attempts import when_calm
+    from nasnet_keras.latency.measuring import exported, measure_latency
     from nasnet_keras.latency.protocol import Protocol
 
+    measured = []
     with tempfile.TemporaryDirectory() as folder:
         files = {runtime: exported(model, Path(folder), Protocol(runtime)) for runtime, _ in _MEASURED}
-        return [_calm(files[runtime], runtime, threads) for runtime, threads in _MEASURED]
-
-
-def _calm(path: Path, runtime: str, threads: int) -> Any:
-    """Measure a file; if the machine is too busy, once more after a pause."""
-    from nasnet_keras import measure_latency
-    from nasnet_keras.latency.errors import MachineBusy
-
-    for _ in range(_TRIES - 1):
-        try:
-            latency = measure_latency(path, runtime, threads)
-        except MachineBusy as error:
-            logging.warning("%s; measuring again in %d seconds", error, _PAUSE_SECONDS)
-            time.sleep(_PAUSE_SECONDS)
-        else:
-            logging.info("%s", latency)
-            return latency
-    return measure_latency(path, runtime, threads)
+        for runtime, threads in _MEASURED:
+            measured.append(
+                when_calm(functools.partial(measure_latency, files[runtime], runtime, threads), **_PATIENCE)
+            )
+            logging.info("%s", measured[-1])
+    return measured
 
 
 def _values(latency: Any) -> dict[str, Any]:

@@ -1,21 +1,17 @@
 """A predictor is made for a device and a space: networks are drawn, exported, measured in turn, and fitted."""
 
-import time
+import functools
 from pathlib import Path
 
-from absl import logging
-
-from nasnet_keras.latency.errors import LatencyError, MachineBusy
+from nasnet_keras.latency.attempts import when_calm
+from nasnet_keras.latency.errors import LatencyError
 from nasnet_keras.latency.predictor import FEWEST, LatencyPredictor, Measured
 from nasnet_keras.latency.predictor_file import write_predictor
-from nasnet_keras.search.costs.meter import Meter, Network
+from nasnet_keras.search.costs.meter import Meter
 from nasnet_keras.search.latency.drawn import DrawnNetworks
 from nasnet_keras.utils.progress import Progress
 
 __all__ = ["check", "make_predictor"]
-
-_ATTEMPTS = 5  # at a network, while the machine is too busy
-_PAUSE_SECONDS = 10.0
 
 
 def check(count: int, output: Path) -> None:
@@ -49,23 +45,10 @@ def make_predictor(networks: DrawnNetworks, space: str, count: int, meter: Meter
     numbers, device, measured = networks.different(count), meter.device, []
     with Progress(total=count, desc="latencies", unit="network") as bar:
         for number in numbers:
-            latency = _measured(meter, networks.described(number))
+            latency = when_calm(functools.partial(meter.costs, networks.described(number)))["latency_ms"]
             measured.append(Measured(networks.genotype(number), latency))
             bar.update()
             bar.beat(ms=f"{latency:.3g}")
     predictor = LatencyPredictor.fit(measured, device, space, networks.input_shape, **networks.network)
     write_predictor(predictor, output)
     return predictor
-
-
-def _measured(meter: Meter, network: Network) -> float:
-    """The latency of a network in milliseconds; while the machine is too busy, several attempts."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return meter.costs(network)["latency_ms"]
-        except MachineBusy as error:
-            if attempt == _ATTEMPTS:
-                raise
-            logging.warning("%s; attempt %d of %d", error, attempt + 1, _ATTEMPTS)
-            time.sleep(_PAUSE_SECONDS)
-    raise AssertionError

@@ -7,7 +7,7 @@ from html import escape
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.plotting.cells import genotype_svg
-from nasnet_keras.search.equality import network_name
+from nasnet_keras.search.equality import is_listed, network_name
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.markup import code, figure, section, short, table, text
 from nasnet_keras.search.report.statistics import operation_shares
@@ -23,7 +23,7 @@ def best_cells(facts: Facts) -> str:
     """Draw the three best architectures that differ from each other."""
     drawn: dict[str, Trial] = {}
     for trial in sorted(facts.candidates, key=lambda trial: (-trial.reward, trial.trial)):
-        drawn.setdefault(network_name(trial.genotype), trial)
+        drawn.setdefault(network_name(trial.genotype, is_listed(facts.config)), trial)
         if len(drawn) == _DRAWN:
             break
     kind = "derived genotype" if facts.derived else "trial"

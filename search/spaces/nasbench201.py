@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from nasnet_keras.genotypes.nasbench201 import NASBENCH201_EDGES, NASBENCH201_OPERATIONS, NASBench201Genotype
+from nasnet_keras.search.equality import network_name
 from nasnet_keras.search.spaces.base import Choices, Decision, Space
 from nasnet_keras.search.spaces.tables import Benchmark, Figure
 from nasnet_keras.utils.checks import quoted
@@ -29,6 +30,8 @@ class NASBench201Space(Space):
 
     Attributes:
         operations: names of the operations to choose from.
+        listed: whether cells are looked up in the table, which lists those of equal networks apart, each with figures
+            of its own. If not, they are built, and cells of equal networks are one to a search.
 
     Raises:
         ValueError: an operation is unknown or listed twice, or there is no operation.
@@ -55,6 +58,7 @@ class NASBench201Space(Space):
     )
 
     operations: tuple[str, ...] = OPERATIONS
+    listed: bool = field(default=True, compare=False)
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +75,9 @@ class NASBench201Space(Space):
     def encode(self, genotype: NASBench201Genotype | str) -> Choices:
         known = isinstance(genotype, NASBench201Genotype)
         return self.find((genotype if known else NASBench201Genotype.from_plain(genotype)).operations)
+
+    def network_name(self, genotype: str) -> str:
+        return network_name(genotype, self.listed)
 
     def architecture(self, genotype: str) -> NASBench201Genotype:
         return NASBench201Genotype.from_plain(genotype)
