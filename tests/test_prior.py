@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import references
 
 from nasnet_keras.search import SearchConfig, load_study, run
 from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
@@ -321,3 +322,33 @@ def test_priors_are_for_algorithms_with_a_surrogate(tmp_path):
 
 def test_scores_of_no_rewards():
     assert normal_scores([]).shape == (0,)
+
+
+# --- the measurements
+
+
+def test_what_multiply_adds_explain_never_falls():
+    costs, rewards = np.array([3.0, 1.0, 2.0, 4.0, 2.0]), np.array([5.0, 1.0, 4.0, 4.0, 2.0])
+    fitted = references.isotonic(costs, rewards)
+    assert fitted.tolist() == [4.5, 1.0, 3.0, 4.5, 3.0], "equal costs explain the same"
+    assert references.isotonic(costs, -costs).tolist() == [-2.4] * 5
+    assert references.isotonic(costs, costs).tolist() == costs.tolist()
+
+
+def test_a_ridge_regression_finds_a_linear_figure():
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(80, 6))
+    figure = 2 + rows @ [3.0, 0, 0, -1, 0, 0]
+    noisy = references.ridge(rows[:40], figure[:40] + 0.1 * generator.normal(size=40))(rows[40:])
+    assert np.abs(noisy - figure[40:]).max() < 0.3
+    nothing = references.ridge(rows[:40], generator.normal(size=40))(rows[40:])
+    assert nothing.std() < 0.3, "the penalty is large where there is nothing to learn"
+    assert references.ridge(rows[:5], np.ones(5))(rows[5:7]).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_the_expected_best_of_random_children(count):
+    generator = np.random.default_rng(0)
+    rewards = generator.normal(size=10)
+    drawn = np.mean([generator.permutation(rewards)[:count].max() for _ in range(4000)])
+    assert references.expected_best(rewards, count) == pytest.approx(drawn, abs=0.06)
