@@ -32,7 +32,8 @@ from nasnet_keras.utils.progress import Progress
 
 __all__ = ["SearchError", "run"]
 
-_CHECKPOINT_TRIALS = 100  # trials between two checkpoints; after a kill, at most as many are told again
+_CHECKPOINT_TRIALS = 100  # between two checkpoints, and more in searches of more than
+_MANY_TRIALS = 2000  # trials, whose states are larger; after a kill, at most as many trials are told again
 _RANDOM_SEEDS = SEEDS  # larger than all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2 * SEEDS
 _WINDOWS = 4  # the size of a window that keeps most slots busy, in slots: see docs/cluster.md
@@ -271,7 +272,8 @@ class _Search:
                 ) from None
             algorithm.tell(choices, self.costing.objective.told(trial))
             self._told += 1
-            if self._told % _CHECKPOINT_TRIALS == 0 and (state := algorithm.state()):
+            each = _CHECKPOINT_TRIALS * max(1, self._told // _MANY_TRIALS)
+            if self._told % each == 0 and (state := algorithm.state()):
                 study.save_checkpoint(self._told, state)
 
     def _restored(self, must: int) -> int:

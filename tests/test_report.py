@@ -17,6 +17,7 @@ from pages import FROZEN, NAME, NASTY, Page, checked, curves, finalist, rising, 
 
 from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.search.config import child_recipe
+from nasnet_keras.search.report import tensorboard
 from nasnet_keras.search.report.axes import Axis, log_ticks, ticks
 from nasnet_keras.search.report.charts import Band, Chart, Dots, Line, Rule
 from nasnet_keras.search.report.facts import gather
@@ -402,6 +403,7 @@ def test_tensorboard_reads_the_hyperparameters(tmp_path):
 
 def test_the_last_and_the_best_trials_have_a_folder_through_kills(tmp_path, monkeypatch):
     """Not all of them: TensorBoard would read twenty thousand for minutes."""
+    monkeypatch.setattr(tensorboard, "_FOLDER_SECONDS", 0.0)
     genotype, rewards = trial(0).genotype, np.random.default_rng(0).permutation(2000) / 2000
     trials = [Trial(number, genotype, "ok", float(reward), {}, 1.0, number) for number, reward in enumerate(rewards)]
     trials[1999] = dataclasses.replace(trials[1999], status="crashed", reward=None)

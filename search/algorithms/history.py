@@ -45,7 +45,7 @@ class FromHistory(Algorithm):
         self.rewards: list[float] = []
         self.key = Distinct(self)
         self.told: set[Key] = set()
-        self._proposals: dict[tuple[int, tuple[Choices, ...]], Choices] = {}  # by known results, and choices since
+        self._forget()
 
     @abstractmethod
     def proposal(self, trial: int, known: int, earlier: list[Choices], taken: set[Key]) -> Choices:
@@ -60,21 +60,25 @@ class FromHistory(Algorithm):
 
     def ask(self, trial: int) -> Choices:
         earlier, taken = self.choices[:trial], self.told.copy()
-        missing = trial - len(earlier)
+        missing, sequence = trial - len(earlier), self._sequences_told[len(earlier)]
         for number in range(len(earlier), trial + 1):
             known = max(0, number - missing)
-            since = known, tuple(earlier[known:])
-            if since not in self._proposals:
-                self._proposals[since] = self.proposal(number, known, earlier, taken)
-            earlier.append(self._proposals[since])
-            taken.add(self.key(earlier[-1]))
+            found = self._proposals.setdefault(number, {})
+            if (known, sequence) not in found:
+                choices = self.proposal(number, known, earlier, taken)
+                found[known, sequence] = choices, self.key(choices)
+            choices, key = found[known, sequence]
+            earlier.append(choices)
+            taken.add(key)
+            sequence = self._followed(sequence, choices)
         return earlier[trial]
 
     def tell(self, choices: Choices, reward: float | None) -> None:
         self.choices.append(tuple(choices))
         self.rewards.append(-np.inf if reward is None else float(reward))
         self.told.add(self.key(choices))
-        self._proposals = {since: one for since, one in self._proposals.items() if self._under_way(*since)}
+        self._sequences_told.append(self._followed(self._sequences_told[-1], self.choices[-1]))
+        self._proposals.pop(len(self.choices) - 1, None)
 
     def state(self) -> dict[str, np.ndarray]:
         choices = to_rows(self.choices, len(self.space.decisions))
@@ -88,8 +92,19 @@ class FromHistory(Algorithm):
             self.space.pick(one)
         self.choices, self.rewards = choices, state["rewards"].tolist()
         self.told = {self.key(one) for one in choices}
-        self._proposals.clear()
+        self._forget()
 
-    def _under_way(self, known: int, since: tuple[Choices, ...]) -> bool:
-        """Whether a trial that follows some results, and the choices since, is not told yet."""
-        return known + len(since) >= len(self.choices)
+    def _forget(self) -> None:
+        """Drop what only saves time: proposals, by trial, number of known results and the choices of all trials before.
+
+        Sequences of choices have numbers, so that thousands of trials under way are not compared one by one.
+        """
+        self._proposals: dict[int, dict[tuple[int, int], tuple[Choices, Key]]] = {}
+        self._sequences: dict[tuple[int, Choices], int] = {}  # by the sequence without the last trial, and its choices
+        self._sequences_told = [0]  # after each number of results
+        for choices in self.choices:
+            self._sequences_told.append(self._followed(self._sequences_told[-1], choices))
+
+    def _followed(self, sequence: int, choices: Choices) -> int:
+        """The number of a sequence of choices that goes on."""
+        return self._sequences.setdefault((sequence, choices), len(self._sequences) + 1)

@@ -24,6 +24,7 @@ __all__ = ["SearchLog"]
 
 
 _LAST, _BEST = 200, 50  # numbers of trials with a folder: TensorBoard takes minutes to read thousands
+_FOLDER_SECONDS = 2.0  # between two moments at which folders are made: most of many quick trials never need one
 _NAME = re.compile(r"trial_\d{5,}", re.ASCII)
 
 
@@ -68,6 +69,7 @@ class SearchLog:
         self._last: deque[Trial] = deque(maxlen=_LAST)
         self._best: list[tuple[float, int, Trial]] = []
         self._file = EventFile(self._folder)
+        self._due = 0.0
         for trial in trials:
             self._count(trial)
             self._keep(trial)
@@ -91,18 +93,16 @@ class SearchLog:
             **{f"cost/{name}": value for name, value in trial.costs.items()},
         }
         self._file.scalars({name: value for name, value in figures.items() if value is not None}, trial.trial)
-        if self._keep(trial):
-            files.check(self._folder)  # another process may have taken it over
-            self._child(trial)
-            self._remove(self._names - self._kept().keys())
-            self._names = {*self._kept()}
+        if self._keep(trial) and time.monotonic() >= self._due:
+            self._follow()
 
     def front(self, study: Study) -> None:
         """Write the front of a study that has ended or was stopped, for now: see `write_front`."""
         write_front(study)
 
     def close(self) -> None:
-        """Close the file; closing it again has no effect."""
+        """Make the last folders and close the file; closing it again has no effect."""
+        self._follow()
         self._file.close()
 
     def _count(self, trial: Trial) -> None:
@@ -138,6 +138,16 @@ class SearchLog:
             if name not in found or not any(found[name].iterdir()):
                 self._child(trial)
         self._names = {*kept}
+
+    def _follow(self) -> None:
+        """Make the folders of new trials, and remove those of trials that are no more among the last and the best."""
+        files.check(self._folder)  # another process may have taken it over
+        kept = self._kept()
+        for name in kept.keys() - self._names:
+            self._child(kept[name])
+        self._remove(self._names - kept.keys())
+        self._names = {*kept}
+        self._due = time.monotonic() + _FOLDER_SECONDS
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:

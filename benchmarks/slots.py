@@ -1,0 +1,190 @@
+"""Measure how busy a cluster of many slots stays, and what a trial costs the search's own process.
+
+    python benchmarks/slots.py                                    # 1,000 slots, all algorithms, several windows
+    python benchmarks/slots.py --slots=100 --algorithms=random --windows=1,2,4 --lengths=10
+    python benchmarks/slots.py --memory=20000                     # memory and time of the search over trials
+
+The cluster is simulated: no process a slot, and a clock that jumps to the next end of a child. Children take times of a
+lognormal distribution, by their numbers, with the standard deviation --sigma of the logarithm. A slot is busy while it
+has a child. The share is over all slots from the start until the last child was submitted, since the end of a search
+leaves slots idle in any case. A window is in slots: 4 means --window=4000 with 1,000 slots.
+
+The search is a whole one, `search.run`, with its study, its report and its curves for TensorBoard; an evaluator that
+needs no time judges children. The search's own time a trial is that of its process, and the share of `ask` in it. With
+--child_seconds the clock runs on for as long as the search itself takes, so that a search that is too slow for its
+cluster leaves slots idle.
+"""
+
+from nasnet_keras.utils import environment
+
+environment.prepare()
+
+import heapq
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from absl import app, flags
+from measure import processor
+
+from nasnet_keras.search import CellSpace, SearchConfig, algorithms, registry, run
+from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.executors.base import Executor, Outcome, Task, perform
+from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+
+SPACES = {"nasnet": CellSpace, "nasbench201": NASBench201Space}
+
+_SLOTS = flags.DEFINE_integer("slots", 1000, "Slots of the cluster.")
+_SIGMA = flags.DEFINE_float("sigma", 0.5, "Standard deviation of the logarithm of a child's length.")
+_LENGTHS = flags.DEFINE_integer("lengths", 10, "Trials of a search, in slots.")
+_ALGORITHMS = flags.DEFINE_list("algorithms", ["random", "evolution", "bayesian"], "Algorithms to run.")
+_SPACE = flags.DEFINE_enum("space", "nasnet", [*SPACES], "Space to search.")
+_WINDOWS = flags.DEFINE_list("windows", ["1", "2", "4", "8"], "Windows, in slots.")
+_CHILD = flags.DEFINE_float(
+    "child_seconds",
+    None,
+    "Median length of a child, against which the search's own time counts; by default it does not.",
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the searches and of the children's lengths.")
+_MEMORY = flags.DEFINE_integer(
+    "memory", 0, "Trials of a search in 8 slots whose time and memory are printed as it goes."
+)
+
+
+class Cluster(Executor):
+    """A cluster whose clock is simulated: a task ends when its length is over, and none of them takes time here.
+
+    Args:
+        slots: the number of tasks at once.
+        sigma: the standard deviation of the logarithm of a task's length, whose median is 1.
+        seed: seed of the lengths.
+        child_seconds: the median length of a task in seconds, by which the time of this process counts; None if it
+            takes no time.
+
+    Attributes:
+        now: the time on the cluster's clock.
+    """
+
+    def __init__(self, slots: int, sigma: float = 0.5, seed: int = 0, child_seconds: float | None = None) -> None:
+        self.capacity, self._sigma, self._seed, self._child_seconds = slots, sigma, seed, child_seconds
+        self._ends: list[tuple[float, int, Task]] = []
+        self._times: list[tuple[float, float]] = []  # at which tasks began and end
+        self.now, self._spent = 0.0, time.process_time()
+
+    @property
+    def share(self) -> float:
+        """The share of the slots' time in which they had a task, until the last task was submitted."""
+        begun, ends = np.array(self._times).T
+        until = begun[-1]
+        return float((np.minimum(ends, until) - begun).sum() / (self.capacity * until)) if until else 1.0
+
+    def start(self, evaluator: Evaluator, folder: Path) -> None:
+        self._evaluator, self._spent = evaluator, time.process_time()
+
+    def submit(self, task: Task) -> None:
+        self._count_own_time()
+        end = self.now + float(np.random.default_rng((self._seed, task.number)).lognormal(0.0, self._sigma))
+        heapq.heappush(self._ends, (end, task.number, task))
+        self._times.append((self.now, end))
+
+    def wait(self, timeout_seconds: float) -> Outcome | None:
+        if not self._ends:
+            return None
+        self._count_own_time()
+        end, _, task = heapq.heappop(self._ends)
+        self.now = max(self.now, end)
+        return perform(self._evaluator, task)
+
+    def close(self) -> None:
+        self._ends.clear()
+
+    def places(self) -> dict[str, int]:
+        return {"simulated": len(self._ends)}
+
+    def _count_own_time(self) -> None:
+        """Let the clock run on for as long as this process took since it was looked at."""
+        spent = time.process_time()
+        if self._child_seconds is not None:
+            self.now += (spent - self._spent) / self._child_seconds
+        self._spent = spent
+
+
+class Separable(Evaluator):
+    """Judges networks by their convolutions of 3x3 and by chance, at once."""
+
+    def evaluate(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
+        text = genotype if isinstance(genotype, str) else genotype.to_json()
+        return text.count("conv_3x3") / 10 + 0.1 * np.random.default_rng(seed).random(), {}
+
+    def finish(self, genotype: Any, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
+        return self.evaluate(genotype, seed)
+
+
+def search(algorithm: str, window: int, cluster: Executor, trials: int) -> tuple[float, float]:
+    """Search; returns the seconds of this process a trial, and the share of them that `ask` took."""
+    space, asking = SPACES[_SPACE.value](), [0.0]
+    config = SearchConfig("unused", algorithm=algorithm, space=_SPACE.value)
+    parameters = {name: getattr(config, name) for name in registry.algorithm(algorithm).parameters}
+    made = algorithms.make(algorithm, space, _SEED.value, **parameters)
+    ask = made.ask
+
+    def timed(trial: int) -> Any:
+        started = time.process_time()
+        try:
+            return ask(trial)
+        finally:
+            asking[0] += time.process_time() - started
+
+    made.ask = timed
+    settings = {"trials": trials, "window": window, "seed": _SEED.value, "random_trials": 0, "finalists": 1}
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.process_time()
+        run(SearchConfig(folder, **settings), algorithm=made, evaluator=Separable(), executor=cluster, space=space)
+        spent = time.process_time() - started
+    return spent / trials, asking[0] / spent
+
+
+class Watched(Cluster):
+    """Prints the memory and the time of the process each time a tenth of the trials has ended."""
+
+    def __init__(self, slots: int, trials: int) -> None:
+        super().__init__(slots)
+        self._each, self._ended, self._last = max(1, trials // 10), 0, time.process_time()
+
+    def wait(self, timeout_seconds: float) -> Outcome | None:
+        outcome = super().wait(timeout_seconds)
+        self._ended += outcome is not None
+        if outcome is not None and self._ended % self._each == 0:
+            now, memory = time.process_time(), psutil.Process().memory_info().rss / 2**20
+            print(f"| {self._ended:,} | {memory:,.0f} | {1000 * (now - self._last) / self._each:.2f} |", flush=True)
+            self._last = now
+        return outcome
+
+
+def main(argv: list[str]) -> None:
+    slots, trials = _SLOTS.value, _LENGTHS.value * _SLOTS.value
+    print(f"{processor()}, seed {_SEED.value}, {_SPACE.value}", flush=True)
+    if _MEMORY.value:
+        for algorithm in _ALGORITHMS.value:
+            print(
+                f"\n| trials of {algorithm}, 8 slots | memory, MiB | own time a trial, ms |\n|---|---|---|", flush=True
+            )
+            search(algorithm, 32, Watched(8, _MEMORY.value), _MEMORY.value)
+        return
+    print(f"{slots:,} slots, {trials:,} trials, sigma {_SIGMA.value}, median child {_CHILD.value} s\n")
+    print(
+        "| algorithm | window, in slots | busy, % | own time a trial, ms | share of `ask`, % |\n|---|---|---|---|---|"
+    )
+    for algorithm in _ALGORITHMS.value:
+        for window in map(float, _WINDOWS.value):
+            cluster = Cluster(slots, _SIGMA.value, _SEED.value, _CHILD.value)
+            each, asking = search(algorithm, round(window * slots), cluster, trials)
+            row = (algorithm, f"{window:g}", f"{100 * cluster.share:.1f}", f"{1000 * each:.2f}", f"{100 * asking:.0f}")
+            print(f"| {' | '.join(row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main)
