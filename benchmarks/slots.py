@@ -4,7 +4,7 @@
     python benchmarks/slots.py --slots=100 --algorithms=random --windows=1,2,4 --lengths=10
     python benchmarks/slots.py --memory=20000                     # memory and time of the search over trials
 
-The cluster is simulated: no process a slot, and a clock that jumps to the next end of a child. Children take times of a
+The cluster is simulated, in place of Ray: see `simulated`. Children take times of a
 lognormal distribution, by their numbers, with the standard deviation --sigma of the logarithm. A slot is busy while it
 has a child. The share is over all slots from the start until the last child was submitted, since the end of a search
 leaves slots idle in any case. A window is in slots: 4 means --window=4000 with 1,000 slots.
@@ -19,20 +19,18 @@ from nasnet_keras.utils import environment
 
 environment.prepare()
 
-import heapq
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 from absl import app, flags
 from measure import processor
+from simulated import Separable, Simulated
 
 from nasnet_keras.search import CellSpace, SearchConfig, algorithms, registry, run
-from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors.base import Executor, Outcome, Task, perform
+from nasnet_keras.search.executors.cluster import Answered, Cluster, Event
+from nasnet_keras.search.executors.distributed import Distributed
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 
 SPACES = {"nasnet": CellSpace, "nasbench201": NASBench201Space}
@@ -54,76 +52,7 @@ _MEMORY = flags.DEFINE_integer(
 )
 
 
-class Cluster(Executor):
-    """A cluster whose clock is simulated: a task ends when its length is over, and none of them takes time here.
-
-    Args:
-        slots: the number of tasks at once.
-        sigma: the standard deviation of the logarithm of a task's length, whose median is 1.
-        seed: seed of the lengths.
-        child_seconds: the median length of a task in seconds, by which the time of this process counts; None if it
-            takes no time.
-
-    Attributes:
-        now: the time on the cluster's clock.
-    """
-
-    def __init__(self, slots: int, sigma: float = 0.5, seed: int = 0, child_seconds: float | None = None) -> None:
-        self.capacity, self._sigma, self._seed, self._child_seconds = slots, sigma, seed, child_seconds
-        self._ends: list[tuple[float, int, Task]] = []
-        self._times: list[tuple[float, float]] = []  # at which tasks began and end
-        self.now, self._spent = 0.0, time.process_time()
-
-    @property
-    def share(self) -> float:
-        """The share of the slots' time in which they had a task, until the last task was submitted."""
-        begun, ends = np.array(self._times).T
-        until = begun[-1]
-        return float((np.minimum(ends, until) - begun).sum() / (self.capacity * until)) if until else 1.0
-
-    def start(self, evaluator: Evaluator, folder: Path) -> None:
-        self._evaluator, self._spent = evaluator, time.process_time()
-
-    def submit(self, task: Task) -> None:
-        self._count_own_time()
-        end = self.now + float(np.random.default_rng((self._seed, task.number)).lognormal(0.0, self._sigma))
-        heapq.heappush(self._ends, (end, task.number, task))
-        self._times.append((self.now, end))
-
-    def wait(self, timeout_seconds: float) -> Outcome | None:
-        if not self._ends:
-            return None
-        self._count_own_time()
-        end, _, task = heapq.heappop(self._ends)
-        self.now = max(self.now, end)
-        return perform(self._evaluator, task)
-
-    def close(self) -> None:
-        self._ends.clear()
-
-    def places(self) -> dict[str, int]:
-        return {"simulated": len(self._ends)}
-
-    def _count_own_time(self) -> None:
-        """Let the clock run on for as long as this process took since it was looked at."""
-        spent = time.process_time()
-        if self._child_seconds is not None:
-            self.now += (spent - self._spent) / self._child_seconds
-        self._spent = spent
-
-
-class Separable(Evaluator):
-    """Judges networks by their convolutions of 3x3 and by chance, at once."""
-
-    def evaluate(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
-        text = genotype if isinstance(genotype, str) else genotype.to_json()
-        return text.count("conv_3x3") / 10 + 0.1 * np.random.default_rng(seed).random(), {}
-
-    def finish(self, genotype: Any, seed: int, folder: Path) -> tuple[float, dict[str, Any]]:
-        return self.evaluate(genotype, seed)
-
-
-def search(algorithm: str, window: int, cluster: Executor, trials: int) -> tuple[float, float]:
+def search(algorithm: str, window: int, cluster: Cluster, trials: int) -> tuple[float, float]:
     """Search; returns the seconds of this process a trial, and the share of them that `ask` took."""
     space, asking = SPACES[_SPACE.value](), [0.0]
     config = SearchConfig("unused", algorithm=algorithm, space=_SPACE.value)
@@ -142,26 +71,28 @@ def search(algorithm: str, window: int, cluster: Executor, trials: int) -> tuple
     settings = {"trials": trials, "window": window, "seed": _SEED.value, "random_trials": 0, "finalists": 1}
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
-        run(SearchConfig(folder, **settings), algorithm=made, evaluator=Separable(), executor=cluster, space=space)
+        config = SearchConfig(folder, **settings)
+        executor = Distributed(config, cluster=cluster)
+        run(config, algorithm=made, evaluator=Separable(), executor=executor, space=space)
         spent = time.process_time() - started
     return spent / trials, asking[0] / spent
 
 
-class Watched(Cluster):
+class Watched(Simulated):
     """Prints the memory and the time of the process each time a tenth of the trials has ended."""
 
     def __init__(self, slots: int, trials: int) -> None:
         super().__init__(slots)
         self._each, self._ended, self._last = max(1, trials // 10), 0, time.process_time()
 
-    def wait(self, timeout_seconds: float) -> Outcome | None:
-        outcome = super().wait(timeout_seconds)
-        self._ended += outcome is not None
-        if outcome is not None and self._ended % self._each == 0:
+    def events(self, timeout_seconds: float) -> list[Event]:
+        found = super().events(timeout_seconds)
+        self._ended += (ended := sum(isinstance(event, Answered) for event in found))
+        if ended and self._ended % self._each == 0:
             now, memory = time.process_time(), psutil.Process().memory_info().rss / 2**20
             print(f"| {self._ended:,} | {memory:,.0f} | {1000 * (now - self._last) / self._each:.2f} |", flush=True)
             self._last = now
-        return outcome
+        return found
 
 
 def main(argv: list[str]) -> None:
@@ -180,7 +111,7 @@ def main(argv: list[str]) -> None:
     )
     for algorithm in _ALGORITHMS.value:
         for window in map(float, _WINDOWS.value):
-            cluster = Cluster(slots, _SIGMA.value, _SEED.value, _CHILD.value)
+            cluster = Simulated(slots, _SIGMA.value, _SEED.value, _CHILD.value)
             each, asking = search(algorithm, round(window * slots), cluster, trials)
             row = (algorithm, f"{window:g}", f"{100 * cluster.share:.1f}", f"{1000 * each:.2f}", f"{100 * asking:.0f}")
             print(f"| {' | '.join(row)} |", flush=True)

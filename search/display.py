@@ -15,6 +15,7 @@ __all__ = ["Display"]
 
 _REPORT_SECONDS = 60.0  # between two reports at least, and
 _REPORT_PAUSES = 20.0  # times as long as the last one took, since thousands of trials take seconds to draw
+_BEAT_SECONDS = 0.2  # between two looks at what runs where, since thousands of children may end in a second
 _CURVES = "the search in TensorBoard"
 
 
@@ -29,7 +30,7 @@ class Display:
 
     def __init__(self, study: Study, executor: Executor, operations: tuple[str, ...] = ()) -> None:
         self._study, self._executor = study, executor
-        self._report_due = time.monotonic() + _REPORT_SECONDS
+        self._report_due, self._beat_due = time.monotonic() + _REPORT_SECONDS, 0.0
         self._log: Any = None
         with showing(_CURVES):
             from nasnet_keras.search.report.tensorboard import SearchLog  # its import may fail
@@ -44,6 +45,12 @@ class Display:
 
     def beat(self, bar: Progress, pipeline: Pipeline) -> None:
         """Show the state of the children of a group, as often as is useful: this is called at every chance."""
+        if time.monotonic() >= self._beat_due:
+            self.show(bar, pipeline)
+            self._beat_due = time.monotonic() + _BEAT_SECONDS
+
+    def show(self, bar: Progress, pipeline: Pipeline) -> None:
+        """Show the state of the children of a group now."""
         under_way = UnderWay(pipeline.under_way)
         with showing("the machines that children run on"):
             under_way = UnderWay(pipeline.under_way, self._executor.places())

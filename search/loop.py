@@ -196,6 +196,7 @@ class _Search:
                 if outcome is not None:
                     pipeline.deal(outcome)
                 beat()
+            self.display.show(bar, pipeline)
             self._calm = pipeline.calm
 
     def _judged_in(self, group: str) -> Judged | None:

@@ -15,6 +15,7 @@ from nasnet_keras.search.executors.workspace import Workspace
 __all__ = ["Distributed"]
 
 _STARTS = 3  # slots that are lost before they did a task, one after another, after which the search ends
+_REQUESTS = 256  # open at once, at most
 _IDLE_SECONDS = 60.0  # after which a slot without a task is given back
 
 
@@ -70,6 +71,8 @@ class Distributed(Executor):
             cluster = RayCluster(config, evaluator)
         self._config, self._cluster = config, cluster
         self._slots: dict[int, _Slot] = {}
+        self._free: dict[int, None] = {}  # the numbers of slots that are ready and have no task, the oldest first
+        self._requests: dict[bool, dict[int, None]] = {True: {}, False: {}}  # of slots that are not ready, by `home`
         self._requested = 0
         self._waiting: deque[Task] = deque()
         self._outcomes: deque[Outcome] = deque()
@@ -115,50 +118,67 @@ class Distributed(Executor):
         self._open = False
         finishing = [number for number, slot in self._slots.items() if slot.task and slot.task.folder is not None]
         self._cluster.close(tuple(finishing))
-        self._slots.clear()
+        for slots in (self._slots, self._free, *self._requests.values()):
+            slots.clear()
         self._waiting.clear()
         if self._space is not None:
             self._space.close()
 
     def _place(self) -> None:
-        """Give waiting tasks to free slots, request slots for the others, and give back what is not needed."""
-        left: deque[Task] = deque()
-        free = {number: slot for number, slot in self._slots.items() if slot.ready and slot.task is None}
-        for task in self._waiting:
-            number = next((number for number, slot in free.items() if slot.suits(task)), None)
+        """Give waiting tasks to free slots, request slots for the others, and give back what is not needed.
+
+        This happens for each task, while thousands may wait: only those that can be placed are looked at.
+        """
+        unsuited: list[Task] = []
+        while self._waiting and self._free:
+            task = self._waiting.popleft()
+            number = next((number for number in self._free if self._slots[number].suits(task)), None)
             if number is None:
-                left.append(task)
+                unsuited.append(task)
             else:
-                self._begin(number, free.pop(number), task)
-        self._waiting = left
-        for home in (True, False):
-            self._request(home, sum(self._needs_home(task) is home for task in left))
-        if not left:
-            for number in [number for number, slot in free.items() if time.monotonic() - slot.since > _IDLE_SECONDS]:
+                self._begin(number, task)
+        self._waiting.extendleft(reversed(unsuited))
+        home = self._needing_home()
+        self._request(True, home)
+        self._request(False, len(self._waiting) - home)
+        if not self._waiting:
+            idle = time.monotonic() - _IDLE_SECONDS
+            for number in [number for number in self._free if self._slots[number].since < idle]:
                 self._release(number)
 
-    def _begin(self, number: int, slot: _Slot, task: Task) -> None:
+    def _begin(self, number: int, task: Task) -> None:
+        slot = self._slots[number]
+        del self._free[number]
         slot.task, slot.since = task, time.monotonic()
         self._cluster.submit(number, task)
 
-    def _needs_home(self, task: Task) -> bool:
-        """Whether a slot must be requested on the machine of the search, since others may not suit."""
-        elsewhere = any(slot.ready and not slot.ready.sees_study for slot in self._slots.values())
-        return task.stage == "measure" or (task.folder is not None and elsewhere)
+    def _needing_home(self) -> int:
+        """The number of waiting tasks that need a slot on the machine of the search, since others may not suit."""
+        measured = sum(task.stage == "measure" for task in self._waiting)
+        final = sum(task.folder is not None for task in self._waiting)
+        elsewhere = final and any(not slot.ready.sees_study for slot in self._slots.values() if slot.ready)
+        return measured + (final if elsewhere else 0)
 
     def _request(self, home: bool, count: int) -> None:
-        """Let as many requests be open as tasks wait for them."""
-        opened = [number for number, slot in self._slots.items() if slot.ready is None and slot.home is home]
-        for number in opened[count:]:
+        """Let as many requests be open as tasks wait for them, up to a number: others follow when they are granted."""
+        opened = self._requests[home]
+        for number in list(opened)[count:]:
             self._release(number)
-        for _ in range(count - len(opened)):
+        for _ in range(min(count, _REQUESTS) - len(opened)):
             self._requested += 1
             self._slots[self._requested] = _Slot(home)
+            opened[self._requested] = None
             self._cluster.request(self._requested, home)
 
     def _release(self, number: int) -> None:
-        del self._slots[number]
+        self._forget(number)
         self._cluster.release(number)
+
+    def _forget(self, number: int) -> _Slot:
+        slot = self._slots.pop(number)
+        self._free.pop(number, None)
+        self._requests[slot.home].pop(number, None)
+        return slot
 
     def _take(self, event: Event) -> None:
         """Take note of what has happened to a slot."""
@@ -166,13 +186,16 @@ class Distributed(Executor):
         match event:
             case Ready():
                 slot.ready, slot.since = event, time.monotonic()
+                self._requests[slot.home].pop(event.slot, None)
+                self._free[event.slot] = None
             case Answered():
                 task, slot.task, slot.since = slot.task, None, time.monotonic()
+                self._free[event.slot] = None
                 self._failed_starts = 0
                 self._space.keep(task, event.output)
                 self._end(read_outcome(task, event.answer))
             case Lost():
-                del self._slots[event.slot]
+                self._forget(event.slot)
                 self._forgo(slot, event)
 
     def _forgo(self, slot: _Slot, event: Lost) -> None:
