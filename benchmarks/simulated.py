@@ -26,19 +26,20 @@ class Simulated(Cluster):
 
     Attributes:
         now: the time on the cluster's clock.
+        asked: the numbers of slots that were requested and have no place yet.
     """
 
     def __init__(self, slots: int, sigma: float = 0.5, seed: int = 0, child_seconds: float | None = None) -> None:
         self._slots, self._sigma, self._seed, self._child_seconds = slots, sigma, seed, child_seconds
         self._placed: dict[int, str] = {}  # the nodes of slots
-        self._asked: dict[int, None] = {}
+        self.asked: dict[int, None] = {}
         self._ends: list[tuple[float, int, Task]] = []
         self._times: list[tuple[float, float]] = []  # at which tasks began and end
         self.now, self._spent = 0.0, time.process_time()
 
     @property
     def share(self) -> float:
-        """The share of the slots' time in which they had a task, until the last task began."""
+        """The share of the slots' time in which they had a child, until the last child began."""
         begun, ends = np.array(self._times).T
         until = begun[-1]
         return float((np.minimum(ends, until) - begun).sum() / (self._slots * until)) if until else 1.0
@@ -50,23 +51,24 @@ class Simulated(Cluster):
         return self._slots
 
     def request(self, slot: int, home: bool = False) -> None:
-        self._asked[slot] = None
+        self.asked[slot] = None
 
     def submit(self, slot: int, task: Task) -> None:
         self._count_own_time()
         end = self.now + float(np.random.default_rng((self._seed, task.number)).lognormal(0.0, self._sigma))
         heapq.heappush(self._ends, (end, slot, task))
-        self._times.append((self.now, end))
+        if task.folder is None:  # finalists come when the search has ended
+            self._times.append((self.now, end))
 
     def release(self, slot: int) -> None:
-        self._asked.pop(slot, None)
+        self.asked.pop(slot, None)
         self._placed.pop(slot, None)
 
     def events(self, timeout_seconds: float) -> list[Event]:
         self._count_own_time()
-        granted = list(self._asked)[: self._slots - len(self._placed)]
+        granted = list(self.asked)[: self._slots - len(self._placed)]
         for slot in granted:
-            del self._asked[slot]
+            del self.asked[slot]
             self._placed[slot] = f"node-{len(self._placed) // _EACH:03}"
         if granted or not self._ends:
             return [Ready(slot, self._placed[slot], sees_study=True) for slot in granted]

@@ -5,11 +5,13 @@ import re
 
 import numpy as np
 import pytest
+from simulated import Separable, Simulated
 
 from nasnet_keras.search import CellSpace, SearchConfig, StudyError, load_study, run
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors import make
+from nasnet_keras.search.executors import distributed, make
 from nasnet_keras.search.executors.base import Executor, Task, as_completed, perform
+from nasnet_keras.search.executors.distributed import Distributed
 from nasnet_keras.search.executors.inline import Inline
 from nasnet_keras.search.report import report
 from nasnet_keras.search.report.places import UnderWay
@@ -154,6 +156,45 @@ def test_room_that_the_window_leaves_empty_is_told(tmp_path, caplog):
 def test_an_executor_of_one_machine_has_one_place(name):
     with make(SearchConfig("unused", evaluator="child", executor=name, workers=1)) as executor:
         assert [*executor.places().values()] == [0]
+
+
+# --- a cluster of many slots
+
+
+def busy(path, algorithm, window, **changes):
+    """The share of the slots' time in which they have a child, and the executor, which has ended."""
+    config = settings(path, algorithm, window=window, trials=400, random_trials=0, **changes)
+    cluster = Simulated(slots=40)
+    executor = Distributed(config, cluster=cluster)
+    study = run(config, evaluator=Separable(), executor=executor, space=SPACE)
+    assert len(study.trials) == 400
+    return cluster.share, study
+
+
+def test_a_window_of_several_times_the_slots_keeps_a_cluster_busy(tmp_path):
+    narrow, _ = busy(tmp_path / "a", "random", window=40)
+    wide, study = busy(tmp_path / "b", "random", window=320)
+    assert narrow < 0.65 and wide > 0.95
+    others, _ = busy(tmp_path / "c", "evolution", window=320)
+    assert others == pytest.approx(wide, abs=0.03), "only children whose networks were judged make a difference"
+    fewer, again = busy(tmp_path / "d", "random", window=320, max_concurrent=10)
+    assert fewer < 0.3 and [one.genotype for one in again.trials] == [one.genotype for one in study.trials]
+
+
+def test_requests_for_slots_are_few_whatever_waits(monkeypatch, tmp_path):
+    monkeypatch.setattr(distributed, "_REQUESTS", 7)
+    cluster = Simulated(slots=20)
+    executor, opened = Distributed(settings("unused", "random", window=500), cluster=cluster), []
+    request = cluster.request
+    monkeypatch.setattr(cluster, "request", lambda *a: (request(*a), opened.append(len(cluster.asked)))[0])
+    executor.start(Separable(), tmp_path)
+    assert executor.capacity == 500
+    for number in range(300):
+        executor.submit(Task("search", number, SPACE.decode([0] * len(SPACE.decisions)), number))
+    found = [executor.wait(1.0) for _ in range(300)]
+    assert sorted(one.task.number for one in found) == [*range(300)] and max(opened) == 7
+    assert sum(executor.places().values()) == 0 and {*executor.places()} == {"node-000", "node-001", "node-002"}
+    executor.close()
 
 
 # --- what people see
