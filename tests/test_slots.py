@@ -216,6 +216,7 @@ def test_a_search_shows_where_its_children_run(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("nasnet_keras.search.display._REPORT_SECONDS", -1.0)
     monkeypatch.setattr("nasnet_keras.search.display._REPORT_PAUSES", 0.0)
+    monkeypatch.setattr("nasnet_keras.search.display._BEAT_SECONDS", 0.0)
     monkeypatch.setattr("nasnet_keras.search.display.write_report", lambda study, now=None: shown.append((study, now)))
     searched(tmp_path, "random", Restless(1))
     going = [now for _, now in shown if now is not None and now.tasks > 2]
