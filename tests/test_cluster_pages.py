@@ -28,9 +28,8 @@ from absl import flags
 from nasnet_keras.search.__main__ import _define_flags, main
 own = _define_flags()
 for command in json.loads(sys.argv[1]):
-    flags.FLAGS.unparse_flags()
-    for flag in own:
-        flag.unparse()
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
     rest = flags.FLAGS(["nasnet-search", *command])
     assert rest[1:] == [], rest
     main({flag.name: flag.value for flag in own})
