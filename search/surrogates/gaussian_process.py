@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from nasnet_keras.search.surrogates.base import Prediction, Surrogate, checked_rewards, checked_rows
+from nasnet_keras.search.surrogates.kernel import Kernel, matern, squared_distances, squared_lengths
 
 __all__ = ["GaussianProcess"]
 
@@ -82,15 +83,16 @@ class GaussianProcess(Surrogate):
         kept = np.arange(len(rows))
         if len(rows) > _MOST:  # evenly spread over the rewards
             kept = np.argsort(rewards, kind="stable")[np.linspace(0, len(rows) - 1, _MOST).astype(int)]
-        self.hyperparameters = self._likeliest(self._by_groups(rows[kept]), _standard(rewards[kept]))
+        self.hyperparameters = self._likeliest(rows[kept], _standard(rewards[kept]))
         return self.condition(rows, rewards)
 
     def condition(self, rows: np.ndarray, rewards: np.ndarray) -> Self:
         """Learn from networks as `fit` does, but keep the hyperparameters, which takes a small part of the time."""
         rows, rewards = self._checked(rows, rewards)
         self._center, self._scale = rewards.mean(), rewards.std() or 1.0
-        self._rows = self._by_groups(rows)
-        covariance, standard = self._covariance(self._rows, self._rows), _standard(rewards)
+        self._kernel = Kernel(self._groups, self.hyperparameters)
+        self._rows = self._kernel.scaled(rows)
+        covariance, standard = self._kernel.covariance(self._rows, self._rows), _standard(rewards)
         likely = self._likely(covariance, standard, self.hyperparameters)
         self._whitener = np.linalg.inv(likely.factor)
         self._mean, self._variance = likely.mean, likely.variance
@@ -100,7 +102,7 @@ class GaussianProcess(Surrogate):
 
     def predict(self, rows: np.ndarray) -> Prediction:
         rows, covariance = self._related(rows)
-        return self._prediction(self._center + self._scale * self._mean, covariance, self._variances(rows))
+        return self._prediction(self._center + self._scale * self._mean, covariance, self._kernel.variance(rows))
 
     def gains(self, rows: np.ndarray) -> Prediction:
         """Predict by how much networks are better than the one of the largest fitted value.
@@ -111,19 +113,19 @@ class GaussianProcess(Surrogate):
         rows, covariance = self._related(rows)
         best = int(np.argmax(self._fitted))
         known = self._rows[best : best + 1]
-        variances = self._variances(rows) + self._variances(known) - 2 * covariance[:, best]
-        return self._prediction(0.0, covariance - self._covariance(known, self._rows), variances)
+        variances = self._kernel.variance(rows) + self._kernel.variance(known) - 2 * covariance[:, best]
+        return self._prediction(0.0, covariance - self._kernel.covariance(known, self._rows), variances)
 
     def _related(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows scaled by groups, and the covariances of their networks with those that were learnt."""
         if self._rows is None:
             raise ValueError("a Gaussian process must be fitted before it predicts")
-        rows = self._by_groups(checked_rows(rows, sum(self._groups)))
-        return rows, self._covariance(rows, self._rows)
+        rows = self._kernel.scaled(checked_rows(rows, sum(self._groups)))
+        return rows, self._kernel.covariance(rows, self._rows)
 
     def _prediction(self, offset: float, covariance: np.ndarray, variances: np.ndarray) -> Prediction:
         """The posterior of what has these covariances with the networks that were learnt, and these prior variances."""
-        left = variances - _squares(covariance @ self._whitener.T)
+        left = variances - squared_lengths(covariance @ self._whitener.T)
         deviation = np.sqrt(self._variance * np.maximum(left, 0))
         return Prediction(offset + self._scale * (covariance @ self._weights), self._scale * deviation)
 
@@ -131,22 +133,8 @@ class GaussianProcess(Surrogate):
         rows = checked_rows(rows, sum(self._groups))
         return rows, checked_rewards(rewards, len(rows))
 
-    def _by_groups(self, rows: np.ndarray) -> np.ndarray:
-        return rows / np.sqrt(np.repeat(self._groups, self._groups))
-
-    def _slope(self, hyperparameters: np.ndarray) -> float:
-        return math.exp(2 * hyperparameters[-1]) / len(self._groups)
-
     def _noise(self, hyperparameters: np.ndarray) -> float:
         return math.exp(2 * hyperparameters[-2]) + _JITTER
-
-    def _variances(self, rows: np.ndarray) -> np.ndarray:
-        return 1 + self._slope(self.hyperparameters) * _squares(rows)
-
-    def _covariance(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        scales = np.repeat(np.exp(-self.hyperparameters[:-2]), self._groups)
-        smooth = _matern(_squared(rows * scales, others * scales))
-        return smooth + rows @ (self._slope(self.hyperparameters) * others).T
 
     def _likely(self, covariance: np.ndarray, rewards: np.ndarray, hyperparameters: np.ndarray) -> _Likely:
         """The mean and the variance of the largest likelihood, for a covariance without noise, which is changed."""
@@ -162,15 +150,17 @@ class GaussianProcess(Surrogate):
 
     def _likeliest(self, rows: np.ndarray, rewards: np.ndarray) -> np.ndarray:
         """Search the likeliest hyperparameters: along each in turn, as far as it gets better, then in half steps."""
-        squared = np.stack([_squared(one, one) for one in np.split(rows, np.cumsum(self._groups)[:-1], axis=1)])
-        products = rows @ rows.T
+        rows = Kernel(self._groups, self._expected).scaled(rows)
+        parts = np.split(rows, np.cumsum(self._groups)[:-1], axis=1)
+        squared, products = np.stack([squared_distances(one, one) for one in parts]), rows @ rows.T
 
         def goodness(one: np.ndarray) -> float:
             away = one - self._expected
             if np.abs(away).max() > _FARTHEST:
                 return -math.inf
-            smooth = _matern(np.tensordot(np.exp(-2 * one[:-2]), squared, axes=1))
-            likely = self._likely(smooth + self._slope(one) * products, rewards, one)
+            smooth = matern(np.tensordot(np.exp(-2 * one[:-2]), squared, axes=1))
+            slope = math.exp(2 * one[-1]) / len(self._groups)
+            likely = self._likely(smooth + slope * products, rewards, one)
             return likely.likelihood - 0.5 * float(away @ away)
 
         best = self._expected
@@ -187,18 +177,3 @@ class GaussianProcess(Surrogate):
 def _standard(rewards: np.ndarray) -> np.ndarray:
     """Rewards with the mean 0 and the deviation 1."""
     return (rewards - rewards.mean()) / (rewards.std() or 1.0)
-
-
-def _squared(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The squared distances of rows, of shape (rows, others)."""
-    return np.maximum(np.add.outer(_squares(rows), _squares(others)) - 2 * rows @ others.T, 0)
-
-
-def _squares(rows: np.ndarray) -> np.ndarray:
-    """The squared length of each row."""
-    return np.einsum("nf,nf->n", rows, rows)
-
-
-def _matern(squared: np.ndarray) -> np.ndarray:
-    distances = np.sqrt(3 * squared)
-    return (1 + distances) * np.exp(-distances)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "matern", "squared_distances", "squared_lengths"]
 
 
 class Kernel:
@@ -23,22 +23,35 @@ class Kernel:
     """
 
     def __init__(self, groups: Sequence[int], hyperparameters: np.ndarray) -> None:
-        self._groups = groups
-        self._scales = np.exp(-2 * hyperparameters[:-2])
+        self._roots = np.sqrt(np.repeat(groups, groups))
+        self._scales = np.repeat(np.exp(-hyperparameters[:-2]), groups)
         self._slope = math.exp(2 * hyperparameters[-1]) / len(groups)
 
     def scaled(self, rows: np.ndarray) -> np.ndarray:
         """Rows of features as the other methods take them: each group divided by the root of its size."""
-        return rows / np.sqrt(np.repeat(self._groups, self._groups))
+        return rows / self._roots
 
     def covariance(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
         """The covariances of rows with others, of shape (rows, others)."""
-        weights = np.sqrt(np.repeat(self._scales, self._groups))
-        ours, theirs = rows * weights, others * weights
-        squares = (ours * ours).sum(1)[:, None] + (theirs * theirs).sum(1) - 2 * ours @ theirs.T
-        distances = np.sqrt(3 * np.maximum(squares, 0))
-        return (1 + distances) * np.exp(-distances) + self._slope * rows @ others.T
+        smooth = matern(squared_distances(rows * self._scales, others * self._scales))
+        return smooth + rows @ (self._slope * others).T
 
     def variance(self, rows: np.ndarray) -> np.ndarray:
         """The variances of rows, of shape (rows,)."""
-        return 1 + self._slope * (rows * rows).sum(axis=1)
+        return 1 + self._slope * squared_lengths(rows)
+
+
+def matern(squared: np.ndarray) -> np.ndarray:
+    """The Matérn function with 3/2 of squared distances: 1 at 0."""
+    distances = np.sqrt(3 * squared)
+    return (1 + distances) * np.exp(-distances)
+
+
+def squared_distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The squared distances of rows from others, of shape (rows, others)."""
+    return np.maximum(np.add.outer(squared_lengths(rows), squared_lengths(others)) - 2 * rows @ others.T, 0)
+
+
+def squared_lengths(rows: np.ndarray) -> np.ndarray:
+    """The squared length of each row."""
+    return np.einsum("nf,nf->n", rows, rows)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nasnet_keras.search.surrogates.base import Prediction, Surrogate, checked_rewards, checked_rows
 from nasnet_keras.search.surrogates.gaussian_process import GaussianProcess
-from nasnet_keras.search.surrogates.kernel import Kernel
+from nasnet_keras.search.surrogates.kernel import Kernel, squared_lengths
 from nasnet_keras.utils.ranks import normal_scores
 
 __all__ = ["CoregionalizedProcess", "Prior"]
@@ -264,12 +264,8 @@ def _moments(belief: _Belief, rows: _Rows, covariance: np.ndarray, best: int | N
     """
     whitened = covariance @ belief.whitener.T
     mean = belief.mean + belief.scale * belief.correlation * rows.expected[:, 0] + whitened @ belief.residuals
-    variance = belief.kernel.variance(rows.features) - belief.correlation**2 * _squares(rows.seen)
+    variance = belief.kernel.variance(rows.features) - belief.correlation**2 * squared_lengths(rows.seen)
     if best is not None:
         mean, whitened = mean - mean[-1], whitened - whitened[-1]
         variance = variance + variance[-1] - 2 * covariance[:, best]
-    return mean, belief.scale**2 * np.maximum(variance - _squares(whitened), 0)
-
-
-def _squares(rows: np.ndarray) -> np.ndarray:
-    return (rows * rows).sum(axis=1)
+    return mean, belief.scale**2 * np.maximum(variance - squared_lengths(whitened), 0)
