@@ -7,9 +7,10 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 EXPORT = [
-    "ai-edge-litert>=2",  # inference/exporting.py: running LiteRT files, to check them
-    "onnxruntime>=1.20",  # inference/exporting.py: running ONNX files, to check them
-    "tf2onnx>=1.16",  # inference/exporting.py: Keras' exporter to ONNX imports it
+    "ai-edge-litert>=2",  # inference/litert.py: running LiteRT files, to check them
+    "litert-quantizer>=0.11",  # inference/litert_int8.py: LiteRT files in int8
+    "onnxruntime>=1.20",  # inference/onnx.py: running ONNX files, to check them
+    "tf2onnx>=1.16",  # inference/onnx.py: Keras' exporter to ONNX imports it
 ]
 OPENVINO = "openvino>=2025"  # latency/runtimes.py: a runtime to measure with; it reads ONNX files
 RAY = "ray>=2.52,<3"  # search/executors/ray_cluster.py: children on many machines

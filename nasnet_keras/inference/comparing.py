@@ -7,7 +7,7 @@ import numpy as np
 
 from nasnet_keras.inference.errors import ExportError
 
-__all__ = ["checked_images", "compare"]
+__all__ = ["checked_images", "compare", "compare_answers"]
 
 _IMAGES = 4
 _SIZE = 64  # of the images that a model of images of any size is checked with
@@ -46,8 +46,8 @@ def compare(
     """
     known = keras.ops.convert_to_numpy(last(got))
     got, expected = (values.reshape(len(expected), -1) for values in (got, expected))
-    spread = np.ptp(expected, axis=1).max() if expected.shape[1] > 1 else np.abs(expected).max()
-    difference = float(np.abs(got - expected).max() / max(spread, 1e-30))
+    spread = _spread(expected)
+    difference = float(np.abs(got - expected).max() / spread)
     if not difference <= tolerance:
         raise ExportError(
             f"{what} differs from the model by {difference:.1e} of the range of its logits, on {len(got)} images: "
@@ -57,6 +57,34 @@ def compare(
     if outputs.shape != known.shape or not np.abs(outputs - known).max() <= _ROUNDING + tolerance * spread:
         raise ExportError(f"{what} has outputs that do not follow from its logits. Nothing was written")
     return difference, float((got.argmax(-1) == expected.argmax(-1)).mean())
+
+
+def compare_answers(
+    got: np.ndarray, expected: np.ndarray, labels: np.ndarray | None
+) -> tuple[float, float, tuple[float, float] | None]:
+    """Compare what a quantized classifier answers with what its source does.
+
+    Args:
+        got, expected: logits of `(count, classes)`.
+        labels: the right answers, if they are known.
+
+    Returns:
+        The largest difference as in `compare`; the share of equal answers; and the accuracies of the source and of the
+        quantized model.
+    """
+    before, after = _answers(expected), _answers(got)
+    accuracies = None if labels is None else (float((before == labels).mean()), float((after == labels).mean()))
+    return float(np.abs(got - expected).max() / _spread(expected)), float((before == after).mean()), accuracies
+
+
+def _spread(logits: np.ndarray) -> float:
+    """The largest range of an image's logits."""
+    return max(float(np.ptp(logits, axis=1).max() if logits.shape[1] > 1 else np.abs(logits).max()), 1e-30)
+
+
+def _answers(logits: np.ndarray) -> np.ndarray:
+    """The classes that logits stand for; one logit stands for two."""
+    return logits.argmax(-1) if logits.shape[1] > 1 else (logits[:, 0] > 0).astype(int)
 
 
 def _random(model: keras.Model) -> np.ndarray:

@@ -3,15 +3,18 @@
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from nasnet_keras.inference.batches import in_batches
 from nasnet_keras.inference.comparing import checked_images, compare
 from nasnet_keras.inference.errors import ExportError
 from nasnet_keras.inference.formats import FORMATS, Format
 from nasnet_keras.inference.fusing import fused
 from nasnet_keras.inference.logits import split
+from nasnet_keras.inference.quantization import Quantization, quantization_of
 from nasnet_keras.utils.files import replacing, scratch
 
 __all__ = ["ExportReport", "export"]
@@ -29,6 +32,8 @@ class ExportReport:
         difference: the largest difference of a logit, as a share of the largest range of an image's logits; of an
             output, if the model ends in neither a softmax nor a sigmoid.
         agreement: share of the images, from 0 to 1, for which both models have the same largest logit.
+        quantization: how the file was quantized, or None.
+        accuracies: of the source model and of the quantized one on images with labels, from 0 to 1; or None.
     """
 
     path: Path
@@ -37,8 +42,16 @@ class ExportReport:
     images: int
     difference: float
     agreement: float
+    quantization: str | None = None
+    accuracies: tuple[float, float] | None = None
 
     def __str__(self) -> str:
+        if self.quantization is not None:
+            known = "" if self.accuracies is None else ", accuracy {:.2%} before, {:.2%} now".format(*self.accuracies)
+            return (
+                f"{self.path}: {self.format}, quantized as {self.quantization!r}, {self.size / 2**20:.1f} MiB; on "
+                f"{self.images} images {self.agreement:.1%} have the same prediction as before{known}"
+            )
         return (
             f"{self.path}: {self.format}, {self.size / 2**20:.1f} MiB; on {self.images} images its logits differ from "
             f"the model's by at most {self.difference:.1e} of their range, and {self.agreement:.0%} have the same "
@@ -53,6 +66,10 @@ def export(
     *,
     images: np.ndarray | None = None,
     tolerance: float = 1e-4,
+    quantization: str | None = None,
+    calibration: Any = None,
+    labels: Any = None,
+    min_agreement: float = 0.9,
 ) -> ExportReport:
     """Write a model for another runtime: fused for it, and checked by running it there.
 
@@ -65,6 +82,14 @@ def export(
         tolerance: the largest difference of a logit that is accepted, as a share of the largest range of an image's
             logits. Logits are compared, which a softmax or sigmoid at the end reads, since saturated probabilities hide
             errors; of a model without one, outputs.
+        quantization: None, or for `"litert"` what to store in int8: `"weights"`, which makes the file a third as large;
+            `"dynamic"`, with which convolutions also compute in int8, with scales found for each image; or `"int8"`,
+            which is the fastest, with scales found by calibration. Input and output stay float32.
+        calibration: images like those to come, at least 32 different ones, of which up to 100 are used: an array, a
+            `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
+        labels: the right class of each of `images`, to report accuracies; without `images`, of all calibration images.
+        min_agreement: the least share of `images`, by default those of calibration, that a quantized classifier must
+            answer as the model does, from 0 to 1.
 
     Returns:
         The file, and how the exported model compares with `model` on these images.
@@ -86,18 +111,20 @@ def export(
     path = Path(path)
     kind = _checked(format, path)
     fast = fused(model, kind.target)
-    images = checked_images(images, fast)
+    asked = None
+    if quantization is not None:
+        asked = quantization_of(kind, quantization, fast, calibration, images, labels, min_agreement)
+    elif calibration is not None or labels is not None:
+        raise ExportError("calibration and labels are for a quantized model: pass quantization, too")
+    images = checked_images(images, fast) if asked is None else asked.images
     fast(images[:1])  # Keras exports models that have been called
-    logits, last = split(model)
-    expected = keras.ops.convert_to_numpy(logits(images, training=False))
+    check = _Check(split(model), kind, images, tolerance, asked)
     if kind.suffix:
         with replacing(path) as temporary:
-            _write(fast, temporary, kind, path)
-            return _compared(last, path, temporary, kind, images, expected, tolerance)
+            return check.written(fast, temporary, path)
     with scratch(path) as folder:
         temporary = folder / "new"
-        _write(fast, temporary, kind, path)
-        report = _compared(last, path, temporary, kind, images, expected, tolerance)
+        report = check.written(fast, temporary, path)
         if path.exists():
             path.rename(folder / "old")
         temporary.rename(path)
@@ -126,27 +153,45 @@ def _checked(name: str, path: Path) -> Format:
     return kind
 
 
-def _write(model: keras.Model, temporary: Path, kind: Format, path: Path) -> None:
-    import tensorflow as tf
+class _Check:
+    """Writes a model, and compares what was written with its source."""
 
-    try:
-        kind.write(model, temporary)
-    except tf.errors.OpError as error:  # a full disk, for example
-        raise OSError(f"{path} cannot be written: {error.message}") from error
+    def __init__(
+        self,
+        source: tuple[keras.Model, keras.Layer],
+        kind: Format,
+        images: np.ndarray,
+        tolerance: float,
+        quantization: Quantization | None,
+    ) -> None:
+        logits, self._last = source
+        self._expected = in_batches(lambda x: keras.ops.convert_to_numpy(logits(x, training=False)), images)
+        self._kind = kind
+        self._images = images
+        self._tolerance = tolerance
+        self._quantization = quantization
 
+    def written(self, model: keras.Model, temporary: Path, path: Path) -> ExportReport:
+        """Write a fused model to a temporary path, and report on it under its own path."""
+        import tensorflow as tf
 
-def _compared(
-    last: keras.Layer,
-    path: Path,
-    written: Path,
-    kind: Format,
-    images: np.ndarray,
-    expected: np.ndarray,
-    tolerance: float,
-) -> ExportReport:
-    """Compare what was written with the logits of its source, which a last layer turns into outputs."""
-    got, outputs = kind.logits(written, images), kind.run(written, images)
-    difference, agreement = compare(got, expected, outputs, last, tolerance, f"what was exported for {kind.name}")
-    files = [written] if written.is_file() else [file for file in written.rglob("*") if file.is_file()]
-    size = sum(file.stat().st_size for file in files)
-    return ExportReport(path, kind.name, size, len(images), difference, agreement)
+        try:
+            self._kind.write(model, temporary)
+        except tf.errors.OpError as error:  # a full disk, for example
+            raise OSError(f"{path} cannot be written: {error.message}") from error
+        found = self._compared(temporary) if self._quantization is None else self._quantized(temporary)
+        files = [temporary] if temporary.is_file() else [file for file in temporary.rglob("*") if file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        return ExportReport(path, self._kind.name, size, len(self._images), *found)
+
+    def _compared(self, file: Path) -> tuple[float, float]:
+        got, outputs = self._kind.logits(file, self._images), self._kind.run(file, self._images)
+        what = f"what was exported for {self._kind.name}"
+        return compare(got, self._expected, outputs, self._last, self._tolerance, what)
+
+    def _quantized(self, file: Path) -> tuple[float, float, str, Any]:
+        asked = self._quantization
+        worst = self._kind.quantize(file, asked.mode, asked.calibration)
+        got = self._kind.logits(file, self._images)
+        difference, agreement, accuracies = asked.compared(got, self._expected, worst)
+        return difference, agreement, asked.mode, accuracies

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from nasnet_keras.inference import litert, onnx, saved_model
+from nasnet_keras.inference import litert, litert_int8, onnx, saved_model
 from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
 
 __all__ = ["FORMATS", "Format"]
@@ -25,6 +25,9 @@ class Format:
         run: `(path, images) -> outputs`, by the format's own runtime.
         logits: the same up to a softmax or sigmoid at the end of the network.
         needs: packages that it needs, beyond the requirements of this package.
+        modes: the ways to quantize, which are arguments of `export`.
+        quantize: `(path, mode, calibration images)` quantizes a file, and returns a function of images that lists the
+            layers that lose most.
     """
 
     name: str
@@ -34,13 +37,25 @@ class Format:
     run: Callable[[Path, np.ndarray], np.ndarray]
     logits: Callable[[Path, np.ndarray], np.ndarray]
     needs: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    quantize: Callable[[Path, str, np.ndarray | None], Callable[[np.ndarray], list[str]]] | None = None
 
 
 FORMATS = {
     kind.name: kind
     for kind in (
         Format("saved_model", "", TENSORFLOW, saved_model.write, saved_model.run, saved_model.logits),
-        Format("litert", ".tflite", XNNPACK, litert.write, litert.run, litert.logits, ("ai_edge_litert",)),
+        Format(
+            "litert",
+            ".tflite",
+            XNNPACK,
+            litert.write,
+            litert.run,
+            litert.logits,
+            ("ai_edge_litert", "litert_quantizer"),
+            litert_int8.MODES,
+            litert_int8.quantize,
+        ),
         Format("onnx", ".onnx", ONNX_RUNTIME, onnx.write, onnx.run, onnx.logits, ("tf2onnx", "onnxruntime")),
     )
 }

@@ -5,6 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from nasnet_keras.inference.batches import in_batches
+
 __all__ = ["logits", "run", "write"]
 
 
@@ -42,8 +44,12 @@ def _run(data: bytes, images: np.ndarray) -> np.ndarray:
 
     interpreter = Interpreter(model_content=data)
     (read,), (written,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.resize_tensor_input(read["index"], images.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(read["index"], images)
-    interpreter.invoke()
-    return interpreter.get_tensor(written["index"])
+
+    def run(images: np.ndarray) -> np.ndarray:
+        interpreter.resize_tensor_input(read["index"], images.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(read["index"], images)
+        interpreter.invoke()
+        return interpreter.get_tensor(written["index"])
+
+    return in_batches(run, images)

@@ -8,6 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from nasnet_keras.inference.batches import in_batches
+
 __all__ = ["logits", "run", "write"]
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -44,8 +46,8 @@ def _run(model: str | bytes, images: np.ndarray) -> np.ndarray:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    (outputs,) = session.run(None, {session.get_inputs()[0].name: images})
-    return outputs
+    name = session.get_inputs()[0].name
+    return in_batches(lambda images: session.run(None, {name: images})[0], images)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from nasnet_keras.inference.batches import in_batches
 from nasnet_keras.inference.logits import split
 
 __all__ = ["logits", "run", "write"]
@@ -45,4 +46,4 @@ def _called(path: Path, endpoint: str, images: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
     module = tf.saved_model.load(str(path))  # the module keeps its variables alive
-    return getattr(module, endpoint)(images).numpy()
+    return in_batches(lambda images: getattr(module, endpoint)(images).numpy(), images)

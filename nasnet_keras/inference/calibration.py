@@ -1,0 +1,96 @@
+"""Images that a network is quantized with: from an array, a data set or a folder, and checked."""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.inference.errors import ExportError
+
+__all__ = ["LEAST_IMAGES", "MOST_IMAGES", "calibration_images"]
+
+LEAST_IMAGES = 32
+MOST_IMAGES = 100
+_LARGEST_SCALED = 20.0
+"""No image that was scaled to about one has larger values."""
+
+
+def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
+    """Take up to `MOST_IMAGES` images of data.
+
+    Args:
+        data: images of `(count, height, width, channels)` as the model reads them, from all over which the images are
+            taken; a `tf.data.Dataset` of images, pairs of images and labels, or dictionaries with the key `"image"`, in
+            batches or not, which the first images are taken of; or the path of a folder of image files.
+        model: that is quantized, of a known image size.
+
+    Raises:
+        ExportError: these are no images for the model: too few different ones, of other shapes or of another range.
+    """
+    (image,) = model.inputs
+    shape = tuple(image.shape[1:])
+    if None in shape:
+        raise ExportError(f"quantization needs a model of a known image size, got one of {shape}")
+    if isinstance(data, str | Path):
+        data = _folder(Path(data), shape)
+    if hasattr(data, "element_spec"):
+        found = list(islice(_of_dataset(data, shape), MOST_IMAGES))
+        data = np.stack(found) if found and len({one.shape for one in found}) == 1 else np.zeros(len(found))
+    images = np.asarray(data)
+    if images.shape[1:] != shape or images.dtype.kind not in "biuf":
+        expected = ", ".join(map(str, shape))
+        raise ExportError(f"expected calibration images of (count, {expected}), got {images.dtype} of {images.shape}")
+    images = images[np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).round().astype(int)]
+    _check(images, model)
+    return images.astype(image.dtype)
+
+
+def _folder(path: Path, shape: tuple[int, ...]) -> Any:
+    """Read the image files of a folder and of the folders in it, resized."""
+    if not path.is_dir():
+        raise ExportError(f"there is no folder of calibration images {str(path)!r}")
+    kind = {1: "grayscale", 3: "rgb", 4: "rgba"}.get(shape[-1])
+    if kind is None:
+        raise ExportError(f"image files have 1, 3 or 4 channels, and the model reads {shape[-1]}: pass an array")
+    try:
+        return keras.utils.image_dataset_from_directory(
+            path, labels=None, color_mode=kind, image_size=shape[:2], batch_size=None, seed=0, verbose=False
+        )
+    except ValueError as error:
+        raise ExportError(f"{str(path)!r} has no calibration images: {error}") from error
+
+
+def _of_dataset(data: Any, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    for element in data:
+        if isinstance(element, dict):
+            element = element.get("image", next(iter(element.values()), None))
+        elif isinstance(element, tuple | list):
+            element = element[0]
+        images = keras.ops.convert_to_numpy(element)
+        yield from images if images.ndim == len(shape) + 1 else [images]
+
+
+def _check(images: np.ndarray, model: keras.Model) -> None:
+    """Check that there are enough different images, of the range that a model reads."""
+    flat = images.reshape(len(images), int(np.prod(images.shape[1:])))
+    if not np.isfinite(flat).all():
+        raise ExportError("calibration images have values that are not finite")
+    varied = flat[np.ptp(flat, axis=1) > 0]
+    different = len({hashlib.sha256(one.tobytes()).digest() for one in varied})
+    if different < LEAST_IMAGES:
+        raise ExportError(
+            f"calibration needs at least {LEAST_IMAGES} different images that are not of one color, got {different} "
+            f"among {len(images)}"
+        )
+    kinds = {type(layer) for layer in model.layers}
+    low, high = float(flat.min()), float(flat.max())
+    if keras.layers.Normalization in kinds:
+        return  # which says what it reads nowhere
+    if keras.layers.Rescaling in kinds and (low < 0 or high <= 2 or high > 255):
+        raise ExportError(f"the model reads values from 0 to 255, got calibration images from {low:g} to {high:g}")
+    if keras.layers.Rescaling not in kinds and max(-low, high) > _LARGEST_SCALED:
+        raise ExportError(f"the model reads scaled values, got calibration images from {low:g} to {high:g}")

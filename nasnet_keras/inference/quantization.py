@@ -1,0 +1,91 @@
+"""What a user asks of a quantized export, checked."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.inference.calibration import calibration_images
+from nasnet_keras.inference.comparing import checked_images, compare_answers
+from nasnet_keras.inference.errors import ExportError
+from nasnet_keras.inference.formats import Format
+
+__all__ = ["Quantization", "quantization_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Quantization:
+    """How to quantize a model, and how good it must be.
+
+    Attributes:
+        mode: one of the format's.
+        calibration: images to find ranges with, or None.
+        images: to compare answers on.
+        labels: of `images`, or None.
+        min_agreement: the least share of equal answers.
+    """
+
+    mode: str
+    calibration: np.ndarray | None
+    images: np.ndarray
+    labels: np.ndarray | None
+    min_agreement: float
+
+    def compared(self, got: np.ndarray, expected: np.ndarray, worst: Any) -> tuple[float, float, Any]:
+        """Compare logits; see `compare_answers`.
+
+        Args:
+            got, expected: `(count, classes)`.
+            worst: lists the layers that lose most on given images.
+
+        Raises:
+            ExportError: too few answers are equal; the error names those layers.
+        """
+        difference, agreement, accuracies = compare_answers(got, expected, self.labels)
+        if agreement < self.min_agreement:
+            known = "" if accuracies is None else "; accuracy {:.2%} instead of {:.2%}".format(*accuracies[::-1])
+            raise ExportError(
+                f"quantized as {self.mode!r}, the model answers {agreement:.1%} of {len(got)} images as before{known}: "
+                f"expected at least {self.min_agreement:.1%}. Most is lost in {', '.join(worst(self.images[:4]))}. "
+                f"Nothing was written"
+            )
+        return difference, agreement, accuracies
+
+
+def quantization_of(
+    kind: Format, mode: str, model: keras.Model, calibration: Any, images: Any, labels: Any, min_agreement: float
+) -> Quantization:
+    """Check what is asked for; see `export` for the arguments.
+
+    Args:
+        model: that will be quantized.
+
+    Raises:
+        ExportError: the format has no such mode, or images, labels or the share are missing or wrong.
+    """
+    if mode not in kind.modes:
+        expected = f"one of {', '.join(kind.modes)}" if kind.modes else "none"
+        raise ExportError(f"quantization for format {kind.name!r} must be {expected}, got {mode!r}")
+    if len(model.output_shape) != 2:
+        raise ExportError(f"only classifiers are quantized, and the model has outputs of {model.output_shape[1:]}")
+    if isinstance(min_agreement, bool) or not isinstance(min_agreement, int | float) or not 0 <= min_agreement <= 1:
+        raise ExportError(f"min_agreement must be a share from 0 to 1, got {min_agreement!r}")
+    if mode == "int8" and calibration is None:
+        raise ExportError("quantization 'int8' needs images that are like those to come: pass calibration")
+    if calibration is None and images is None:
+        raise ExportError(f"quantization {mode!r} needs images to compare answers on: pass images, or calibration")
+    found = None if calibration is None else calibration_images(calibration, model)
+    images = found if images is None else checked_images(images, model)
+    return Quantization(mode, found, images, _labels(labels, images), min_agreement)
+
+
+def _labels(labels: Any, images: np.ndarray) -> np.ndarray | None:
+    if labels is None:
+        return None
+    found = np.asarray(labels)
+    if found.shape != (len(images),) or found.dtype.kind not in "iu":
+        raise ExportError(
+            f"expected a whole number for each of {len(images)} images as labels, got {found.dtype} of {found.shape}"
+        )
+    return found
