@@ -92,10 +92,11 @@ def _check_evaluator(given: Values, usual: Values) -> None:
 def _check_algorithm(given: Values) -> None:
     """Refuse an algorithm that is for other spaces."""
     row = registry.algorithm(given["algorithm"])
-    if not row.whole and registry.evaluator(given["evaluator"]).shares_weights:
+    judge = registry.evaluator(given["evaluator"])
+    if not row.whole and (judge.shares_weights or judge.judges == "table"):
         raise ValueError(
-            f"algorithm {quoted(given['algorithm'])} proposes cells of fewer blocks, and a supernet has whole cells "
-            f"only: choose another evaluator than {quoted(given['evaluator'])}"
+            f"algorithm {quoted(given['algorithm'])} proposes cells of fewer blocks, and a {judge.judges} has whole "
+            f"ones only: choose another evaluator than {quoted(given['evaluator'])}"
         )
     sharing = [name for name, facts in registry.EVALUATORS.items() if facts.shares_weights]
     legal = (*row.spaces, *(row.spaces_of_sums if given["evaluator"] in sharing else ()))

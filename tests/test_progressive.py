@@ -3,6 +3,10 @@
 import functools
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -419,3 +423,35 @@ def test_a_soft_limit_begins_with_a_whole_cell(quickly, tmp_path):
     soft = {"limit": ("parameters=4",), "objective": "soft", "exchange": ("mnasnet",)}
     study = run(config(tmp_path / "study", **soft), evaluator=Priced())
     assert [len(trial.genotype.normal.blocks) for trial in study.trials] == [3] + [1] * 9 + [2] * 10 + [3] * 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", ["pnas", "nasnet"])
+def test_real_children_of_all_sizes_and_a_kill(space, tmp_path):
+    command = [sys.executable, "-m", "nasnet_keras.search", f"--space={space}", f"--workdir={tmp_path / 's'}"]
+    command += [
+        "--algorithm=progressive",
+        "--num_blocks=2",
+        "--trials=9",
+        "--random_trials=0",
+        "--filters=2",
+        "--epochs=1",
+    ]
+    command += ["--train_images=128", "--finalists=1", "--final_epochs=1", "--window=2"]
+    log = tmp_path / "s" / "trials.jsonl"
+    killed = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while killed.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") >= 5):
+        time.sleep(0.1)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert 5 <= len(load_study(log.parent).trials) < 9
+    subprocess.run(command, check=True, capture_output=True, timeout=400)
+    study, beam = load_study(log.parent), 3 if space == "nasnet" else 4
+    algorithm = algorithms.make("progressive", make(space, num_blocks=2), 0, beam_size=beam)
+    for trial in study.trials:  # as a search that was not killed would have proposed
+        cell = algorithm.ask(trial.trial)
+        assert algorithm.space.decode(cell) == trial.genotype and trial.status == "ok" and 0 < trial.reward <= 1
+        algorithm.tell(cell, trial.reward)
+    sizes = {(len(one.genotype.normal.blocks), len(one.genotype.reduction.blocks)) for one in study.trials}
+    assert sizes == ({(1, 1), (2, 1), (2, 2)} if space == "nasnet" else {(1, 1), (2, 2)})
+    assert study.result["notes"] == algorithm.notes() and "What the algorithm learnt" in report(study)
