@@ -338,7 +338,11 @@ def test_the_beam_follows_from_the_trials():
     ("changes", "message"),
     [
         ({"space": "enas_macro"}, "algorithm 'progressive' is for the spaces 'nasnet' and 'pnas' and 'enas_micro'"),
-        ({"space": "nasnet", "evaluator": "supernet", "trials": 200}, "fewer blocks, and a supernet has whole cells"),
+        ({"space": "nasnet", "evaluator": "supernet", "trials": 200}, "fewer blocks, and a supernet has whole ones"),
+        (
+            {"space": "nasnet", "operations": None, "evaluator": "tabular", "table": "nasnet_cells_cifar10"},
+            "fewer blocks, and a table has whole ones only: choose another evaluator than 'tabular'",
+        ),
         ({"algorithm": "random", "beam_size": 4}, "beam_size is for 'progressive', not for 'random'"),
         ({"algorithm": "ppo", "predictor": "mlp"}, "predictor is for 'progressive', not for 'ppo'"),
         ({"beam_size": 0}, "beam_size must be a positive integer"),
@@ -429,15 +433,8 @@ def test_a_soft_limit_begins_with_a_whole_cell(quickly, tmp_path):
 @pytest.mark.parametrize("space", ["pnas", "nasnet"])
 def test_real_children_of_all_sizes_and_a_kill(space, tmp_path):
     command = [sys.executable, "-m", "nasnet_keras.search", f"--space={space}", f"--workdir={tmp_path / 's'}"]
-    command += [
-        "--algorithm=progressive",
-        "--num_blocks=2",
-        "--trials=9",
-        "--random_trials=0",
-        "--filters=2",
-        "--epochs=1",
-    ]
-    command += ["--train_images=128", "--finalists=1", "--final_epochs=1", "--window=2"]
+    command += ["--algorithm=progressive", "--num_blocks=2", "--trials=9", "--random_trials=0", "--window=2"]
+    command += ["--filters=2", "--epochs=1", "--train_images=128", "--finalists=1", "--final_epochs=1"]
     log = tmp_path / "s" / "trials.jsonl"
     killed = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while killed.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") >= 5):
