@@ -2,6 +2,7 @@
 
 import heapq
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,17 @@ from nasnet_keras.search.executors.base import Task, perform
 from nasnet_keras.search.executors.cluster import Answered, Cluster, Event, Ready
 
 _EACH = 8  # slots of a node
+
+
+def length_of(seed: int, number: int, sigma: float) -> float:
+    """The length of a child by its number: lognormal, with a median of 1 and a standard deviation of its logarithm."""
+    return float(np.random.default_rng((seed, number)).lognormal(0.0, sigma))
+
+
+def share_of(begun: Sequence[float], ends: Sequence[float], slots: int) -> float:
+    """The share of the slots' time in which they had a child, until the last child began."""
+    begun, ends, until = np.array(begun), np.array(ends), begun[-1]
+    return float((np.minimum(ends, until) - begun).sum() / (slots * until)) if until else 1.0
 
 
 class Simulated(Cluster):
@@ -40,9 +52,7 @@ class Simulated(Cluster):
     @property
     def share(self) -> float:
         """The share of the slots' time in which they had a child, until the last child began."""
-        begun, ends = np.array(self._times).T
-        until = begun[-1]
-        return float((np.minimum(ends, until) - begun).sum() / (self._slots * until)) if until else 1.0
+        return share_of(*np.array(self._times).T, self._slots)
 
     def start(self, evaluator: Evaluator, folder: Path) -> None:
         self._evaluator, self._spent = evaluator, time.process_time()
@@ -55,7 +65,7 @@ class Simulated(Cluster):
 
     def submit(self, slot: int, task: Task) -> None:
         self._count_own_time()
-        end = self.now + float(np.random.default_rng((self._seed, task.number)).lognormal(0.0, self._sigma))
+        end = self.now + length_of(self._seed, task.number, self._sigma)
         heapq.heappush(self._ends, (end, slot, task))
         if task.folder is None:  # finalists come when the search has ended
             self._times.append((self.now, end))

@@ -3,6 +3,7 @@
     python benchmarks/slots.py                                    # 1,000 slots, all algorithms, several windows
     python benchmarks/slots.py --slots=100 --algorithms=random --windows=1,2,4 --lengths=10
     python benchmarks/slots.py --memory=20000                     # memory and time of the search over trials
+    python benchmarks/slots.py --algorithms= --lengths=40         # the rule of the window alone, which takes a second
 
 The cluster is simulated, in place of Ray: see `simulated`. Children take times of a
 lognormal distribution, by their numbers, with the standard deviation --sigma of the logarithm. A slot is busy while it
@@ -19,6 +20,7 @@ from nasnet_keras.utils import environment
 
 environment.prepare()
 
+import heapq
 import tempfile
 import time
 from typing import Any
@@ -26,7 +28,7 @@ from typing import Any
 import psutil
 from absl import app, flags
 from measure import processor
-from simulated import Separable, Simulated
+from simulated import Separable, Simulated, length_of, share_of
 
 from nasnet_keras.search import CellSpace, SearchConfig, algorithms, registry, run
 from nasnet_keras.search.executors.cluster import Answered, Cluster, Event
@@ -95,6 +97,23 @@ class Watched(Simulated):
         return found
 
 
+def of_rule(slots: int, window: int, trials: int) -> float:
+    """The share of the slots' time in which they have a child, by the rule of the window alone.
+
+    Trial n begins when a slot is free and all trials up to n - window have ended.
+    """
+    ends, free, known = [], [0.0] * slots, 0.0
+    begun = []
+    for trial in range(trials):
+        if trial >= window:
+            known = max(known, ends[trial - window])
+        start = max(heapq.heappop(free), known)
+        ends.append(start + length_of(_SEED.value, trial, _SIGMA.value))
+        begun.append(start)
+        heapq.heappush(free, ends[-1])
+    return share_of(begun, ends, slots)
+
+
 def main(argv: list[str]) -> None:
     slots, trials = _SLOTS.value, _LENGTHS.value * _SLOTS.value
     print(f"{processor()}, seed {_SEED.value}, {_SPACE.value}", flush=True)
@@ -109,6 +128,11 @@ def main(argv: list[str]) -> None:
     print(
         "| algorithm | window, in slots | busy, % | own time a trial, ms | share of `ask`, % |\n|---|---|---|---|---|"
     )
+    for window in map(float, _WINDOWS.value):
+        print(
+            f"| none: the rule | {window:g} | {100 * of_rule(slots, round(window * slots), trials):.1f} | | |",
+            flush=True,
+        )
     for algorithm in _ALGORITHMS.value:
         for window in map(float, _WINDOWS.value):
             cluster = Simulated(slots, _SIGMA.value, _SEED.value, _CHILD.value)

@@ -141,7 +141,7 @@ def test_the_command_of_the_manifest_is_a_search_in_the_shared_volume():
     (workers,) = spec["rayClusterSpec"]["workerGroupSpecs"]
     (container,) = workers["template"]["spec"]["containers"]
     slots = workers["replicas"] * int(float(container["resources"]["requests"]["cpu"]) / config["cpus_per_child"])
-    assert slots * 2 <= config["window"] <= config["trials"]
+    assert slots * 8 <= config["window"] <= config["trials"]
 
 
 # --- SLURM

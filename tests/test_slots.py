@@ -146,7 +146,7 @@ def test_room_that_the_window_leaves_empty_is_told(tmp_path, caplog):
     for executor in roomy:
         executor.capacity = 100
     searched(tmp_path / "a", "random", roomy[0], trials=2, random_trials=0)
-    assert "room for 100 children at once" in caplog.text and "window=400 keeps most of them busy" in caplog.text
+    assert "room for 100 children at once" in caplog.text and "window=800 keeps most of them busy" in caplog.text
     caplog.clear()
     searched(tmp_path / "b", "random", roomy[1], trials=2, random_trials=0, max_concurrent=12)
     assert "room for" not in caplog.text

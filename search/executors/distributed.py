@@ -75,6 +75,7 @@ class Distributed(Executor):
         self._requests: dict[bool, dict[int, None]] = {True: {}, False: {}}  # of slots that are not ready, by `home`
         self._requested = 0
         self._waiting: deque[Task] = deque()
+        self._particular: deque[Task] = deque()  # those that do not suit every slot, which are few
         self._outcomes: deque[Outcome] = deque()
         self._lost: Counter[Task] = Counter()
         self._failed_starts = 0
@@ -96,12 +97,14 @@ class Distributed(Executor):
         self._cluster.start(evaluator, self._space.path)
 
     def submit(self, task: Task) -> None:
-        self._waiting.append(task)
+        self._queue(task).append(task)
         self._place()
 
     def wait(self, timeout_seconds: float) -> Outcome | None:
         until = time.monotonic() + timeout_seconds
-        while not self._outcomes and (self._waiting or any(slot.task for slot in self._slots.values())):
+        while not self._outcomes and (
+            self._waiting or self._particular or any(slot.task for slot in self._slots.values())
+        ):
             for event in self._cluster.events(max(0.0, until - time.monotonic())):
                 self._take(event)
             self._place()
@@ -118,9 +121,8 @@ class Distributed(Executor):
         self._open = False
         finishing = [number for number, slot in self._slots.items() if slot.task and slot.task.folder is not None]
         self._cluster.close(tuple(finishing))
-        for slots in (self._slots, self._free, *self._requests.values()):
-            slots.clear()
-        self._waiting.clear()
+        for held in (self._slots, self._free, *self._requests.values(), self._waiting, self._particular):
+            held.clear()
         if self._space is not None:
             self._space.close()
 
@@ -129,22 +131,24 @@ class Distributed(Executor):
 
         This happens for each task, while thousands may wait: only those that can be placed are looked at.
         """
-        unsuited: list[Task] = []
-        while self._waiting and self._free:
-            task = self._waiting.popleft()
+        for task in list(self._particular):
             number = next((number for number in self._free if self._slots[number].suits(task)), None)
-            if number is None:
-                unsuited.append(task)
-            else:
+            if number is not None:
+                self._particular.remove(task)
                 self._begin(number, task)
-        self._waiting.extendleft(reversed(unsuited))
+        while self._waiting and self._free:
+            self._begin(next(iter(self._free)), self._waiting.popleft())
         home = self._needing_home()
         self._request(True, home)
-        self._request(False, len(self._waiting) - home)
-        if not self._waiting:
+        self._request(False, len(self._waiting) + len(self._particular) - home)
+        if not self._waiting and not self._particular:
             idle = time.monotonic() - _IDLE_SECONDS
             for number in [number for number in self._free if self._slots[number].since < idle]:
                 self._release(number)
+
+    def _queue(self, task: Task) -> deque[Task]:
+        """The queue that a task waits in."""
+        return self._particular if task.stage == "measure" or task.folder is not None else self._waiting
 
     def _begin(self, number: int, task: Task) -> None:
         slot = self._slots[number]
@@ -154,10 +158,9 @@ class Distributed(Executor):
 
     def _needing_home(self) -> int:
         """The number of waiting tasks that need a slot on the machine of the search, since others may not suit."""
-        measured = sum(task.stage == "measure" for task in self._waiting)
-        final = sum(task.folder is not None for task in self._waiting)
+        final = sum(task.folder is not None for task in self._particular)
         elsewhere = final and any(not slot.ready.sees_study for slot in self._slots.values() if slot.ready)
-        return measured + (final if elsewhere else 0)
+        return len(self._particular) - (0 if elsewhere else final)
 
     def _request(self, home: bool, count: int) -> None:
         """Let as many requests be open as tasks wait for them, up to a number: others follow when they are granted."""
@@ -213,7 +216,7 @@ class Distributed(Executor):
             return
         self._lost[task] += not unusable
         if not event.out_of_memory and self._lost[task] <= self._config.child_retries:
-            self._waiting.appendleft(task)
+            self._queue(task).appendleft(task)
             return
         times = f" ({self._lost[task]} times)" if self._lost[task] > 1 else ""
         status = "out_of_memory" if event.out_of_memory else "crashed"
