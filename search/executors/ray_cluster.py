@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import secrets
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,7 @@ class RayCluster(Cluster):
             "environment": _environment(self._resources),
             "versions": versions(),
             "cwd": str(Path.cwd()),
+            "path": [entry for entry in sys.path if isinstance(entry, str)],
         }
         self._plan = json.dumps(plan)
 
@@ -284,7 +286,9 @@ def _environment(resources: dict[str, Any]) -> dict[str, str]:
 def _in_short(error: Exception) -> str:
     """What Ray says of the end of an actor, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("\t")]
-    return lines[-1][:300] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[0 if _is_of_memory(error) else -1][:300]
 
 
 def _is_of_memory(error: Exception) -> bool:

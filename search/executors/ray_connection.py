@@ -24,6 +24,7 @@ _SETTINGS = {
     # Despite its name, at 0 it lets Ray open all its ports on the loopback device, on every system (Ray 2.60).
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # a child has the priority of the search; Ray's usual 15 gives way to all others
 }
 
 
@@ -66,8 +67,8 @@ def _joined(address: str) -> Iterator[ModuleType]:
 
 @contextmanager
 def _started(address: str) -> Iterator[ModuleType]:
-    before = {name: os.environ.get(name) for name in _SETTINGS}
-    os.environ.update(_SETTINGS)
+    added = _SETTINGS.keys() - os.environ.keys()  # what a user has set wins
+    os.environ.update({name: _SETTINGS[name] for name in added})
     folder = None
     try:
         ray = _imported()
@@ -91,8 +92,8 @@ def _started(address: str) -> Iterator[ModuleType]:
         finally:
             ray.shutdown(wait_for_processes=True)
     finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        for name in added:
+            os.environ.pop(name, None)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -105,6 +106,12 @@ def _imported() -> ModuleType:
     return ray
 
 
+def _heard(data: dict[str, Any], ignore_prefix: bool = False) -> None:
+    """Put what Ray says of its machines in the log."""
+    del ignore_prefix
+    logging.info("Ray: %s", "\n".join(data["lines"]))
+
+
 def _init(ray: ModuleType, **options: Any) -> None:
     """Call `ray.init`, and keep the signal handlers of this process, which Ray replaces."""
     handlers = {}
@@ -112,6 +119,8 @@ def _init(ray: ModuleType, **options: Any) -> None:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(**options, log_to_driver=False, configure_logging=False)
+        if hasattr(ray._private.worker, "print_to_stdstream"):  # no setting keeps a lost machine's log from stdout
+            ray._private.worker.print_to_stdstream = _heard
     except (OSError, RuntimeError, ValueError) as error:  # no cluster, or one of other versions
         with suppress(Exception):
             ray.shutdown()

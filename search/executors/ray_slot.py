@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import socket
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -36,7 +37,7 @@ class Slot:
 
     Args:
         plan: JSON text with the `config` of the search, the class of the `evaluator`, the `environment` of workers, the
-            `versions` and the current folder, `cwd`, of the search.
+            `versions` of the search, and its current folder and import path, `cwd` and `path`.
     """
 
     def __init__(self, plan: str) -> None:
@@ -46,6 +47,7 @@ class Slot:
         self._copies: tempfile.TemporaryDirectory[str] | None = None
         with contextlib.suppress(OSError):  # another machine need not have it
             os.chdir(self._plan["cwd"])
+        sys.path[:] = dict.fromkeys((*self._plan["path"], *sys.path))  # which workers are given
 
     def look(self, mark: str) -> str:
         """Start the worker, and return what is found here, as JSON text.
