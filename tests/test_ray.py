@@ -29,7 +29,7 @@ RECIPE = Recipe(epochs=1, batch_size=64, learning_rate=0.05, pad=1, flip=False)
 DRIVER = """
 import sys
 from nasnet_keras.search import SearchConfig, run
-from sleeping import Reader, Sleeper
+from sleeping import Sleeper, Words
 study, notes, settings, seconds = sys.argv[1], sys.argv[2], eval(sys.argv[3]), float(sys.argv[4])
 settings = dict(algorithm="evolution", population_size=5, random_trials=4, finalists=1, window=6, seed=1) | settings
 run(SearchConfig(study, child_memory_gib=0.4, **settings), evaluator=Sleeper(notes, seconds, greedy=8), space=Words())
@@ -369,7 +369,7 @@ def as_told(study):
 
 @pytest.mark.slow
 def test_nothing_outlives_a_search_whose_driver_is_killed(tmp_path):
-    """Neither its children, nor theirs, nor the cluster that it started."""
+    """Neither its children nor theirs, nor the cluster that it started; two agents of Ray's take a minute longer."""
     search = searching(tmp_path / "study", "ray", 600.0, trials=4)
     wait_until(lambda: len(begun(tmp_path / "study")) >= 1 and search.poll() is None)
     everyone = psutil.Process(search.pid).children(recursive=True)
@@ -377,8 +377,9 @@ def test_nothing_outlives_a_search_whose_driver_is_killed(tmp_path):
     assert names["raylet"] == names["gcs_server"] == 1
     search.kill()
     search.wait()
-    _, left = psutil.wait_procs(everyone, timeout=30)
-    assert not [one for one in left if not is_gone(one.pid)]
+    _, left = psutil.wait_procs(everyone, timeout=15)
+    assert {one.name() for one in left if not is_gone(one.pid)} <= {"ray::RuntimeEnvAgent", "ray::DashboardAgent"}
+    wait_until(lambda: all(is_gone(one.pid) for one in left))
     assert all(is_gone(pid) for pids in begun(tmp_path / "study") for pid in pids)
     assert not load_study(tmp_path / "study").trials
 
