@@ -130,6 +130,17 @@ def test_a_childs_limit_holds_when_its_worker_is_stopped(started, monkeypatch):
     assert outcome_of(executor).status == "ok"
 
 
+def test_what_a_child_started_ends_with_it(started, tmp_path):
+    mark = tmp_path / "started"
+    start = f"import subprocess; open({str(mark)!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid))"
+    executor = started(f"{start}; {SLEEP_AT_0}; return 0.5, {{}}", child_timeout_minutes=0.02)
+    for number, status in ((0, "timeout"), (1, "ok")):
+        executor.submit(task(number))
+        assert outcome_of(executor).status == status
+        pid = int(mark.read_text())
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
 def test_a_worker_that_does_not_say_how_a_child_ended_is_replaced(started, monkeypatch):
     monkeypatch.setattr(handle, "_ANSWER_SECONDS", 0.5)
     executor = started(f"{SLEEP_AT_0}; return 0.5, {{}}")

@@ -332,8 +332,9 @@ class Handle:
         """End the worker and its task, by force after some seconds; returns how the worker ended, in words."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(patience_seconds)
-        with contextlib.suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        for group in (self._process.pid, *([] if self._pid is None else [self._pid])):
+            with contextlib.suppress(OSError):
+                os.killpg(group, signal.SIGKILL)
         self._selector.unregister(self._channel)
         self._channel.close()
         self._log.close()

@@ -127,6 +127,7 @@ def _forked(evaluator: Any, task: Task, lifeline: int, channel: int, scratch: st
     if pid == 0:
         code = 1
         try:
+            os.setpgid(0, 0)  # so that all processes that it starts can be ended with it
             os.close(reading)
             os.close(channel)  # the search must see the worker's end, not this process's
             threading.Thread(target=_die_with, args=(lifeline, scratch), daemon=True).start()
@@ -144,6 +145,8 @@ def _forked(evaluator: Any, task: Task, lifeline: int, channel: int, scratch: st
     with os.fdopen(reading, "rb") as file:
         text = file.read()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with contextlib.suppress(OSError):  # there is nobody left, usually
+        os.killpg(pid, signal.SIGKILL)
     return json.loads(text) if code == 0 else {"died": code}
 
 
@@ -163,14 +166,14 @@ def _die_with(lifeline: int, scratch: str | None) -> None:
 
 
 def _end_group(lifeline: int, scratch: str | None) -> None:
-    """End this process and all that the worker and its children have started, also those whose parents are gone.
+    """End this process, a worker or a task's, and those that it started, also if their parents are gone.
 
     The folder that was made for the worker is removed if whoever made it has ended.
     """
     if scratch is not None and select.select([lifeline], [], [], _LAST_SECONDS)[0]:
         shutil.rmtree(scratch, ignore_errors=True)
-    if os.getsid(0) == os.getpgrp():  # a worker's own group, and not that of a terminal in a test or a debugger
-        os.killpg(os.getpgrp(), signal.SIGKILL)
+    if os.getpgrp() == os.getpid():  # its own group, and not that of a terminal in a test or a debugger
+        os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
 
 
