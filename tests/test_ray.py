@@ -1,5 +1,6 @@
 """Children on a Ray cluster: on this machine, on several nodes, and what is left when something ends."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sleeping import Reader, Sleeper, Words
+from sleeping import Finisher, Reader, Sleeper, Words
 
 from nasnet_keras import Block, Cell, Edge, Genotype
 from nasnet_keras.search import SearchConfig, executors, load_study, run
@@ -351,6 +352,15 @@ def test_a_slot_that_gives_no_sign_is_lost(here, tmp_path, monkeypatch):
             wait_until(lambda one=one: is_gone(one), 30.0)
 
 
+@pytest.mark.slow
+def test_a_finalist_writes_its_checkpoint_when_the_search_is_stopped(here, tmp_path):
+    with Distributed(config(), Finisher()) as executor:
+        executor.start(Finisher(), tmp_path)
+        executor.submit(task(0, folder=tmp_path))
+        wait_until(lambda: executor.wait(0.1) or (tmp_path / "begun").exists())
+    assert (tmp_path / "checkpoint").exists()
+
+
 # --- whole searches
 
 
@@ -366,6 +376,13 @@ def begun(folder):
     path = Path(f"{folder}.notes")
     notes = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
     return [(int(note[2]), int(note[3])) for note in notes if note[0] == "begun"]
+
+
+def slot_with_a_child(folder):
+    """The process of Ray that has the worker of a child which is under way."""
+    with contextlib.suppress(psutil.NoSuchProcess, StopIteration, AttributeError):
+        return psutil.Process(next(pid for pid, _ in begun(folder)[::-1] if not is_gone(pid))).parent().parent()
+    return None
 
 
 def recorded(folder):
@@ -420,7 +437,7 @@ def test_machines_come_and_go_and_the_trials_are_those_of_an_unbroken_run(cluste
     assert whole.wait() == 0
     study = tmp_path / "study"
     settings |= {"ray_address": cluster.address, "cpus_per_child": 1}
-    driver = searching(study, "ray", 1.0, **settings)
+    driver = searching(study, "ray", 2.0, **settings)
 
     def reach(count):
         wait_until(lambda: recorded(study) >= count and driver.poll() is None, 240.0)
@@ -430,12 +447,13 @@ def test_machines_come_and_go_and_the_trials_are_those_of_an_unbroken_run(cluste
     reach(8)
     cluster.nodes.append(cluster.more())
     reach(12)
-    psutil.Process(begun(study)[-1][0]).parent().parent().kill()  # the process that has the worker of a child
+    wait_until(lambda: slot_with_a_child(study))
+    slot_with_a_child(study).kill()
     reach(16)
     driver.kill()
     driver.wait()
     wait_until(lambda: all(is_gone(pid) for pids in begun(study) for pid in pids), 30.0)
-    assert searching(study, "ray", 1.0, **settings).wait() == 0
+    assert searching(study, "ray", 2.0, **settings).wait() == 0
     found = load_study(study)
     assert as_told(found) == as_told(load_study(tmp_path / "whole"))
     assert [one.status for one in found.trials].count("out_of_memory") == 1 and found.result is not None
