@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +15,12 @@ import psutil
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import BUSY, ExecutorError, Outcome, Task
+from nasnet_keras.search.executors.clock import Clock
 from nasnet_keras.search.executors.worker import command, read_outcome, task_line
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.noise import is_noise, level_wanted
 
-__all__ = ["Clock", "Handle"]
+__all__ = ["Handle"]
 
 _LAST_WORDS = 500  # bytes of the last output of a process
 _LONGEST_LOG = 2**16  # bytes of the last output of a process that are kept in a file
@@ -30,25 +30,6 @@ _BEGIN_SECONDS = 120.0  # the time of a worker to begin a task; it tries to fork
 _ANSWER_SECONDS = 60.0  # the time of a worker to report the end of a task after its process is gone
 _END_SECONDS = 10.0  # the time of the system to end a process that was killed
 _LONGEST_ANSWER = 2**24  # bytes of an answer
-_SHORTEST_GAP = 30.0  # seconds between two looks at the clock
-
-
-class Clock:
-    """A clock that counts the seconds in which the search could watch its workers.
-
-    A search may be suspended, with its workers or without them. The time that it missed must not count against them, so
-    a long gap between two looks at the clock counts as a short one.
-    """
-
-    def __init__(self) -> None:
-        self._seconds, self._looked = 0.0, time.monotonic()
-
-    def look(self) -> float:
-        """Return the seconds until now."""
-        now = time.monotonic()
-        self._seconds += min(now - self._looked, _SHORTEST_GAP)
-        self._looked = now
-        return self._seconds
 
 
 class Handle:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import CLOSED, ExecutorError, Outcome, Task
-from nasnet_keras.search.executors.handle import Clock, Handle
+from nasnet_keras.search.executors.clock import Clock
+from nasnet_keras.search.executors.handle import Handle
 
 __all__ = ["GRACE_SECONDS", "Pool"]
 

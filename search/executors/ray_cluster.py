@@ -16,8 +16,8 @@ import numpy as np
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import ExecutorError, Task
+from nasnet_keras.search.executors.clock import Clock
 from nasnet_keras.search.executors.cluster import Answered, Cluster, Event, Lost, Ready
-from nasnet_keras.search.executors.handle import Clock
 from nasnet_keras.search.executors.pool import GRACE_SECONDS
 from nasnet_keras.search.executors.ray_connection import connected
 from nasnet_keras.search.executors.ray_slot import Slot, versions
