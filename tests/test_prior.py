@@ -3,6 +3,9 @@
 import functools
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -352,3 +355,19 @@ def test_the_expected_best_of_random_children(count):
     rewards = generator.normal(size=10)
     drawn = np.mean([generator.permutation(rewards)[:count].max() for _ in range(4000)])
     assert references.expected_best(rewards, count) == pytest.approx(drawn, abs=0.06)
+
+
+@pytest.mark.slow
+def test_the_benchmark_goes_on_where_it_stopped(tmp_path):
+    def measured(splits):
+        script = Path(references.__file__).with_name("prior.py")
+        flags = [f"--splits={splits}", "--children=3", "--methods=ridge,prior", f"--results={tmp_path / 'runs.jsonl'}"]
+        done = subprocess.run([sys.executable, script, *flags], check=True, capture_output=True, text=True)
+        return done.stdout.splitlines()[:-1], (tmp_path / "runs.jsonl").read_text().splitlines()
+
+    (shown, lines), (again, same) = measured(1), measured(1)
+    assert shown == again and lines == same
+    assert f"{make('nasnet', table=TABLE).size:,} networks of {TABLE}" in shown[0]
+    assert any(line.startswith("| prior | ") for line in shown)
+    more = measured(2)[1]
+    assert more[: len(lines)] == lines and len(more) > len(lines)
