@@ -442,7 +442,7 @@ def test_real_children_of_all_sizes_and_a_kill(space, tmp_path):
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert 5 <= len(load_study(log.parent).trials) < 9
-    subprocess.run(command, check=True, capture_output=True, timeout=400)
+    subprocess.run(command, check=True, capture_output=True, timeout=1200)
     study, beam = load_study(log.parent), 3 if space == "nasnet" else 4
     algorithm = algorithms.make("progressive", make(space, num_blocks=2), 0, beam_size=beam)
     for trial in study.trials:  # as a search that was not killed would have proposed
