@@ -313,7 +313,7 @@ def test_workers_that_cannot_read_the_studys_folder_are_given_its_files(here, tm
     for far in (False, True):
         if far:
             monkeypatch.setattr(RayCluster, "start", start_far)
-        settings = config(workdir=tmp_path)
+        settings = SearchConfig(tmp_path, executor="ray")
         with Distributed(settings, Reader(settings)) as executor:
             executor.start(Reader(settings), tmp_path)
             executor.submit(task())

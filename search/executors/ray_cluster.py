@@ -33,6 +33,7 @@ _BEAT_SECONDS = 30.0  # between two signs of a slot that has a task
 _SILENT_SECONDS = 120.0  # without a sign, after which it is given up
 _LOOK_SECONDS = 1.0  # the longest wait for Ray before signs are looked for
 _COUNT_SECONDS = 10.0  # between two counts of the machines
+_REMOVE_SECONDS = 2.0  # the time of a slot to remove its copies of the study's files
 _END_SECONDS = 5.0  # the time of a finalist's slot to end, after that of the finalist
 _FILE = "study.json"
 
@@ -137,6 +138,8 @@ class RayCluster(Cluster):
         place = self._places.pop(slot, None)
         if place is not None:
             with contextlib.suppress(Exception):  # it may be gone, and the cluster with it
+                if place.node and not place.sees_study:
+                    self._ray.wait([place.actor.remove_copies.remote()], timeout=_REMOVE_SECONDS)
                 self._ray.kill(place.actor)
 
     def events(self, timeout_seconds: float) -> list[Event]:

@@ -105,6 +105,11 @@ class Slot:
         """Let a finalist write its checkpoint, and end the task that is under way, in another thread."""
         self._stopped.set()
 
+    def remove_copies(self) -> None:
+        """Remove the files that `set_up` wrote; Ray is about to end the process, and its worker before this could."""
+        if self._copies is not None:
+            self._copies.cleanup()
+
     def beat(self) -> None:
         """Answer, as a sign that the process runs."""
 
