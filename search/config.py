@@ -10,7 +10,7 @@ from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.equality import is_listed
 from nasnet_keras.search.place import PlaceSettings
-from nasnet_keras.search.proposing import AlgorithmSettings
+from nasnet_keras.search.proposing import AlgorithmSettings, begun_with
 from nasnet_keras.search.proxies import PROXIES
 from nasnet_keras.search.registry import EVALUATORS, SPACES, explained
 from nasnet_keras.search.spaces.base import Space
@@ -240,6 +240,7 @@ class SearchConfig:
         settings.check(self, ("dataset", "evaluator", "space"))  # the defaults of others depend on these
         self._default("recipe", child_recipe(self.dataset, self.evaluator))
         settings.check(self, ("recipe",))
+        self._default("algorithm", begun_with(self.workdir))
         for name, value in defaults(self.evaluator, self.space, self.recipe.epochs).items():
             self._default(name, value)
         settings.check(self)

@@ -9,10 +9,22 @@ from nasnet_keras.search import registry
 from nasnet_keras.search.registry import ALGORITHMS, explained
 from nasnet_keras.utils import values
 from nasnet_keras.utils.settings import documented, setting
+from nasnet_keras.utils.workdir import recorded
 
-__all__ = ["AlgorithmSettings"]
+__all__ = ["AlgorithmSettings", "begun_with"]
 
 _COUNT = values.positive()
+
+
+def begun_with(workdir: str | Path) -> str | None:
+    """Return the algorithm of the study in a folder; None if there is no study, or its algorithm is of one's own.
+
+    Example:
+        >>> begun_with("nowhere") is None
+        True
+    """
+    found = recorded(workdir, "study.json").get("algorithm")
+    return found if isinstance(found, str) and found in ALGORITHMS else None
 
 
 def _population(plain: Mapping[str, Any]) -> int | None:
@@ -27,10 +39,10 @@ class AlgorithmSettings:
 
     algorithm: str | None = setting(
         None,
-        "Algorithm that proposes children; by default ppo, nas in the space nas, or enas with a supernet. "
-        f"{explained(ALGORITHMS)}.",
+        "Algorithm that proposes children; by default bayesian, nas in the space nas, or enas with a supernet. A study "
+        f"goes on with the one it has. {explained(ALGORITHMS)}.",
         values.choice_of_version(*ALGORITHMS),
-        usual="ppo",
+        usual="bayesian",
         assumed="random",
     )
     children_per_update: int | None = setting(

@@ -160,7 +160,7 @@ def test_other_algorithms_share_weights_too(tmp_path, without_finals):
 def test_bad_configurations(changes, message, tmp_path):
     values = {**TINY, **changes}
     if message is None:
-        assert SearchConfig(tmp_path, **values).algorithm == "ppo"
+        assert SearchConfig(tmp_path, **values).algorithm == "bayesian"
         return
     with pytest.raises(ValueError, match=message):
         SearchConfig(tmp_path, **values)

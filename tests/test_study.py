@@ -195,6 +195,17 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, limit,
     assert "Best genotypes, test accuracy:   9" in done.stdout
 
 
+def test_a_study_goes_on_with_the_algorithm_that_it_has(table, tmp_path):
+    assert config(tmp_path / "study", table, algorithm=None).algorithm == "bayesian", "of a new study"
+    begun = run(config(tmp_path / "study", table, algorithm="ppo", trials=8))
+    again = config(tmp_path / "study", table, algorithm=None, trials=12)
+    assert again.algorithm == "ppo", "which was the default once"
+    assert plain(run(again).trials[:8]) == plain(begun.trials)
+    description = tmp_path / "study" / "study.json"
+    description.write_text(description.read_text().replace('"ppo"', '["ppo"]'))
+    assert config(tmp_path / "study", table, algorithm=None).algorithm == "bayesian"
+
+
 @pytest.fixture(scope="module")
 def stopped(table, tmp_path_factory):
     """A study that stopped after 350 trials, and the trials that 450 come to without a stop."""
