@@ -195,14 +195,21 @@ class _Search:
             for outcome in as_completed(self.executor, pipeline.following, self.config.max_concurrent):
                 if outcome is not None:
                     pipeline.deal(outcome)
+                elif not self._learns_between_trials:
+                    pipeline.look_ahead()
                 beat()
             self.display.show(bar, pipeline)
             self._calm = pipeline.calm
 
+    @property
+    def _learns_between_trials(self) -> bool:
+        """Whether the evaluator learns before each proposal, so that nothing is proposed before its time."""
+        return type(self.evaluator).prepare is not Evaluator.prepare
+
     def _judged_in(self, group: str) -> Judged | None:
         """The networks of a group that were judged; None if every child is to be judged."""
         study = self.study
-        if study.config.get(FACT) != NETWORKS or type(self.evaluator).prepare is not Evaluator.prepare:
+        if study.config.get(FACT) != NETWORKS or self._learns_between_trials:
             return None
         if group not in self._judged:
             before = {"search": study.trials, "random": study.random_trials, "derived": study.derived_trials}[group]

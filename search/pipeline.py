@@ -72,6 +72,7 @@ class Pipeline:
         self._beat, self.calm, self._judged = beat, calm, judged
         self._held: dict[int, Task] = {}  # that wait for the results of equal networks
         self._again: deque[Task] = deque()  # that waited in vain
+        self._ahead: Task | None = None  # that was proposed before there was room for it
         self._costs: dict[int, dict[str, float]] = {}
         self._seconds: dict[int, float] = {}
         self._to_measure: deque[Task] = deque()
@@ -104,6 +105,11 @@ class Pipeline:
         self._training += task is not None
         return task
 
+    def look_ahead(self) -> None:
+        """Propose the next child while others are trained, so that its place will not wait for the algorithm."""
+        if self._ahead is None and self._numbers and self._may_start(self._numbers[0]):
+            self._ahead = self._propose(self._numbers.popleft())
+
     def deal(self, outcome: Outcome) -> None:
         """Take the outcome of a task.
 
@@ -133,6 +139,9 @@ class Pipeline:
     def _next(self) -> Task | None:
         if self._again:
             return self._again.popleft()
+        if self._ahead is not None:
+            task, self._ahead = self._ahead, None
+            return task
         if self._numbers and self._may_start(self._numbers[0]):
             return self._propose(self._numbers.popleft())
         return None

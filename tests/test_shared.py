@@ -150,7 +150,7 @@ def test_other_algorithms_share_weights_too(tmp_path, without_finals):
         ({"synchronized_batch_norm": True}, "cannot be synchronized"),
         ({"trials": 1}, "trials=1 leave none for some of the 2 epochs"),
         ({"evaluator": "child"}, "derived_trials is for children that share weights, got 3"),
-        ({"evaluator": "child", "derived_trials": 0, "space": "nasnet"}, None),
+        ({"evaluator": "child", "derived_trials": 0, "space": "nasnet", "children_per_update": None}, None),
         (
             {"evaluator": "child", "derived_trials": 0, "space": "nasnet", "algorithm": "enas"},
             "'enas' is for",

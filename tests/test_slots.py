@@ -8,6 +8,7 @@ import pytest
 from simulated import Separable, Simulated
 
 from nasnet_keras.search import CellSpace, SearchConfig, StudyError, load_study, run
+from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors import distributed, make
 from nasnet_keras.search.executors.base import Executor, Task, as_completed, perform
@@ -107,6 +108,34 @@ def test_the_number_at_once_may_change_in_a_study_and_the_window_may_not(tmp_pat
     assert plain(study) == expected
     with pytest.raises(StudyError, match="window was 12 and is now 11"):
         searched(tmp_path / "parts", "evolution", window=11)
+
+
+def test_the_next_child_is_proposed_while_others_are_trained(tmp_path):
+    class Slow(Restless):
+        capacity, idle = 2, False
+
+        def wait(self, timeout_seconds):
+            self.idle = not self.idle  # a second passes before each outcome
+            if len(self.order) < 50:
+                proposed.append(asked[-1] + 1 - len(self.order) - len(self.tasks))
+            return None if self.idle else super().wait(timeout_seconds)
+
+    class Noted(RandomSearch):
+        def ask(self, trial):
+            asked.append(trial)
+            return super().ask(trial)
+
+    asked, proposed = [], []
+    executor = Slow(0, sizes=(2, 3))
+    study = run(
+        settings(tmp_path, None, window=4, random_trials=0),
+        evaluator=Worth(),
+        executor=executor,
+        space=SPACE,
+        algorithm=Noted(SPACE, seed=3),
+    )
+    assert asked[-60:] == list(range(60)) and len(study.trials) == 60
+    assert set(proposed) == {0, 1}, "one more than are under way, once there was time for it"
 
 
 def test_a_straggler_is_waited_for_when_proposals_would_run_too_far_ahead(tmp_path):

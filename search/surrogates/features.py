@@ -3,7 +3,7 @@
 import functools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ GROUPS = ("network", "operations", "levels", "places", "pairs", "triples", "choi
 
 _SAMPLE = 256  # random networks, from which the features of a space and their scales are found
 _LEAST = 0.2  # of a feature's standard deviation; features are logarithms, so this is a difference by a fifth
-_CHAINS = {"pairs": 2, "triples": 3}  # numbers of operations of a path that are looked at together
-_REMEMBERED = 2**15  # rows of networks, which take about a millisecond each
+_NAMES = 2**14  # of features, that are remembered
+_REMEMBERED = 2**15  # rows of networks, which take up to three milliseconds each
 
 
 def described(output: Node | None) -> dict[str, float]:
@@ -51,7 +51,7 @@ def described(output: Node | None) -> dict[str, float]:
         >>> round(math.expm1(features["operations.number.avg_pool_3x3"]))
         3
     """
-    totals: defaultdict[str, float] = defaultdict(float)
+    totals: defaultdict[tuple[str | int, ...], float] = defaultdict(float)
     paths: dict[Node, tuple[float, float, int, int]] = {}
     since: dict[Node, int] = {}  # operations on the longest path since the last one on a larger map
     ends: dict[Node, set[tuple[str, ...]]] = {}
@@ -61,15 +61,15 @@ def described(output: Node | None) -> dict[str, float]:
         since[node] = max((since[one] for one in node.inputs if one.level == node.level), default=0)
         if node.kind:
             since[node] += 1
-            totals[f"places.{node.level}.{since[node]}.{node.kind}"] += 1
-            for name, amount in _counted(node):
-                totals[name] += amount
+            totals["places", node.level, since[node], node.kind] += 1
+            for parts, amount in _counted(node):
+                totals[parts] += amount
             ends[node] = _followed(ends[node], node.kind, totals)
     if output is not None:
         number, length, longest, shortest = paths[output]
-        totals["network.paths"], totals["network.mean"] = number, length / number
-        totals["network.longest"], totals["network.shortest"] = longest, shortest
-    return {name: math.log1p(total) for name, total in totals.items()}
+        totals["network", "paths"], totals["network", "mean"] = number, length / number
+        totals["network", "longest"], totals["network", "shortest"] = longest, shortest
+    return {_name(parts): math.log1p(total) for parts, total in totals.items()}
 
 
 class Features:
@@ -147,6 +147,11 @@ class Features:
         return {f"choices.{decision.name}.{name}": 1.0 for decision, name in decisions}
 
 
+@functools.lru_cache(_NAMES)
+def _name(parts: tuple[str | int, ...]) -> str:
+    return ".".join(map(str, parts))
+
+
 def _paths(inputs: Sequence[tuple[float, float, int, int]], counts: bool) -> tuple[float, float, int, int]:
     """Of the paths that lead to a node: their number, their total length, the longest and the shortest one's length."""
     if not inputs:
@@ -156,24 +161,35 @@ def _paths(inputs: Sequence[tuple[float, float, int, int]], counts: bool) -> tup
     return number, sum(lengths) + number * counts, max(longest) + counts, min(shortest) + counts
 
 
-def _counted(node: Node) -> Iterator[tuple[str, int]]:
+def _counted(node: Node) -> tuple[tuple[tuple[str | int, ...], int], ...]:
     """What an operation adds to the totals of its network."""
-    yield "network.number", 1
-    yield "network.channels", node.channels
-    yield f"levels.{node.level}.{node.kind}", 1
-    yield f"operations.number.{node.kind}", 1
-    for cost, amount in (("parameters", node.parameters), ("multiply_adds", node.multiply_adds)):
-        yield f"network.{cost}", amount
-        yield f"operations.{cost}.{node.kind}", amount
+    kind, parameters, multiply_adds = node.kind, node.parameters, node.multiply_adds
+    return (
+        (("network", "number"), 1),
+        (("network", "channels"), node.channels),
+        (("network", "parameters"), parameters),
+        (("network", "multiply_adds"), multiply_adds),
+        (("levels", node.level, kind), 1),
+        (("operations", "number", kind), 1),
+        (("operations", "parameters", kind), parameters),
+        (("operations", "multiply_adds", kind), multiply_adds),
+    )
 
 
-def _followed(ends: set[tuple[str, ...]], kind: str, totals: dict[str, float]) -> set[tuple[str, ...]]:
-    """Count the pairs and triples that an operation ends, and return the ends of the paths that lead to its result."""
-    longer = {(*end, kind) for end in ends}
-    for group, length in _CHAINS.items():
-        for chain in {one[-length:] for one in longer if len(one) >= length}:
-            totals[f"{group}.{'.'.join(chain)}"] += 1
-    return {one[1 - max(_CHAINS.values()) :] for one in longer}
+def _followed(ends: Set[tuple[str, ...]], kind: str, totals: dict[Any, float]) -> set[tuple[str, ...]]:
+    """Count the pairs and triples that an operation ends, and return the ends of the paths that lead to its result.
+
+    Args:
+        ends: the last two operations of the paths that lead to it, or fewer where there are no two.
+        kind: its kind.
+        totals: the totals of the network, which it adds to.
+    """
+    for before in {end[-1] for end in ends if end}:
+        totals["pairs", before, kind] += 1
+    for end in ends:
+        if len(end) == 2:
+            totals["triples", *end, kind] += 1
+    return {(*end[-1:], kind) for end in ends}
 
 
 def _group(name: str) -> str:
@@ -195,4 +211,9 @@ def _varying(found: Sequence[dict[str, float]]) -> set[str]:
 
 
 def _table(found: Sequence[dict[str, float]], names: Sequence[str]) -> np.ndarray:
-    return np.array([[one.get(name, 0.0) for name in names] for one in found]).reshape(len(found), len(names))
+    table, columns = np.zeros((len(found), len(names))), {name: column for column, name in enumerate(names)}
+    for row, one in zip(table, found, strict=True):
+        for name, value in one.items():
+            if name in columns:
+                row[columns[name]] = value
+    return table
