@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
+from nasnet_keras.search.algorithms import bayesian
 from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.spaces.base import Decision, Space
@@ -13,8 +14,10 @@ from nasnet_keras.search.spaces.limited import LimitedSpace
 from nasnet_keras.search.spaces.nas import ChainSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.surrogates.features import described
+from nasnet_keras.search.surrogates.gaussian_process import GaussianProcess
 from nasnet_keras.search.surrogates.trace import trace
 from nasnet_keras.search.testing import check_algorithm
+from nasnet_keras.utils.ranks import normal_scores
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")
 
@@ -148,3 +151,24 @@ def test_bad_arguments():
         BayesianOptimization(WORDS, 0).restore({**state, "choices": np.full((1, 6), 9), "rewards": np.ones(1)})
     with pytest.raises(ValueError, match="a state of BayesianOptimization"):
         BayesianOptimization(WORDS, 0).restore({**state, "rewards": np.ones(1)})
+
+
+def test_of_many_results_it_learns_the_best_and_some_of_the_others(monkeypatch):
+    monkeypatch.setattr(bayesian, "_MOST", 24)
+    monkeypatch.setattr(bayesian, "_WAITING", 2)
+    learnt = []
+
+    class Noted(GaussianProcess):
+        def condition(self, rows, rewards):
+            learnt.append(np.asarray(rewards))
+            return super().condition(rows, rewards)
+
+    monkeypatch.setattr(bayesian, "GaussianProcess", Noted)
+    algorithm = BayesianOptimization(WORDS, seed=0)
+    rewards = [value(choices) for choices in search(algorithm, 0, 60)]
+    assert max(rewards) == value((2, 3, 0, 1, 2, 3)), "it is found all the same"
+    for choices in (algorithm.ask(70), algorithm.ask(70)):
+        assert choices not in algorithm.choices
+    scores = normal_scores(rewards)
+    assert len(learnt[-1]) == 24 + 2, "of ten children on their way the last two"
+    assert sorted(scores)[-12:] == sorted(learnt[-2])[-12:] and min(learnt[-2]) == min(scores)

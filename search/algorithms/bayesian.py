@@ -23,6 +23,7 @@ _PARENTS = 10  # best children, and then best candidates, that are mutated
 _MUTATIONS = 20  # of each
 _DRAWS = 100  # random candidates, of which a search sees others for each trial
 _EXPLORED, _EVERY = 6, 3  # with a prior: the first children, of which every third is random
+_MOST, _WAITING = 1024, 256  # results, and the last children under way, that a process learns: its time is their cube
 _GROWTH = 1.2  # of the number of results between two fits of hyperparameters
 
 Process = GaussianProcess | CoregionalizedProcess
@@ -41,6 +42,9 @@ class BayesianOptimization(FromHistory):
 
     Children that are on their way count as if they had given what is expected of them, so that no other child is spent
     on what they will tell.
+
+    Of more than 1,024 results so many are learnt: the best ones, and as many that are evenly spread over the others. Of
+    the children on their way the last 256 count.
 
     Under a limit of costs all candidates are within it, as far as the space finds any.
 
@@ -171,10 +175,21 @@ class BayesianOptimization(FromHistory):
         if known:
             process.hyperparameters = self._fitted[_last_fit(known)]
         scores = normal_scores(self.rewards[:known])
-        process.condition(rows[:known], scores)
-        if known < len(earlier):
-            process.condition(rows, np.append(scores, process.predict(rows[known:]).mean))
+        told, waiting = _kept(scores), rows[known:][-_WAITING:]
+        process.condition(rows[told], scores[told])
+        if len(waiting):
+            process.condition(np.vstack([rows[told], waiting]), [*scores[told], *process.predict(waiting).mean])
         return process
+
+
+def _kept(scores: np.ndarray) -> np.ndarray:
+    """The numbers of the results that a process learns: of many the best, and others that are evenly spread."""
+    if len(scores) <= _MOST:
+        return np.arange(len(scores))
+    order = np.argsort(-scores, kind="stable")
+    best, others = np.split(order, [_MOST // 2])
+    spread = others[np.linspace(0, len(others) - 1, _MOST - len(best)).astype(int)]
+    return np.sort(np.concatenate([best, spread]))
 
 
 def _last_fit(known: int) -> int:
