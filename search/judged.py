@@ -5,12 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from nasnet_keras.search.costs.limits import OVER_LIMIT
-from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.search.study.trial import EQUAL, Trial
 
-__all__ = ["EQUAL", "Judged"]
-
-EQUAL = "equal_trial"
-"""The metric of a child that has the result of an earlier one: the number of that one."""
+__all__ = ["Judged"]
 
 _RESULTS = ("ok", OVER_LIMIT)  # what is known once and for all; another failed child may succeed with another seed
 

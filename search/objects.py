@@ -75,7 +75,9 @@ def config_of(value: Any) -> dict[str, Any] | None:
         )
     if not dataclasses.is_dataclass(value):
         return None
-    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+    fields = {
+        field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init and field.compare
+    }
     try:
         return json.loads(json.dumps(fields, allow_nan=False))
     except (TypeError, ValueError):

@@ -20,6 +20,7 @@ from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.objects import RECORDED, class_name, classes_in, config_of, why_not_elsewhere
 from nasnet_keras.search.priors import read_prior
+from nasnet_keras.search.proposing import begun_with
 from nasnet_keras.search.rows import ExecutorRow
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.errors import StudyError
@@ -119,6 +120,7 @@ class Own:
         """Refuse a name, or a setting that belongs to it, beside an object that replaces it."""
         usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
         usual |= defaults(config.evaluator, config.space, config.recipe.epochs)
+        usual["algorithm"] = begun_with(config.workdir) or usual["algorithm"]
         implied = registry.evaluator(config.evaluator).defaults
         parameters = dict.fromkeys(name for row in registry.ALGORITHMS.values() for name in row.parameters)
         usual |= {name: implied.get(name) for name in registry.algorithm(usual["algorithm"]).parameters}

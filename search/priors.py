@@ -9,6 +9,7 @@ from typing import Any
 from nasnet_keras.search import registry, spaces, tables
 from nasnet_keras.search.spaces.tables import fitting, read
 from nasnet_keras.search.study.folder import load_study
+from nasnet_keras.search.study.trial import EQUAL
 from nasnet_keras.search.surrogates.prior import Prior
 from nasnet_keras.utils.checks import quoted
 
@@ -36,11 +37,12 @@ def read_prior(name: str | Path) -> Prior:
         True
     """
     try:
-        known = _of_study(Path(name)) if Path(name).is_dir() else _of_table(PRIORS.get(str(name), name))
+        named = str(name) in (*PRIORS, *tables.names())
+        known = _of_study(Path(name)) if not named and Path(name).is_dir() else _of_table(PRIORS.get(str(name), name))
     except FileNotFoundError:
         names = ", ".join((*PRIORS, *tables.names()))
         raise ValueError(f"prior={quoted(str(name))} is no file, no folder, and none of {names}") from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"prior={quoted(str(name))}: {error}") from None
     if len(known) < _LEAST:
         raise ValueError(f"prior={quoted(str(name))} knows {len(known)} networks: {_LEAST} at least are needed")
@@ -60,7 +62,9 @@ def _of_study(path: Path) -> list[tuple[Any, float]]:
     study = load_study(path)
     name = study.config.get("space")
     made = spaces.make(name) if name in registry.SPACES else None
-    trials = (trial for trial in (*study.trials, *study.random_trials) if trial.status == "ok")
+    trials = (
+        trial for trial in (*study.trials, *study.random_trials) if trial.status == "ok" and EQUAL not in trial.metrics
+    )
     return [(_network(made, trial.genotype), trial.reward) for trial in trials]
 
 

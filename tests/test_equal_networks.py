@@ -17,9 +17,9 @@ from nasnet_keras.search.equality import CHOICES, NETWORKS, distinct_by, network
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, perform
 from nasnet_keras.search.finalists import best_trials
-from nasnet_keras.search.judged import EQUAL
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.spaces.pnas import PNASSpace
+from nasnet_keras.search.study.trial import EQUAL
 
 OPERATIONS = ("identity", "max_pool_3x3")
 SPACE = PNASSpace(OPERATIONS, num_blocks=1)  # 16 choice vectors of 10 networks

@@ -127,8 +127,9 @@ def test_bad_requests(tmp_path, images):
         ({"quantization": None}, "calibration and labels are for a quantized model"),
         ({"min_agreement": 2}, "min_agreement must be a share from 0 to 1, got 2"),
         ({"min_agreement": "all"}, "min_agreement must be a share"),
-        ({"labels": [1, 2]}, "a whole number for each of 100 images as labels"),
-        ({"labels": np.zeros(100)}, "a whole number for each of 100 images as labels, got float64"),
+        ({"labels": [1, 2], "images": images}, f"a whole number for each of {len(images)} images as labels"),
+        ({"labels": np.zeros(len(images)), "images": images}, "images as labels, got float64"),
+        ({"labels": np.zeros(len(images), int)}, "labels are those of the images that answers are compared on"),
     ):
         with pytest.raises(ExportError, match=message):
             export(model, path, "litert", **{**given, **other})

@@ -17,6 +17,7 @@ from nasnet_keras.search.surrogates.acquisition import log_expected_improvement
 from nasnet_keras.search.surrogates.base import Prediction, checked_rewards, checked_rows
 from nasnet_keras.search.surrogates.features import Features, described
 from nasnet_keras.search.surrogates.gaussian_process import GaussianProcess
+from nasnet_keras.search.surrogates.prior import CoregionalizedProcess
 from nasnet_keras.search.surrogates.trace import live, trace
 
 
@@ -242,3 +243,17 @@ def test_the_improvement_rises_with_the_mean_however_far_it_is():
     found = log_expected_improvement(Prediction(mean, np.ones(2000)), 0.0)
     assert np.isfinite(found).all() and (np.diff(found) > 0).all()
     assert np.isfinite(log_expected_improvement(Prediction(mean, np.zeros(2000)), 0.0)).all()
+
+
+def test_what_is_expected_of_children_under_way_is_no_evidence():
+    random = np.random.default_rng(5)
+    rows, rewards, others = random.normal(size=(20, 4)), random.normal(size=20), random.normal(size=(9, 4))
+    prior = random.normal(size=(40, 4))
+    for process in (GaussianProcess((2, 2)), CoregionalizedProcess((2, 2), prior, prior.sum(axis=1))):
+        before = process.fit(rows, rewards).predict(others)
+        belief = getattr(process, "correlation", None), getattr(process, "unrelated", None)
+        after = process.expecting(others[:3]).predict(others)
+        np.testing.assert_allclose(after.mean, before.mean, atol=1e-9)
+        assert (getattr(process, "correlation", None), getattr(process, "unrelated", None)) == belief
+        assert (after.deviation <= before.deviation + 1e-9).all() and (after.deviation < before.deviation)[:3].all()
+        assert process.gains(others).mean.shape == (9,)

@@ -113,12 +113,14 @@ def card(firsts: Lines, repeats: Lines, failed: Lines) -> dict[str, Any]:
 
 def main(argv: list[str]) -> None:
     del argv
-    lines = [json.loads(line) for line in Path(_CELLS.value).read_text().splitlines()]
+    text = Path(_CELLS.value).read_text()
+    lines = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]  # a running job may write the last
     firsts, repeats, failed = divided(lines)
+    described = json.dumps(card(firsts, repeats, failed), indent=2) + "\n"  # before anything is written
     for name, chosen in ((_NAME, firsts), (f"{_NAME}_repeats", repeats)):
         texts = [json.dumps({field: line[field] for field in _FIELDS}, separators=(",", ":")) for line in chosen]
         write_text(Path(_TARGET.value) / f"{name}.jsonl", "".join(f"{text}\n" for text in texts))
-    write_text(Path(_TARGET.value) / f"{_NAME}.json", json.dumps(card(firsts, repeats, failed), indent=2) + "\n")
+    write_text(Path(_TARGET.value) / f"{_NAME}.json", described)
     print(f"{len(firsts)} cells, {len(repeats)} repeats, {len(failed)} failed")
 
 

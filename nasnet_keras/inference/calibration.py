@@ -38,8 +38,7 @@ def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
     if isinstance(data, str | Path):
         data = _folder(Path(data), shape)
     if hasattr(data, "element_spec"):
-        found = list(islice(_of_dataset(data, shape), MOST_IMAGES))
-        data = np.stack(found) if found and len({one.shape for one in found}) == 1 else np.zeros(len(found))
+        data = _stacked(data, shape)
     images = np.asarray(data)
     if images.shape[1:] != shape or images.dtype.kind not in "biuf":
         expected = ", ".join(map(str, shape))
@@ -62,6 +61,20 @@ def _folder(path: Path, shape: tuple[int, ...]) -> Any:
         )
     except ValueError as error:
         raise ExportError(f"{str(path)!r} has no calibration images: {error}") from error
+
+
+def _stacked(data: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The first images of a data set as one array."""
+    import tensorflow as tf
+
+    try:
+        found = list(islice(_of_dataset(data, shape), MOST_IMAGES))
+    except tf.errors.OpError as error:  # such as a damaged file
+        raise ExportError(f"the calibration images cannot be read: {error.message}") from error
+    shapes = sorted({one.shape for one in found})
+    if len(shapes) > 1:
+        raise ExportError(f"expected calibration images of one shape, got {shapes[0]} and {shapes[1]}")
+    return np.stack(found) if found else np.zeros(0)
 
 
 def _of_dataset(data: Any, shape: tuple[int, ...]) -> Iterator[np.ndarray]:

@@ -87,7 +87,7 @@ def export(
             which is the fastest, with scales found by calibration. Input and output stay float32.
         calibration: images like those to come, at least 32 different ones, of which up to 100 are used: an array, a
             `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
-        labels: the right class of each of `images`, to report accuracies; without `images`, of all calibration images.
+        labels: the right class of each of `images`, to report accuracies.
         min_agreement: the least share of `images`, by default those of calibration, that a quantized classifier must
             answer as the model does, from 0 to 1.
 
@@ -109,7 +109,7 @@ def export(
         1.0
     """
     path = Path(path)
-    kind = _checked(format, path)
+    kind = _checked(format, path, quantization is not None)
     fast = fused(model, kind.target)
     asked = None
     if quantization is not None:
@@ -131,7 +131,7 @@ def export(
     return report
 
 
-def _checked(name: str, path: Path) -> Format:
+def _checked(name: str, path: Path, quantizes: bool) -> Format:
     """Find the format of a name, and check that it can be written to a path."""
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
@@ -140,7 +140,8 @@ def _checked(name: str, path: Path) -> Format:
     if name not in FORMATS:
         raise ExportError(f"format must be one of {', '.join(FORMATS)}, got {name!r}")
     kind = FORMATS[name]
-    missing = [package for package in kind.needs if importlib.util.find_spec(package) is None]
+    needed = (*kind.needs, *(kind.quantizing_needs if quantizes else ()))
+    missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         raise ExportError(f'format {name!r} needs {", ".join(missing)}: pip install "nasnet_keras[export]"')
     if not path.parent.is_dir():

@@ -25,6 +25,7 @@ class Format:
         run: `(path, images) -> outputs`, by the format's own runtime.
         logits: the same up to a softmax or sigmoid at the end of the network.
         needs: packages that it needs, beyond the requirements of this package.
+        quantizing_needs: further packages that quantizing needs.
         modes: the ways to quantize, which are arguments of `export`.
         quantize: `(path, mode, calibration images)` quantizes a file, and returns a function of images that lists the
             layers that lose most.
@@ -37,6 +38,7 @@ class Format:
     run: Callable[[Path, np.ndarray], np.ndarray]
     logits: Callable[[Path, np.ndarray], np.ndarray]
     needs: tuple[str, ...] = ()
+    quantizing_needs: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     quantize: Callable[[Path, str, np.ndarray | None], Callable[[np.ndarray], list[str]]] | None = None
 
@@ -52,7 +54,8 @@ FORMATS = {
             litert.write,
             litert.run,
             litert.logits,
-            ("ai_edge_litert", "litert_quantizer"),
+            ("ai_edge_litert",),
+            ("litert_quantizer",),
             litert_int8.MODES,
             litert_int8.quantize,
         ),

@@ -75,6 +75,8 @@ def quantization_of(
         raise ExportError("quantization 'int8' needs images that are like those to come: pass calibration")
     if calibration is None and images is None:
         raise ExportError(f"quantization {mode!r} needs images to compare answers on: pass images, or calibration")
+    if labels is not None and images is None:
+        raise ExportError("labels are those of the images that answers are compared on: pass images, too")
     found = None if calibration is None else calibration_images(calibration, model)
     images = found if images is None else checked_images(images, model)
     return Quantization(mode, found, images, _labels(labels, images), min_agreement)

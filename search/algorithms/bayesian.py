@@ -157,9 +157,10 @@ class BayesianOptimization(FromHistory):
         if self._prior is not None:
             return Features(self.space, self._prior.networks)
         try:
-            return _features(self.space)
-        except TypeError:  # a space of one's own that cannot be hashed
+            hash(self.space)
+        except TypeError:  # a space of one's own
             return Features(self.space)
+        return _features(self.space)
 
     @functools.cached_property
     def _informed(self) -> CoregionalizedProcess:
@@ -170,7 +171,9 @@ class BayesianOptimization(FromHistory):
         process = GaussianProcess(self._features.groups) if self._prior is None else self._informed
         rows = self._features.rows(earlier)
         if known and (fitted := _last_fit(known)) not in self._fitted:
-            process.fit(rows[:fitted], normal_scores(self.rewards[:fitted]))
+            scores = normal_scores(self.rewards[:fitted])
+            learnt = _kept(scores)
+            process.fit(rows[learnt], scores[learnt])
             self._fitted[fitted] = process.hyperparameters
         if known:
             process.hyperparameters = self._fitted[_last_fit(known)]
@@ -178,7 +181,7 @@ class BayesianOptimization(FromHistory):
         told, waiting = _kept(scores), rows[known:][-_WAITING:]
         process.condition(rows[told], scores[told])
         if len(waiting):
-            process.condition(np.vstack([rows[told], waiting]), [*scores[told], *process.predict(waiting).mean])
+            process.expecting(waiting)
         return process
 
 

@@ -1,7 +1,6 @@
 """The search space of NASNet's cells."""
 
 import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from nasnet_keras.search.spaces.growth import Growth
 from nasnet_keras.search.spaces.partial import PartialSpace
 from nasnet_keras.search.spaces.tables import Benchmark, Figure, read
 from nasnet_keras.utils.checks import positive_integer, quoted
+from nasnet_keras.utils.json_text import parse
 
 __all__ = ["BLOCK", "CellSpace"]
 
@@ -32,7 +32,7 @@ _COSTS = ("parameters", "trainable_parameters", "multiply_adds")
 
 def _named(texts: Sequence[str]) -> Genotype:
     """The genotype of the texts in a line of a table: choices of the whole space, and their fingerprint."""
-    choices, fingerprint = json.loads(texts[0]), texts[1]
+    choices, fingerprint = parse(texts[0]), texts[1]
     if not isinstance(choices, list):
         raise ValueError(f"choices must be a list, got {quoted(choices)}")
     genotype = _whole().decode(choices)

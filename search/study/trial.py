@@ -11,7 +11,10 @@ from nasnet_keras.search.costs.limits import OVER_LIMIT, is_name
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse
 
-__all__ = ["STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text", "network_genotype"]
+__all__ = ["EQUAL", "STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text", "network_genotype"]
+
+EQUAL = "equal_trial"
+"""The metric of a child that has the result of an earlier one, whose network is the same: the number of that one."""
 
 _MOST = 2**31  # trials
 STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory", OVER_LIMIT)

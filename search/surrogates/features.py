@@ -21,7 +21,7 @@ GROUPS = ("network", "operations", "levels", "places", "pairs", "triples", "choi
 _SAMPLE = 256  # random networks, from which the features of a space and their scales are found
 _LEAST = 0.2  # of a feature's standard deviation; features are logarithms, so this is a difference by a fifth
 _NAMES = 2**14  # of features, that are remembered
-_REMEMBERED = 2**15  # rows of networks, which take up to three milliseconds each
+_REMEMBERED = 2**12  # rows of networks, which take up to three milliseconds each
 
 
 def described(output: Node | None) -> dict[str, float]:

@@ -100,6 +100,17 @@ class GaussianProcess(Surrogate):
         self._fitted = standard - self._noise(self.hyperparameters) * self._weights
         return self
 
+    def expecting(self, rows: np.ndarray) -> Self:
+        """Take networks that are being judged as if they gave what is expected of them: deviations alone change."""
+        rows, covariance = self._related(rows)
+        self._fitted = np.append(self._fitted, self._mean + covariance @ self._weights)
+        self._rows = np.vstack([self._rows, rows])
+        whole = self._kernel.covariance(self._rows, self._rows)
+        whole.flat[:: len(whole) + 1] += self._noise(self.hyperparameters)
+        self._whitener = np.linalg.inv(np.linalg.cholesky(whole))
+        self._weights = np.append(self._weights, np.zeros(len(rows)))
+        return self
+
     def predict(self, rows: np.ndarray) -> Prediction:
         rows, covariance = self._related(rows)
         return self._prediction(self._center + self._scale * self._mean, covariance, self._kernel.variance(rows))

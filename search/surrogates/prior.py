@@ -15,7 +15,7 @@ from nasnet_keras.utils.ranks import normal_scores
 __all__ = ["CoregionalizedProcess", "Prior"]
 
 _CORRELATIONS = {0.0: 0.10, 0.3: 0.16, 0.5: 0.16, 0.7: 0.16, 0.85: 0.16, 0.95: 0.16, -0.4: 0.05, -0.8: 0.05}
-_APART = 0.15  # beforehand: the chance that not even the lengthscales are like those of the prior
+_APART = 0.15  # beforehand, beside the chances above: that not even the lengthscales are like those of the prior
 _NOISES = (0.3, 0.6, 1.2)  # deviations of the noise, relative to the smooth part
 _SURE = 0.5  # networks that say beforehand that the variance is that of the rewards
 _JITTER = 1e-5
@@ -57,6 +57,7 @@ class _Belief(NamedTuple):
         whitener: inverse of the Cholesky factor of the own rewards' covariance.
         residuals: the own rewards less what is expected of them, whitened.
         mean, scale: the level and the deviation of the own rewards.
+        noise: the deviation of their noise, relative to the smooth part.
         likelihood: logarithm of the marginal likelihood, up to a constant.
     """
 
@@ -66,6 +67,7 @@ class _Belief(NamedTuple):
     residuals: np.ndarray
     mean: float
     scale: float
+    noise: float
     likelihood: float
 
 
@@ -165,6 +167,12 @@ class CoregionalizedProcess(Surrogate):
         self._believe((rewards - self._center) / self._width)
         return self
 
+    def expecting(self, rows: np.ndarray) -> Self:
+        """Take networks that are being judged as if they gave what is expected of them: deviations alone change."""
+        self._known = _Rows(*map(np.vstack, zip(self._known, self._seen(rows), strict=True)))
+        self._beliefs = [self._awaiting(belief) for belief in self._beliefs]
+        return self
+
     def predict(self, rows: np.ndarray) -> Prediction:
         return self._mixed(self._seen(rows))
 
@@ -218,9 +226,8 @@ class CoregionalizedProcess(Surrogate):
     ) -> _Belief:
         """A belief with the level and the scale of the largest likelihood."""
         if not len(rewards):
-            return _Belief(correlation, kernel, np.zeros((0, 0)), np.zeros(0), 0.0, 1.0, 0.0)
-        factor = np.linalg.cholesky(covariance + (noise**2 + _JITTER) * np.eye(len(rewards)))
-        whitener = np.linalg.inv(factor)
+            return _Belief(correlation, kernel, np.zeros((0, 0)), np.zeros(0), 0.0, 1.0, noise, 0.0)
+        whitener = _whitener(covariance, noise)
         ones, given = whitener.sum(axis=1), whitener @ rewards
         expected = whitener @ (correlation * self._known.expected[:, 0])
         levels = [float(one @ ones) / float(ones @ ones) for one in (given, expected)]
@@ -228,9 +235,15 @@ class CoregionalizedProcess(Surrogate):
         count, squares, product = len(rewards) + _SURE, float(own @ own) + _SURE, float(own @ prior)
         scale = (math.sqrt(product**2 + 4 * count * squares) - product) / (2 * count)
         errors = squares / scale**2 - 2 * product / scale + float(prior @ prior)
-        likelihood = -count * math.log(scale) - float(np.log(np.diag(factor)).sum()) - 0.5 * errors
+        likelihood = -count * math.log(scale) + float(np.log(np.diag(whitener)).sum()) - 0.5 * errors
         mean = levels[0] - scale * levels[1]
-        return _Belief(correlation, kernel, whitener, own - scale * prior, mean, scale, likelihood)
+        return _Belief(correlation, kernel, whitener, own - scale * prior, mean, scale, noise, likelihood)
+
+    def _awaiting(self, belief: _Belief) -> _Belief:
+        """A belief when further networks are known to be judged, of which nothing unexpected is learnt."""
+        covariance = self._covariance(belief.kernel, belief.correlation, self._known, self._known)
+        residuals = np.append(belief.residuals, np.zeros(len(covariance) - len(belief.residuals)))
+        return belief._replace(whitener=_whitener(covariance, belief.noise), residuals=residuals)
 
     def _mixed(self, rows: _Rows, best: int | None = None) -> Prediction:
         """The mean over all beliefs, of rewards or of the gains over an own network."""
@@ -251,6 +264,11 @@ class CoregionalizedProcess(Surrogate):
         if best is not None:
             return Prediction(self._width * mean[:-1], self._width * deviation[:-1])
         return Prediction(self._center + self._width * mean, self._width * deviation)
+
+
+def _whitener(covariance: np.ndarray, noise: float) -> np.ndarray:
+    """The inverse of the Cholesky factor of a covariance with noise."""
+    return np.linalg.inv(np.linalg.cholesky(covariance + (noise**2 + _JITTER) * np.eye(len(covariance))))
 
 
 def _moments(belief: _Belief, rows: _Rows, covariance: np.ndarray, best: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """The rows of a table's file, in CSV or in JSON lines, as texts by column."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,18 +47,18 @@ def rows(path: Path) -> Iterator[Row]:
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        try:
-            for texts in reader:
-                yield Row(reader.line_num, texts)
-        except csv.Error as error:
-            raise ValueError(f"line {reader.line_num}: {error}") from None
+    path.stat()  # a missing file is an OSError
+    reader = csv.reader(io.StringIO(text_of(path).removeprefix("\ufeff"), newline=""))
+    try:
+        for texts in reader:
+            yield Row(reader.line_num, texts)
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: {error}") from None
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
     columns: list[str] = []
-    for line, text in enumerate(text_of(path).splitlines(), 1):
+    for line, text in enumerate(_lines(text_of(path)), 1):
         try:
             values = parse(text)
         except ValueError as error:
@@ -70,6 +71,11 @@ def _json_rows(path: Path) -> Iterator[Row]:
         if missing := [name for name in columns if name not in values]:
             raise ValueError(f"line {line}: it lacks {quoted(missing[0])}, which the first line has")
         yield Row(line, [_text(values[name]) for name in columns])
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text; other breaks of lines than its own may stand in a JSON text."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _text(value: Any) -> str:
