@@ -10,13 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
+import yaml
+from ray.scripts import scripts
 
 ROOT = Path(__file__).parent.parent
 PAGE, FOLDER = ROOT / "docs" / "cluster.md", ROOT / "docs" / "cluster"
-yaml = pytest.importorskip("yaml")
-click = pytest.importorskip("click")
-scripts = pytest.importorskip("ray.scripts.scripts")
 
 _PARSE = """
 import json, sys, types
@@ -155,19 +155,20 @@ for ((i = 0; i < nodes; i++)); do "$@" & done
 wait
 """,
     "ray": """#!/bin/bash
+[[ $1 == start ]] && trap 'echo "ray ended" >> "$LOG"; exit 0' TERM
 echo "ray $* (${#RAY_AUTH_TOKEN} $RAY_AUTH_MODE)" >> "$LOG"
 case $1 in
   start)
     [[ $BROKEN ]] && exit 1
     [[ $2 == --head ]] && touch "$LOG.head"
-    trap 'echo "ray ended" >> "$LOG"; exit 0' TERM
     while :; do sleep 0.05; done ;;
   health-check) [[ -e $LOG.head ]] ;;
 esac
 """,
     "nasnet-search": """#!/bin/bash
-echo "search $* ($RAY_ADDRESS)" >> "$LOG"
 trap 'echo "told to stop" >> "$LOG"; sleep 0.3; echo "has stopped" >> "$LOG"; exit 5' TERM
+while (( $(grep -c '^ray start' "$LOG") < SLURM_NNODES )); do sleep 0.05; done
+echo "search $* ($RAY_ADDRESS)" >> "$LOG"
 for ((i = 0; i < STEPS; i++)); do sleep 0.05; done
 exit "$CODE"
 """,

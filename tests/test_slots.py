@@ -1,7 +1,6 @@
 """How far proposals run ahead, and how many children run at once: two numbers, of which the second changes nothing."""
 
 import dataclasses
-import re
 
 import numpy as np
 import pytest
@@ -242,18 +241,21 @@ def test_where_children_run_in_a_few_words():
 
 
 def test_a_search_shows_where_its_children_run(tmp_path, monkeypatch):
+    def draw(study, now=None):
+        shown.append((report(study, now), now))
+
     shown = []
     monkeypatch.setattr("nasnet_keras.search.display._REPORT_SECONDS", -1.0)
     monkeypatch.setattr("nasnet_keras.search.display._REPORT_PAUSES", 0.0)
     monkeypatch.setattr("nasnet_keras.search.display._BEAT_SECONDS", 0.0)
-    monkeypatch.setattr("nasnet_keras.search.display.write_report", lambda study, now=None: shown.append((study, now)))
+    monkeypatch.setattr("nasnet_keras.search.display.write_report", draw)
     searched(tmp_path, "random", Restless(1))
     going = [now for _, now in shown if now is not None and now.tasks > 2]
     assert going and all({*now.places} == {"node-a", "node-b"} and now.waiting > 0 for now in going)
     assert shown[-1][1] is None
-    page = report(shown[-1][0], going[0])
-    assert "When this page was written" not in report(shown[-1][0])
-    assert f"{going[0].running} children ran" in page or "has ended" in page
+    pages = [page for page, now in shown if now in going and "No trial has finished" not in page]
+    assert len(pages) > 10 and all("When this page was written, " in page for page in pages)
+    assert "When this page was written" not in shown[-1][0]
 
 
 def test_an_executor_that_cannot_say_where_does_not_end_the_search(tmp_path):
@@ -282,4 +284,4 @@ def test_a_page_is_not_drawn_for_most_of_the_time(tmp_path, monkeypatch):
 
     searched(tmp_path, "random", Ticking(0), trials=80, random_trials=0, window=12)
     gaps = np.diff(written[:-1])
-    assert len(gaps) >= 2 and min(gaps) >= 20 * 10.0 and re.fullmatch(r"[\d.]+", str(written[0])) and written[0] < 120
+    assert len(gaps) >= 2 and min(gaps) >= 20 * 10.0 and written[0] < 120

@@ -233,9 +233,10 @@ class RayCluster(Cluster):
         for slot, place in list(self._places.items()):
             if place.heard is None:
                 continue
-            if now - place.heard > _SILENT_SECONDS:
-                found.append(self._lost(slot, f"it gave no sign for {_SILENT_SECONDS:g} seconds"))
-            elif now - place.asked > _BEAT_SECONDS:
+            if place.asked > place.heard:  # it has not answered yet
+                if now - place.asked > _SILENT_SECONDS - _BEAT_SECONDS:
+                    found.append(self._lost(slot, f"it gave no sign for {_SILENT_SECONDS:g} seconds"))
+            elif now - place.heard > _BEAT_SECONDS:
                 place.asked = now
                 self._call(slot, "beat")
         return found
