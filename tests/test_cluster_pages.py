@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from ray.scripts import scripts
+from imported_ray import scripts
 
 ROOT = Path(__file__).parent.parent
 PAGE, FOLDER = ROOT / "docs" / "cluster.md", ROOT / "docs" / "cluster"

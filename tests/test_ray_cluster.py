@@ -5,7 +5,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-import ray
+from imported_ray import ray
 
 from nasnet_keras.search import SearchConfig
 from nasnet_keras.search.executors import ray_cluster
