@@ -237,7 +237,7 @@ class SearchConfig:
     seed: int = setting(0, "Random seed of the search.", values.seed())
 
     def __post_init__(self) -> None:
-        settings.check(self, ("dataset", "evaluator", "space"))  # the defaults of others depend on these
+        settings.check(self, ("workdir", "dataset", "evaluator", "space"))  # the defaults of others depend on these
         self._default("recipe", child_recipe(self.dataset, self.evaluator))
         settings.check(self, ("recipe",))
         self._default("algorithm", begun_with(self.workdir))

@@ -17,14 +17,16 @@ _COUNT = values.positive()
 
 
 def begun_with(workdir: str | Path) -> str | None:
-    """Return the algorithm of the study in a folder; None if there is no study, or its algorithm is of one's own.
+    """Return the algorithm of the study in a folder, if it searches all spaces; None if there is none.
+
+    An algorithm of some spaces is the default there, and elsewhere an error; one's own is no name.
 
     Example:
         >>> begun_with("nowhere") is None
         True
     """
     found = recorded(workdir, "study.json").get("algorithm")
-    return found if isinstance(found, str) and found in ALGORITHMS else None
+    return found if isinstance(found, str) and found in ALGORITHMS and not ALGORITHMS[found].spaces else None
 
 
 def _population(plain: Mapping[str, Any]) -> int | None:

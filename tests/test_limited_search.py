@@ -11,7 +11,18 @@ from own_classes import Climbing, Judge, Measured, Pairs, Priced
 
 from nasnet_keras import Genotype
 from nasnet_keras.networks.cost import genotype_cost
-from nasnet_keras.search import Decision, SearchConfig, algorithms, load_study, loop, pipeline, run, spaces, supernet
+from nasnet_keras.search import (
+    Decision,
+    SearchConfig,
+    algorithms,
+    display,
+    load_study,
+    loop,
+    pipeline,
+    run,
+    spaces,
+    supernet,
+)
 from nasnet_keras.search.controllers.enas import controller_for
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import Objective
@@ -348,6 +359,7 @@ def test_a_machine_that_is_busy_from_the_start_spends_no_trial(pauses, tmp_path)
 
 def test_the_display_says_what_is_measured(pauses, tmp_path, monkeypatch):
     shown = []
+    monkeypatch.setattr(display, "_BEAT_SECONDS", 0.0)
     monkeypatch.setattr(loop.Progress, "beat", lambda self, **figures: shown.append(figures.get("stage")))
     settings = {"limit": "latency_ms=5", "trials": 4, "window": 4, "random_trials": 0}
     searched(tmp_path, BusyAt([3]), Climbing, **settings, seed=2)  # the four proposals differ
