@@ -502,7 +502,7 @@ def test_the_benchmark_itself():
         ),
         (["--table=x.csv"], "a table must be given with the evaluator 'tabular' and no other"),
         (["--space=nasbench201", "--evaluator=tabular", "--table=no.csv"], "cannot read the table no.csv"),
-        (["--space=nasbench201", "--evaluator=tabular", "--table=/dev/null"], "it has no column cell"),
+        (["--space=nasbench201", "--evaluator=tabular", "--table=/dev/null"], "it is no file"),
         (["--operations=identity,sep"], "operations must be some of"),
         (["--algorithm=bohb"], "--algorithm"),
         (["--window=0"], "--window"),
