@@ -19,11 +19,16 @@ def _resource(text: str) -> str:
         number = float(amount)
     except ValueError:
         number = 0.0
-    if not name.strip() or name.strip() in ("CPU", "GPU", "memory") or not finite(number) or number <= 0:
+    if (
+        not name.strip()
+        or name.strip() in ("CPU", "GPU", "memory", "object_store_memory")
+        or not finite(number)
+        or number <= 0
+    ):
         raise ValueError(
             f"ray_resources must be names of custom resources with positive amounts, such as a100=1, got {quoted(text)}"
         )
-    return f"{name.strip()}={number:g}"
+    return f"{name.strip()}={number:.15g}"
 
 
 def resources_of(texts: tuple[str, ...]) -> Mapping[str, float]:

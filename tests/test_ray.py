@@ -89,6 +89,7 @@ def test_settings_of_the_place_of_children():
     found = config(ray_resources=["a100=1", " disk =0.50"], gpus_per_child=0.25, cpus_per_child=2.0, child_retries=0)
     assert found.ray_resources == ("a100=1", "disk=0.5") and found.gpus_per_child == 0.25
     assert resources_of(found.ray_resources) == {"a100": 1.0, "disk": 0.5}
+    assert config(ray_resources="disk=1234567.5").ray_resources == ("disk=1234567.5",)
     assert type(config(gpus_per_child=2.0).gpus_per_child) is int
     assert SearchConfig.from_json(found.to_json()) == found and found.identity() == SearchConfig("unused").identity()
 
@@ -98,6 +99,7 @@ def test_settings_of_the_place_of_children():
     [
         ({"ray_resources": "a100"}, "ray_resources must be names of custom resources .* got 'a100'"),
         ({"ray_resources": ["GPU=1"]}, "ray_resources must be names of custom resources .* got 'GPU=1'"),
+        ({"ray_resources": ["object_store_memory=1"]}, "names of custom resources .* got 'object_store_memory=1'"),
         ({"ray_resources": ["a100=-1"]}, "with positive amounts, such as a100=1, got 'a100=-1'"),
         ({"gpus_per_child": 1.5}, "gpus_per_child must be a whole number or a fraction below 1, got 1.5"),
         ({"gpus_per_child": -1}, "gpus_per_child must be a whole number or a fraction below 1, got -1"),
@@ -217,6 +219,25 @@ def test_a_cluster_on_which_no_worker_starts_ends_the_search(scripted):
         happen(Lost(3, "no such module"))
 
 
+def test_starts_that_fail_together_count_once(scripted):
+    *_, happen = scripted(*map(task, range(5)))
+    assert happen(Ready(1, "a"), Ready(2, "a")) is None
+    assert happen(Lost(3, "its machine is gone"), Lost(4, "…"), Lost(5, "…"), Answered(1, OK)).status == "ok"
+    for slot in (6, 7):
+        assert happen(Lost(slot, "no such module")) is None
+    assert happen(Lost(8, "no such module")) is None
+
+
+def test_outcomes_that_come_with_an_error_are_read_first(scripted):
+    executor, _, happen = scripted(*map(task, range(3)))
+    happen(Ready(1, "a"))
+    happen(Lost(2, "no such module"))
+    happen(Lost(4, "no such module"))
+    assert happen(Lost(5, "no such module"), Answered(1, OK)).task == task(0)
+    with pytest.raises(ExecutorError, match="no such module"):
+        executor.wait(0.0)
+
+
 def test_slots_are_requested_as_tasks_wait_and_given_back(scripted, monkeypatch):
     executor, cluster, happen = scripted(*map(task, range(3)), window=2)
     assert executor.capacity == 2 and len(cluster.asked) == 3
@@ -231,7 +252,7 @@ def test_slots_are_requested_as_tasks_wait_and_given_back(scripted, monkeypatch)
     assert cluster.under_way == {2: 3}
     happen(Answered(2, OK))
     monkeypatch.setattr("nasnet_keras.search.executors.distributed._IDLE_SECONDS", 0.0)
-    executor._place()
+    executor.wait(0.0)
     assert not cluster.asked
 
 
@@ -244,6 +265,7 @@ def test_finalists_and_measurements_are_where_the_search_is(scripted, tmp_path):
     executor, cluster, happen = scripted(final, measured, task(2))
     assert cluster.asked == {1: False, 2: True, 3: False}
     happen(Ready(3, "far"))
+    executor.wait(0.0)
     assert cluster.under_way == {3: 2} and sorted(cluster.asked.values()) == [False, True, True]
     happen(*(Ready(slot, "here", home=True, sees_study=True) for slot, home in cluster.asked.items() if home))
     assert sorted(cluster.under_way.values()) == [0, 1, 2]

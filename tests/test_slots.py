@@ -1,6 +1,7 @@
 """How far proposals run ahead, and how many children run at once: two numbers, of which the second changes nothing."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -225,6 +226,42 @@ def test_requests_for_slots_are_few_whatever_waits(monkeypatch, tmp_path):
     executor.close()
 
 
+def test_requests_that_wait_are_kept_while_tasks_come_and_go(monkeypatch, tmp_path):
+    """A request starts a process of the cluster once it is granted, or withdrawn while it is."""
+    cluster, requested = Simulated(slots=8), []
+    request = cluster.request
+    monkeypatch.setattr(cluster, "request", lambda *a: (request(*a), requested.append(a))[0])
+    executor = Distributed(settings("unused", "random", window=32), cluster=cluster)
+    executor.start(Separable(), tmp_path)
+    waiting = [Task("search", number, SPACE.decode([0] * len(SPACE.decisions)), number) for number in range(200)]
+    found = [one for one in as_completed(executor, lambda: waiting.pop() if waiting else None) if one]
+    assert len(found) == 200 and len(requested) <= 32 and not cluster.asked
+    executor.close()
+
+
+def test_outcomes_do_not_wait_for_slow_proposals(monkeypatch):
+    now, waits = [0.0], []
+    monkeypatch.setattr("nasnet_keras.search.executors.base.time.monotonic", lambda: now[0])
+
+    class Waited(Restless):
+        capacity = 100
+
+        def wait(self, timeout_seconds):
+            waits.append((now[0], timeout_seconds))
+            return perform(self.evaluator, self.tasks.pop()) if self.tasks else None
+
+    def following():
+        now[0] += 0.4
+        return waiting.pop() if waiting else None
+
+    executor = Waited(0)
+    executor.start(Worth(), None)
+    waiting = [Task("search", number, SPACE.decode([0] * len(SPACE.decisions)), number) for number in range(50)]
+    found = [one for one in as_completed(executor, following) if one]
+    assert sorted(one.task.number for one in found) == [*range(50)]
+    assert max(np.diff([moment for moment, _ in waits])) <= 1.2 + 1e-9 and waits[0][1] == 0.0
+
+
 # --- what people see
 
 
@@ -240,6 +277,14 @@ def test_where_children_run_in_a_few_words():
     assert "301 children ran (3 to 4 on each of 100 machines), and 9 waited for room." in UnderWay(310, many).sentence()
 
 
+def test_a_page_says_where_children_run_before_one_has_ended(tmp_path):
+    searched(tmp_path / "a", "random", trials=1, random_trials=0)
+    (tmp_path / "b").mkdir()
+    shutil.copy(tmp_path / "a" / "study.json", tmp_path / "b")
+    page = report(load_study(tmp_path / "b"), UnderWay(3, {"here": 2}))
+    assert "No trial has finished yet. When this page was written, 2 children ran, and 1 waited for room." in page
+
+
 def test_a_search_shows_where_its_children_run(tmp_path, monkeypatch):
     def draw(study, now=None):
         shown.append((report(study, now), now))
@@ -253,7 +298,7 @@ def test_a_search_shows_where_its_children_run(tmp_path, monkeypatch):
     going = [now for _, now in shown if now is not None and now.tasks > 2]
     assert going and all({*now.places} == {"node-a", "node-b"} and now.waiting > 0 for now in going)
     assert shown[-1][1] is None
-    pages = [page for page, now in shown if now in going and "No trial has finished" not in page]
+    pages = [page for page, now in shown if now in going]
     assert len(pages) > 10 and all("When this page was written, " in page for page in pages)
     assert "When this page was written" not in shown[-1][0]
 

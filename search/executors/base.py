@@ -166,6 +166,8 @@ def as_completed(
 ) -> Iterator[Outcome | None]:
     """Keep an executor busy, and yield outcomes as they come, or None after a second without an outcome.
 
+    Proposals may take long, so that outcomes are looked for between them, too.
+
     Args:
         executor: an executor that was started and has no task under way.
         following: a function that returns the next task, or None if there is no task before another outcome is dealt
@@ -175,14 +177,21 @@ def as_completed(
     under_way = 0
     most = math.inf if at_most is None else at_most
     while True:
+        until = time.monotonic() + _WAIT_SECONDS
         while under_way < max(1, min(executor.capacity, most)) and (task := following()) is not None:
             executor.submit(task)
             under_way += 1
+            if time.monotonic() >= until:
+                break
         if not under_way:
             return
-        outcome = executor.wait(_WAIT_SECONDS)
-        under_way -= outcome is not None
-        yield outcome
+        late = time.monotonic() >= until
+        while True:  # when it is late, all outcomes that are there
+            outcome = executor.wait(0.0 if late else _WAIT_SECONDS)
+            under_way -= outcome is not None
+            yield outcome
+            if outcome is None or not late:
+                break
 
 
 def perform(evaluator: Evaluator, task: Task, failed: Callable[[], None] = lambda: None) -> Outcome:

@@ -73,7 +73,11 @@ class Cluster(ABC):
 
     @abstractmethod
     def start(self, evaluator: Evaluator, folder: Path) -> None:
-        """Set the evaluator that judges the tasks, and the study's folder; slots may be requested before."""
+        """Set the evaluator that judges the tasks, and the study's folder; it comes once, before any request.
+
+        Raises:
+            ExecutorError: the cluster has no room for a slot, and cannot grow.
+        """
 
     @abstractmethod
     def room(self) -> int:

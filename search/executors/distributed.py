@@ -1,7 +1,9 @@
 """Tasks on the slots of a cluster: which slot gets which task, and what happens to those of a slot that is lost."""
 
+import contextlib
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +77,12 @@ class Distributed(Executor):
         self._requests: dict[bool, dict[int, None]] = {True: {}, False: {}}  # of slots that are not ready, by `home`
         self._requested = 0
         self._waiting: deque[Task] = deque()
-        self._particular: deque[Task] = deque()  # those that do not suit every slot, which are few
+        self._bound: deque[Task] = deque()  # those that do not suit every slot, which are few
         self._outcomes: deque[Outcome] = deque()
         self._lost: Counter[Task] = Counter()
         self._failed_starts = 0
+        self._counted = 0  # the last slot that was requested when a start failed
+        self._error: ExecutorError | None = None  # that ends the search when all outcomes are read
         self._space: Workspace | None = None
         self._open = True
 
@@ -98,18 +102,26 @@ class Distributed(Executor):
 
     def submit(self, task: Task) -> None:
         self._queue(task).append(task)
-        self._place()
+        self._assign()
+        with self._keeping_error():
+            self._ask(withdraw=False)  # what is too much now may be wanted a moment later
 
     def wait(self, timeout_seconds: float) -> Outcome | None:
         until = time.monotonic() + timeout_seconds
-        while not self._outcomes and (
-            self._waiting or self._particular or any(slot.task for slot in self._slots.values())
-        ):
+        while not self._outcomes and self._error is None:
+            self._ask(withdraw=True)
+            if not (self._waiting or self._bound or any(slot.task for slot in self._slots.values())):
+                break
             for event in self._cluster.events(max(0.0, until - time.monotonic())):
-                self._take(event)
-            self._place()
+                with self._keeping_error():
+                    self._take(event)
+            self._assign()
+            with self._keeping_error():
+                self._ask(withdraw=False)
             if time.monotonic() >= until:
                 break
+        if self._error is not None and not self._outcomes:
+            raise self._error
         return self._outcomes.popleft() if self._outcomes else None
 
     def places(self) -> dict[str, int]:
@@ -121,34 +133,51 @@ class Distributed(Executor):
         self._open = False
         finishing = [number for number, slot in self._slots.items() if slot.task and slot.task.folder is not None]
         self._cluster.close(tuple(finishing))
-        for held in (self._slots, self._free, *self._requests.values(), self._waiting, self._particular):
+        for held in (self._slots, self._free, *self._requests.values(), self._waiting, self._bound):
             held.clear()
         if self._space is not None:
             self._space.close()
 
-    def _place(self) -> None:
-        """Give waiting tasks to free slots, request slots for the others, and give back what is not needed.
+    @contextlib.contextmanager
+    def _keeping_error(self) -> Iterator[None]:
+        """Keep an error that ends the search until the outcomes that came with it are read."""
+        try:
+            yield
+        except ExecutorError as error:
+            self._error = self._error or error
+
+    def _assign(self) -> None:
+        """Give waiting tasks to free slots.
 
         This happens for each task, while thousands may wait: only those that can be placed are looked at.
         """
-        for task in list(self._particular):
+        for task in list(self._bound):
             number = next((number for number in self._free if self._slots[number].suits(task)), None)
             if number is not None:
-                self._particular.remove(task)
+                self._bound.remove(task)
                 self._begin(number, task)
         while self._waiting and self._free:
             self._begin(next(iter(self._free)), self._waiting.popleft())
+
+    def _ask(self, withdraw: bool) -> None:
+        """Request slots for the tasks that wait.
+
+        Args:
+            withdraw: whether requests are withdrawn, and idle slots given back, that no task waits for.
+        """
         home = self._needing_home()
-        self._request(True, home)
-        self._request(False, len(self._waiting) + len(self._particular) - home)
-        if not self._waiting and not self._particular:
+        for here, count in ((True, home), (False, len(self._waiting) + len(self._bound) - home)):
+            self._request(here, count)
+            for number in list(self._requests[here])[count:] if withdraw else ():
+                self._release(number)
+        if withdraw and not self._waiting and not self._bound:
             idle = time.monotonic() - _IDLE_SECONDS
             for number in [number for number in self._free if self._slots[number].since < idle]:
                 self._release(number)
 
     def _queue(self, task: Task) -> deque[Task]:
         """The queue that a task waits in."""
-        return self._particular if task.stage == "measure" or task.folder is not None else self._waiting
+        return self._bound if task.stage == "measure" or task.folder is not None else self._waiting
 
     def _begin(self, number: int, task: Task) -> None:
         slot = self._slots[number]
@@ -158,15 +187,13 @@ class Distributed(Executor):
 
     def _needing_home(self) -> int:
         """The number of waiting tasks that need a slot on the machine of the search, since others may not suit."""
-        final = sum(task.folder is not None for task in self._particular)
+        final = sum(task.folder is not None for task in self._bound)
         elsewhere = final and any(not slot.ready.sees_study for slot in self._slots.values() if slot.ready)
-        return len(self._particular) - (0 if elsewhere else final)
+        return len(self._bound) - (0 if elsewhere else final)
 
     def _request(self, home: bool, count: int) -> None:
         """Let as many requests be open as tasks wait for them, up to a number: others follow when they are granted."""
         opened = self._requests[home]
-        for number in list(opened)[count:]:
-            self._release(number)
         for _ in range(min(count, _REQUESTS) - len(opened)):
             self._requested += 1
             self._slots[self._requested] = _Slot(home)
@@ -199,17 +226,20 @@ class Distributed(Executor):
                 self._end(read_outcome(task, event.answer))
             case Lost():
                 self._forget(event.slot)
-                self._forgo(slot, event)
+                self._run_again_or_end(slot, event)
 
-    def _forgo(self, slot: _Slot, event: Lost) -> None:
-        """Run the task of a lost slot again, if it may be.
+    def _run_again_or_end(self, slot: _Slot, event: Lost) -> None:
+        """Run the task of a lost slot again if it may be, else end it.
+
+        Starts that fail together, as on one machine, count once: those of slots that were requested before the first.
 
         Raises:
             ExecutorError: no slot can be started.
         """
         task = slot.task
         unusable = slot.ready is None or event.unusable
-        self._failed_starts += unusable
+        if unusable and event.slot > self._counted:
+            self._failed_starts, self._counted = self._failed_starts + 1, self._requested
         if self._failed_starts == _STARTS:
             raise ExecutorError(f"no child can be run: {event.reason}")
         if task is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.evaluators.base import Evaluator
@@ -19,7 +20,7 @@ from nasnet_keras.search.executors.base import ExecutorError, Task
 from nasnet_keras.search.executors.clock import Clock
 from nasnet_keras.search.executors.cluster import Answered, Cluster, Event, Lost, Ready
 from nasnet_keras.search.executors.pool import GRACE_SECONDS
-from nasnet_keras.search.executors.ray_connection import connected
+from nasnet_keras.search.executors.ray_connection import LOCAL, address_of, connected
 from nasnet_keras.search.executors.ray_slot import Slot, versions
 from nasnet_keras.search.executors.subprocesses import THREADS, threads_each
 from nasnet_keras.search.executors.worker import task_line
@@ -34,8 +35,10 @@ _SILENT_SECONDS = 120.0  # without a sign, after which it is given up
 _LOOK_SECONDS = 1.0  # the longest wait for Ray before signs are looked for
 _COUNT_SECONDS = 10.0  # between two counts of the machines
 _REMOVE_SECONDS = 2.0  # the time of a slot to remove its copies of the study's files
+_ROUNDING = 1e-9  # 0.3 is 3 times 0.1
 _END_SECONDS = 5.0  # the time of a finalist's slot to end, after that of the finalist
 _FILE = "study.json"
+_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # is set by `ray job submit`, which sets OMP_NUM_THREADS, too
 
 
 @dataclass
@@ -80,6 +83,7 @@ class RayCluster(Cluster):
         self._clock = Clock()
         self._room, self._counted_until = 0, 0.0
         self._contents: list[Any] = []  # of the study's files, in Ray's object store
+        self._error: ExecutorError | None = None  # that ends the search when all events are taken
         self._connection = contextlib.ExitStack()
         self._ray = self._connection.enter_context(connected(config.ray_address))
         self._home = self._ray.get_runtime_context().get_node_id()
@@ -93,8 +97,11 @@ class RayCluster(Cluster):
             "path": [entry for entry in sys.path if isinstance(entry, str)],
         }
         self._plan = json.dumps(plan)
+        # Two threads: while one runs a task, the other hears that it is to stop.
+        self._actor = self._ray.remote(max_restarts=0, max_task_retries=0, max_concurrency=2)(Slot)
 
     def start(self, evaluator: Evaluator, folder: Path) -> None:
+        self._check_room()
         folder = folder.absolute()
         text = secrets.token_hex(16)
         (folder / "mark").write_text(text, encoding="utf-8")
@@ -110,7 +117,8 @@ class RayCluster(Cluster):
             wanted = _wanted(self._resources)
             nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
             self._room = sum(
-                int(min(there.get(name, 0.0) / amount for name, amount in wanted.items() if amount)) for there in nodes
+                int(min(there.get(name, 0.0) / amount for name, amount in wanted.items()) + _ROUNDING)
+                for there in nodes
             )
             self._counted_until = now + _COUNT_SECONDS
         return self._room
@@ -122,9 +130,10 @@ class RayCluster(Cluster):
 
             self._check_home()
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(self._home, soft=False)
-        # Two threads: while one runs a task, the other hears that it is to stop.
-        actor = self._ray.remote(Slot).options(max_restarts=0, max_task_retries=0, max_concurrency=2, **options)
-        self._places[slot] = _Place(actor.remote(self._plan))
+        try:
+            self._places[slot] = _Place(self._actor.options(**options).remote(self._plan))
+        except (TypeError, ValueError) as error:
+            raise ExecutorError(f"Ray gives no place with {_in_words(_wanted(self._resources))}: {error}") from None
         self._call(slot, "look", self._mark)
 
     def submit(self, slot: int, task: Task) -> None:
@@ -134,21 +143,20 @@ class RayCluster(Cluster):
         self._call(slot, "run", task_line(dataclasses.replace(task, folder=folder)).decode())
 
     def release(self, slot: int) -> None:
-        self._calls = {call: asked for call, asked in self._calls.items() if asked[0] != slot}
-        place = self._places.pop(slot, None)
-        if place is not None:
-            with contextlib.suppress(Exception):  # it may be gone, and the cluster with it
-                if place.node and not place.sees_study:
-                    self._ray.wait([place.actor.remove_copies.remote()], timeout=_REMOVE_SECONDS)
-                self._ray.kill(place.actor)
+        self._end([slot])
 
     def events(self, timeout_seconds: float) -> list[Event]:
         until, found = time.monotonic() + timeout_seconds, []
         while not found:
+            if self._error is not None:
+                raise self._error
             for call in self._done(max(0.0, min(_LOOK_SECONDS, until - time.monotonic()))):
-                found += self._answered(call)
+                try:
+                    found += self._answered(call)
+                except ExecutorError as error:
+                    self._error = error
             found += self._silent()
-            if time.monotonic() >= until:
+            if time.monotonic() >= until and self._error is None:
                 break
         return found
 
@@ -156,11 +164,23 @@ class RayCluster(Cluster):
         with self._connection, contextlib.suppress(Exception):  # the cluster may be gone
             calls = [call for call, (slot, method) in self._calls.items() if slot in finishing and method == "run"]
             for slot in finishing:
-                self._places[slot].actor.stop.remote()
+                if place := self._places.get(slot):  # it may be lost
+                    place.actor.stop.remote()
             if calls:
                 self._ray.wait(calls, num_returns=len(calls), timeout=GRACE_SECONDS + _END_SECONDS)
-            for slot in list(self._places):
-                self.release(slot)
+            self._end(list(self._places))
+
+    def _end(self, slots: list[int], answering: bool = True) -> None:
+        """End slots; those that answer remove their copies of the study's files first."""
+        self._calls = {call: asked for call, asked in self._calls.items() if asked[0] not in slots}
+        places = [place for slot in slots if (place := self._places.pop(slot, None))]
+        with contextlib.suppress(Exception):  # they may be gone, and the cluster with them
+            far = [place.actor for place in places if place.node and not place.sees_study] if answering else []
+            if copies := [actor.remove_copies.remote() for actor in far]:
+                self._ray.wait(copies, num_returns=len(copies), timeout=_REMOVE_SECONDS)
+        for place in places:
+            with contextlib.suppress(Exception):
+                self._ray.kill(place.actor)
 
     def _call(self, slot: int, method: str, *arguments: Any) -> None:
         self._calls[getattr(self._places[slot].actor, method).remote(*arguments)] = (slot, method)
@@ -224,7 +244,7 @@ class RayCluster(Cluster):
         """Forget a slot that is of no use any more."""
         node = self._places[slot].node
         where = f" on {self._names[node]}" if node else ""
-        self.release(slot)
+        self._end([slot], answering=facts.get("unusable", False))
         return Lost(slot, f"its place{where} was lost: {reason}", **facts)
 
     def _silent(self) -> list[Event]:
@@ -253,6 +273,17 @@ class RayCluster(Cluster):
             self._names[node] = f"{host}-{node[:6]}" if host in self._names.values() else host
         return self._names[node]
 
+    def _check_room(self) -> None:
+        """Raise an `ExecutorError` if no machine has what a child takes and none can come; warn if one may come."""
+        if self.room():
+            return
+        wanted = _wanted(self._resources)
+        if address_of(self._config.ray_address) == LOCAL:
+            there = self._ray.cluster_resources()
+            has = _in_words({name: there.get(name, 0.0) for name in wanted})
+            raise ExecutorError(f"a child takes {_in_words(wanted)}, and this machine has {has}")
+        logging.warning("no machine of the cluster has %s: children wait for one that does", _in_words(wanted))
+
     def _check_home(self) -> None:
         """Raise an `ExecutorError` if the machine of the search has too little, whatever else runs there."""
         (node,) = [node for node in self._ray.nodes() if node["NodeID"] == self._home]
@@ -275,14 +306,20 @@ def _resources(config: SearchConfig, there: dict[str, float]) -> dict[str, Any]:
 
 
 def _wanted(resources: dict[str, Any]) -> dict[str, float]:
-    """The options of an actor as amounts by Ray's names."""
-    return {"CPU": resources["num_cpus"], "GPU": resources["num_gpus"], **resources["resources"]}
+    """The options of an actor as amounts by Ray's names, without those of which it takes none."""
+    amounts = {"CPU": resources["num_cpus"], "GPU": resources["num_gpus"], **resources["resources"]}
+    return {name: amount for name, amount in amounts.items() if amount}
+
+
+def _in_words(amounts: dict[str, float]) -> str:
+    return ", ".join(f"{amount:g} {name}" for name, amount in amounts.items())
 
 
 def _environment(resources: dict[str, Any]) -> dict[str, str]:
     """The variables of workers: those of the search that change what is computed, and as many threads as cores."""
     threads = str(max(1, int(resources["num_cpus"])))
-    passed = {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
+    prefixes = tuple(one for one in _PASSED if not (one == "OMP_" and _JOB in os.environ))
+    passed = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
     shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if 0 < resources["num_gpus"] < 1 else {}
     return {"TQDM_DISABLE": "1", **dict.fromkeys(THREADS, threads), **shared, **passed}
 

@@ -16,7 +16,10 @@ from nasnet_keras.search.executors.base import ExecutorError
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.utils.environment import cores
 
-__all__ = ["connected"]
+__all__ = ["LOCAL", "address_of", "connected"]
+
+LOCAL = "local"
+"""The address of a cluster that a search starts on its machine, and ends."""
 
 _STORE_BYTES = 128 * 2**20  # of the object store of a cluster that is started here, where only texts go through it
 _LOOPBACK = "127.0.0.1"
@@ -26,6 +29,11 @@ _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",  # a child has the priority of the search; Ray's usual 15 gives way to all others
 }
+
+
+def address_of(address: str | None) -> str:
+    """Return the address of the cluster that is used: the given one, that of `RAY_ADDRESS`, or `LOCAL`."""
+    return address or os.environ.get("RAY_ADDRESS") or LOCAL
 
 
 @contextmanager
@@ -42,13 +50,13 @@ def connected(address: str | None) -> Iterator[ModuleType]:
         ValueError: Ray is not installed, or the address is that of a client's server.
         ExecutorError: there is no cluster at the address, or it has other versions.
     """
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    address = address_of(address)
     if address.startswith("ray://"):
         raise ValueError(
             f"ray_address={address!r} is for clients outside of a cluster, and a search runs on one of its machines: "
             f"start it there, as by ray job submit"
         )
-    with _started(address) if address == "local" else _joined(address) as ray:
+    with _started(address) if address == LOCAL else _joined(address) as ray:
         yield ray
 
 
@@ -121,7 +129,7 @@ def _init(ray: ModuleType, **options: Any) -> None:
         ray.init(**options, log_to_driver=False, configure_logging=False)
         if hasattr(ray._private.worker, "print_to_stdstream"):  # no setting keeps a lost machine's log from stdout
             ray._private.worker.print_to_stdstream = _heard
-    except (OSError, RuntimeError, ValueError) as error:  # no cluster, or one of other versions
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:  # or other versions, or no token
         with suppress(Exception):
             ray.shutdown()
         text = " ".join(str(error).split())

@@ -6,7 +6,8 @@ can be forked: the fork has nothing left to import and shares the memory of the 
 A worker reads JSON lines from a socket: the evaluator and the command of the search, then one task at a time. It
 answers there with `{"ready": true}`, then for each task with `{"pid": …}` and its end: an outcome, or
 `{"died": exit code}`. Its other output is for people. The search holds the other end of a pipe, the lifeline: all
-tasks, and all processes that they started, end when the search ends, in whatever way it ends.
+tasks, and the processes that they started and that have not left their process groups, end when the search ends, in
+whatever way it ends.
 """
 
 import contextlib
@@ -127,7 +128,7 @@ def _forked(evaluator: Any, task: Task, lifeline: int, channel: int, scratch: st
     if pid == 0:
         code = 1
         try:
-            os.setpgid(0, 0)  # so that all processes that it starts can be ended with it
+            os.setpgid(0, 0)  # so that the processes that it starts can be ended with it
             os.close(reading)
             os.close(channel)  # the search must see the worker's end, not this process's
             threading.Thread(target=_die_with, args=(lifeline, scratch), daemon=True).start()

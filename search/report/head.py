@@ -132,7 +132,7 @@ def _state(facts: Facts) -> str:
     except OSError:
         last = ""
     if not done:
-        return "No trial has finished yet."
+        return f"No trial has finished yet.{_under_way(facts)}"
     if planned is not None and done < planned:
         return f"The search has not ended: {done:,} of {planned:,} trials are done{last}.{_under_way(facts)}"
     return f"{done:,} trials are done{last}; the best genotype has not been judged yet.{_under_way(facts)}"
