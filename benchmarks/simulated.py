@@ -11,6 +11,7 @@ import numpy as np
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Task, perform
 from nasnet_keras.search.executors.cluster import Answered, Cluster, Event, Ready
+from nasnet_keras.search.executors.worker import outcome_values
 
 _EACH = 8  # slots of a node
 
@@ -85,7 +86,7 @@ class Simulated(Cluster):
         end, slot, task = heapq.heappop(self._ends)
         self.now = max(self.now, end)
         outcome = perform(self._evaluator, task)
-        return [Answered(slot, {name: getattr(outcome, name) for name in ("status", "reward", "metrics", "seconds")})]
+        return [Answered(slot, outcome_values(outcome))]
 
     def close(self, finishing: tuple[int, ...] = ()) -> None:
         self._ends.clear()

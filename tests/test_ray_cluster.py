@@ -207,14 +207,26 @@ def test_a_cluster_that_refuses_the_token_is_one_clear_error():
         ray_connection._init(refusing, address="10.0.0.5:6379")
 
 
+def test_what_ray_prints_is_in_the_log_as_long_as_the_connection_lasts():
+    printed = []
+    module = SimpleNamespace(_private=SimpleNamespace(worker=SimpleNamespace(print_to_stdstream=printed.append)))
+    with ray_connection._in_log(module):
+        module._private.worker.print_to_stdstream({"lines": ["a machine is lost"]}, ignore_prefix=True)
+    module._private.worker.print_to_stdstream("words")
+    assert printed == ["words"]
+
+
 def test_answers_that_come_with_an_error_are_taken_first(cluster, module):
     first = running(cluster, module, 1)
     cluster.request(2)
-    found = {"node": "n2", "host": "there", "sees_study": True, "versions": {"Python": "3.0"}}
+    found = {"node": "n2", "host": "there", "sees_study": True, "versions": {**versions(), "TensorFlow": "2.0"}}
     module.answer(cluster._places[2].actor, "look", json.dumps(found))
     module.answer(first, "run", json.dumps({**OK, "output": ""}))
     assert cluster.events(0.0) == [Answered(1, OK)]
-    with pytest.raises(ExecutorError, match="all machines need the same versions: there has Python 3.0"):
+    with pytest.raises(
+        ExecutorError,
+        match="all machines need the same versions: there has TensorFlow 2.0, and the search TensorFlow 2",
+    ):
         cluster.events(0.0)
 
 

@@ -192,7 +192,7 @@ class Distributed(Executor):
         return len(self._bound) - (0 if elsewhere else final)
 
     def _request(self, home: bool, count: int) -> None:
-        """Let as many requests be open as tasks wait for them, up to a number: others follow when they are granted."""
+        """Open as many requests as tasks wait for, up to a number: others follow when they are granted."""
         opened = self._requests[home]
         for _ in range(min(count, _REQUESTS) - len(opened)):
             self._requested += 1

@@ -224,8 +224,10 @@ class RayCluster(Cluster):
         """Take note of the place of a slot, and tell its worker what it judges."""
         place.node, place.sees_study = found["node"], found["sees_study"]
         name = self._named(found["node"], found["host"])
-        if found["versions"] != versions():
-            theirs, ours = (" and ".join(f"{k} {v}" for k, v in one.items()) for one in (found["versions"], versions()))
+        if found["versions"] != (wanted := versions()):
+            other = [library for library in wanted if found["versions"].get(library) != wanted[library]]
+            both = (found["versions"], wanted)
+            theirs, ours = (" and ".join(f"{one} {given.get(one, 'unknown')}" for one in other) for given in both)
             raise ExecutorError(f"all machines need the same versions: {name} has {theirs}, and the search {ours}")
         if "error" in found:
             return [self._lost(slot, found["error"], unusable=True)]

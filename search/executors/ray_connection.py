@@ -68,7 +68,8 @@ def _joined(address: str) -> Iterator[ModuleType]:
         return
     _init(ray, address=address)
     try:
-        yield ray
+        with _in_log(ray):
+            yield ray
     finally:
         ray.shutdown()
 
@@ -96,7 +97,8 @@ def _started(address: str) -> Iterator[ModuleType]:
         if any(node["NodeManagerAddress"] != _LOOPBACK for node in ray.nodes()):
             logging.warning("Ray was imported before the search, and opens ports on all network devices")
         try:
-            yield ray
+            with _in_log(ray):
+                yield ray
         finally:
             ray.shutdown(wait_for_processes=True)
     finally:
@@ -120,6 +122,21 @@ def _heard(data: dict[str, Any], ignore_prefix: bool = False) -> None:
     logging.info("Ray: %s", "\n".join(data["lines"]))
 
 
+@contextmanager
+def _in_log(ray: ModuleType) -> Iterator[None]:
+    """Keep a lost machine's log, of which no setting rids, out of the standard output."""
+    worker = ray._private.worker
+    before = getattr(worker, "print_to_stdstream", None)
+    if before is None:
+        yield
+        return
+    worker.print_to_stdstream = _heard
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
+
+
 def _init(ray: ModuleType, **options: Any) -> None:
     """Call `ray.init`, and keep the signal handlers of this process, which Ray replaces."""
     handlers = {}
@@ -127,8 +144,6 @@ def _init(ray: ModuleType, **options: Any) -> None:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(**options, log_to_driver=False, configure_logging=False)
-        if hasattr(ray._private.worker, "print_to_stdstream"):  # no setting keeps a lost machine's log from stdout
-            ray._private.worker.print_to_stdstream = _heard
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:  # or other versions, or no token
         with suppress(Exception):
             ray.shutdown()

@@ -13,6 +13,7 @@ import socket
 import sys
 import tempfile
 import threading
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,21 @@ from nasnet_keras.search.executors.worker import outcome_values, read_task
 
 __all__ = ["Slot", "versions"]
 
+_LIBRARIES = {"Keras": "keras", "NumPy": "numpy", "TensorFlow": "tensorflow"}
 _TICK_SECONDS = 0.5  # between two looks whether a task is to stop
 
 
 def versions() -> dict[str, str]:
     """Return the versions that must be the same on all machines."""
-    return {"Python": platform.python_version(), "nasnet_keras": __version__}
+    libraries = {title: _version(name) for title, name in _LIBRARIES.items()}
+    return {"Python": platform.python_version(), "nasnet_keras": __version__, **libraries}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # a build of another name
+        return "of no package"
 
 
 class Slot:
