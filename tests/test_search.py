@@ -416,7 +416,14 @@ def command(*flags):
 def flags_for(workdir):
     """Two children at once, whose results decide what is proposed."""
     flags = {"workdir": workdir, "trials": 8, "random_trials": 2, "num_blocks": 1, "filters": 2, "epochs": 1}
-    flags |= {"final_epochs": 2, "finalists": 1, "train_images": 256, "children_per_update": 2, "window": 2}
+    flags |= {
+        "final_epochs": 2,
+        "finalists": 1,
+        "train_images": 256,
+        "algorithm": "ppo",
+        "children_per_update": 2,
+        "window": 2,
+    }
     return [f"--{name}={value}" for name, value in flags.items()]
 
 
