@@ -124,8 +124,7 @@ class CoregionalizedProcess(Surrogate):
         self._kernel = Kernel(self._groups, fitted)
         self._others = self._kernel.scaled(checked_rows(rows, sum(self._groups)))
         covariance = self._kernel.covariance(self._others, self._others)
-        noise = math.exp(2 * fitted[-2]) + _JITTER
-        self._whitener = np.linalg.inv(np.linalg.cholesky(covariance + noise * np.eye(len(scores))))
+        self._whitener = _whitener(covariance, math.exp(fitted[-2]))
         whitened = self._whitener @ (scores - scores.mean())
         self._residuals = whitened / (math.sqrt(float(whitened @ whitened) / len(scores)) or 1.0)
         self._forget()
@@ -205,10 +204,8 @@ class CoregionalizedProcess(Surrogate):
                 beliefs.append(self._learnt(correlation, self._kernel, covariance, noise, rewards))
                 weights.append(math.log(weight / len(_NOISES)))
         if len(rewards):
-            own, away = (
-                self._alone.hyperparameters,
-                self._alone.hyperparameters - GaussianProcess(self._groups).hyperparameters,
-            )
+            own = self._alone.hyperparameters
+            away = own - GaussianProcess(self._groups).hyperparameters
             kernel = Kernel(self._groups, own)
             covariance = self._covariance(kernel, 0.0, self._known, self._known)
             beliefs.append(self._learnt(0.0, kernel, covariance, math.exp(own[-2]), rewards))
