@@ -13,6 +13,7 @@ from nasnet_keras.search.spaces.base import Decision, Space
 from nasnet_keras.search.spaces.limited import LimitedSpace
 from nasnet_keras.search.spaces.nas import ChainSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
+from nasnet_keras.search.surrogates import features
 from nasnet_keras.search.surrogates.features import described
 from nasnet_keras.search.surrogates.gaussian_process import GaussianProcess
 from nasnet_keras.search.surrogates.trace import trace
@@ -176,3 +177,23 @@ def test_of_many_results_it_learns_the_best_and_some_of_the_others(monkeypatch):
     scores = normal_scores(rewards)
     assert max(map(len, learnt)) == 24 and waiting[-1] == 2, "of ten children on their way the last two"
     assert sorted(scores)[-12:] == sorted(learnt[-1])[-12:] and min(learnt[-1]) == min(scores)
+
+
+def test_proposals_cost_the_same_however_many_trials_there_are(monkeypatch):
+    monkeypatch.setattr(bayesian, "_MOST", 24)
+    monkeypatch.setattr(features, "_REMEMBERED", 600)
+    monkeypatch.setattr(bayesian, "_features", features.Features)
+    described = []
+
+    class Counted(Letters):
+        def architecture(self, genotype):
+            described.append(genotype)
+
+    algorithm = BayesianOptimization(Counted(), seed=0)
+    for number, choices in enumerate(itertools.islice(itertools.product(range(4), repeat=6), 1000)):
+        algorithm.tell(choices, value(choices))
+        if number in (200, 999):
+            algorithm.ask(number + 1)
+            described.clear()
+            algorithm.ask(number + 2)
+            assert len(described) < 600, "the rows of its candidates, and few of those of trials"

@@ -245,6 +245,20 @@ def test_the_improvement_rises_with_the_mean_however_far_it_is():
     assert np.isfinite(log_expected_improvement(Prediction(mean, np.zeros(2000)), 0.0)).all()
 
 
+def test_children_under_way_are_as_certain_as_if_they_had_been_told():
+    random = np.random.default_rng(6)
+    rows, rewards, others = random.normal(size=(20, 4)), random.normal(size=20), random.normal(size=(9, 4))
+    process, more = GaussianProcess((2, 2)).fit(rows, rewards), others[[0, 1, 1]]  # one of them twice
+    told = GaussianProcess((2, 2))
+    told.hyperparameters = process.hyperparameters
+    told.condition(np.vstack([rows, more]), np.append(rewards, [0.0] * 3))
+    found = (
+        process.expecting(more[:1]).expecting(more[1:]).predict(others).deviation / process.predict(rows).deviation[0]
+    )
+    expected = told.predict(others).deviation / told.predict(rows).deviation[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_what_is_expected_of_children_under_way_is_no_evidence():
     random = np.random.default_rng(5)
     rows, rewards, others = random.normal(size=(20, 4)), random.normal(size=20), random.normal(size=(9, 4))

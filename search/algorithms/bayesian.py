@@ -111,7 +111,7 @@ class BayesianOptimization(FromHistory):
         if self._is_random(trial, known):
             return space.likeliest(self.key.new(draws, taken))
         process = self._process(known, earlier)
-        seen = {row.tobytes() for row in self._features.rows(earlier)}
+        seen = set(self._features.marks(earlier))
         order = np.argsort(self.rewards[:known], kind="stable")[::-1][:_PARENTS]
         parents, worth = [earlier[number] for number in order], {}
         for more in (draws, ()):
@@ -143,7 +143,7 @@ class BayesianOptimization(FromHistory):
         rows = self._features.rows(candidates)
         gains = process.gains(rows)
         worth = gains.mean if greedy else log_expected_improvement(gains, best=0.0)
-        unseen = [row.tobytes() not in seen for row in rows]
+        unseen = [mark not in seen for mark in self._features.marks(candidates)]
         return dict(zip(candidates, np.where(unseen, worth, -np.inf).tolist(), strict=True))
 
     def _check_prior(self) -> None:
@@ -169,20 +169,21 @@ class BayesianOptimization(FromHistory):
     def _process(self, known: int, earlier: list[Choices]) -> Process:
         """What is known: the first results, and of those under way what is expected of them."""
         process = GaussianProcess(self._features.groups) if self._prior is None else self._informed
-        rows = self._features.rows(earlier)
         if known and (fitted := _last_fit(known)) not in self._fitted:
-            scores = normal_scores(self.rewards[:fitted])
-            learnt = _kept(scores)
-            process.fit(rows[learnt], scores[learnt])
+            process.fit(*self._learnt(fitted))
             self._fitted[fitted] = process.hyperparameters
         if known:
             process.hyperparameters = self._fitted[_last_fit(known)]
-        scores = normal_scores(self.rewards[:known])
-        told, waiting = _kept(scores), rows[known:][-_WAITING:]
-        process.condition(rows[told], scores[told])
-        if len(waiting):
-            process.expecting(waiting)
+        process.condition(*self._learnt(known))
+        if waiting := earlier[known:][-_WAITING:]:
+            process.expecting(self._features.rows(waiting))
         return process
+
+    def _learnt(self, known: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows and the scores of the results that a process learns of the first ones."""
+        scores = normal_scores(self.rewards[:known])
+        kept = _kept(scores)
+        return self._features.rows(self.choices[number] for number in kept), scores[kept]
 
 
 def _kept(scores: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The features of networks: numbers that say what a network computes, and at what cost, whatever its kind."""
 
 import functools
+import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence, Set
@@ -21,7 +22,8 @@ GROUPS = ("network", "operations", "levels", "places", "pairs", "triples", "choi
 _SAMPLE = 256  # random networks, from which the features of a space and their scales are found
 _LEAST = 0.2  # of a feature's standard deviation; features are logarithms, so this is a difference by a fifth
 _NAMES = 2**14  # of features, that are remembered
-_REMEMBERED = 2**12  # rows of networks, which take up to three milliseconds each
+_REMEMBERED = 2**12  # rows of networks, which take up to three milliseconds and 15 kB each
+_MARKED = 2**17  # networks, of which a few bytes are remembered
 
 
 def described(output: Node | None) -> dict[str, float]:
@@ -103,6 +105,7 @@ class Features:
     def __init__(self, space: Space, others: Sequence[Any] = ()) -> None:
         self._space = space
         self._row = functools.lru_cache(_REMEMBERED)(self._scaled)
+        self._mark = functools.lru_cache(_MARKED)(self._hashed)
         generator = np.random.default_rng(0)
         found = [self._described(Space.sample(space, generator)) for _ in range(_SAMPLE)]
         self._others = [self._of_other(genotype) for genotype in others]
@@ -110,9 +113,10 @@ class Features:
         if others and not own & more:
             raise ValueError("no feature in which they differ is one of the networks that are searched")
         self.names = tuple(sorted(own | more, key=lambda name: (GROUPS.index(_group(name)), name)))
-        values, sizes = _table(found, self.names), (_sizes(own), _sizes(self.names))
+        self._columns = {name: column for column, name in enumerate(self.names)}
+        values, sizes = _table(found, self._columns), (_sizes(own), _sizes(self.names))
         foreign = np.array([name not in own for name in self.names])
-        deviations = np.where(foreign, _table(self._others or found, self.names).std(axis=0), values.std(axis=0))
+        deviations = np.where(foreign, _table(self._others or found, self._columns).std(axis=0), values.std(axis=0))
         larger = np.array([sizes[1][group] / (sizes[0][group] or sizes[1][group]) for group in map(_group, self.names)])
         self._mean, self._scale = values.mean(axis=0), np.maximum(deviations, _LEAST) / np.sqrt(larger)
         self.groups = tuple(sizes[1][group] for group in GROUPS if sizes[1][group])
@@ -124,13 +128,28 @@ class Features:
         """
         return np.array([self._row(tuple(one)) for one in choices]).reshape(-1, len(self.names))
 
+    def marks(self, choices: Iterable[Choices]) -> list[bytes]:
+        """A mark of the row of each network: equal ones are of equal rows. A search remembers those of all its trials.
+
+        Example:
+            >>> from nasnet_keras.search import spaces
+            >>> features = Features(spaces.make("nasbench201"))
+            >>> first, second, third = features.marks([(0, 0, 0, 0, 0, 3), (0, 2, 0, 0, 0, 3), (0, 0, 0, 0, 0, 2)])
+            >>> first == second, first == third  # an edge from a node without inputs changes nothing
+            (True, False)
+        """
+        return [self._mark(tuple(one)) for one in choices]
+
     @property
     def other_rows(self) -> np.ndarray:
         """The rows of the other networks, of shape (others, columns)."""
-        return (_table(self._others, self.names) - self._mean) / self._scale
+        return (_table(self._others, self._columns) - self._mean) / self._scale
 
     def _scaled(self, choices: Choices) -> np.ndarray:
-        return (_table([self._described(choices)], self.names)[0] - self._mean) / self._scale
+        return (_table([self._described(choices)], self._columns)[0] - self._mean) / self._scale
+
+    def _hashed(self, choices: Choices) -> bytes:
+        return hashlib.blake2b(self._row(choices).tobytes(), digest_size=16).digest()
 
     def _of_other(self, genotype: Any) -> dict[str, float]:
         """The features of a network that need not be of the space, nor take all arguments of its networks."""
@@ -204,14 +223,14 @@ def _sizes(names: Iterable[str]) -> Counter[str]:
 def _varying(found: Sequence[dict[str, float]]) -> set[str]:
     """The names of the features in which networks differ."""
     names = sorted(set().union(*found))
-    values = _table(found, names)
+    values = _table(found, {name: column for column, name in enumerate(names)})
     if not found:
         return set()
     return {name for name, spread in zip(names, np.ptp(values, axis=0), strict=True) if spread > 0}
 
 
-def _table(found: Sequence[dict[str, float]], names: Sequence[str]) -> np.ndarray:
-    table, columns = np.zeros((len(found), len(names))), {name: column for column, name in enumerate(names)}
+def _table(found: Sequence[dict[str, float]], columns: dict[str, int]) -> np.ndarray:
+    table = np.zeros((len(found), len(columns)))
     for row, one in zip(table, found, strict=True):
         for name, value in one.items():
             if name in columns:

@@ -104,12 +104,18 @@ class GaussianProcess(Surrogate):
         """Take networks that are being judged as if they gave what is expected of them: deviations alone change."""
         rows, covariance = self._related(rows)
         self._fitted = np.append(self._fitted, self._mean + covariance @ self._weights)
+        self._whitener = self._extended(covariance, self._kernel.covariance(rows, rows))
         self._rows = np.vstack([self._rows, rows])
-        whole = self._kernel.covariance(self._rows, self._rows)
-        whole.flat[:: len(whole) + 1] += self._noise(self.hyperparameters)
-        self._whitener = np.linalg.inv(np.linalg.cholesky(whole))
         self._weights = np.append(self._weights, np.zeros(len(rows)))
         return self
+
+    def _extended(self, across: np.ndarray, among: np.ndarray) -> np.ndarray:
+        """The whitener with more rows, by blocks: their covariances with those before, and among themselves."""
+        among.flat[:: len(among) + 1] += self._noise(self.hyperparameters)
+        whitened = across @ self._whitener.T
+        corner = np.linalg.inv(np.linalg.cholesky(among - whitened @ whitened.T))
+        above = np.zeros((len(self._whitener), len(corner)))
+        return np.block([[self._whitener, above], [-corner @ whitened @ self._whitener, corner]])
 
     def predict(self, rows: np.ndarray) -> Prediction:
         rows, covariance = self._related(rows)
