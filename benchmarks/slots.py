@@ -3,6 +3,7 @@
     python benchmarks/slots.py                                    # 1,000 slots, all algorithms, several windows
     python benchmarks/slots.py --slots=100 --algorithms=random --windows=1,2,4 --lengths=10
     python benchmarks/slots.py --memory=20000                     # memory and time of the search over trials
+    python benchmarks/slots.py --memory=20000 --workers=8         # the same with workers of Ray on this machine
     python benchmarks/slots.py --algorithms= --lengths=40         # the rule of the window alone, which takes a second
 
 The cluster is simulated, in place of Ray: see `simulated`. Children take times of a
@@ -52,6 +53,9 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of the searches and of the childre
 _MEMORY = flags.DEFINE_integer(
     "memory", 0, "Trials of a search in 8 slots whose time and memory are printed as it goes."
 )
+_WORKERS = flags.DEFINE_integer(
+    "workers", 0, "With --memory, workers of a Ray cluster of this machine's cores; by default 8 slots are simulated."
+)
 
 
 def search(algorithm: str, window: int, cluster: Cluster, trials: int) -> tuple[float, float]:
@@ -80,21 +84,33 @@ def search(algorithm: str, window: int, cluster: Cluster, trials: int) -> tuple[
     return spent / trials, asking[0] / spent
 
 
-class Watched(Simulated):
-    """Prints the memory and the time of the process each time a tenth of the trials has ended."""
+def watched(cluster: Cluster, trials: int) -> Cluster:
+    """Let a cluster print the memory of this process and of those below it, and its time, with each tenth of trials."""
+    events, each = cluster.events, max(1, trials // 10)
+    ended, last = 0, (time.perf_counter(), time.process_time())
 
-    def __init__(self, slots: int, trials: int) -> None:
-        super().__init__(slots)
-        self._each, self._ended, self._last = max(1, trials // 10), 0, time.process_time()
-
-    def events(self, timeout_seconds: float) -> list[Event]:
-        found = super().events(timeout_seconds)
-        self._ended += (ended := sum(isinstance(event, Answered) for event in found))
-        if ended and self._ended % self._each == 0:
-            now, memory = time.process_time(), psutil.Process().memory_info().rss / 2**20
-            print(f"| {self._ended:,} | {memory:,.0f} | {1000 * (now - self._last) / self._each:.2f} |", flush=True)
-            self._last = now
+    def noted(timeout_seconds: float) -> list[Event]:
+        nonlocal ended, last
+        found = events(timeout_seconds)
+        before, ended = ended, ended + sum(isinstance(event, Answered) for event in found)
+        if ended // each > before // each:
+            now, this = (time.perf_counter(), time.process_time()), psutil.Process()
+            wall, spent = (1000 * (end - begin) / each for begin, end in zip(last, now, strict=True))
+            memory = this.memory_info().rss / 2**20, sum(map(_own_memory, this.children(recursive=True))) / 2**20
+            print(f"| {ended:,} | {memory[0]:,.0f} | {memory[1]:,.0f} | {spent:.2f} | {wall:.2f} |", flush=True)
+            last = now
         return found
+
+    cluster.events = noted
+    return cluster
+
+
+def _own_memory(process: psutil.Process) -> int:
+    """The memory of a process that it shares with no other."""
+    try:
+        return process.memory_full_info().uss
+    except psutil.Error:  # it has ended
+        return 0
 
 
 def of_rule(slots: int, window: int, trials: int) -> float:
@@ -114,15 +130,28 @@ def of_rule(slots: int, window: int, trials: int) -> float:
     return share_of(begun, ends, slots)
 
 
+def _watch(algorithm: str, trials: int, workers: int) -> None:
+    """Search by so many workers of Ray, or in simulated slots for none, and print memory and time."""
+    cluster = _of_ray(workers) if workers else Simulated(8)
+    search(algorithm, 4 * (workers or 8), watched(cluster, trials), trials)
+
+
+def _of_ray(workers: int) -> Cluster:
+    """A Ray cluster of this machine, whose cores so many workers share."""
+    from nasnet_keras.search.executors.ray_cluster import RayCluster
+
+    share = environment.cores() / workers
+    return RayCluster(SearchConfig("unused", executor="ray", cpus_per_child=share), Separable())
+
+
 def main(argv: list[str]) -> None:
     slots, trials = _SLOTS.value, _LENGTHS.value * _SLOTS.value
     print(f"{processor()}, seed {_SEED.value}, {_SPACE.value}", flush=True)
     if _MEMORY.value:
         for algorithm in _ALGORITHMS.value:
-            print(
-                f"\n| trials of {algorithm}, 8 slots | memory, MiB | own time a trial, ms |\n|---|---|---|", flush=True
-            )
-            search(algorithm, 32, Watched(8, _MEMORY.value), _MEMORY.value)
+            headers = "memory, MiB", "of processes below it", "own time a trial, ms", "time a trial, ms"
+            print(f"\n| trials of {algorithm} | {' | '.join(headers)} |\n|---|---|---|---|---|", flush=True)
+            _watch(algorithm, _MEMORY.value, _WORKERS.value)
         return
     print(f"{slots:,} slots, {trials:,} trials, sigma {_SIGMA.value}, median child {_CHILD.value} s\n")
     print(
