@@ -60,6 +60,7 @@ setup(
         "tensorboard>=2.20",  # training/events.py, search/report/tensorboard.py: curves
         "tensorflow>=2.21,<3",  # Keras' default backend; search/: controllers and supernets
         "tensorflow-datasets>=4.9.10",  # training/datasets/tensorflow_datasets.py: data sets by name
+        "threadpoolctl>=3.5",  # utils/environment.py: proposals on one thread, beside children
         "tqdm>=4.66",  # utils/progress.py: progress bars
         "wrapt>=2",  # utils/lazy.py: layers that Keras knows of before they are imported
     ],

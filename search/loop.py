@@ -27,6 +27,7 @@ from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError
+from nasnet_keras.utils import environment
 from nasnet_keras.utils.checks import SEEDS
 from nasnet_keras.utils.progress import Progress
 
@@ -258,7 +259,8 @@ class _Search:
         self.evaluator.prepare(number, algorithm.draw)
         if number == 0 and self.costing.objective.form == "soft":
             return Task("search", 0, self.costing.moderate(self.config.seed), self._seed(0))
-        choices = algorithm.ask(number)
+        with environment.one_blas_thread():
+            choices = algorithm.ask(number)
         try:
             genotype = algorithm.space.decode(choices)
         except ValueError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from own_classes import Alone, Climbing, FromSearch, Judge, Pairs, Plain, Slow, Unmakeable, Weighted
+from threadpoolctl import threadpool_info
 
 from nasnet_keras import search
 from nasnet_keras.search import SearchConfig, StudyError, load_study, run
@@ -328,6 +329,20 @@ def test_children_of_an_own_space_are_checked_by_its_own_genotypes(config):
         table = config().workdir.parent / "table.csv"
         table.write_text("cell,validation_accuracy_12_epochs,test_accuracy_200_epochs\na,1,2\n")
         run(config(space="nasbench201", evaluator="tabular", table=table), algorithm=Climbing, space=Pairs())
+
+
+def test_proposals_take_one_thread_beside_children(config):
+    def threads():
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    class Counting(Climbing):
+        def ask(self, trial):
+            counted.append(threads())
+            return super().ask(trial)
+
+    counted, before = [], threads()
+    run(config(), algorithm=Counting, evaluator=Judge(), executor=Queue(), space=Pairs())
+    assert counted[-6:] == [{1}] * 6 and threads() == before
 
 
 def test_an_algorithm_serves_one_search(config, tmp_path):

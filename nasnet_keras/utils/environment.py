@@ -1,13 +1,25 @@
 """The process and its machine: settings to make before TensorFlow is imported, and the hardware that is there."""
 
+import functools
 import logging
 import os
 import platform
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
+from threadpoolctl import ThreadpoolController
 
-__all__ = ["accelerators", "cores", "hardware", "has_gpu", "prepare", "processor", "require_tensorflow"]
+__all__ = [
+    "accelerators",
+    "cores",
+    "hardware",
+    "has_gpu",
+    "one_blas_thread",
+    "prepare",
+    "processor",
+    "require_tensorflow",
+]
 
 
 def prepare() -> None:
@@ -18,6 +30,18 @@ def prepare() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") >= "2":
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def one_blas_thread() -> AbstractContextManager[None]:
+    """Let NumPy's matrix products run on one thread within a `with` statement.
+
+    Beside children that use all cores, threads that wait for each other cost a search several times the time of one.
+
+    Example:
+        >>> with one_blas_thread():
+        ...     product = np.eye(3) @ np.eye(3)
+    """
+    return _blas().limit(limits=1, user_api="blas")
 
 
 def has_gpu() -> bool:
@@ -68,6 +92,12 @@ def cores() -> int:
     if hasattr(process, "cpu_affinity"):  # not on macOS
         return len(process.cpu_affinity())
     return psutil.cpu_count() or 1
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    """The libraries for matrix products in this process, which are found once, since that takes milliseconds."""
+    return ThreadpoolController()
 
 
 def require_tensorflow() -> None:
