@@ -134,7 +134,7 @@ class Features:
         Example:
             >>> from nasnet_keras.search import spaces
             >>> features = Features(spaces.make("nasbench201"))
-            >>> first, second, third = features.marks([(0, 0, 0, 0, 0, 3), (0, 2, 0, 0, 0, 3), (0, 0, 0, 0, 0, 2)])
+            >>> first, second, third = features.marks([(0, 0, 0, 2, 0, 3), (0, 0, 0, 2, 0, 0), (0, 0, 0, 3, 0, 0)])
             >>> first == second, first == third  # an edge from a node without inputs changes nothing
             (True, False)
         """
