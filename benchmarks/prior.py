@@ -169,7 +169,7 @@ def ceiling(known: Known) -> str:
     """The correlation that a perfect model would have with rewards that are partly noise."""
     try:
         noise = json.loads(tables.located(_TABLE.value).with_suffix(".json").read_text())["noise"]
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):  # the table has no card, or a card of another kind
         return "no card says how large the noise is"
     found = []
     for name, words in (("over_seeds", "between seeds"), ("over_processors", "between processors")):

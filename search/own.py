@@ -113,8 +113,11 @@ class Own:
                 f"trials={config.trials}"
             )
         algorithm.distinct_by = distinct_by(config.workdir)
-        facts = {**_facts(evaluator), **self._record(algorithm), FACT: algorithm.distinct_by, **_facts(algorithm)}
-        return algorithm, evaluator, costing, facts
+        facts = [_facts(evaluator), _facts(algorithm)]
+        if twice := facts[0].keys() & facts[1].keys():
+            raise ValueError(f"the evaluator and the algorithm both have a fact {quoted(min(twice))}: rename one")
+        record = {**self._record(algorithm), FACT: algorithm.distinct_by}
+        return algorithm, evaluator, costing, {**facts[0], **record, **facts[1]}
 
     def _check_names(self, config: SearchConfig) -> None:
         """Refuse a name, or a setting that belongs to it, beside an object that replaces it."""
@@ -224,8 +227,8 @@ def _facts(value: Evaluator | Algorithm) -> dict[str, Any]:
         plain = json.loads(json.dumps(facts, allow_nan=False))
     except (TypeError, ValueError):
         plain = None
-    known = settings(SearchConfig)
-    if not isinstance(plain, dict) or known.keys() & plain.keys():
+    known = {*settings(SearchConfig), FACT, *(f"{name}_config" for name in RECORDED)}
+    if not isinstance(plain, dict) or known & plain.keys():
         raise ValueError(
             f"facts of {class_name(type(value))} must return JSON values by names that no setting has, got "
             f"{quoted(facts)}"

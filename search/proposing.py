@@ -14,6 +14,7 @@ from nasnet_keras.utils.workdir import recorded
 __all__ = ["AlgorithmSettings", "begun_with"]
 
 _COUNT = values.positive()
+_FIRST = "random"  # that of studies which name none
 
 
 def begun_with(workdir: str | Path) -> str | None:
@@ -25,7 +26,8 @@ def begun_with(workdir: str | Path) -> str | None:
         >>> begun_with("nowhere") is None
         True
     """
-    found = recorded(workdir, "study.json").get("algorithm")
+    config = recorded(workdir, "study.json")
+    found = config.get("algorithm", _FIRST) if config else None
     return found if isinstance(found, str) and found in ALGORITHMS and not ALGORITHMS[found].spaces else None
 
 
@@ -45,7 +47,7 @@ class AlgorithmSettings:
         f"goes on with the one it has. {explained(ALGORITHMS)}.",
         values.choice_of_version(*ALGORITHMS),
         usual="bayesian",
-        assumed="random",
+        assumed=_FIRST,
     )
     children_per_update: int | None = setting(
         None,

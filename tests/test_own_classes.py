@@ -266,6 +266,12 @@ def broken(kind, **methods):
             "facts of .* must return JSON values by names .*, got 5",
         ),
         ({"evaluator": broken(Judge, facts=lambda self: {"seed": 5})()}, "by names that no setting has"),
+        ({"evaluator": broken(Judge, facts=lambda self: {"distinct_by": 5})()}, "by names that no setting has"),
+        (
+            {"algorithm": broken(Climbing, facts=lambda self: {"a": 1})}
+            | {"evaluator": broken(Judge, facts=lambda self: {"a": 1})()},
+            "the evaluator and the algorithm both have a fact 'a'",
+        ),
     ],
 )
 def test_bad_objects(given, message, config):

@@ -202,7 +202,10 @@ def test_a_study_goes_on_with_the_algorithm_that_it_has(table, tmp_path):
     assert again.algorithm == "ppo", "which was the default once"
     assert plain(run(again).trials[:8]) == plain(begun.trials)
     description = tmp_path / "study" / "study.json"
-    description.write_text(description.read_text().replace('"ppo"', '["ppo"]'))
+    text = description.read_text()
+    description.write_text(text.replace('"algorithm": "ppo",', ""))
+    assert config(tmp_path / "study", table, algorithm=None).algorithm == "random", "the first that there was"
+    description.write_text(text.replace('"ppo"', '["ppo"]'))
     assert config(tmp_path / "study", table, algorithm=None).algorithm == "bayesian"
 
 
