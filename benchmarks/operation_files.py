@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.latency.operations import TARGETS, Operation
+from nasnet_keras.latency.operations import Operation
 
 __all__ = ["load_operation", "write_operation"]
 
@@ -60,12 +60,11 @@ def _layer(operation: Operation, inputs: list[Any]) -> Any:
     layers, output = keras.layers, operation.output
     window = {"padding": "same", "dilation_rate": operation.dilation}
     (x, *_), kernel, strides = inputs, operation.kernel, operation.stride
-    rows = max(1, TARGETS["litert"].most_taps // kernel[0])
     same_sizes = len({shape[:-1] for shape in operation.inputs}) == 1
     makers = {
         "conv": lambda: ours.FixedConv2D(output[-1], kernel, strides, **window)(x),
         "depthwise": lambda: ours.FixedDepthwiseConv2D(kernel, strides, **window)(x),
-        "banded_depthwise": lambda: ours.BandedDepthwiseConv2D(kernel, strides, rows=rows)(x),
+        "banded_depthwise": lambda: ours.BandedDepthwiseConv2D(kernel, strides)(x),
         "dense": lambda: layers.Dense(output[-1], "softmax")(x),
         "relu": lambda: layers.ReLU()(x),
         "add": lambda: layers.Add()(inputs),

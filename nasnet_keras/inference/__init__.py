@@ -4,6 +4,7 @@ from nasnet_keras.utils.lazy import register_layers, resolving
 
 LAYERS = {
     "BandedDepthwiseConv2D": "layers",
+    "BorderedMaxPooling2D": "layers",
     "Channels": "layers",
     "DilatedDepthwiseConv2D": "layers",
     "EveryOtherPixel": "layers",

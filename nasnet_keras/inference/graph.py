@@ -48,7 +48,11 @@ class Input(Node):
 
 @dataclass(frozen=True, eq=False)
 class Conv(Node):
-    """Convolution with bias, then a ReLU if `relu`. `kernel` is `(height, width, channels, filters)`."""
+    """Convolution with bias, then a ReLU if `relu`. `kernel` is `(height, width, channels, filters)`.
+
+    If `first` is not None, the kernel is that of a factorized reduction: so many filters read only the first of 2×2
+    pixels, and the others only the last one.
+    """
 
     kernel: np.ndarray
     bias: np.ndarray
@@ -56,6 +60,7 @@ class Conv(Node):
     padding: str = "same"
     dilation: int = 1
     relu: bool = False
+    first: int | None = None
 
     @property
     def channels(self) -> int:

@@ -21,6 +21,7 @@ from nasnet_keras.inference.graph import (
 )
 from nasnet_keras.inference.layers import (
     BandedDepthwiseConv2D,
+    BorderedMaxPooling2D,
     Channels,
     DilatedDepthwiseConv2D,
     EveryOtherPixel,
@@ -102,7 +103,7 @@ def _(layer: FactorizedReduction, x: Node) -> Node:
     if half:
         kernel[0, 0, :, :half] = _values(layer.even_kernel)[0, 0]
     kernel[1, 1, :, half:] = odd[0, 0]
-    return Conv(layer.name, (x,), _float32(kernel * scale), bias, (2, 2))
+    return Conv(layer.name, (x,), _float32(kernel * scale), bias, (2, 2), first=half)
 
 
 @node_of.register
@@ -190,6 +191,11 @@ def _(layer: Any, x: Node) -> Node:
     if stride > 1 and dilation > 1:
         x, stride, dilation = Subsample(f"{layer.name}_pick", (x,)), 1, dilation // 2
     return Depthwise(layer.name, (x,), kernel, stride, dilation, bias, layer.padding, relu)
+
+
+@node_of.register
+def _(layer: BorderedMaxPooling2D, x: Node) -> Node:
+    return Passthrough(layer.name, (x,), PaddedPooling2D("max", layer.pool_size))
 
 
 @node_of.register

@@ -3,11 +3,26 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
-from nasnet_keras.inference.alignment import channels_padded
-from nasnet_keras.inference.graph import Concat, Conv, Depthwise, Node, Passthrough, Relu, Subsample, consumers, rewrite
-from nasnet_keras.inference.targets import Target
+import numpy as np
 
-__all__ = ["concats_cut", "merged", "passed", "relu_absorbed", "subsample_absorbed"]
+from nasnet_keras.inference.alignment import channels_padded
+from nasnet_keras.inference.graph import (
+    Concat,
+    Conv,
+    Depthwise,
+    Node,
+    Passthrough,
+    Relu,
+    Slice,
+    Subsample,
+    consumers,
+    rewrite,
+)
+from nasnet_keras.inference.targets import Target
+from nasnet_keras.layers.pooling import PaddedPooling2D
+
+__all__ = ["averages_convolved", "concats_cut", "merged", "passed", "reductions_cut", "relu_absorbed"]
+__all__ += ["siblings_merged", "subsample_absorbed"]
 
 
 def passed(output: Node, target: Target) -> Node:
@@ -15,10 +30,16 @@ def passed(output: Node, target: Target) -> Node:
     graph = relu_absorbed(merged(output))
     if target.native_dilation:
         graph = subsample_absorbed(graph)
-    if target.most_inputs is not None:
-        graph = concats_cut(graph, target.most_inputs)
     if target.multiple > 1:
         graph = channels_padded(graph, target.multiple)
+    if not target.one_tap_filters:
+        graph = reductions_cut(graph)
+    if not target.copied_borders:
+        graph = averages_convolved(graph)
+    if target.fast_filters > 1:
+        graph = siblings_merged(graph, target.fast_filters)
+    if target.most_inputs is not None:
+        graph = concats_cut(graph, target.most_inputs)
     return graph
 
 
@@ -69,6 +90,83 @@ def subsample_absorbed(output: Node) -> Node:
     return rewrite(output, rule)
 
 
+def reductions_cut(output: Node) -> Node:
+    """Turn factorized reductions into two convolutions of 1×1, which compute a quarter as much.
+
+    The first one has a stride. The other one reads the odd pixels: a depthwise convolution picks them, with zeros
+    beyond the border, which runtimes do faster than a slice with a step.
+    """
+
+    def rule(old: Node, new: Node) -> Node:
+        del old
+        if not isinstance(new, Conv) or new.first is None:
+            return new
+        last = replace(
+            new,
+            name=f"{new.name}_odd",
+            inputs=(Depthwise(f"{new.name}_pick", new.inputs, _last_of_four(new.x.channels), 2),),
+            kernel=new.kernel[1:, 1:, :, new.first :],
+            bias=new.bias[new.first :],
+            strides=(1, 1),
+            first=None,
+        )
+        if not new.first:
+            return last
+        kernel, bias = new.kernel[:1, :1, :, : new.first], new.bias[: new.first]
+        first = replace(new, name=f"{new.name}_even", kernel=kernel, bias=bias, first=None)
+        return Concat(new.name, (first, last))
+
+    return rewrite(output, rule)
+
+
+def averages_convolved(output: Node) -> Node:
+    """Turn average pools with zeros around the map into depthwise convolutions."""
+
+    def rule(old: Node, new: Node) -> Node:
+        del old
+        layer = new.layer if isinstance(new, Passthrough) else None
+        if not isinstance(layer, PaddedPooling2D) or layer.kind != "avg" or layer.pool_size % 2 == 0:
+            return new
+        shape = layer.pool_size, layer.pool_size, new.channels
+        return Depthwise(new.name, new.inputs, np.full(shape, 1 / layer.pool_size**2, np.float32), 2)
+
+    return rewrite(output, rule)
+
+
+def siblings_merged(output: Node, tile: int) -> Node:
+    """Merge convolutions of 1×1 that read the same node, where apart they leave much of a tile of filters empty.
+
+    A tile that is half full at most counts as such.
+    """
+
+    def wasteful(filters: int) -> bool:
+        return 0 < filters % tile <= tile // 2
+
+    siblings: dict[Node, tuple[Node, ...]] = {}
+    for readers in consumers(output).values():
+        alike: dict[Hashable, list[Node]] = {}
+        for reader in readers:
+            if isinstance(reader, Conv) and reader.kernel.shape[:2] == (1, 1) and reader.first is None:
+                alike.setdefault((reader.strides, reader.relu), []).append(reader)
+        for group in alike.values():
+            widths = [reader.channels for reader in group]
+            if len(group) > 1 and all(map(wasteful, widths)) and not wasteful(sum(widths)):
+                siblings |= dict.fromkeys(group, tuple(group))
+    merged: dict[tuple[Node, ...], Node] = {}
+
+    def rule(old: Node, new: Node) -> Node:
+        if old not in siblings:
+            return new
+        group = siblings[old]
+        if group not in merged:
+            kernel, bias = (np.concatenate([getattr(one, name) for one in group], -1) for name in ("kernel", "bias"))
+            merged[group] = replace(new, name=f"{new.name}_and_others", kernel=kernel, bias=bias)
+        start = sum(one.channels for one in group[: group.index(old)])
+        return Slice(new.name, (merged[group],), start, start + old.channels)
+
+    return rewrite(output, rule)
+
+
 def concats_cut(output: Node, most: int) -> Node:
     """Cut concatenations of more than `most` nodes in two, the first of which is as small as can be.
 
@@ -86,3 +184,10 @@ def concats_cut(output: Node, most: int) -> Node:
         return replace(new, inputs=parts)
 
     return rewrite(output, rule)
+
+
+def _last_of_four(channels: int) -> np.ndarray:
+    """The kernel of a depthwise convolution that picks the last of 2×2 pixels."""
+    kernel = np.zeros((2, 2, channels), np.float32)
+    kernel[1, 1] = 1
+    return kernel

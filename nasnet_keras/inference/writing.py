@@ -24,6 +24,7 @@ from nasnet_keras.inference.graph import (
 from nasnet_keras.inference.model import FusedModel
 from nasnet_keras.inference.targets import Target
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
+from nasnet_keras.layers.pooling import PaddedPooling2D
 
 __all__ = ["write"]
 
@@ -78,6 +79,8 @@ def _layer(node: Node, name: str, target: Target, plain: bool) -> tuple[Any, lis
         layer = layers.Dense(node.channels, node.activation, use_bias, kernel_initializer="zeros", **common)
         return layer, [node.kernel, node.bias] if use_bias else [node.kernel]
     if isinstance(node, Passthrough):
+        if isinstance(node.layer, PaddedPooling2D) and node.layer.kind == "max" and not target.copied_borders:
+            return ours.BorderedMaxPooling2D(node.layer.pool_size, **common), []
         return node.layer.from_config({**node.layer.get_config(), **common}), node.layer.get_weights()
     if isinstance(node, Concat) and node.padded:
         return PaddedConcatenate(**common), []
@@ -105,7 +108,7 @@ def _depthwise(node: Depthwise, target: Target, common: dict[str, Any]) -> Any:
     common |= {"padding": node.padding, "use_bias": node.bias is not None}
     common |= {"activation": "relu" if node.relu else None}
     if target.most_taps is not None and size * size > target.most_taps and node.dilation == 1:
-        return ours.BandedDepthwiseConv2D(size, node.stride, rows=max(1, target.most_taps // size), **common)
+        return ours.BandedDepthwiseConv2D(size, node.stride, most_taps=target.most_taps, **common)
     if node.dilation > 1 and target.native_dilation:
         return ours.DilatedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)
     return ours.FixedDepthwiseConv2D(size, node.stride, dilation_rate=node.dilation, **common)

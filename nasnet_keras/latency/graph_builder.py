@@ -1,7 +1,7 @@
 """The builder that makes a network's fused graph with the shapes of weights in place of weights."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,11 +39,27 @@ class Shape:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __array_function__(self, function: Any, _types: Any, arguments: Any, settings: Any) -> Any:
+        """Do for numpy what passes ask of it."""
+        if function is np.take:
+            return self.take(*arguments[1:], **settings)
+        if function is not np.concatenate:
+            return NotImplemented
+        parts, axis = arguments
+        shape = list(self.shape)
+        shape[axis] = sum(part.shape[axis] for part in parts)
+        return Shape(tuple(shape))
+
     def take(self, indices: Any, axis: int, **_: Any) -> "Shape":
-        """Return the shape of some entries along an axis; `numpy.take` calls this."""
+        """Return the shape of some entries along an axis."""
         shape = list(self.shape)
         shape[axis] = len(indices)
         return Shape(tuple(shape))
+
+    def __getitem__(self, index: Any) -> "Shape":
+        ranges = index if isinstance(index, tuple) else (index,)
+        taken = [len(range(size)[part]) for size, part in zip(self.shape, ranges, strict=False)]
+        return Shape((*taken, *self.shape[len(taken) :]))
 
     def __mul__(self, other: Any) -> "Shape":
         del other
@@ -158,7 +174,8 @@ class GraphBuilder(Builder):
         return _Map(x.shape, Excite(name, (x.node,), *weights))
 
     def factorized_reduction(self, x, filters, *, name, relu=True):
-        return self.conv(x, filters, (2, 2), name=name, stride=2, relu=relu)
+        made = self.conv(x, filters, (2, 2), name=name, stride=2, relu=relu)
+        return replace(made, node=replace(made.node, first=filters // 2))
 
     def pool(self, x, kind, size, stride, *, name):
         made = Passthrough(name, (x.node,), Described(f"{kind}_pool", size, stride))

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
-__all__ = ["bordered", "check_window", "every_other_pixel", "from_odd_pixels", "padded", "subsampled", "window_shape"]
+__all__ = ["bordered", "check_window", "crossing", "every_other_pixel", "from_odd_pixels", "padded"]
+__all__ += ["subsampled", "window_shape"]
 
 
 def check_window(window: tuple[int, int], strides: tuple[int, int], dilation: int, padding: str, legal: str) -> None:
@@ -77,6 +79,19 @@ def bordered(x: Any, border: int, stride: int) -> Any:
         return x
     height, width = ops.shape(x)[1:3]  # of the image's parity: even sizes have one zero less at the start
     return x[:, (height + 1) % 2 :, (width + 1) % 2 :]
+
+
+def crossing(size: int, window: int, stride: int) -> np.ndarray:
+    """Tell which windows of TensorFlow's "same" padding reach beyond the border, along one axis.
+
+    Example:
+        >>> crossing(5, 3, 2).tolist()
+        [True, False, True]
+    """
+    number = -(-size // stride)
+    first = max(0, (number - 1) * stride + window - size) // 2
+    starts = np.arange(number) * stride - first
+    return (starts < 0) | (starts + window > size)
 
 
 def window_shape(
