@@ -83,6 +83,8 @@ class Simulated(Cluster):
             self._placed[slot] = f"node-{len(self._placed) // _EACH:03}"
         if granted or not self._ends:
             return [Ready(slot, self._placed[slot], sees_study=True) for slot in granted]
+        if timeout_seconds <= 0 and self._ends[0][0] > self.now:
+            return []
         end, slot, task = heapq.heappop(self._ends)
         self.now = max(self.now, end)
         outcome = perform(self._evaluator, task)

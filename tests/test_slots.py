@@ -10,7 +10,7 @@ from simulated import Separable, Simulated
 from nasnet_keras.search import CellSpace, SearchConfig, StudyError, load_study, run
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.evaluators.base import Evaluator
-from nasnet_keras.search.executors import distributed, make
+from nasnet_keras.search.executors import base, distributed, make
 from nasnet_keras.search.executors.base import Executor, Task, as_completed, perform
 from nasnet_keras.search.executors.distributed import Distributed
 from nasnet_keras.search.executors.inline import Inline
@@ -208,6 +208,11 @@ def test_a_window_of_several_times_the_slots_keeps_a_cluster_busy(tmp_path):
     assert others == pytest.approx(wide, abs=0.03), "only children whose networks were judged make a difference"
     fewer, again = busy(tmp_path / "d", "random", window=320, max_concurrent=10)
     assert fewer < 0.3 and [one.genotype for one in again.trials] == [one.genotype for one in study.trials]
+
+
+def test_slots_that_take_long_to_fill_are_filled_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "_WAIT_SECONDS", 0.02)  # in which some of forty children are proposed
+    assert busy(tmp_path, "random", window=320)[0] > 0.95
 
 
 def test_requests_for_slots_are_few_whatever_waits(monkeypatch, tmp_path):
