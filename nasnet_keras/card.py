@@ -57,6 +57,17 @@ def _are_latencies(values: Any) -> bool:
     return isinstance(values, tuple | list) and all(map(legal, values))
 
 
+def _are_quantized(values: Any) -> bool:
+    def legal(value: Any) -> bool:
+        if not _is_json(value) or not all(isinstance(value.get(name), str) for name in ("format", "quantization")):
+            return False
+        accuracy, size = value.get("test_accuracy"), value.get("size")
+        known = finite(accuracy) and 0 <= accuracy <= 1 and type(size) is int and size > 0
+        return known and isinstance(value.get("latencies"), list) and _are_latencies(value["latencies"])
+
+    return isinstance(values, tuple | list) and all(map(legal, values))
+
+
 def _are_names(values: Any) -> bool:
     if not isinstance(values, tuple | list) or not all(isinstance(value, str) for value in values):
         return False
@@ -74,6 +85,11 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("preprocessing", "numbers scale and offset", lambda v: isinstance(v, dict) and set(v) == {"scale", "offset"}),
     ("class_names", "different texts", _are_names),
     ("latencies", "objects with a runtime, a number of threads and a median_ms above 0", _are_latencies),
+    (
+        "quantized",
+        "objects with a format, a quantization, a size in bytes, a test_accuracy from 0 to 1, and latencies",
+        _are_quantized,
+    ),
 )
 
 
@@ -99,6 +115,8 @@ class Card:
         reference: a few images and the model's outputs for them, to check an installation with.
         latencies: of one inference of the exported, fused model, each one the values of a `nk.Latency`; none in cards
             of earlier versions and of models that were not measured.
+        quantized: what `export` makes of it with a `quantization`: for each format the size of the file in bytes, its
+            accuracy on `test_images` images and its latencies; none as for `latencies`.
 
     Raises:
         CardError: a value is missing or of the wrong kind.
@@ -124,6 +142,7 @@ class Card:
     weights: WeightsFile
     reference: dict[str, Any]
     latencies: tuple[dict[str, Any], ...] = ()
+    quantized: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         if not _is_name(self.name):
@@ -179,7 +198,7 @@ class Card:
                 raises anything else.
         """
         path = Path(path)
-        plain = {"latencies": [], **upgraded(cls, _plain(path))}
+        plain = {"latencies": [], "quantized": [], **upgraded(cls, _plain(path))}
         fields = [field.name for field in dataclasses.fields(cls)]
         if missing := [name for name in fields if name not in plain]:
             raise CardError(f"{path} lacks {', '.join(missing)}")
@@ -187,7 +206,7 @@ class Card:
         try:
             values["genotype"] = genotype_from_json(json.dumps(values["genotype"]))
             values["weights"] = WeightsFile(**values["weights"])
-            for name in ("input_shape", "input_range", "class_names", "latencies"):
+            for name in ("input_shape", "input_range", "class_names", "latencies", "quantized"):
                 if not isinstance(values[name], list):
                     raise CardError(f"{path} must have a list as {name}, got {quoted(values[name])}")
                 values[name] = tuple(values[name])

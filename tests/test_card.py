@@ -18,6 +18,8 @@ from nasnet_keras.weights.file import CardError, WeightsFile
 CARDS = Path(pretrained.__file__).parent / "cards"
 PLAIN = json.loads((CARDS / "searched_cifar10.json").read_text())
 PLAIN["latencies"] = [{"runtime": "litert", "threads": 1, "median_ms": 2.5, "processor": "a processor"}]
+QUANTIZED = {"format": "litert", "quantization": "int8", "size": 500, "test_accuracy": 0.9, "latencies": []}
+PLAIN["quantized"] = [{**QUANTIZED, "latencies": PLAIN["latencies"]}]
 PLAIN["reference"] = encoded(np.zeros((1, 2, 2, 3), "uint8"), np.zeros((1, 2), "float32"))
 
 
@@ -77,6 +79,11 @@ def test_values_nested_deeply_are_refused_at_every_depth(read):
         {"latencies": [{"runtime": "litert", "threads": 1}]},
         {"latencies": [{"runtime": "litert", "threads": 1, "median_ms": 0}]},
         {"latencies": [{"runtime": "litert", "threads": True, "median_ms": 1}]},
+        {"quantized": QUANTIZED},
+        {"quantized": [{**QUANTIZED, "test_accuracy": 90.0}]},
+        {"quantized": [{**QUANTIZED, "size": 0.3}]},
+        {"quantized": [{**QUANTIZED, "quantization": None}]},
+        {"quantized": [{**QUANTIZED, "latencies": [{"runtime": "litert"}]}]},
         {"class_names": "ab"},
         {"class_names": ["x" * 10**6] * 2},
         {"name": "x" * 10**6},
@@ -111,11 +118,12 @@ def test_files_that_are_no_cards(tmp_path):
             Card.read(tmp_path / name)
 
 
-def test_latencies_are_kept_and_older_cards_have_none(read):
+@pytest.mark.parametrize("field", ["latencies", "quantized"])
+def test_what_was_measured_is_kept_and_older_cards_have_none(field, read):
     card = read(json.dumps(PLAIN))
-    assert card.latencies == tuple(PLAIN["latencies"])
+    assert getattr(card, field) == tuple(PLAIN[field])
     assert read(card.to_json()) == card
-    assert read(json.dumps({name: value for name, value in PLAIN.items() if name != "latencies"})).latencies == ()
+    assert getattr(read(json.dumps({name: value for name, value in PLAIN.items() if name != field})), field) == ()
 
 
 @pytest.mark.parametrize("name", [*(field for field in Card.__dataclass_fields__)])
