@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent
 EXPORT = [
     "ai-edge-litert>=2",  # inference/litert.py: running LiteRT files, to check them
     "litert-quantizer>=0.11",  # inference/litert_int8.py: LiteRT files in int8
-    "onnxruntime>=1.20",  # inference/onnx.py: running ONNX files, to check them
+    "onnx>=1.17",  # inference/onnx_int8.py: graphs of ONNX files
+    "onnxruntime>=1.20",  # inference/onnx.py: running ONNX files, to check them; inference/onnx_int8.py: in int8
     "tf2onnx>=1.16",  # inference/onnx.py: Keras' exporter to ONNX imports it
 ]
 OPENVINO = "openvino>=2025"  # latency/runtimes.py: a runtime to measure with; it reads ONNX files
@@ -70,7 +71,7 @@ setup(
         "ray": RAY,
         "test": [
             *EXPORT,  # tests/test_exporting.py, benchmarks/inference.py
-            OPENVINO,  # tests/test_latency.py
+            OPENVINO,  # tests/test_latency.py, tests/test_quantized_onnx.py
             RAY,  # tests/test_ray.py
             "hypothesis>=6.100",  # tests/test_genotype.py and others: property tests
             "jax>=0.5",  # tests/test_backends.py, which tests PyTorch too if it is installed

@@ -6,6 +6,7 @@ LAYERS = {
     "BandedDepthwiseConv2D": "layers",
     "BorderedMaxPooling2D": "layers",
     "Channels": "layers",
+    "ConvolvedAveragePooling2D": "pooling",
     "DilatedDepthwiseConv2D": "layers",
     "EveryOtherPixel": "layers",
     "FixedConv2D": "layers",

@@ -82,9 +82,10 @@ def export(
         tolerance: the largest difference of a logit that is accepted, as a share of the largest range of an image's
             logits. Logits are compared, which a softmax or sigmoid at the end reads, since saturated probabilities hide
             errors; of a model without one, outputs.
-        quantization: None, or for `"litert"` what to store in int8: `"weights"`, which makes the file a third as large;
-            `"dynamic"`, with which convolutions also compute in int8, with scales found for each image; or `"int8"`,
-            which is the fastest, with scales found by calibration. Input and output stay float32.
+        quantization: None, or for `"litert"` and `"onnx"` what to store in int8: `"weights"`, which makes the file a
+            third as large; `"int8"`, with which the network also computes in int8, with scales found by calibration,
+            and is the fastest; or for `"litert"` `"dynamic"`, with scales found for each image. Input and output stay
+            float32.
         calibration: images like those to come, at least 32 different ones, of which up to 100 are used: an array, a
             `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
         labels: the right class of each of `images`, to report accuracies.
@@ -110,7 +111,7 @@ def export(
     """
     path = Path(path)
     kind = _checked(format, path, quantization is not None)
-    fast = fused(model, kind.target)
+    fast = fused(model, kind.target_of(quantization))
     asked = None
     if quantization is not None:
         asked = quantization_of(kind, quantization, fast, calibration, images, labels, min_agreement)

@@ -1,14 +1,14 @@
 """The formats that models are exported to, one row each."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from nasnet_keras.inference import litert, litert_int8, onnx, saved_model
-from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
+from nasnet_keras.inference import litert, litert_int8, onnx, onnx_int8, saved_model
+from nasnet_keras.inference.targets import ONNX_RUNTIME, ONNX_RUNTIME_INT8, TENSORFLOW, XNNPACK, Target
 
 __all__ = ["FORMATS", "Format"]
 
@@ -29,6 +29,7 @@ class Format:
         modes: the ways to quantize, which are arguments of `export`.
         quantize: `(path, mode, calibration images)` quantizes a file, and returns a function of images that lists the
             layers that lose most.
+        other_targets: the runtime as a target of those modes that want the network in another form.
     """
 
     name: str
@@ -41,6 +42,11 @@ class Format:
     quantizing_needs: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     quantize: Callable[[Path, str, np.ndarray | None], Callable[[np.ndarray], list[str]]] | None = None
+    other_targets: Mapping[str, Target] = field(default_factory=dict)
+
+    def target_of(self, mode: str | None) -> Target:
+        """The runtime for networks that are quantized in a mode, or not."""
+        return self.other_targets.get(mode, self.target)
 
 
 FORMATS = {
@@ -59,6 +65,17 @@ FORMATS = {
             litert_int8.MODES,
             litert_int8.quantize,
         ),
-        Format("onnx", ".onnx", ONNX_RUNTIME, onnx.write, onnx.run, onnx.logits, ("tf2onnx", "onnxruntime")),
+        Format(
+            "onnx",
+            ".onnx",
+            ONNX_RUNTIME,
+            onnx.write,
+            onnx.run,
+            onnx.logits,
+            ("tf2onnx", "onnxruntime"),
+            modes=onnx_int8.MODES,
+            quantize=onnx_int8.quantize,
+            other_targets={"int8": ONNX_RUNTIME_INT8},
+        ),
     )
 }

@@ -30,6 +30,7 @@ from nasnet_keras.inference.layers import (
     FixedSqueezeExcite,
     PlainReLU,
 )
+from nasnet_keras.inference.pooling import ConvolvedAveragePooling2D
 from nasnet_keras.layers.batch_norm import BatchNorm
 from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm
 from nasnet_keras.layers.depthwise import DepthwiseBatchNorm
@@ -201,6 +202,11 @@ def _(layer: BorderedMaxPooling2D, x: Node) -> Node:
 @node_of.register
 def _(layer: EveryOtherPixel, x: Node) -> Node:
     return Subsample(layer.name, (x,))
+
+
+@node_of.register
+def _(layer: ConvolvedAveragePooling2D, x: Node) -> Node:
+    return Passthrough(layer.name, (x,), layer.plain())
 
 
 @node_of.register

@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
+import keras
 import numpy as np
 
 from nasnet_keras.inference.alignment import channels_padded
@@ -18,11 +19,12 @@ from nasnet_keras.inference.graph import (
     consumers,
     rewrite,
 )
+from nasnet_keras.inference.pooling import ConvolvedAveragePooling2D
 from nasnet_keras.inference.targets import Target
 from nasnet_keras.layers.pooling import PaddedPooling2D
 
-__all__ = ["averages_convolved", "concats_cut", "merged", "passed", "reductions_cut", "relu_absorbed"]
-__all__ += ["siblings_merged", "subsample_absorbed"]
+__all__ = ["averages_convolved", "concats_cut", "merged", "passed", "pools_convolved", "reductions_cut"]
+__all__ += ["relu_absorbed", "siblings_merged", "subsample_absorbed"]
 
 
 def passed(output: Node, target: Target) -> Node:
@@ -34,8 +36,10 @@ def passed(output: Node, target: Target) -> Node:
         graph = channels_padded(graph, target.multiple)
     if not target.one_tap_filters:
         graph = reductions_cut(graph)
-    if not target.copied_borders:
+    if not (target.copied_borders and target.average_pools):
         graph = averages_convolved(graph)
+    if not target.average_pools:
+        graph = pools_convolved(graph)
     if target.fast_filters > 1:
         graph = siblings_merged(graph, target.fast_filters)
     if target.most_inputs is not None:
@@ -129,6 +133,20 @@ def averages_convolved(output: Node) -> Node:
             return new
         shape = layer.pool_size, layer.pool_size, new.channels
         return Depthwise(new.name, new.inputs, np.full(shape, 1 / layer.pool_size**2, np.float32), 2)
+
+    return rewrite(output, rule)
+
+
+def pools_convolved(output: Node) -> Node:
+    """Turn other average pools into depthwise convolutions, with a factor where windows cross the border."""
+
+    def rule(old: Node, new: Node) -> Node:
+        del old
+        layer = new.layer if isinstance(new, Passthrough) else None
+        if not isinstance(layer, keras.layers.AveragePooling2D):
+            return new
+        settings = layer.pool_size, layer.strides, layer.padding
+        return replace(new, layer=ConvolvedAveragePooling2D(*settings, name=layer.name))
 
     return rewrite(output, rule)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["ONNX_RUNTIME", "TENSORFLOW", "XNNPACK", "Target"]
+__all__ = ["ONNX_RUNTIME", "ONNX_RUNTIME_INT8", "TENSORFLOW", "XNNPACK", "Target"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Target:
             same become one, if together they fill this and apart they need slower code. 1 means that none do.
         most_inputs: the largest number of inputs of a concatenation; a longer one becomes several. None means any.
         native_dilation: whether the runtime has depthwise convolutions with a dilation, and with a stride, too.
+        average_pools: whether the runtime has fast average pools. If not, they become depthwise convolutions.
 
     Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512), on TensorFlow. Three ideas were 10 to 40% slower
     at a batch of 8, and at most 5% faster at a batch of 1: to merge the depthwise convolutions of a cell, to merge 1×1
@@ -38,6 +39,7 @@ class Target:
     plain_relus: bool = False
     most_inputs: int | None = None
     native_dilation: bool = False
+    average_pools: bool = True
 
 
 TENSORFLOW = Target(plain_relus=True)
@@ -72,3 +74,7 @@ Widths rounded up to multiples of 8 gain nothing: depthwise convolutions take a 
 
 ONNX_RUNTIME = Target(multiple=16)
 """ONNX Runtime. It has a faster layout of channels in blocks, for widths that are multiples of the block."""
+
+ONNX_RUNTIME_INT8 = Target(multiple=16, average_pools=False)
+"""ONNX Runtime for quantized networks. Its fast convolutions in int8 want multiples of 4, and of 16 where they are
+depthwise. An average pool in int8 takes it 20 times as long as a depthwise convolution in int8."""
