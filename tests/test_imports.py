@@ -47,6 +47,12 @@ def test_names_on_other_backends(backend):
     assert not failures(backend, [*(f"from nasnet_keras import {name}" for name in first.values()), *ALL_NAMES])
 
 
+def test_operations_are_listed_without_keras():
+    """A search asks a predictor for latencies, in a process that builds no network."""
+    statement = "import sys, nasnet_keras.latency.operations; assert not {'keras', 'tensorflow'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", statement], check=True, timeout=60)
+
+
 def test_a_saved_model_loads_whatever_was_imported_first(tmp_path):
     """Also where the package comes while Keras is being imported."""
     model = nk.NASNetFromGenotype("nasnet_a", (16, 16, 3), num_repeats=1, filters=4)

@@ -1,15 +1,22 @@
 """Quantized files for LiteRT: small, run as a whole, and as good as is asked; with calibration images of every kind."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 from test_litert import operations
 
 from nasnet_keras import ExportError, export
 from nasnet_keras.inference.calibration import MOST_IMAGES, calibration_images
+from nasnet_keras.inference.formats import FORMATS
+from nasnet_keras.inference.litert_file import packed, read
+from nasnet_keras.inference.quantization import quantization_of
+from nasnet_keras.inference.tensor_type import TensorType
 
 SHAPE = (12, 12, 3)
 
@@ -44,6 +51,87 @@ def test_a_quantized_file_is_small_and_answers_as_before(mode, tmp_path, images)
     assert operations(path)["DELEGATE"] == 1  # XNNPACK runs it as a whole
     interpreter = Interpreter(str(path))
     assert interpreter.get_input_details()[0]["dtype"] == interpreter.get_output_details()[0]["dtype"] == np.float32
+
+
+def called(path, image):
+    """What a file answers to an image of its own type, and in which integers: `(values, scale, zero point)`."""
+    interpreter = Interpreter(str(path))
+    (read,), (written,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert read["dtype"] == image.dtype
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(read["index"], image)
+    interpreter.invoke()
+    return interpreter.get_tensor(written["index"]), *written["quantization"]
+
+
+@pytest.mark.parametrize("mode", ["weights", "int8"])
+@pytest.mark.parametrize("reads", ["uint8", "int8"])
+@pytest.mark.parametrize("writes", ["float32", "uint8", "int8"])
+def test_pixels_are_read_as_they_come(mode, reads, writes, tmp_path, images):
+    model, pixels = classifier(scaled=True), np.round((images + 1) * 127.5)
+    given = {"quantization": mode, "calibration": pixels}
+    export(model, tmp_path / "floats.tflite", "litert", **given)
+    types = {"inference_input_type": reads, "inference_output_type": writes}
+    report = export(model, tmp_path / "a.tflite", "litert", **given, **types)
+    least = {"uint8": 0, "int8": -128}
+    assert report.input == TensorType(reads, 1.0, least[reads])
+    assert report.output == (TensorType() if writes == "float32" else TensorType(writes, 1 / 256, least[writes]))
+    assert f"reads {reads} (scale 1, zero point {least[reads]}), writes {report.output};" in str(report)
+    assert operations(tmp_path / "a.tflite")["DELEGATE"] == 1
+    assert [entry.name for entry in tmp_path.iterdir() if "float" not in entry.name] == ["a.tflite"]
+    for image in pixels[:5, None]:
+        expected, *_ = called(tmp_path / "floats.tflite", image.astype("float32"))
+        values, scale, zero_point = called(tmp_path / "a.tflite", (image + least[reads]).astype(reads))
+        if writes == "float32":
+            assert np.array_equal(values, expected)
+        else:
+            assert (values.dtype, scale, zero_point) == (writes, report.output.scale, report.output.zero_point)
+            assert np.abs((values.astype(float) - zero_point) * scale - expected).max() <= 1 / 256
+
+
+@pytest.mark.parametrize("quantization", [None, "int8"])
+def test_preprocessing_is_left_to_the_client(quantization, tmp_path, images):
+    given = {} if quantization is None else {"quantization": quantization, "calibration": images}
+    answers = []
+    for scaled in (False, True):
+        path = tmp_path / f"{scaled}.tflite"
+        export(classifier(scaled), path, "litert", images=images, preprocessing=False, **given)
+        answers += [called(path, image)[0] for image in images[:1, None]]
+    assert np.array_equal(*answers)
+
+
+def test_scaled_values_and_logits_in_integers(tmp_path, images):
+    model, path = classifier(), tmp_path / "a.tflite"
+    logits = keras.Model(model.input, keras.layers.Dense(3)(model.layers[-2].output))
+    types = {"inference_input_type": "int8", "inference_output_type": "int8"}
+    report = export(logits, path, "litert", quantization="int8", calibration=images, **types)
+    low, high = images.min(), images.max()
+    assert report.input.scale == pytest.approx((high - low) / 255, rel=0.05)
+    expected = logits(images[:1]).numpy()
+    integers = np.round(images[:1] / report.input.scale) + report.input.zero_point
+    values, scale, zero_point = called(path, np.clip(integers, -128, 127).astype("int8"))
+    assert (scale, zero_point) == (pytest.approx(report.output.scale), report.output.zero_point)
+    assert np.abs((values.astype(float) - zero_point) * scale - expected).max() < 0.1 * np.ptp(expected)
+
+
+@pytest.mark.parametrize("mode", ["weights", "dynamic", "int8"])
+def test_every_reader_finds_the_constants(mode, tmp_path, images):
+    """Those of the convolution that reads the image are as they were: rounding its map would lose pixels' values."""
+    model, path = classifier(scaled=True), tmp_path / "a.tflite"
+    pixels = (images + 1) * 127.5
+    export(model, path, "litert", quantization=mode, calibration=pixels)
+    assert packed(read(path.read_bytes())) == path.read_bytes()
+    file = schema.Model.GetRootAs(path.read_bytes(), 0)
+    assert not any(file.Buffers(number).Offset() for number in range(file.BuffersLength()))
+    graph = read(path.read_bytes()).subgraphs[0]
+    kinds = [graph.tensors[operator.inputs[1]].type for operator in graph.operators if len(operator.inputs) == 3]
+    if mode == "int8":
+        assert kinds[0] == schema.TensorType.FLOAT32 and kinds[1] == schema.TensorType.INT8
+    openvino = pytest.importorskip("openvino")
+    compiled = openvino.Core().compile_model(str(path), "CPU")
+    for image in pixels[:3, None]:
+        expected, *_ = called(path, image.astype("float32"))
+        assert np.abs(compiled(image.astype("float32"))[0] - expected).max() < 0.02
 
 
 def test_what_answers_otherwise_is_not_written(tmp_path, images):
@@ -127,6 +215,12 @@ def test_bad_requests(tmp_path, images):
         ({"quantization": None}, "calibration and labels are for a quantized model"),
         ({"min_agreement": 2}, "min_agreement must be a share from 0 to 1, got 2"),
         ({"min_agreement": "all"}, "min_agreement must be a share"),
+        ({"inference_input_type": "int16"}, "inference_input_type .* must be float32 or uint8 or int8, got 'int16'"),
+        ({"inference_output_type": None}, "inference_output_type .* must be float32 or uint8 or int8, got None"),
+        (
+            {"quantization": None, "calibration": None, "inference_input_type": "uint8"},
+            "inference_input_type and inference_output_type are for a quantized model",
+        ),
         ({"labels": [1, 2], "images": images}, f"a whole number for each of {len(images)} images as labels"),
         ({"labels": np.zeros(len(images)), "images": images}, "images as labels, got float64"),
         ({"labels": np.zeros(len(images), int)}, "labels are those of the images that answers are compared on"),
@@ -138,4 +232,7 @@ def test_bad_requests(tmp_path, images):
     with pytest.raises(ExportError, match="only classifiers are quantized"):
         maps = keras.Model(model.inputs, model.get_layer("last").output)
         export(maps, path, "litert", **given)
+    without = replace(FORMATS["litert"], retype=None)
+    with pytest.raises(ExportError, match="inference_input_type for format 'litert' must be float32, got 'uint8'"):
+        quantization_of(without, "weights", model, None, images, None, 0.9, ("uint8", "float32"))
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ import numpy as np
 
 from nasnet_keras.inference.errors import ExportError
 
-__all__ = ["LEAST_IMAGES", "MOST_IMAGES", "calibration_images"]
+__all__ = ["LEAST_IMAGES", "MOST_IMAGES", "calibration_images", "input_range"]
 
 LEAST_IMAGES = 32
 MOST_IMAGES = 100
@@ -46,6 +46,14 @@ def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
     images = images[np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).round().astype(int)]
     _check(images, model)
     return images.astype(image.dtype)
+
+
+def input_range(images: np.ndarray, model: keras.Model) -> tuple[float, float]:
+    """Tell the range of the values that a model reads: from 0 to 255 if it rescales them, else that of some images."""
+    low, high = float(images.min()), float(images.max())
+    kinds = {type(layer) for layer in model.layers}
+    pixels = keras.layers.Rescaling in kinds or (keras.layers.Normalization in kinds and low >= 0 and 2 < high <= 255)
+    return (0.0, 255.0) if pixels else (low, high)
 
 
 def _folder(path: Path, shape: tuple[int, ...]) -> Any:

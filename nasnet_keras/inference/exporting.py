@@ -1,7 +1,7 @@
 """A trained model → a file for another runtime, fused for it and compared with the model."""
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from nasnet_keras.inference.formats import FORMATS, Format
 from nasnet_keras.inference.fusing import fused
 from nasnet_keras.inference.logits import split
 from nasnet_keras.inference.quantization import Quantization, quantization_of
+from nasnet_keras.inference.targets import TENSORFLOW
+from nasnet_keras.inference.tensor_type import TensorType
 from nasnet_keras.utils.files import replacing, scratch
 
 __all__ = ["ExportReport", "export"]
@@ -34,6 +36,7 @@ class ExportReport:
         agreement: share of the images, from 0 to 1, for which both models have the same largest logit.
         quantization: how the file was quantized, or None.
         accuracies: of the source model and of the quantized one on images with labels, from 0 to 1; or None.
+        input, output: the types in which the file reads and writes, with scale and zero point of integers.
     """
 
     path: Path
@@ -44,13 +47,16 @@ class ExportReport:
     agreement: float
     quantization: str | None = None
     accuracies: tuple[float, float] | None = None
+    input: TensorType = field(default_factory=TensorType)
+    output: TensorType = field(default_factory=TensorType)
 
     def __str__(self) -> str:
         if self.quantization is not None:
             known = "" if self.accuracies is None else ", accuracy {:.2%} before, {:.2%} now".format(*self.accuracies)
             return (
-                f"{self.path}: {self.format}, quantized as {self.quantization!r}, {self.size / 2**20:.1f} MiB; on "
-                f"{self.images} images {self.agreement:.1%} have the same prediction as before{known}"
+                f"{self.path}: {self.format}, quantized as {self.quantization!r}, {self.size / 2**20:.1f} MiB, reads "
+                f"{self.input}, writes {self.output}; on {self.images} images {self.agreement:.1%} have the same "
+                f"prediction as before{known}"
             )
         return (
             f"{self.path}: {self.format}, {self.size / 2**20:.1f} MiB; on {self.images} images its logits differ from "
@@ -70,6 +76,9 @@ def export(
     calibration: Any = None,
     labels: Any = None,
     min_agreement: float = 0.9,
+    inference_input_type: str = "float32",
+    inference_output_type: str = "float32",
+    preprocessing: bool = True,
 ) -> ExportReport:
     """Write a model for another runtime: fused for it, and checked by running it there.
 
@@ -84,13 +93,17 @@ def export(
             errors; of a model without one, outputs.
         quantization: None, or for `"litert"` and `"onnx"` what to store in int8: `"weights"`, which makes the file a
             third as large; `"int8"`, with which the network also computes in int8, with scales found by calibration,
-            and is the fastest; or for `"litert"` `"dynamic"`, with scales found for each image. Input and output stay
-            float32.
+            and is the fastest; or for `"litert"` `"dynamic"`, with scales found for each image.
         calibration: images like those to come, at least 32 different ones, of which up to 100 are used: an array, a
             `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
         labels: the right class of each of `images`, to report accuracies.
         min_agreement: the least share of `images`, by default those of calibration, that a quantized classifier must
             answer as the model does, from 0 to 1.
+        inference_input_type, inference_output_type: in which a quantized file for `"litert"` reads images and writes
+            results: `"float32"`, `"uint8"` or `"int8"`. The report says what integers stand for. If the model rescales
+            images, `"uint8"` are pixels as they come, and `"int8"` are pixels less 128.
+        preprocessing: False leaves out the layers at the start of the model that rescale or normalize images. Who runs
+            the file does what they do, and `images` and `calibration` are images of which that is done.
 
     Returns:
         The file, and how the exported model compares with `model` on these images.
@@ -111,15 +124,18 @@ def export(
     """
     path = Path(path)
     kind = _checked(format, path, quantization is not None)
-    fast = fused(model, kind.target_of(quantization))
-    asked = None
+    fast = fused(model, kind.target_of(quantization), preprocessing)
+    asked, types = None, (inference_input_type, inference_output_type)
     if quantization is not None:
-        asked = quantization_of(kind, quantization, fast, calibration, images, labels, min_agreement)
+        asked = quantization_of(kind, quantization, fast, calibration, images, labels, min_agreement, types)
+    elif types != ("float32", "float32"):
+        raise ExportError("inference_input_type and inference_output_type are for a quantized model: pass quantization")
     elif calibration is not None or labels is not None:
         raise ExportError("calibration and labels are for a quantized model: pass quantization, too")
     images = checked_images(images, fast) if asked is None else asked.images
     fast(images[:1])  # Keras exports models that have been called
-    check = _Check(split(model), kind, images, tolerance, asked)
+    source = model if preprocessing else fused(model, TENSORFLOW, preprocessing=False)
+    check = _Check(split(source), kind, images, tolerance, asked)
     if kind.suffix:
         with replacing(path) as temporary:
             return check.written(fast, temporary, path)
@@ -191,9 +207,12 @@ class _Check:
         what = f"what was exported for {self._kind.name}"
         return compare(got, self._expected, outputs, self._last, self._tolerance, what)
 
-    def _quantized(self, file: Path) -> tuple[float, float, str, Any]:
+    def _quantized(self, file: Path) -> tuple[Any, ...]:
         asked = self._quantization
         worst = self._kind.quantize(file, asked.mode, asked.calibration)
+        types = ()
+        if asked.types != ("float32", "float32"):
+            types = self._kind.retype(file, asked.types, asked.input_range, self._images)
         got = self._kind.logits(file, self._images)
         difference, agreement, accuracies = asked.compared(got, self._expected, worst)
-        return difference, agreement, asked.mode, accuracies
+        return difference, agreement, asked.mode, accuracies, *types

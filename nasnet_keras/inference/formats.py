@@ -7,8 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from nasnet_keras.inference import litert, litert_int8, onnx, onnx_int8, saved_model
+from nasnet_keras.inference import litert, litert_int8, litert_types, onnx, onnx_int8, saved_model
 from nasnet_keras.inference.targets import ONNX_RUNTIME, ONNX_RUNTIME_INT8, TENSORFLOW, XNNPACK, Target
+from nasnet_keras.inference.tensor_type import TensorType
 
 __all__ = ["FORMATS", "Format"]
 
@@ -30,6 +31,7 @@ class Format:
         quantize: `(path, mode, calibration images)` quantizes a file, and returns a function of images that lists the
             layers that lose most.
         other_targets: the runtime as a target of those modes that want the network in another form.
+        retype: `(path, types of input and output, range of the input, images)` changes the types of a quantized file.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Format:
     modes: tuple[str, ...] = ()
     quantize: Callable[[Path, str, np.ndarray | None], Callable[[np.ndarray], list[str]]] | None = None
     other_targets: Mapping[str, Target] = field(default_factory=dict)
+    retype: Callable[..., tuple[TensorType, TensorType]] | None = None
 
     def target_of(self, mode: str | None) -> Target:
         """The runtime for networks that are quantized in a mode, or not."""
@@ -64,6 +67,7 @@ FORMATS = {
             ("litert_quantizer",),
             litert_int8.MODES,
             litert_int8.quantize,
+            retype=litert_types.retype,
         ),
         Format(
             "onnx",

@@ -2,12 +2,15 @@
 
 import keras
 
+from nasnet_keras.inference.graph import Input, Node, Passthrough, rewrite
 from nasnet_keras.inference.passes import passed
 from nasnet_keras.inference.reading import read
 from nasnet_keras.inference.targets import TENSORFLOW, Target
 from nasnet_keras.inference.writing import write
 
 __all__ = ["fuse_for_inference", "fused"]
+
+_PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def fuse_for_inference(model: keras.Model) -> keras.Model:
@@ -38,6 +41,20 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
     return fused(model, TENSORFLOW)
 
 
-def fused(model: keras.Model, target: Target) -> keras.Model:
-    """Fuse a model for a target; see `fuse_for_inference`."""
-    return write(passed(read(model), target), f"{model.name}_fused", target)
+def fused(model: keras.Model, target: Target, preprocessing: bool = True) -> keras.Model:
+    """Fuse a model for a target, perhaps without the layers that rescale images; see `fuse_for_inference`."""
+    graph = read(model)
+    if not preprocessing:
+        graph = _without_preprocessing(graph)
+    return write(passed(graph, target), f"{model.name}_fused", target)
+
+
+def _without_preprocessing(output: Node) -> Node:
+    """Leave out the layers that rescale or normalize the image."""
+
+    def rule(old: Node, new: Node) -> Node:
+        del old
+        first = isinstance(new, Passthrough) and isinstance(new.x, Input)
+        return new.x if first and isinstance(new.layer, _PREPROCESSING) else new
+
+    return rewrite(output, rule)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Add", "Concat", "Conv", "Dense", "Depthwise", "Excite", "Input", "Node", "Passthrough", "Relu", "Slice"]
-__all__ += ["Subsample", "consumers", "rewrite", "topological"]
+__all__ = ["Add", "Concat", "Conv", "Dense", "Depthwise", "Excite", "Input", "Node", "PaddedPool"]
+__all__ += ["Passthrough", "Relu", "Slice", "Subsample", "consumers", "rewrite", "topological"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +110,14 @@ class Relu(Node):
 @dataclass(frozen=True, eq=False)
 class Subsample(Node):
     """Every other pixel, of the parity that a dilated convolution at stride 2 reads."""
+
+
+@dataclass(frozen=True, eq=False)
+class PaddedPool(Node):
+    """Pool at stride 2 with zeros around the map, of `kind` `"max"` or `"avg"`, as `PaddedPooling2D`."""
+
+    kind: str
+    size: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """A fused model ↔ a file for LiteRT."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,14 +33,21 @@ def logits(path: Path, images: np.ndarray) -> np.ndarray:
     graph = model.Subgraphs(0)
     outputs = graph.OutputsAsNumpy()  # a view of the data
     operators = [graph.Operators(number) for number in range(graph.OperatorsLength())]
-    (last,) = (operator for operator in operators if outputs[0] in operator.OutputsAsNumpy())
-    code = model.OperatorCodes(last.OpcodeIndex()).BuiltinCode()
-    if code in (schema.BuiltinOperator.SOFTMAX, schema.BuiltinOperator.LOGISTIC):
-        outputs[0] = last.Inputs(0)
+    makers = {tensor: operator for operator in operators for tensor in operator.OutputsAsNumpy().tolist()}
+
+    def code(tensor: int) -> int:
+        return model.OperatorCodes(makers[tensor].OpcodeIndex()).BuiltinCode()
+
+    last = outputs[0].item()
+    if code(last) == schema.BuiltinOperator.QUANTIZE:
+        last = makers[last].Inputs(0)
+    if code(last) in (schema.BuiltinOperator.SOFTMAX, schema.BuiltinOperator.LOGISTIC):
+        outputs[0] = makers[last].Inputs(0)
     return _run(bytes(data), images)
 
 
 def _run(data: bytes, images: np.ndarray) -> np.ndarray:
+    """Run a file on images in float32, whatever it reads and writes."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=data)
@@ -48,8 +56,18 @@ def _run(data: bytes, images: np.ndarray) -> np.ndarray:
     def run(images: np.ndarray) -> np.ndarray:
         interpreter.resize_tensor_input(read["index"], images.shape)
         interpreter.allocate_tensors()
-        interpreter.set_tensor(read["index"], images)
+        interpreter.set_tensor(read["index"], _quantized(images, read))
         interpreter.invoke()
-        return interpreter.get_tensor(written["index"])
+        values = interpreter.get_tensor(written["index"])
+        scale, zero_point = written["quantization"]
+        return np.float32(scale) * (values.astype(np.float32) - zero_point) if scale else values
 
     return in_batches(run, images)
+
+
+def _quantized(images: np.ndarray, read: dict[str, Any]) -> np.ndarray:
+    scale, zero_point = read["quantization"]
+    if not scale:
+        return images
+    bounds = np.iinfo(read["dtype"])
+    return np.clip(np.round(images / scale) + zero_point, bounds.min, bounds.max).astype(read["dtype"])

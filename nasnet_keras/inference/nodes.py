@@ -14,6 +14,7 @@ from nasnet_keras.inference.graph import (
     Depthwise,
     Excite,
     Node,
+    PaddedPool,
     Passthrough,
     Relu,
     Slice,
@@ -48,7 +49,7 @@ layers = keras.layers
 _NOTHING = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise, layers.Identity)
 _NOTHING += (layers.RandomFlip, layers.RandomRotation, layers.RandomTranslation, layers.RandomZoom)
 _NOTHING += (layers.RandomBrightness, layers.RandomContrast)
-_CHANNELWISE = (layers.MaxPooling2D, layers.AveragePooling2D, AveragePooling2D, PaddedPooling2D)
+_CHANNELWISE = (layers.MaxPooling2D, layers.AveragePooling2D, AveragePooling2D)
 _CHANNELWISE += (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.ZeroPadding2D)
 _KEPT = (layers.Rescaling, layers.Normalization, layers.Resizing, layers.CenterCrop, layers.Flatten)
 _KEPT += (layers.Activation, layers.Softmax, layers.BatchNormalization)
@@ -125,6 +126,11 @@ def _(layer: DepthwiseBatchNorm, x: Node) -> Node:
     return Depthwise(layer.name, (x,), kernel, stride, bias=bias, padding=padding)
 
 
+@node_of.register
+def _(layer: PaddedPooling2D, x: Node) -> Node:
+    return PaddedPool(layer.name, (x,), layer.kind, layer.pool_size)
+
+
 @node_of.register(SqueezeExcite)
 @node_of.register(FixedSqueezeExcite)
 def _(layer: Any, x: Node) -> Node:
@@ -196,7 +202,7 @@ def _(layer: Any, x: Node) -> Node:
 
 @node_of.register
 def _(layer: BorderedMaxPooling2D, x: Node) -> Node:
-    return Passthrough(layer.name, (x,), PaddedPooling2D("max", layer.pool_size))
+    return PaddedPool(layer.name, (x,), "max", layer.pool_size)
 
 
 @node_of.register

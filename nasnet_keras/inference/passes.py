@@ -3,7 +3,6 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
-import keras
 import numpy as np
 
 from nasnet_keras.inference.alignment import channels_padded
@@ -12,6 +11,7 @@ from nasnet_keras.inference.graph import (
     Conv,
     Depthwise,
     Node,
+    PaddedPool,
     Passthrough,
     Relu,
     Slice,
@@ -19,11 +19,9 @@ from nasnet_keras.inference.graph import (
     consumers,
     rewrite,
 )
-from nasnet_keras.inference.pooling import ConvolvedAveragePooling2D
 from nasnet_keras.inference.targets import Target
-from nasnet_keras.layers.pooling import PaddedPooling2D
 
-__all__ = ["averages_convolved", "concats_cut", "merged", "passed", "pools_convolved", "reductions_cut"]
+__all__ = ["concats_cut", "merged", "padded_averages_convolved", "passed", "pools_convolved", "reductions_cut"]
 __all__ += ["relu_absorbed", "siblings_merged", "subsample_absorbed"]
 
 
@@ -37,7 +35,7 @@ def passed(output: Node, target: Target) -> Node:
     if not target.one_tap_filters:
         graph = reductions_cut(graph)
     if not (target.copied_borders and target.average_pools):
-        graph = averages_convolved(graph)
+        graph = padded_averages_convolved(graph)
     if not target.average_pools:
         graph = pools_convolved(graph)
     if target.fast_filters > 1:
@@ -53,12 +51,15 @@ def merged(output: Node) -> Node:
 
     def rule(old: Node, new: Node) -> Node:
         del old
-        if not isinstance(new, Relu | Subsample | Passthrough) or (isinstance(new, Passthrough) and new.layer.weights):
-            return new
-        settings = None
-        if isinstance(new, Passthrough):
+        if isinstance(new, Relu | Subsample):
+            settings = None
+        elif isinstance(new, PaddedPool):
+            settings = new.kind, new.size
+        elif isinstance(new, Passthrough) and not new.layer.weights:
             config = {key: value for key, value in new.layer.get_config().items() if key != "name"}
             settings = type(new.layer), repr(config)
+        else:
+            return new
         return known.setdefault((type(new), new.inputs, settings), new)
 
     return rewrite(output, rule)
@@ -123,22 +124,24 @@ def reductions_cut(output: Node) -> Node:
     return rewrite(output, rule)
 
 
-def averages_convolved(output: Node) -> Node:
+def padded_averages_convolved(output: Node) -> Node:
     """Turn average pools with zeros around the map into depthwise convolutions."""
 
     def rule(old: Node, new: Node) -> Node:
         del old
-        layer = new.layer if isinstance(new, Passthrough) else None
-        if not isinstance(layer, PaddedPooling2D) or layer.kind != "avg" or layer.pool_size % 2 == 0:
+        if not isinstance(new, PaddedPool) or new.kind != "avg" or new.size % 2 == 0:
             return new
-        shape = layer.pool_size, layer.pool_size, new.channels
-        return Depthwise(new.name, new.inputs, np.full(shape, 1 / layer.pool_size**2, np.float32), 2)
+        shape = new.size, new.size, new.channels
+        return Depthwise(new.name, new.inputs, np.full(shape, 1 / new.size**2, np.float32), 2)
 
     return rewrite(output, rule)
 
 
 def pools_convolved(output: Node) -> Node:
     """Turn other average pools into depthwise convolutions, with a factor where windows cross the border."""
+    import keras  # which those who pass graphs without layers do not wait for
+
+    from nasnet_keras.inference.pooling import ConvolvedAveragePooling2D
 
     def rule(old: Node, new: Node) -> Node:
         del old

@@ -6,10 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from nasnet_keras.inference.calibration import calibration_images
+from nasnet_keras.inference.calibration import calibration_images, input_range
 from nasnet_keras.inference.comparing import checked_images, compare_answers
 from nasnet_keras.inference.errors import ExportError
 from nasnet_keras.inference.formats import Format
+from nasnet_keras.inference.tensor_type import TYPES
 
 __all__ = ["Quantization", "quantization_of"]
 
@@ -24,6 +25,8 @@ class Quantization:
         images: to compare answers on.
         labels: of `images`, or None.
         min_agreement: the least share of equal answers.
+        types: in which the file reads and writes.
+        input_range: of the values that it reads.
     """
 
     mode: str
@@ -31,6 +34,8 @@ class Quantization:
     images: np.ndarray
     labels: np.ndarray | None
     min_agreement: float
+    types: tuple[str, str]
+    input_range: tuple[float, float]
 
     def compared(self, got: np.ndarray, expected: np.ndarray, worst: Any) -> tuple[float, float, Any]:
         """Compare logits; see `compare_answers`.
@@ -54,7 +59,14 @@ class Quantization:
 
 
 def quantization_of(
-    kind: Format, mode: str, model: keras.Model, calibration: Any, images: Any, labels: Any, min_agreement: float
+    kind: Format,
+    mode: str,
+    model: keras.Model,
+    calibration: Any,
+    images: Any,
+    labels: Any,
+    min_agreement: float,
+    types: tuple[str, str],
 ) -> Quantization:
     """Check what is asked for; see `export` for the arguments.
 
@@ -67,6 +79,10 @@ def quantization_of(
     if mode not in kind.modes:
         expected = f"one of {', '.join(kind.modes)}" if kind.modes else "none"
         raise ExportError(f"quantization for format {kind.name!r} must be {expected}, got {mode!r}")
+    for name, asked in zip(("inference_input_type", "inference_output_type"), types, strict=True):
+        legal = TYPES if kind.retype is not None else TYPES[:1]
+        if asked not in legal:
+            raise ExportError(f"{name} for format {kind.name!r} must be {' or '.join(legal)}, got {asked!r}")
     if len(model.output_shape) != 2:
         raise ExportError(f"only classifiers are quantized, and the model has outputs of {model.output_shape[1:]}")
     if isinstance(min_agreement, bool) or not isinstance(min_agreement, int | float) or not 0 <= min_agreement <= 1:
@@ -79,7 +95,8 @@ def quantization_of(
         raise ExportError("labels are those of the images that answers are compared on: pass images, too")
     found = None if calibration is None else calibration_images(calibration, model)
     images = found if images is None else checked_images(images, model)
-    return Quantization(mode, found, images, _labels(labels, images), min_agreement)
+    known = input_range(images if found is None else found, model)
+    return Quantization(mode, found, images, _labels(labels, images), min_agreement, types, known)
 
 
 def _labels(labels: Any, images: np.ndarray) -> np.ndarray | None:

@@ -15,6 +15,7 @@ from nasnet_keras.inference.graph import (
     Excite,
     Input,
     Node,
+    PaddedPool,
     Passthrough,
     Relu,
     Slice,
@@ -78,9 +79,11 @@ def _layer(node: Node, name: str, target: Target, plain: bool) -> tuple[Any, lis
         use_bias = node.bias is not None
         layer = layers.Dense(node.channels, node.activation, use_bias, kernel_initializer="zeros", **common)
         return layer, [node.kernel, node.bias] if use_bias else [node.kernel]
+    if isinstance(node, PaddedPool):
+        if node.kind == "max" and not target.copied_borders:
+            return ours.BorderedMaxPooling2D(node.size, **common), []
+        return PaddedPooling2D(node.kind, node.size, **common), []
     if isinstance(node, Passthrough):
-        if isinstance(node.layer, PaddedPooling2D) and node.layer.kind == "max" and not target.copied_borders:
-            return ours.BorderedMaxPooling2D(node.layer.pool_size, **common), []
         return node.layer.from_config({**node.layer.get_config(), **common}), node.layer.get_weights()
     if isinstance(node, Concat) and node.padded:
         return PaddedConcatenate(**common), []
