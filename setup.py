@@ -13,7 +13,10 @@ EXPORT = [
     "onnxruntime>=1.20",  # inference/onnx.py: running ONNX files, to check them; inference/onnx_int8.py: in int8
     "tf2onnx>=1.16",  # inference/onnx.py: Keras' exporter to ONNX imports it
 ]
-OPENVINO = "openvino>=2025"  # latency/runtimes.py: a runtime to measure with; it reads ONNX files
+OPENVINO = [
+    "nncf>=3",  # inference/openvino_int8.py: OpenVINO's files in int8; it brings scipy and scikit-learn
+    "openvino>=2025",  # inference/openvino.py: writing and running OpenVINO's files; latency/runtimes.py: measuring
+]
 RAY = "ray>=2.52,<3"  # search/executors/ray_cluster.py: children on many machines
 
 
@@ -67,11 +70,11 @@ setup(
     ],
     extras_require={
         "export": EXPORT,
-        "openvino": [*EXPORT, OPENVINO],
+        "openvino": [*EXPORT, *OPENVINO],
         "ray": RAY,
         "test": [
             *EXPORT,  # tests/test_exporting.py, benchmarks/inference.py
-            OPENVINO,  # tests/test_latency.py, tests/test_quantized_onnx.py
+            *OPENVINO,  # tests/test_openvino.py, tests/test_latency.py, tests/test_quantized_onnx.py
             RAY,  # tests/test_ray.py
             "hypothesis>=6.100",  # tests/test_genotype.py and others: property tests
             "jax>=0.5",  # tests/test_backends.py, which tests PyTorch too if it is installed

@@ -17,7 +17,7 @@ from nasnet_keras.inference.logits import split
 from nasnet_keras.inference.quantization import Quantization, quantization_of
 from nasnet_keras.inference.targets import TENSORFLOW
 from nasnet_keras.inference.tensor_type import TensorType
-from nasnet_keras.utils.files import replacing, scratch
+from nasnet_keras.utils.files import replacing, replacing_both, scratch
 
 __all__ = ["ExportReport", "export"]
 
@@ -28,8 +28,8 @@ class ExportReport:
 
     Attributes:
         path: of the file, or of the folder of a SavedModel.
-        format: `"saved_model"`, `"litert"` or `"onnx"`.
-        size: in bytes.
+        format: `"saved_model"`, `"litert"`, `"onnx"` or `"openvino"`.
+        size: in bytes; of both files that OpenVINO reads.
         images: the number of images that the exported model was run on.
         difference: the largest difference of a logit, as a share of the largest range of an image's logits; of an
             output, if the model ends in neither a softmax nor a sigmoid.
@@ -84,16 +84,18 @@ def export(
 
     Args:
         model: one that `fuse_for_inference` takes, or one that it returned.
-        path: a folder for a SavedModel, else a file: `NAME.tflite` or `NAME.onnx`. An earlier export is replaced.
-        format: `"saved_model"`, `"litert"` or `"onnx"`; the last two need `pip install "nasnet_keras[export]"`.
+        path: a folder for a SavedModel, else a file: `NAME.tflite`, `NAME.onnx`, or `NAME.xml` with the weights in
+            `NAME.bin` beside it. An earlier export is replaced.
+        format: `"saved_model"`, `"litert"`, `"onnx"` or `"openvino"`; `"litert"` and `"onnx"` need `pip install
+            "nasnet_keras[export]"`, and `"openvino"` needs `pip install "nasnet_keras[openvino]"`.
         images: to compare the models with, `(count, height, width, channels)` as the model reads them; by default
             random ones.
         tolerance: the largest difference of a logit that is accepted, as a share of the largest range of an image's
             logits. Logits are compared, which a softmax or sigmoid at the end reads, since saturated probabilities hide
             errors; of a model without one, outputs.
-        quantization: None, or for `"litert"` and `"onnx"` what to store in int8: `"weights"`, which makes the file a
-            third as large; `"int8"`, with which the network also computes in int8, with scales found by calibration,
-            and is the fastest; or for `"litert"` `"dynamic"`, with scales found for each image.
+        quantization: None, or what to store in int8, but for `"saved_model"`: `"weights"`, which makes the file a third
+            as large; `"int8"`, with which the network also computes in int8, with scales found by calibration, and is
+            the fastest; or for `"litert"` `"dynamic"`, with scales found for each image.
         calibration: images like those to come, at least 32 different ones, of which up to 100 are used: an array, a
             `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
         labels: the right class of each of `images`, to report accuracies.
@@ -137,7 +139,7 @@ def export(
     source = model if preprocessing else fused(model, TENSORFLOW, preprocessing=False)
     check = _Check(split(source), kind, images, tolerance, asked)
     if kind.suffix:
-        with replacing(path) as temporary:
+        with replacing_both(path, kind.beside(path)) if kind.second else replacing(path) as temporary:
             return check.written(fast, temporary, path)
     with scratch(path) as folder:
         temporary = folder / "new"
@@ -160,12 +162,17 @@ def _checked(name: str, path: Path, quantizes: bool) -> Format:
     needed = (*kind.needs, *(kind.quantizing_needs if quantizes else ()))
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
-        raise ExportError(f'format {name!r} needs {", ".join(missing)}: pip install "nasnet_keras[export]"')
+        raise ExportError(f'format {name!r} needs {", ".join(missing)}: pip install "nasnet_keras[{kind.extra}]"')
     if not path.parent.is_dir():
         raise ExportError(f"there is no folder {str(path.parent)!r} to write {path.name!r} into")
     if kind.suffix:
         if path.suffix != kind.suffix or path.is_dir():
             raise ExportError(f"expected the path of a file, NAME{kind.suffix}, for format {name!r}, got {str(path)!r}")
+        if kind.second and kind.beside(path).exists() and not path.exists():
+            raise ExportError(
+                f"{str(kind.beside(path))!r} is there without {path.name!r}, and would be replaced: remove it, or "
+                f"choose another name"
+            )
     elif path.exists() and not Path(path, "saved_model.pb").is_file():
         raise ExportError(f"{str(path)!r} is there and is no SavedModel: expected a new folder, or one to replace")
     return kind
@@ -198,8 +205,7 @@ class _Check:
         except tf.errors.OpError as error:  # a full disk, for example
             raise OSError(f"{path} cannot be written: {error.message}") from error
         found = self._compared(temporary) if self._quantization is None else self._quantized(temporary)
-        files = [temporary] if temporary.is_file() else [file for file in temporary.rglob("*") if file.is_file()]
-        size = sum(file.stat().st_size for file in files)
+        size = sum(file.stat().st_size for file in temporary.parent.rglob("*") if file.is_file())
         return ExportReport(path, self._kind.name, size, len(self._images), *found)
 
     def _compared(self, file: Path) -> tuple[float, float]:

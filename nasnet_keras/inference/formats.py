@@ -7,8 +7,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from nasnet_keras.inference import litert, litert_int8, litert_types, onnx, onnx_int8, saved_model
-from nasnet_keras.inference.targets import ONNX_RUNTIME, ONNX_RUNTIME_INT8, TENSORFLOW, XNNPACK, Target
+from nasnet_keras.inference import (
+    litert,
+    litert_int8,
+    litert_types,
+    onnx,
+    onnx_int8,
+    openvino,
+    openvino_int8,
+    saved_model,
+)
+from nasnet_keras.inference.targets import ONNX_RUNTIME, ONNX_RUNTIME_INT8, OPENVINO, TENSORFLOW, XNNPACK, Target
 from nasnet_keras.inference.tensor_type import TensorType
 
 __all__ = ["FORMATS", "Format"]
@@ -32,6 +41,8 @@ class Format:
             layers that lose most.
         other_targets: the runtime as a target of those modes that want the network in another form.
         retype: `(path, types of input and output, range of the input, images)` changes the types of a quantized file.
+        extra: of this package, which installs what the format needs.
+        second: suffix of a second file, without which the first is of no use; "" for formats of one file.
     """
 
     name: str
@@ -46,10 +57,16 @@ class Format:
     quantize: Callable[[Path, str, np.ndarray | None], Callable[[np.ndarray], list[str]]] | None = None
     other_targets: Mapping[str, Target] = field(default_factory=dict)
     retype: Callable[..., tuple[TensorType, TensorType]] | None = None
+    extra: str = "export"
+    second: str = ""
 
     def target_of(self, mode: str | None) -> Target:
         """The runtime for networks that are quantized in a mode, or not."""
         return self.other_targets.get(mode, self.target)
+
+    def beside(self, path: Path) -> Path:
+        """The path of the second file."""
+        return path.with_suffix(self.second)
 
 
 FORMATS = {
@@ -80,6 +97,20 @@ FORMATS = {
             modes=onnx_int8.MODES,
             quantize=onnx_int8.quantize,
             other_targets={"int8": ONNX_RUNTIME_INT8},
+        ),
+        Format(
+            "openvino",
+            ".xml",
+            OPENVINO,
+            openvino.write,
+            openvino.run,
+            openvino.logits,
+            ("tf2onnx", "openvino"),
+            ("nncf",),
+            openvino_int8.MODES,
+            openvino_int8.quantize,
+            extra="openvino",
+            second=".bin",
         ),
     )
 }

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from filelock import lock_descriptor
 
-__all__ = ["check", "digest", "guard", "mismatch", "replacing", "scratch", "unguard", "write_bytes", "write_npz"]
-__all__ += ["write_saved", "write_text"]
+__all__ = ["check", "digest", "guard", "mismatch", "replacing", "replacing_both", "scratch", "unguard", "write_bytes"]
+__all__ += ["write_npz", "write_saved", "write_text"]
 
 _MACHINE = hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
 _SCRATCH = re.compile(r"\.([0-9a-f]{8})-[0-9a-f]{16}\.new")  # the machine, then a number of the writer's own
@@ -63,11 +63,52 @@ def replacing(path: Path) -> Iterator[Path]:
     with scratch(path) as folder:
         temporary = folder / path.name
         yield temporary
-        check(path)  # the block may have taken long, and so may the disk
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        check(path)
+        _store(path, temporary)
         temporary.replace(path)
+
+
+@contextmanager
+def replacing_both(path: Path, other: Path) -> Iterator[Path]:
+    """As `replacing`, for two files in one folder of which `other` is only read by those who found `path`.
+
+    The block writes both beside each other, under their own names. Nobody finds one of the old files and one of the
+    new: `path` is missing in the moment in which they change, and stays missing after a crash in that moment. If the
+    block, or the change, ends with an error, both old files stay.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path, other = pathlib.Path(folder, "a.xml"), pathlib.Path(folder, "a.bin")
+        ...     with replacing_both(path, other) as temporary:
+        ...         temporary.write_text("about"), temporary.with_name("a.bin").write_text("data")
+        ...     path.read_text(), other.read_text()
+        (5, 4)
+        ('about', 'data')
+    """
+    with scratch(path) as folder:
+        yield folder / path.name
+        _store(path, *(folder / each.name for each in (path, other)))
+        old = folder / "old"
+        old.mkdir()
+        try:
+            for each in (path, other):
+                if each.exists():
+                    each.rename(old / each.name)
+            for each in (other, path):
+                (folder / each.name).rename(each)
+        except BaseException:
+            for each in (other, path):
+                if (old / each.name).exists():
+                    (old / each.name).replace(each)
+            raise
+
+
+def _store(path: Path, *temporary: Path) -> None:
+    """Bring temporary files to the disk, which may take long, and check that `path` may still be replaced."""
+    check(path)
+    for each in temporary:
+        with each.open("rb+") as file:
+            os.fsync(file.fileno())
+    check(path)
 
 
 @contextmanager
