@@ -32,6 +32,17 @@ def operations(path, folder) -> Counter:
     return Counter(node.op_type for node in onnx.load(folder / "optimized").graph.node)
 
 
+def joined_scales(path) -> list[int]:
+    """The number of different scales that each concatenation reads and writes; with one it is a copy."""
+    graph = onnx.load(path).graph
+    constants = {value.name: onnx.numpy_helper.to_array(value).item() for value in graph.initializer if not value.dims}
+    written = {node.output[0]: node for node in graph.node}
+    readers = {node.input[0]: node for node in graph.node}
+    concats = [node for node in graph.node if node.op_type == "Concat"]
+    pairs = [[readers[node.output[0]], *(written[name] for name in node.input)] for node in concats]
+    return [len({tuple(constants[name] for name in one.input[1:]) for one in pair}) for pair in pairs]
+
+
 @pytest.mark.parametrize("mode", ["weights", "int8"])
 def test_a_quantized_file_is_small_and_answers_as_before(mode, tmp_path, images):
     model, path = classifier(), tmp_path / "a.onnx"
@@ -51,11 +62,12 @@ def test_weights_are_computed_once_when_a_file_is_loaded(tmp_path, images):
     assert not operations(tmp_path / "a.onnx", tmp_path).keys() & {"Cast", "DequantizeLinear", "Mul"}
 
 
-@pytest.mark.parametrize("padding", ["same", "keras"])
+@pytest.mark.parametrize("padding", ["same", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_network_computes_in_int8_as_a_whole(padding, tmp_path, generator, images):
     model = NASNetFromGenotype("nasnet_a", SHAPE, num_repeats=1, filters=4, classes=3, padding=padding)
     randomize(model, generator)
     export(model, tmp_path / "a.onnx", "onnx", quantization="int8", calibration=images, min_agreement=0.5)
+    assert joined_scales(tmp_path / "a.onnx") == [1] * 5
     found = operations(tmp_path / "a.onnx", tmp_path)
     assert not found.keys() & {*FLOAT, "QLinearAveragePool"}
     assert found["QLinearConv"] > 60 and found["QLinearConcat"] >= 3
@@ -130,3 +142,16 @@ def test_averages_as_convolutions(layer, is_own, size, generator):
         assert other.output_shape == model.output_shape
         assert np.abs(other(given) - expected).max() < 1e-6
     assert (ConvolvedAveragePooling2D in map(type, convolved.layers)) == is_own
+
+
+def test_relus_of_concatenations_become_those_of_their_parts(generator):
+    layers, image = keras.layers, keras.Input((6, 6, 3))
+    parts = [layers.ReLU()(image), layers.MaxPooling2D(3, 1, "same")(image), layers.Conv2D(4, 1)(image)]
+    first, second = layers.Concatenate()(parts), layers.Concatenate()(parts[:2])
+    positive = [layers.ReLU()(first), layers.ReLU()(first), layers.ReLU()(second), second]
+    model = keras.Model(image, layers.Conv2D(2, 1)(layers.Concatenate()(positive)))
+    given = generator.normal(size=(2, 6, 6, 3)).astype("float32")
+    moved = fused(model, ONNX_RUNTIME_INT8)
+    assert np.abs(moved(given) - model(given)).max() < 1e-5
+    relus = [layer.input._keras_history.operation for layer in moved.layers if isinstance(layer, layers.ReLU)]
+    assert sorted(type(one).__name__ for one in relus) == ["Concatenate", "InputLayer", "MaxPooling2D"]

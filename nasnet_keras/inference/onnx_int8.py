@@ -51,7 +51,7 @@ def _renamed(model: Any) -> dict[str, str]:
     """Give short names to all tensors but input and output, since quantizing repeats each name up to eight times.
 
     Returns:
-        The layer that computes each tensor, by the tensor's name.
+        The layer with weights that computes a tensor, perhaps with a ReLU after it, by the tensor's name.
     """
     graph = model.graph
     kept = {value.name for value in (*graph.input, *graph.output)}
@@ -65,7 +65,13 @@ def _renamed(model: Any) -> dict[str, str]:
         value.name = short(value.name)
     for node in graph.node:
         node.input[:], node.output[:] = map(short, node.input), map(short, node.output)
-    return {name: _layer(node.name) for node in graph.node for name in node.output}
+    layers: dict[str, str] = {}
+    for node in graph.node:
+        if node.op_type in _WEIGHTED:
+            layers[node.output[0]] = _layer(node.name)
+        elif node.op_type == "Relu" and node.input[0] in layers:
+            layers[node.output[0]] = layers[node.input[0]]
+    return layers
 
 
 def _layer(name: str) -> str:
@@ -77,24 +83,51 @@ def _layer(name: str) -> str:
 def _static(model: Any, images: np.ndarray) -> Any:
     """Quantize all operations that have code for int8, with ranges that calibration images have."""
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_static
-    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+    from onnxruntime.quantization import QDQQuantizer, QuantType
 
-    model = copy.deepcopy(model)
-    add_pre_process_metadata(model)  # which says that it was made ready to be quantized, as it was
+    quantizer = QDQQuantizer(
+        onnx.shape_inference.infer_shapes(model),
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=_ranges(model, images),
+        nodes_to_quantize=[],
+        nodes_to_exclude=[],
+        op_types_to_quantize=[*_IN_INT8],
+        extra_options={"TensorQuantOverrides": _factors(model)},
+    )
+    quantizer.quantize_model()
+    return quantizer.model.model
+
+
+def _ranges(model: Any, images: np.ndarray) -> Any:
+    """Find the least and largest value of each tensor; those of a concatenation and of its parts are made the same."""
+    from onnxruntime.quantization import TensorData, create_calibrator
+
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "quantized.onnx")
-        quantize_static(
-            model,
-            path,
-            _Fed(model, images),
-            op_types_to_quantize=[*_IN_INT8],
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            extra_options={"TensorQuantOverrides": _factors(model)},
-        )
-        return onnx.load(path)
+        path = Path(folder, "float32.onnx")
+        path.write_bytes(model.SerializeToString())
+        augmented = str(Path(folder, "augmented.onnx"))
+        calibrator = create_calibrator(path, [*_IN_INT8], augmented_model_path=augmented)
+        calibrator.collect_data(_Fed(model, images))
+        ranges = calibrator.compute_data()
+    for names in _joined(model):
+        low, high = zip(*(ranges[name].range_value for name in names), strict=True)
+        for name in names:
+            ranges[name] = TensorData(lowest=np.float32(min(low)), highest=np.float32(max(high)))
+    return ranges
+
+
+def _joined(model: Any) -> list[set[str]]:
+    """List the sets of tensors that concatenations join, directly or not."""
+    sets: list[set[str]] = []
+    for node in model.graph.node:
+        if node.op_type == "Concat":
+            names = {*node.input, *node.output}
+            others = [one for one in sets if one & names]
+            sets = [one for one in sets if not one & names] + [names.union(*others)]
+    return sets
 
 
 def _factors(model: Any) -> dict[str, list[dict[str, Any]]]:
@@ -185,4 +218,4 @@ def _worst(before: Any, after: Any, images: np.ndarray, layers: dict[str, str], 
     expected, got = values
     ratio = debug.compute_signal_to_quantization_noice_ratio
     signal = {name: ratio(expected[name], got[name]) for name in layers if name in expected and name in got}
-    return list(dict.fromkeys(layers[name] for name in sorted(signal, key=signal.get) if layers[name]))[:number]
+    return list(dict.fromkeys(layers[name] for name in sorted(signal, key=signal.get)))[:number]

@@ -22,12 +22,15 @@ from nasnet_keras.inference.graph import (
 from nasnet_keras.inference.targets import Target
 
 __all__ = ["concats_cut", "merged", "padded_averages_convolved", "passed", "pools_convolved", "reductions_cut"]
-__all__ += ["relu_absorbed", "siblings_merged", "subsample_absorbed"]
+__all__ += ["relu_absorbed", "relus_moved", "siblings_merged", "subsample_absorbed"]
 
 
 def passed(output: Node, target: Target) -> Node:
     """Give a graph the form that is best for a target."""
-    graph = relu_absorbed(merged(output))
+    graph = merged(output)
+    if target.relus_first:
+        graph = relus_moved(graph)
+    graph = relu_absorbed(graph)
     if target.native_dilation:
         graph = subsample_absorbed(graph)
     if target.multiple > 1:
@@ -63,6 +66,28 @@ def merged(output: Node) -> Node:
         return known.setdefault((type(new), new.inputs, settings), new)
 
     return rewrite(output, rule)
+
+
+def relus_moved(output: Node) -> Node:
+    """Turn ReLUs of concatenations that only ReLUs read into concatenations of ReLUs."""
+    moving = {
+        node
+        for node, readers in consumers(output).items()
+        if isinstance(node, Concat) and readers and all(isinstance(reader, Relu) for reader in readers)
+    }
+    known: dict[Node, Node] = {}
+
+    def positive(x: Node) -> Node:
+        return known.setdefault(x, x if isinstance(x, Relu) else Relu(f"{x.name}_relu", (x,)))
+
+    def rule(old: Node, new: Node) -> Node:
+        if old in moving:
+            return replace(new, inputs=tuple(map(positive, new.inputs)))
+        if isinstance(old, Relu) and old.x in moving:
+            return new.x
+        return new
+
+    return merged(rewrite(output, rule))
 
 
 def relu_absorbed(output: Node) -> Node:

@@ -24,6 +24,7 @@ class Target:
         most_inputs: the largest number of inputs of a concatenation; a longer one becomes several. None means any.
         native_dilation: whether the runtime has depthwise convolutions with a dilation, and with a stride, too.
         average_pools: whether the runtime has fast average pools. If not, they become depthwise convolutions.
+        relus_first: whether a concatenation that only ReLUs read becomes one of ReLUs.
 
     Lab note, NASNet-A mobile on two cores of an Intel Xeon (AVX-512), on TensorFlow. Three ideas were 10 to 40% slower
     at a batch of 8, and at most 5% faster at a batch of 1: to merge the depthwise convolutions of a cell, to merge 1×1
@@ -40,6 +41,7 @@ class Target:
     most_inputs: int | None = None
     native_dilation: bool = False
     average_pools: bool = True
+    relus_first: bool = False
 
 
 TENSORFLOW = Target(plain_relus=True)
@@ -75,9 +77,11 @@ Widths rounded up to multiples of 8 gain nothing: depthwise convolutions take a 
 ONNX_RUNTIME = Target(multiple=16)
 """ONNX Runtime. It has a faster layout of channels in blocks, for widths that are multiples of the block."""
 
-ONNX_RUNTIME_INT8 = Target(multiple=16, average_pools=False)
+ONNX_RUNTIME_INT8 = Target(multiple=16, average_pools=False, relus_first=True)
 """ONNX Runtime for quantized networks. Its fast convolutions in int8 want multiples of 4, and of 16 where they are
-depthwise. An average pool in int8 takes it 20 times as long as a depthwise convolution in int8."""
+depthwise. An average pool in int8 takes it 20 times as long as a depthwise convolution in int8. A concatenation of maps
+with the same scale is a copy; if a ReLU follows, its scale is another one, and each byte is looked up in a table, which
+takes three times as long. The ReLU of a sum costs nothing."""
 
 OPENVINO = Target(multiple=8)
 """OpenVINO, which leaves little to do: it chooses layouts and merges operations by itself.
