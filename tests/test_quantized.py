@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import flatbuffers
 import keras
 import numpy as np
 import pytest
@@ -132,6 +133,18 @@ def test_every_reader_finds_the_constants(mode, tmp_path, images):
     for image in pixels[:3, None]:
         expected, *_ = called(path, image.astype("float32"))
         assert np.abs(compiled(image.astype("float32"))[0] - expected).max() < 0.02
+
+
+def test_equal_zero_points_are_written_once(tmp_path, images):
+    path = tmp_path / "a.tflite"
+    export(classifier(), path, "litert", quantization="weights", calibration=images)
+    data, builder = path.read_bytes(), flatbuffers.Builder()
+    model = read(data)
+    found = [tensor.quantization for tensor in model.subgraphs[0].tensors]
+    channels = [len(one.zeroPoint) for one in found if one is not None and one.scale is not None]
+    builder.Finish(model.Pack(builder), b"TFL3")
+    assert sorted(channels) == [3, 32, 64, 64]
+    assert len(builder.Output()) - len(data) > 8 * 64 - 200  # for which constants are aligned
 
 
 def test_what_answers_otherwise_is_not_written(tmp_path, images):

@@ -26,6 +26,11 @@ which has slow code for them and runs between 14 parts of the network. With thes
 the time. Depthwise convolutions are no faster in int8 than in float32: with int8 in full convolutions alone, most
 of them 1×1, it takes 0.58, and 0.80 with scales that are found for each image. Sums, concatenations and pools of
 maxima in int8, too, change little: 0.55 to 0.57.
+
+On one thread of an AMD EPYC (Zen 5, AVX512-VNNI), in the present form and against the float32 file of it, medians of 25
+blocks in turn, the same day: 1.18 ms and 1.80, a share of 0.65 (NASNet-A mobile at 224: 6.6 ms and 9.8, 0.68). The
+quantizer's own recipe for everything in int8, from Keras' export of the same network: 7.13 ms. The convolution that
+reads the image takes 22 µs in int8 and 25 in float32. Sizes are 0.33 and 0.28 of those of the float32 files.
 """
 
 # But for the one that reads the image: pixels have 256 values, and after rescaling and rounding fewer.
