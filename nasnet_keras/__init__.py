@@ -42,7 +42,13 @@ _EXPORTS = {
     **{kind.genotype: f"genotypes.{kind.module}" for kind in KINDS},
     **{kind.function: f"networks.{kind.module}" for kind in KINDS if "." not in kind.function},
 }
-_MODULES = {"applications": "applications", "conventions": "genotypes.conventions", "genotypes": "genotypes"}
+_MODULES = {
+    "applications": "applications",
+    "conventions": "genotypes.conventions",
+    "genotypes": "genotypes",
+    "pretrained": "pretrained",
+    "search": "search",
+}
 
 __all__ = sorted([*_EXPORTS, *_MODULES])
 

@@ -6,54 +6,28 @@ sees, on TensorFlow. A run that was stopped continues when the same command is g
 
 from typing import Any
 
-from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
+from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
+from nasnet_keras.utils.manual import Manual
 
 __all__ = ["console", "main"]
+
+
+_RECORDS = ("seed", "deterministic", "checkpoint_minutes", "license")  # settings that are those of nasnet-train
 
 
 def _define_flags() -> tuple[Any, ...]:
     """Define the flags that are the job's own; those of a data set and of a recipe are shared."""
     from absl import flags
 
-    from nasnet_keras.pretrained.recipe import BATCH_NORM
+    from nasnet_keras.pretrained.settings import FineTuneSettings
     from nasnet_keras.training.config import TrainingConfig
     from nasnet_keras.training.flags import DATASET, RECIPE
     from nasnet_keras.utils.settings import define_flags
 
     own = (
-        flags.DEFINE_string(
-            "model", None, "The model to start from: a name that --list prints, or the path of a card or weight file."
-        ),
-        flags.DEFINE_string(
-            "workdir", "nasnet_finetune", "The run's folder. It is made, or continued if it holds the same run."
-        ),
-        flags.DEFINE_string(
-            "name", None, "Name of the card and weight files; by default made of the model's and the folder's names."
-        ),
-        flags.DEFINE_enum(
-            "batch_norm",
-            "adapt",
-            BATCH_NORM,
-            "Statistics of batch normalization: adapt takes those of each batch, frozen those of the trained network.",
-        ),
-        flags.DEFINE_integer(
-            "patience",
-            None,
-            "Epochs without a better validation accuracy after which training ends; by default half of all, at least "
-            "5.",
-            lower_bound=1,
-        ),
-        flags.DEFINE_bool("list", False, "Print the names of the trained models and end."),
-        flags.DEFINE_string("train_dir", None, "Folder of training images, FOLDER/CLASS/IMAGE."),
-        flags.DEFINE_string(
-            "validation_dir",
-            None,
-            "Folder of images to choose the best weights by; by default a share of the training images.",
-        ),
-        flags.DEFINE_string("test_dir", None, "Folder of images for the final figures only."),
-        flags.DEFINE_bool("head_only", False, "Train the new classifier only, and leave the network as it is."),
-        flags.DEFINE_bool("balanced", True, "Count every class the same, however many images it has."),
-        *define_flags(TrainingConfig, ("seed", "deterministic", "checkpoint_minutes", "license")),
+        *define_flags(FineTuneSettings),
+        flags.DEFINE_bool("list", False, "Print the trained models, what each is for, and end."),
+        *define_flags(TrainingConfig, _RECORDS),
     )
     for name in (*DATASET, *RECIPE):
         flags.declare_key_flag(name)  # `--help` shows them too
@@ -64,13 +38,13 @@ def _define_flags() -> tuple[Any, ...]:
 
 def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
-    from absl import app, flags
+    from absl import flags
 
     from nasnet_keras.training.config import TrainingConfig
     from nasnet_keras.utils.settings import from_flags
 
     if flags.FLAGS["recipe"].present:
-        raise app.UsageError("fine-tuning starts from a recipe of its own; change it by the flags of its values")
+        raise ValueError("fine-tuning starts from a recipe of its own; change it by the flags of its values")
     values = from_flags(TrainingConfig, values)
     if values.pop("list"):
         _print_models()
@@ -154,9 +128,33 @@ def _print_models() -> None:
     print("\n".join(registry.list_models()))
 
 
+def _settings() -> tuple[type, ...]:
+    from nasnet_keras.pretrained.settings import FineTuneSettings
+    from nasnet_keras.training.config import TrainingConfig
+    from nasnet_keras.training.datasets.settings import DatasetSettings
+    from nasnet_keras.training.recipes import Recipe
+
+    return FineTuneSettings, DatasetSettings, Recipe, TrainingConfig
+
+
+def _defaults() -> dict[str, str]:
+    from nasnet_keras.pretrained.recipe import FINE_TUNE
+    from nasnet_keras.training.flags import in_words
+
+    return {**in_words({"": FINE_TUNE}), "epochs": "as many as make about 1,000 steps, from 5 to 60"}
+
+
+_MANUAL = Manual(
+    "nasnet-finetune --model=amoebanet_d_tiny_imagenet --train_dir=photographs --workdir=mine",
+    ("model", "list", "train_dir", "validation_dir", "test_dir", "workdir", "epochs", "head_only"),
+    _settings,
+    _defaults,
+)
+
+
 def console() -> None:
     """The console script `nasnet-finetune`."""
-    run_job("nasnet-finetune", main, _define_flags, kept="what is")
+    run_job("nasnet-finetune", main, _define_flags, kept="what is", manual=_MANUAL)
 
 
 if __name__ == "__main__":

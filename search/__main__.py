@@ -9,7 +9,8 @@ was stopped continues when the same command is given again. Follow it in WORKDIR
 
 from typing import Any
 
-from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
+from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
+from nasnet_keras.utils.manual import Manual
 
 
 def _define_flags() -> tuple[Any, ...]:
@@ -44,9 +45,35 @@ def main(values: dict[str, Any]) -> None:
         print(f"\n{summary(study)}")
 
 
+def _settings() -> tuple[type, ...]:
+    from nasnet_keras.search.config import SearchConfig
+    from nasnet_keras.training.datasets.settings import DatasetSettings
+    from nasnet_keras.training.recipes import Recipe
+
+    return SearchConfig, DatasetSettings, Recipe
+
+
+def _defaults() -> dict[str, str]:
+    from nasnet_keras.search.registry import EVALUATORS
+    from nasnet_keras.training.flags import in_words
+    from nasnet_keras.training.recipes import RECIPES
+
+    usual = EVALUATORS["child"].epochs
+    others = "".join(f", {row.epochs} of the {name}" for name, row in EVALUATORS.items() if row.epochs != usual)
+    return {**in_words(RECIPES), "epochs": f"{usual} of a child{others}"}
+
+
+_MANUAL = Manual(
+    "nasnet-search --dataset=cifar10 --trials=60 --limit=parameters=1e6 --workdir=s1",
+    ("dataset", "workdir", "trials", "limit", "epochs", "num_repeats", "filters", "final_epochs"),
+    _settings,
+    _defaults,
+)
+
+
 def console() -> None:
     """The console script `nasnet-search`."""
-    run_job("nasnet-search", main, _define_flags, kept="the children already")
+    run_job("nasnet-search", main, _define_flags, kept="the children already", manual=_MANUAL)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from nasnet_keras.search import combinations, registry, spaces, tables
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.equality import is_listed
+from nasnet_keras.search.finishing import FinalSettings
 from nasnet_keras.search.place import PlaceSettings
 from nasnet_keras.search.proposing import AlgorithmSettings, begun_with
 from nasnet_keras.search.proxies import PROXIES
@@ -18,7 +19,8 @@ from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
 from nasnet_keras.utils import checks, settings, values
-from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, grouped, setting
 
 __all__ = ["REWARDS", "SearchConfig", "child_recipe", "default_epochs", "defaults", "may_change"]
 
@@ -41,6 +43,7 @@ def _check_recipe(name: str, plain: Any) -> None:
 
 @documented
 @accepting_former
+@grouped(Group.CHILDREN)
 @dataclass(frozen=True)
 class SearchConfig:
     """The settings of a search. Equal configurations propose and train equal children.
@@ -63,6 +66,7 @@ class SearchConfig:
         "The study's folder: made if it is missing, continued if it holds the same configuration.",
         values.path(as_text=False),
         may_change=True,
+        group=Group.RECORDS,
     )
     dataset: str | Path = as_in(DatasetSettings, "dataset", for_=_CHILDREN)
     data_dir: str | Path | None = as_in(DatasetSettings, "data_dir", may_change=True)
@@ -78,7 +82,12 @@ class SearchConfig:
         assumed=None,
     )
     trials: int | None = setting(
-        None, "Number of children; by default 24, or 10 in each epoch of a supernet.", _COUNT, usual=24, may_change=True
+        None,
+        "Number of children; by default 24, or 10 in each epoch of a supernet.",
+        _COUNT,
+        usual=24,
+        may_change=True,
+        group=Group.ALGORITHM,
     )
     random_trials: int | None = setting(
         None,
@@ -87,6 +96,7 @@ class SearchConfig:
         values.whole(0),
         usual=8,
         may_change=True,
+        group=Group.ALGORITHM,
     )
     derived_trials: int | None = setting(
         None,
@@ -95,9 +105,14 @@ class SearchConfig:
         values.whole(0),
         usual=0,
         may_change=True,
+        group=Group.ALGORITHM,
     )
     space: str = setting(
-        "nasnet", f"Search space. {explained(SPACES)}.", values.choice_of_version(*SPACES), assumed="nasnet"
+        "nasnet",
+        f"Search space. {explained(SPACES)}.",
+        values.choice_of_version(*SPACES),
+        assumed="nasnet",
+        group=Group.SPACE,
     )
     operations: tuple[str, ...] | None = as_in(SpaceSettings, "operations")
     num_blocks: int = as_in(SpaceSettings, "num_blocks")
@@ -119,6 +134,7 @@ class SearchConfig:
         "machines it is several times the number of children at once.",
         _COUNT,
         assumed=1,
+        group=Group.ALGORITHM,
     )
     evaluator: str = setting(
         "child",
@@ -182,6 +198,7 @@ class SearchConfig:
         values.nested(Recipe, "a Recipe", _check_recipe),
         optional=False,
         for_=_CHILDREN,
+        group=Group.RECIPE,
     )
     reward: str | None = setting(
         None,
@@ -214,27 +231,15 @@ class SearchConfig:
         _SWITCH,
         for_=_CHILDREN,
         assumed=False,
+        group=Group.RECORDS,
     )
-    finalists: int = setting(
-        2, "Number of the best genotypes, and of random ones, to train to the end.", values.whole(1), may_change=True
-    )
-    final_epochs: int = setting(
-        20, "Number of epochs of a finalist, by the recipe of the children.", _COUNT, may_change=True
-    )
-    final_num_repeats: int | None = setting(
-        None, "N of the finalists; by default that of the children.", _COUNT, may_change=True
-    )
-    final_filters: int | None = setting(
-        None, "F of the finalists; by default that of the children.", _COUNT, may_change=True
-    )
-    final_alpha: float | None = setting(
-        None,
-        "Factor of the filters of the finalists in the space mnasnet; by default that of the children.",
-        values.positive_number(),
-        may_change=True,
-    )
-    finalists_along: str | None = as_in(CostSettings, "finalists_along")
-    seed: int = setting(0, "Random seed of the search.", values.seed())
+    finalists: int = as_in(FinalSettings, "finalists")
+    final_epochs: int = as_in(FinalSettings, "final_epochs")
+    final_num_repeats: int | None = as_in(FinalSettings, "final_num_repeats")
+    final_filters: int | None = as_in(FinalSettings, "final_filters")
+    final_alpha: float | None = as_in(FinalSettings, "final_alpha")
+    finalists_along: str | None = as_in(CostSettings, "finalists_along", group=Group.FINALISTS)
+    seed: int = setting(0, "Random seed of the search.", values.seed(), group=Group.RECORDS)
 
     def __post_init__(self) -> None:
         settings.check(self, ("workdir", "dataset", "evaluator", "space"))  # the defaults of others depend on these

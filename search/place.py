@@ -7,7 +7,8 @@ from typing import Any
 from nasnet_keras.search.registry import EXECUTORS, explained
 from nasnet_keras.utils import values
 from nasnet_keras.utils.checks import finite, quoted
-from nasnet_keras.utils.settings import documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import documented, grouped, setting
 
 __all__ = ["PlaceSettings", "resources_of"]
 
@@ -50,6 +51,7 @@ def _gpus(name: str, value: Any) -> float:
 
 
 @documented
+@grouped(Group.PLACE)
 @dataclass(frozen=True)
 class PlaceSettings:
     """The settings of executors. They change no child, so all of them may change while a study grows."""

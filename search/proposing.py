@@ -8,7 +8,8 @@ from typing import Any
 from nasnet_keras.search import registry
 from nasnet_keras.search.registry import ALGORITHMS, explained
 from nasnet_keras.utils import values
-from nasnet_keras.utils.settings import documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import documented, grouped, setting
 from nasnet_keras.utils.workdir import recorded
 
 __all__ = ["AlgorithmSettings", "begun_with"]
@@ -37,6 +38,7 @@ def _population(plain: Mapping[str, Any]) -> int | None:
 
 
 @documented
+@grouped(Group.ALGORITHM)
 @dataclass(frozen=True)
 class AlgorithmSettings:
     """The algorithm and its parameters; those that belong to other algorithms are None."""

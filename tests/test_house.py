@@ -25,12 +25,13 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
     "applications card latency",
     "training",
     "search pretrained",
+    "__main__",
 )
 FLOORS_OF_SEARCH = (
     "costs equality objects tables",
     "rows",
     "registry proxies",
-    "spaces combinations place proposing",
+    "spaces combinations finishing place proposing",
     "config controllers supernet surrogates",
     "algorithms latency study",
     "evaluators judged priors report",

@@ -379,7 +379,7 @@ def test_networks_that_do_not_fit_the_images_are_refused_before_a_folder_is_made
         (["--initial_weights=none.weights.h5"], "no weights file 'none.weights.h5'"),
         (["--name=a/b"], "name must be of letters"),
         (["--checkpoint_minutes=0"], "checkpoint_minutes must be positive"),
-        (["digits"], "unexpected arguments ['digits']"),
+        (["digits"], "unexpected argument 'digits'"),
     ],
 )
 def test_bad_flags_are_one_clear_error_and_make_no_folder(flags, message, tmp_path):

@@ -6,7 +6,8 @@ sees, on TensorFlow. A run that was stopped continues from its last checkpoint w
 
 from typing import Any
 
-from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
+from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
+from nasnet_keras.utils.manual import Manual
 
 
 def _define_flags() -> tuple[Any, ...]:
@@ -53,9 +54,32 @@ def _report(result: Any) -> None:
     print(f"Card:    {result.path}\nWeights: {result.path.with_name(card.weights.file)}")
 
 
+def _settings() -> tuple[type, ...]:
+    from nasnet_keras.training.config import TrainingConfig
+    from nasnet_keras.training.datasets.settings import DatasetSettings
+    from nasnet_keras.training.recipes import Recipe
+
+    return TrainingConfig, DatasetSettings, Recipe
+
+
+def _defaults() -> dict[str, str]:
+    from nasnet_keras.training.flags import in_words
+    from nasnet_keras.training.recipes import RECIPES
+
+    return in_words(RECIPES)
+
+
+_MANUAL = Manual(
+    "nasnet-train --genotype=nasnet_a --dataset=cifar10 --recipe=short --workdir=nasnet_a_cifar10",
+    ("genotype", "dataset", "workdir", "recipe", "epochs", "num_repeats", "filters", "stem"),
+    _settings,
+    _defaults,
+)
+
+
 def console() -> None:
     """The console script `nasnet-train`."""
-    run_job("nasnet-train", main, _define_flags, kept="the checkpoint")
+    run_job("nasnet-train", main, _define_flags, kept="the checkpoint", manual=_MANUAL)
 
 
 if __name__ == "__main__":

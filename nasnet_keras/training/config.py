@@ -18,7 +18,8 @@ from nasnet_keras.training.rehearsal import card_of
 from nasnet_keras.utils import checks, settings, values
 from nasnet_keras.utils.checks import LARGEST, quoted
 from nasnet_keras.utils.files import digest
-from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, grouped, setting
 from nasnet_keras.utils.values import Kind
 
 __all__ = ["TrainingConfig"]
@@ -47,6 +48,7 @@ def _weights_file(name: str, value: Any) -> str | Path:
 
 @accepting_former
 @documented
+@grouped(Group.NETWORK)
 @dataclass(frozen=True)
 class TrainingConfig:
     """The configuration of a training run. The same configuration gives the same weights.
@@ -67,6 +69,7 @@ class TrainingConfig:
         MISSING,
         "The run's folder. It is made, or continued if it holds the same configuration.",
         values.path(as_text=False),
+        group=Group.RECORDS,
     )
     genotype: BaseGenotype | str | Path = setting(
         "nasnet_a",
@@ -86,20 +89,26 @@ class TrainingConfig:
         None,
         "Name of the card and weight files; by default made of the genotype's and the data set's names.",
         Kind(_model_name),
+        group=Group.RECORDS,
     )
     initial_weights: str | Path | None = setting(
         None,
         "A .weights.h5 file of the same network to begin with; by default weights are random.",
         Kind(_weights_file),
     )
-    seed: int = setting(0, "Random seed.", values.seed())
+    seed: int = setting(0, "Random seed.", values.seed(), group=Group.RECORDS)
     deterministic: bool = setting(
-        True, "Get the same bits from the same seed on one device. It costs speed on GPUs.", values.switch()
+        True,
+        "Get the same bits from the same seed on one device. It costs speed on GPUs.",
+        values.switch(),
+        group=Group.RECORDS,
     )
     checkpoint_minutes: float = setting(
-        5.0, "Minutes between checkpoints: the most work that a kill can cost.", values.limit()
+        5.0, "Minutes between checkpoints: the most work that a kill can cost.", values.limit(), group=Group.RECORDS
     )
-    license: str = setting("not stated", "License of the weights, for the card.", values.text(), was=Former("licence"))
+    license: str = setting(
+        "not stated", "License of the weights, for the card.", values.text(), was=Former("licence"), group=Group.RECORDS
+    )
     alpha: float | None = setting(
         None, "Width multiplier of a network of stages such as MnasNet; by default 1.", values.positive_number()
     )

@@ -1,21 +1,20 @@
 """The flags of a data set and of a recipe, which jobs share."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from absl import flags
 
 from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
+from nasnet_keras.utils.manual import shown
 from nasnet_keras.utils.settings import define_flags, from_flags, settings
 
-__all__ = ["DATASET", "RECIPE", "changes", "recipe"]
+__all__ = ["DATASET", "RECIPE", "changes", "in_words", "recipe"]
 
 DATASET = {flag.name: flag for flag in define_flags(DatasetSettings)}
 """By name: the flags that say which images to train on."""
-
-RECIPE = {flag.name: flag for flag in define_flags(Recipe, **dict.fromkeys(settings(Recipe)))}
-"""By name: a flag for each field of `Recipe`, None unless it is given."""
 
 _NAME = flags.DEFINE_enum(
     "recipe",
@@ -23,6 +22,9 @@ _NAME = flags.DEFINE_enum(
     tuple(RECIPES),
     "Recipe to start from, which the flags of its values change; by default 'digits' for digits, else 'short'.",
 )
+
+RECIPE = {flag.name: flag for flag in define_flags(Recipe, **dict.fromkeys(settings(Recipe)))}
+"""By name: a flag for each field of `Recipe`, None unless it is given."""
 
 
 def recipe(dataset: str, **defaults: Any) -> Recipe:
@@ -41,3 +43,18 @@ def recipe(dataset: str, **defaults: Any) -> Recipe:
 def changes() -> dict[str, Any]:
     """The fields of a recipe that the flags give."""
     return from_flags(Recipe, {name: flag.value for name, flag in RECIPE.items() if flag.value is not None})
+
+
+def in_words(recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    """The defaults of a recipe's flags: one value where the recipes agree, else each one's with its name.
+
+    Example:
+        >>> in_words(RECIPES)["epochs"], in_words(RECIPES)["clip_norm"]
+        ('paper 600, short 30, digits 30', '5')
+    """
+    found = {}
+    for setting in settings(Recipe):
+        texts = {name: shown(getattr(one, setting)) for name, one in recipes.items()}
+        alike = len({*texts.values()}) == 1
+        found[setting] = next(iter(texts.values())) if alike else ", ".join(f"{n} {text}" for n, text in texts.items())
+    return found

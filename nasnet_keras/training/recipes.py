@@ -8,7 +8,8 @@ from typing import Any
 from nasnet_keras.training.augmentation import Augmentation, mirrors, pixels
 from nasnet_keras.utils import settings, values
 from nasnet_keras.utils.checks import LARGEST, quoted
-from nasnet_keras.utils.settings import documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import documented, grouped, setting
 from nasnet_keras.utils.values import Kind, from_zero, number, share
 
 __all__ = ["PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
@@ -43,6 +44,7 @@ _TO_ONE = number("in [0, 1]", lambda value: 0.0 <= value <= 1.0)
 
 
 @documented
+@grouped(Group.RECIPE)
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained.

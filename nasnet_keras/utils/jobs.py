@@ -8,7 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from nasnet_keras.utils.manual import Manual
 
 if TYPE_CHECKING:
     from absl import flags
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Stopped", "run_job"]
 
 _LONGEST = 2000  # letters of an error
+_NO_MANUAL = Manual()
+_MORE = "--help lists the flags"
 _OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")  # of TensorFlow and PyTorch, which have no MemoryError
 
 
@@ -30,8 +35,11 @@ def run_job(
     kept: str,
     place: str = "workdir",
     operands: str | None = None,
+    manual: Manual = _NO_MANUAL,
 ) -> None:
-    """Define and parse the flags of a job and call its `main`; `--help` shows the docstring of `main`'s module.
+    """Define and parse the flags of a job and call its `main`.
+
+    `--help` shows the docstring of `main`'s module and the manual; `--version` shows the version.
 
     An error that a user can mend ends the process with exit code 1 and one line, any other error with
     its traceback. A signal that comes before the job has a folder to leave whole ends the process at once, with the
@@ -45,20 +53,28 @@ def run_job(
         kept: the state that a stopped run keeps, in words for the message.
         place: the flag that says where it is kept.
         operands: the name under which `main` gets the arguments that are no flags, a list; None if there may be none.
+        manual: what `--help` shows of the flags.
     """
     _open_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    from absl import app  # slow
+    from absl import app, flags  # slow
 
     from nasnet_keras.utils import environment  # slow
 
     environment.prepare()
     own = define_flags()
 
+    def parse(arguments: list[str]) -> list[str]:
+        _offer_help(name, sys.modules[main.__module__], manual)
+        try:
+            return _parse(arguments)
+        except flags.Error as error:
+            sys.exit(f"{name}: {' '.join(str(error).split())} ({_MORE})")
+
     def run(arguments: list[str]) -> None:
         if len(arguments) > 1 and operands is None:
-            raise app.UsageError(f"unexpected arguments {arguments[1:]}; flags start with --")
+            sys.exit(f"{name}: {_unexpected(arguments[1])} ({_MORE})")
         values = {flag.name: flag.value for flag in own}
         try:
             main(values | ({} if operands is None else {operands: arguments[1:]}))
@@ -67,21 +83,43 @@ def run_job(
                 raise
             sys.exit(message if message.startswith("\n") else f"{name}: {message}")
 
-    _offer_help(main.__module__)
-    app.run(run, flags_parser=_parse)
+    app.run(run, flags_parser=parse)
 
 
-def _offer_help(module: str) -> None:
-    """Let `--help` show the docstring and the flags of a job's module.
-
-    absl looks for both in the module that Python was started with, and a console script has neither.
-    """
+def _offer_help(name: str, module: ModuleType, manual: Manual) -> None:
+    """Let `--help` and `--version` print and end the job with exit code 0; absl's own `--help` ends it with 1."""
     from absl import flags  # slow
 
-    if module != "__main__":
-        sys.modules["__main__"].__doc__ = sys.modules[module].__doc__
-        for flag in flags.FLAGS.get_key_flags_for_module(sys.modules[module]):
-            flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    key = flags.FLAGS.get_key_flags_for_module(module)
+    flags.DEFINE_bool("version", False, "Print the version and end.")
+
+    def ends(show: Callable[[], Any]) -> Callable[[str], None]:
+        def parse(argument: str) -> None:
+            if argument != "false":
+                show()
+                sys.exit()
+
+        return parse
+
+    def version() -> None:
+        from nasnet_keras import __version__
+
+        print(f"{name} {__version__}")
+
+    flags.FLAGS["version"].parse = ends(version)
+    for each in ("help", "helpshort"):
+        flags.FLAGS[each].parse = ends(lambda: print(manual.text(name, module.__doc__ or "", key), end=""))
+    flags.FLAGS["helpfull"].parse = ends(lambda: print(flags.FLAGS.get_help()))
+
+
+def _unexpected(word: str) -> str:
+    """What is wrong with an argument that is no flag."""
+    from absl import flags  # slow
+
+    bare, equals, value = word.lstrip("-\u2010\u2011\u2012\u2013\u2014\u2212").partition("=")  # as texts are pasted
+    if bare in flags.FLAGS:
+        return f"unexpected argument {word!r}; did you mean --{bare}{equals}{value}?"
+    return f"unexpected argument {word!r}; flags start with --"
 
 
 def _message(error: BaseException, kept: str) -> str | None:
@@ -99,9 +137,9 @@ def _message(error: BaseException, kept: str) -> str | None:
 
 def _parse(arguments: list[str]) -> list[str]:
     """Parse the flags. A leading `~`, which shells leave as it is in `--workdir=~/study`, becomes the user's folder."""
-    from absl import app, flags, logging
+    from absl import flags, logging
 
-    rest = app.parse_flags_with_usage(arguments)
+    rest = flags.FLAGS(["--help" if argument == "-h" else argument for argument in arguments])
     if not flags.FLAGS["verbosity"].present:  # libraries report every file that they read
         flags.FLAGS.verbosity = logging.WARNING
     for name in flags.FLAGS:

@@ -12,13 +12,15 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from nasnet_keras.utils.checks import choice, quoted
+from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.values import Kind
 
 __all__ = ["Former", "Setting", "accepting_former", "as_in", "check", "check_json", "define_flags", "documented"]
-__all__ += ["from_flags", "setting", "settings", "to_json", "upgraded"]
+__all__ += ["from_flags", "grouped", "setting", "settings", "to_json", "upgraded"]
 
 T = TypeVar("T")
 
@@ -57,6 +59,7 @@ class Setting:
         for_: its readers, in the words of the dataclass, such as `("children",)`; empty if all read it.
         may_change: whether a continued job may be given another value.
         was: its former name and values; None if it has none.
+        group: the group under which `--help` lists its flag; None if it is not in one, as no flag of a job is.
     """
 
     help: str
@@ -67,6 +70,7 @@ class Setting:
     for_: tuple[str, ...] = ()
     may_change: bool = False
     was: Former | None = None
+    group: Group | None = None
 
     def check(self, name: str, value: Any, in_file: bool = False) -> Any:
         """Check a value; returns it in the type that it has in a configuration, or in a file.
@@ -109,6 +113,19 @@ def as_in(cls: type, name: str, **changes: Any) -> Any:
     """Make a field like that of another dataclass, with some facts changed."""
     like = cls.__dataclass_fields__[name]
     return field(default=like.default, metadata={"setting": dataclasses.replace(like.metadata["setting"], **changes)})
+
+
+def grouped(group: Group) -> Callable[[type[T]], type[T]]:
+    """Put those settings of a dataclass that have no group into one; a decorator of the dataclass."""
+
+    def put(cls: type[T]) -> type[T]:
+        for one in dataclasses.fields(cls):
+            found = one.metadata.get("setting")
+            if found is not None and found.group is None:
+                one.metadata = MappingProxyType({"setting": dataclasses.replace(found, group=group)})
+        return cls
+
+    return put
 
 
 def documented(cls: type[T]) -> type[T]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from nasnet_keras.latency.runtimes import RUNTIMES
 from nasnet_keras.search.costs.limits import FORMS, Limit, is_name
 from nasnet_keras.utils import values
-from nasnet_keras.utils.settings import documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import documented, grouped, setting
 
 __all__ = ["CostSettings"]
 
@@ -16,6 +17,7 @@ _NAMES = values.items("names of costs", is_name)
 
 
 @documented
+@grouped(Group.COSTS)
 @dataclass(frozen=True)
 class CostSettings:
     """The settings of costs of a search; `Objective.of` makes its objective of the first three."""

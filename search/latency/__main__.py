@@ -10,7 +10,8 @@ the same command is given again. The machine should do nothing else meanwhile.
 
 from typing import Any
 
-from nasnet_keras.utils.jobs import run_job  # nothing else here: see there
+from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
+from nasnet_keras.utils.manual import Manual
 
 
 def _define_flags() -> tuple[Any, ...]:
@@ -64,9 +65,29 @@ def _fit(config: Any) -> None:
     print(f"{output}: latencies of the space {config.space} on {predictor.device}\nHeld out: {predictor.held_out}")
 
 
+def _settings() -> tuple[type, ...]:
+    from nasnet_keras.search.latency.config import LatencyConfig
+
+    return (LatencyConfig,)
+
+
+_MANUAL = Manual(
+    first=("fit", "output", "networks", "runtime", "threads", "latency_command"),
+    settings=_settings,
+)
+
+
 def console() -> None:
     """The console script `nasnet-latency`."""
-    run_job("nasnet-latency", main, _define_flags, kept="the latencies", place="output", operands="models")
+    run_job(
+        "nasnet-latency",
+        main,
+        _define_flags,
+        kept="the latencies",
+        place="output",
+        operands="models",
+        manual=_MANUAL,
+    )
 
 
 if __name__ == "__main__":

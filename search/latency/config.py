@@ -13,12 +13,14 @@ from nasnet_keras.search.costs.settings import CostSettings
 from nasnet_keras.search.latency.drawn import DrawnNetworks
 from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.utils import settings, values
-from nasnet_keras.utils.settings import as_in, documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import as_in, documented, grouped, setting
 
 __all__ = ["LatencyConfig"]
 
 
 @documented
+@grouped(Group.MEASURING)
 @dataclass(frozen=True)
 class LatencyConfig(SpaceSettings):
     """The settings of a measurement, or of a predictor.
@@ -43,28 +45,32 @@ class LatencyConfig(SpaceSettings):
         "Runtime to measure with; by default that of the file, or litert for a predictor.",
         values.choice(*RUNTIMES),
     )
-    threads: int = as_in(CostSettings, "threads")
-    latency_command: str | None = as_in(CostSettings, "latency_command")
+    threads: int = as_in(CostSettings, "threads", group=Group.MEASURING)
+    latency_command: str | None = as_in(CostSettings, "latency_command", group=Group.MEASURING)
     accuracy: float = setting(
         0.02,
         "Share of a latency to which it must be known; a machine that is too busy for that is an error.",
         values.share(),
     )
     space: str = as_in(SearchConfig, "space")
-    num_repeats: int = as_in(SearchConfig, "num_repeats")
-    filters: int = as_in(SearchConfig, "filters")
-    alpha: float = as_in(SearchConfig, "alpha", for_=())
+    num_repeats: int = as_in(SearchConfig, "num_repeats", group=Group.NETWORK)
+    filters: int = as_in(SearchConfig, "filters", group=Group.NETWORK)
+    alpha: float = as_in(SearchConfig, "alpha", for_=(), group=Group.NETWORK)
     image_size: int | None = setting(
         None,
         "Height and width of the images, in pixels; by default 32 for a predictor, and those of the file that is "
         "measured, which may leave them open.",
         values.positive(),
+        group=Group.NETWORK,
     )
     channels: int | None = setting(
-        None, "Number of channels of the images; by default 3, or that of the file that is measured.", values.positive()
+        None,
+        "Number of channels of the images; by default 3, or that of the file that is measured.",
+        values.positive(),
+        group=Group.NETWORK,
     )
-    classes: int = setting(10, "Number of classes.", values.positive())
-    seed: int = setting(0, "Random seed of the networks that are drawn.", values.seed())
+    classes: int = setting(10, "Number of classes.", values.positive(), group=Group.NETWORK)
+    seed: int = setting(0, "Random seed of the networks that are drawn.", values.seed(), group=Group.RECORDS)
 
     def __post_init__(self) -> None:
         implied = registry.space(self.space).defaults

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from nasnet_keras.search.spaces.mnasnet import BASES
 from nasnet_keras.utils import checks, values
-from nasnet_keras.utils.settings import documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import documented, grouped, setting
 
 __all__ = ["SpaceSettings"]
 
@@ -15,6 +16,7 @@ _SPACE = ("space",)
 
 
 @documented
+@grouped(Group.SPACE)
 @dataclass(frozen=True)
 class SpaceSettings:
     """The settings that are passed to the search space; a space ignores those that it does not have."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from nasnet_keras.utils import values
 from nasnet_keras.utils.checks import FITS
-from nasnet_keras.utils.settings import documented, setting
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import documented, grouped, setting
 
 __all__ = ["DatasetSettings"]
 
@@ -14,6 +15,7 @@ _LEAST_SIZE = 8  # of images that a flag asks for
 
 
 @documented
+@grouped(Group.IMAGES)
 @dataclass(frozen=True)
 class DatasetSettings:
     """The settings that a data set is loaded by; see `nasnet_keras.training.datasets.load`."""
