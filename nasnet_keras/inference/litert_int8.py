@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.inference.equalizing import equalized
 from nasnet_keras.inference.litert_file import operator_name, packed, read
 
 __all__ = ["MODES", "quantize"]
@@ -53,7 +54,10 @@ def quantize(path: Path, mode: str, images: np.ndarray | None) -> Callable[[np.n
     from litert_quantizer import quantizer
 
     original = path.read_bytes()
-    made = quantizer.Quantizer(str(path))
+    if mode == "int8":
+        with _silence():
+            original = equalized(original, images)
+    made = quantizer.Quantizer(original)
     _configure(made, mode, original)
     with _silence():
         ranges = made.calibrate(_fed(path, images)) if mode == "int8" else None
