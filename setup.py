@@ -57,8 +57,8 @@ setup(
         "keras>=3.15,<4",  # layers/, networks/: layers, models, saving
         "ml_dtypes>=0.4",  # weights/loading.py: weights in bfloat16
         "numpy>=1.26",  # training/datasets/: arrays of images; search/: random choices; latency/: fits of latencies
-        "pillow>=11.1",  # training/datasets/images.py: reading images
-        "psutil>=5.9",  # utils/environment.py: cores; training/datasets/fitting.py: free memory
+        "pillow>=11.1",  # images/files.py: reading images
+        "psutil>=5.9",  # utils/environment.py: cores; images/fitting.py: free memory
         "requests>=2.31",  # weights/download.py: weights from the network
         "safetensors>=0.5",  # weights/state_dict.py: weights of PyTorch's networks
         "tensorboard>=2.20",  # training/events.py, search/report/tensorboard.py: curves

@@ -88,9 +88,9 @@ def from_scratch(model, train, test, seed, seconds):
 
 def measure(arguments, results):
     from nasnet_keras import pretrained
+    from nasnet_keras.images.fitting import resized
     from nasnet_keras.training import datasets
     from nasnet_keras.training.datasets.base import Split
-    from nasnet_keras.training.datasets.image_folder import resized
 
     shape = pretrained.card(arguments.model).input_shape
     data = datasets.load(arguments.dataset)

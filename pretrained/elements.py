@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nasnet_keras.training.datasets.fitting import check_channels
+from nasnet_keras.images.fitting import check_channels
 
 __all__ = ["OF_WEIGHTS", "batch_of"]
 

@@ -13,11 +13,11 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.card import Card
+from nasnet_keras.images.files import read_image
+from nasnet_keras.images.fitting import array_of, resized
+from nasnet_keras.images.reading import tree_of
+from nasnet_keras.images.tree import OWN_LINKS
 from nasnet_keras.pretrained import registry
-from nasnet_keras.training.datasets.fitting import array_of, resized
-from nasnet_keras.training.datasets.image_folder import tree_of
-from nasnet_keras.training.datasets.image_tree import OWN_LINKS
-from nasnet_keras.training.datasets.images import read_image
 from nasnet_keras.utils.checks import positive_integer, quoted
 from nasnet_keras.utils.files import write_bytes
 

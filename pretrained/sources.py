@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.images.fitting import array_of, check_channels, check_levels, resized
 from nasnet_keras.pretrained.elements import OF_WEIGHTS, batch_of
 from nasnet_keras.training.datasets import image_folder, labels, splits
 from nasnet_keras.training.datasets.base import SPLITS, Dataset, Loaded, Split, chosen, divided
 from nasnet_keras.training.datasets.class_names import class_names, some
-from nasnet_keras.training.datasets.fitting import array_of, check_channels, check_levels, resized
 from nasnet_keras.training.datasets.labels import Labels
 from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import quoted

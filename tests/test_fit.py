@@ -10,12 +10,12 @@ from PIL import Image
 
 from nasnet_keras import pretrained
 from nasnet_keras.card import Card
+from nasnet_keras.images.fitting import resized
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets.base import Dataset, Split
-from nasnet_keras.training.datasets.fitting import resized
 from nasnet_keras.utils.checks import FITS
 from nasnet_keras.weights.file import CardError
 

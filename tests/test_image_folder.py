@@ -11,8 +11,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from nasnet_keras.training.datasets import fitting, image_folder
-from nasnet_keras.training.datasets.image_folder import image_files, read_image, resized
+from nasnet_keras.images import fitting
+from nasnet_keras.images.files import read_image
+from nasnet_keras.images.fitting import resized
+from nasnet_keras.images.reading import image_files
+from nasnet_keras.training.datasets import image_folder
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from fuzz import damaged_bytes, rounds
 from picture_files import chunk, png, tiff
 from PIL import Image
 
+from nasnet_keras.images.files import read_image
 from nasnet_keras.training.datasets import images
-from nasnet_keras.training.datasets.images import read_image
 
 TOPS = {8: 255, 12: 4095, 16: 65535}
 GREYS = np.tile(np.array([100, 255], np.uint8), (4, 4, 1))

@@ -208,7 +208,7 @@ def test_bad_calibration_images(tmp_path, images):
         (plain, tf.data.Dataset.range(50), "expected calibration images"),
         (plain, tmp_path / "nowhere", "there is no folder of calibration images"),
         (plain, tmp_path / "notes.txt", "there is no folder of calibration images"),
-        (plain, tmp_path / "empty", "has no calibration images"),
+        (plain, tmp_path / "empty", "no calibration images: no images in"),
         (keras.Sequential([keras.Input((None, None, 3)), keras.layers.ReLU()]), images, "known image size"),
     ):
         with pytest.raises(ExportError, match=message):

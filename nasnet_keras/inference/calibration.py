@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from nasnet_keras.images.reading import read_folder, spread
 from nasnet_keras.inference.errors import ExportError
 
 __all__ = ["LEAST_IMAGES", "MOST_IMAGES", "calibration_images", "input_range"]
@@ -43,7 +44,7 @@ def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
     if images.shape[1:] != shape or images.dtype.kind not in "biuf":
         expected = ", ".join(map(str, shape))
         raise ExportError(f"expected calibration images of (count, {expected}), got {images.dtype} of {images.shape}")
-    images = images[np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).round().astype(int)]
+    images = images[spread(len(images), MOST_IMAGES)]
     _check(images, model)
     return images.astype(image.dtype)
 
@@ -57,18 +58,15 @@ def input_range(images: np.ndarray, model: keras.Model) -> tuple[float, float]:
 
 
 def _folder(path: Path, shape: tuple[int, ...]) -> Any:
-    """Read the image files of a folder and of the folders in it, resized."""
+    """Read image files of a folder and of the folders in it, as uint8 of the shape; what is too long is cut off."""
     if not path.is_dir():
         raise ExportError(f"there is no folder of calibration images {str(path)!r}")
-    kind = {1: "grayscale", 3: "rgb", 4: "rgba"}.get(shape[-1])
-    if kind is None:
-        raise ExportError(f"image files have 1, 3 or 4 channels, and the model reads {shape[-1]}: pass an array")
+    if shape[-1] not in (1, 3):
+        raise ExportError(f"image files have 1 or 3 channels, and the model reads {shape[-1]}: pass an array")
     try:
-        return keras.utils.image_dataset_from_directory(
-            path, labels=None, color_mode=kind, image_size=shape[:2], batch_size=None, seed=0, verbose=False
-        )
+        return read_folder(path, shape, MOST_IMAGES)
     except ValueError as error:
-        raise ExportError(f"{str(path)!r} has no calibration images: {error}") from error
+        raise ExportError(f"no calibration images: {error}") from error
 
 
 def _stacked(data: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from nasnet_keras.images.fitting import is_dark, pixels
 from nasnet_keras.training.datasets import labels, splits
 from nasnet_keras.training.datasets.class_names import class_names, some
-from nasnet_keras.training.datasets.fitting import is_dark, pixels
 from nasnet_keras.utils import checks
 
 __all__ = ["SPLITS", "Dataset", "Division", "Loaded", "Split", "chosen", "divided", "slug"]

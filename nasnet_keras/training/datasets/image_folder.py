@@ -1,14 +1,13 @@
 """Folders of images as data sets: one folder a class."""
 
 import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from nasnet_keras.training.datasets.base import Loaded, Split, slug
-from nasnet_keras.training.datasets.fitting import resized
-from nasnet_keras.training.datasets.image_tree import (
+from nasnet_keras.images.files import is_image
+from nasnet_keras.images.reading import FILES, read_images
+from nasnet_keras.images.tree import (
     OWN_LINKS,
     Tree,
     hidden_images,
@@ -18,20 +17,18 @@ from nasnet_keras.training.datasets.image_tree import (
     some,
     walk,
 )
-from nasnet_keras.training.datasets.images import SUFFIXES, is_image, read_image
+from nasnet_keras.training.datasets.base import Loaded, Split, slug
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.workdir import is_workdir
 
-__all__ = ["image_files", "load", "read_image", "resized", "tree_of"]
+__all__ = ["load"]
 
 _EXPECTED = "expected FOLDER/CLASS/IMAGE, or such folders in FOLDER/train, FOLDER/test and FOLDER/validation"
-_FILES = f"files of {', '.join(sorted(SUFFIXES))}"
 _SPLITS = {  # their spellings, in small letters
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
     "test": ("test", "testing"),
 }
-_SHOWN = 5
 
 
 def load(
@@ -79,56 +76,9 @@ def load(
     splits = {}
     for name, by_class in files.items():
         labelled = [(path, class_names.index(label)) for label, paths in by_class.items() for path in paths]
-        images = _read([path for path, _ in labelled], image_shape or (None, None, 3), str(folder), fit)
+        images = read_images([path for path, _ in labelled], image_shape or (None, None, 3), str(folder), fit)
         splits[name] = Split(images, np.asarray([label for _, label in labelled], np.int32))
     return Loaded(slug(folder.resolve().name), splits, class_names, str(folder))
-
-
-def tree_of(folder: Path, follow_links: bool) -> Tree:
-    """List the files under a folder of images without classes; a warning tells of files that are no images.
-
-    Raises:
-        ValueError: there are no images, or a folder cannot be read.
-    """
-    try:
-        tree = walk(folder, folder, follow_links=follow_links)
-    except OSError as error:
-        raise ValueError(f"cannot read the folder {error.filename}: {error.strerror}") from None
-    tree.warn(folder, f"expected {_FILES}")
-    if not tree.images and not tree.refused:
-        raise ValueError(f"no images in {folder}: expected {_FILES}")
-    return tree
-
-
-def image_files(folder: Path) -> list[Path]:
-    """List the image files under a folder, sorted, without those that links lead out to.
-
-    Raises:
-        ValueError: there are no images.
-    """
-    return tree_of(folder, follow_links=False).images
-
-
-def _read(paths: list[Path], shape: tuple[int | None, int | None, int], source: str, fit: str) -> np.ndarray:
-    """Read images, each brought to its shape at once; one error names all images that cannot be read."""
-    broken: list[str] = []
-
-    def images() -> Iterable[np.ndarray]:
-        for path in paths:
-            try:
-                yield read_image(path)
-            except ValueError as error:
-                broken.append(str(error))
-
-    try:
-        array = resized(images(), shape, source, len(paths), fit)
-    except ValueError:
-        if not broken:
-            raise
-    if broken:
-        more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
-        raise ValueError("; ".join(broken[:_SHOWN]) + more)
-    return array
 
 
 def _roots(folder: Path) -> dict[str, Path]:
@@ -163,7 +113,7 @@ def _files(root: Path, folder: Path, follow_links: bool) -> dict[str, list[Path]
         _check_links(tree.refused, folder, follow_links)
         others.add(tree)
         if not tree.images:
-            raise ValueError(f"{entry} has no images: {_EXPECTED}, of {_FILES}")
+            raise ValueError(f"{entry} has no images: {_EXPECTED}, of {FILES}")
         name = _class_name(entry)
         if name in classes:
             raise ValueError(f"{root} has two folders named {quoted(name)}, in two ways to write it: make them one")

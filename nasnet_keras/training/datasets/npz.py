@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import psutil
 
+from nasnet_keras.images.fitting import check_levels, pixels
 from nasnet_keras.training.datasets import labels
 from nasnet_keras.training.datasets.base import SPLITS, Loaded, Split, slug
 from nasnet_keras.training.datasets.class_names import class_names
-from nasnet_keras.training.datasets.fitting import check_levels, pixels
 from nasnet_keras.training.datasets.splits import DEFAULT, RULES
 from nasnet_keras.utils.checks import FITS, quoted
 

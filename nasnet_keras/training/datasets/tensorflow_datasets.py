@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from nasnet_keras.images.fitting import GREY, check_memory, stacked
 from nasnet_keras.training.datasets.base import SPLITS, Loaded, Split, slug
-from nasnet_keras.training.datasets.fitting import GREY, check_memory, stacked
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["load"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from absl import logging
 
-from nasnet_keras.training.datasets.images import SUFFIXES, is_image
+from nasnet_keras.images.files import SUFFIXES, is_image
 
 __all__ = ["OWN_LINKS", "Tree", "hidden_images", "is_of_system", "leads_back", "leads_out", "some", "walk"]
 

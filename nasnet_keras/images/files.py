@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from nasnet_keras.training.datasets.pixels import rgb
+from nasnet_keras.images.pixels import rgb
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "is_image", "read_image"]
 

@@ -1,0 +1,1 @@
+"""Image files: found in folders, read safely, and brought to one size."""

@@ -1,0 +1,101 @@
+"""Calibration images from a folder are read as those of trainings are."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from nasnet_keras import ExportError
+from nasnet_keras.images.reading import spread
+from nasnet_keras.inference.calibration import MOST_IMAGES, calibration_images
+
+ORIENTATION = 0x0112
+
+
+def model(shape=(6, 8, 3)):
+    return keras.Sequential([keras.Input(shape), keras.layers.Rescaling(1 / 127.5, -1.0), keras.layers.Conv2D(2, 1)])
+
+
+def picture(number, shape=(6, 8)):
+    return np.random.default_rng(number).integers(0, 256, (*shape, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Forty ordinary images, in folders of classes."""
+    for number in range(40):
+        (tmp_path / str(number % 2)).mkdir(exist_ok=True)
+        Image.fromarray(picture(number)).save(tmp_path / str(number % 2) / f"{number:02d}.png")
+    return tmp_path
+
+
+def last(folder, shape=(6, 8, 3)):
+    """The image whose name is the last."""
+    return calibration_images(folder, model(shape))[-1]
+
+
+def test_photos_are_upright(folder):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    pixels = picture(50)
+    Image.fromarray(np.rot90(pixels)).save(folder / "z.png", exif=exif)
+    np.testing.assert_array_equal(last(folder), pixels)
+
+
+def test_16_bits_palettes_and_transparency(folder):
+    grey = np.linspace(0, 65535, 48).astype(np.uint16).reshape(6, 8)
+    Image.fromarray(grey).save(folder / "z1.png")
+    np.testing.assert_allclose(last(folder), np.repeat((grey / 257)[..., None], 3, -1), atol=1)
+    colors = Image.fromarray(picture(51)).quantize(16)
+    colors.save(folder / "z2.png")
+    np.testing.assert_array_equal(last(folder), np.asarray(colors.convert("RGB")))
+    clear = np.zeros((6, 8, 4), np.uint8)
+    clear[0, 0] = 7, 8, 9, 255
+    Image.fromarray(clear).save(folder / "z3.webp", lossless=True)
+    assert last(folder)[0, 0].tolist() == [7, 8, 9] and (last(folder).reshape(-1, 3)[1:] == 255).all()
+
+
+def test_what_is_too_long_is_cut_off_and_grey_models_read_greys(folder):
+    pixels = picture(52, (6, 14))
+    Image.fromarray(pixels).save(folder / "z.tiff")
+    np.testing.assert_array_equal(last(folder), pixels[:, 3:11])
+    assert np.abs(last(folder, (6, 8, 1))[..., 0] - pixels[:, 3:11].mean(-1)).mean() < 30
+
+
+def test_images_of_all_classes_are_taken(tmp_path):
+    for number in range(2 * MOST_IMAGES):
+        (tmp_path / str(number // MOST_IMAGES)).mkdir(exist_ok=True)
+        pixels = picture(number) // 2 + 128 * (number // MOST_IMAGES)
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / str(number // MOST_IMAGES) / f"{number:03d}.png")
+    found = calibration_images(tmp_path, model())
+    assert len(found) == MOST_IMAGES and (found.min((1, 2, 3)) >= 128).sum() == MOST_IMAGES // 2
+
+
+def test_links_are_followed(folder, tmp_path_factory):
+    """A folder of links is how a part of a data set is chosen."""
+    links = tmp_path_factory.mktemp("links")
+    for path in folder.rglob("*.png"):
+        (links / path.name).symlink_to(path)
+    np.testing.assert_array_equal(
+        calibration_images(links, model()).sum((0, 1, 2)), calibration_images(folder, model()).sum((0, 1, 2))
+    )
+
+
+def test_bad_folders(folder, tmp_path):
+    (folder / "0" / "38.png").write_bytes(b"no image")
+    (folder / "1" / "39.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(ExportError, match=r"no calibration images: .*38\.png: it is no BMP.*39\.png"):
+        calibration_images(folder, model())
+    with pytest.raises(ExportError, match="1 or 3 channels, and the model reads 4"):
+        calibration_images(folder, model((6, 8, 4)))
+    (folder / "empty").mkdir()
+    (folder / "empty" / "notes.txt").write_text("none")
+    with pytest.raises(ExportError, match=r"no images in .*empty: expected files of \.bmp"):
+        calibration_images(folder / "empty", model())
+
+
+def test_spread():
+    assert spread(0, 5).tolist() == [] and spread(5, 1).tolist() == [0]
+    for count, most in ((3, 5), (5, 5), (7, 5), (1000, 7)):
+        found = spread(count, most)
+        assert len(set(found.tolist())) == min(count, most) and (found[0], found[-1]) == (0, count - 1)
