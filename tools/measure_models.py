@@ -21,53 +21,56 @@ from nasnet_keras.utils import environment
 _ROOT = Path(__file__).resolve().parent.parent
 _MODE = "int8"
 _THREADS = (1, 2)
-_PATIENCE = {"attempts": 10, "pause_seconds": 15}  # while the machine is too busy
+_PATIENCE = {"attempts": 40, "pause_seconds": 15}  # while the machine is too busy
 
 
 def main(argv: list[str]) -> None:
     environment.prepare()
     from nasnet_keras import pretrained
     from nasnet_keras.card import Card
-    from nasnet_keras.inference.formats import FORMATS
-    from nasnet_keras.training import datasets
 
+    cards = _ROOT / "pretrained/cards"
     names = argv[1:] or [path.name.split(".")[0] for path in sorted((_ROOT / "pretrained/weights").glob("*.h5"))]
-    runtimes = [name for name, kind in FORMATS.items() if _MODE in kind.modes]
-    for name in names:
-        card, model = Card.read(_ROOT / "pretrained/cards" / f"{name}.json"), pretrained.load(name)
-        data = datasets.load(card.dataset["name"], image_size=card.input_shape[0], fit=card.fit)
-        latencies, quantized = [], []
-        for runtime in runtimes:
-            with tempfile.TemporaryDirectory() as folder:
-                latencies += _plain(model, runtime, Path(folder))
-                quantized.append(_quantized(model, runtime, data, Path(folder, f"int8{FORMATS[runtime].suffix}")))
-            logging.info("%s: %s", name, quantized[-1])
-        measured = {"latencies": tuple(latencies), "quantized": tuple(quantized)}
-        dataclasses.replace(card, **measured).write(_ROOT / "pretrained/cards")
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for name in names:  # before any is timed, since this takes long on a machine that need not be calm
+            Path(folder, name).mkdir()
+            files[name] = _files(pretrained.load(name), Card.read(cards / f"{name}.json"), Path(folder, name))
+        for name, (plain, quantized) in files.items():
+            latencies = [each for runtime, path in plain.items() for each in _latencies(path, runtime)]
+            for path, found in quantized.items():
+                found["latencies"] = _latencies(path, found["format"])
+            measured = {"latencies": tuple(latencies), "quantized": tuple(quantized.values())}
+            dataclasses.replace(Card.read(cards / f"{name}.json"), **measured).write(cards)
 
 
-def _plain(model: Any, runtime: str, folder: Path) -> list[dict[str, Any]]:
-    """The latencies of a model as it is."""
+def _files(model: Any, card: Any, folder: Path) -> tuple[dict[str, Path], dict[Path, dict[str, Any]]]:
+    """The files of a model as it is, by their runtimes, and those in int8, with what they are worth."""
+    from nasnet_keras.inference.formats import FORMATS
     from nasnet_keras.latency.measuring import exported
     from nasnet_keras.latency.protocol import Protocol
+    from nasnet_keras.training import datasets
 
-    return _latencies(exported(model, folder, Protocol(runtime)), runtime)
+    data = datasets.load(card.dataset["name"], image_size=card.input_shape[0], fit=card.fit)
+    plain, quantized = {}, {}
+    for runtime, kind in FORMATS.items():
+        if _MODE in kind.modes:
+            plain[runtime] = exported(model, folder, Protocol(runtime))
+            path = folder / f"{_MODE}{kind.suffix}"
+            quantized[path] = _quantized(model, runtime, data, path)
+            logging.info("%s: %s", card.name, quantized[path])
+    return plain, quantized
 
 
 def _quantized(model: Any, runtime: str, data: Any, path: Path) -> dict[str, Any]:
-    """What a model in int8 is worth."""
+    """Write a file in int8, and tell its size and its accuracy."""
     import nasnet_keras as nk
 
     test = {"images": data.test.images, "labels": data.test.labels}
     report = nk.export(model, path, runtime, quantization=_MODE, calibration=data.train.images, **test)
-    return {
-        "format": runtime,
-        "quantization": _MODE,
-        "size": report.size,
-        "test_accuracy": round(report.accuracies[1], 4),
-        "test_images": report.images,
-        "latencies": _latencies(path, runtime),
-    }
+    accuracy = round(report.accuracies[1], 4)
+    common = {"format": runtime, "quantization": _MODE, "size": report.size}
+    return {**common, "test_accuracy": accuracy, "test_images": report.images}
 
 
 def _latencies(path: Path, runtime: str) -> list[dict[str, Any]]:
@@ -75,8 +78,12 @@ def _latencies(path: Path, runtime: str) -> list[dict[str, Any]]:
     from nasnet_keras.latency.attempts import when_calm
     from nasnet_keras.latency.measuring import measure_latency
 
-    found = [when_calm(functools.partial(measure_latency, path, runtime, one), **_PATIENCE) for one in _THREADS]
-    return [_values(latency) for latency in found]
+    found = []
+    for threads in _THREADS:
+        measure = functools.partial(measure_latency, path, runtime, threads)
+        found.append(_values(when_calm(measure, **_PATIENCE)))
+        logging.info("%s: %s", path.name, found[-1])
+    return found
 
 
 def _values(latency: Any) -> dict[str, Any]:
