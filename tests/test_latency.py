@@ -353,6 +353,14 @@ def test_onnx_and_openvino_read_one_file(model, tmp_path):
         nk.measure_latency(path, "openvino", accuracy=None)
 
 
+def test_openvino_reads_its_own_files(model, tmp_path):
+    pytest.importorskip("openvino")
+    path = nk.export(model, tmp_path / "model.xml", "openvino").path
+    sensible(nk.measure_latency(path, "openvino", input_shape=(16, 16, 3), accuracy=None), "openvino", (1, 16, 16, 3))
+    with pytest.raises(LatencyError, match="'onnx' does not read a file '.xml'.*name runtime='openvino'"):
+        nk.measure_latency(path, "onnx")
+
+
 @pytest.mark.slow
 def test_tensorflow(model):
     sensible(

@@ -46,16 +46,15 @@ def main(argv: list[str]) -> None:
 
 def _files(model: Any, card: Any, folder: Path) -> tuple[dict[str, Path], dict[Path, dict[str, Any]]]:
     """The files of a model as it is, by their runtimes, and those in int8, with what they are worth."""
+    import nasnet_keras as nk
     from nasnet_keras.inference.formats import FORMATS
-    from nasnet_keras.latency.measuring import exported
-    from nasnet_keras.latency.protocol import Protocol
     from nasnet_keras.training import datasets
 
     data = datasets.load(card.dataset["name"], image_size=card.input_shape[0], fit=card.fit)
     plain, quantized = {}, {}
     for runtime, kind in FORMATS.items():
         if _MODE in kind.modes:
-            plain[runtime] = exported(model, folder, Protocol(runtime))
+            plain[runtime] = nk.export(model, folder / f"float32{kind.suffix}", runtime).path
             path = folder / f"{_MODE}{kind.suffix}"
             quantized[path] = _quantized(model, runtime, data, path)
             logging.info("%s: %s", card.name, quantized[path])

@@ -85,7 +85,8 @@ def measure_latency(
 
     Args:
         model_or_file: a Keras model that `export` takes, or the path of a file of the runtime: `.tflite` for LiteRT,
-            `.onnx` for ONNX Runtime and OpenVINO, the folder of a SavedModel for TensorFlow.
+            `.onnx` for ONNX Runtime and OpenVINO, which also reads its own `.xml` with the `.bin` beside it, the folder
+            of a SavedModel for TensorFlow.
         runtime: `"litert"`, `"onnx"`, `"openvino"` or `"tensorflow"`.
         threads: the number of threads to compute in. TensorFlow runs as many operations at once, one thread each: a
             network without branches, such as MnasNet, then computes in one. Other runtimes divide operations.

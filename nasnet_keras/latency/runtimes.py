@@ -43,11 +43,12 @@ class Runtime:
     Attributes:
         name: for `measure_latency`.
         format: that `export` writes for it.
-        suffix: of its files; "" for a folder.
+        suffix: of these files; "" for a folder.
         module: that is imported for it.
         packages: that may hold the module; the version of the runtime is that of the first one that is there.
         install: what installs it.
         load: `(Request) -> Loaded`.
+        more: suffixes of other files that it reads.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Runtime:
     packages: tuple[str, ...]
     install: str
     load: Callable[[Request], Loaded]
+    more: tuple[str, ...] = ()
 
     def require(self) -> None:
         """Check that the runtime is installed.
@@ -196,7 +198,9 @@ RUNTIMES = {
     for row in (
         Runtime("litert", "litert", ".tflite", "ai_edge_litert.interpreter", ("ai-edge-litert",), _EXTRA, _litert),
         Runtime("onnx", "onnx", ".onnx", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), _EXTRA, _onnx),
-        Runtime("openvino", "onnx", ".onnx", "openvino", ("openvino",), '"nasnet_keras[openvino]"', _openvino),
+        Runtime(
+            "openvino", "onnx", ".onnx", "openvino", ("openvino",), '"nasnet_keras[openvino]"', _openvino, (".xml",)
+        ),
         Runtime("tensorflow", "saved_model", "", "tensorflow", ("tensorflow",), "nasnet_keras", _tensorflow),
     )
 }
@@ -205,4 +209,4 @@ RUNTIMES = {
 def fitting(path: Path) -> list[str]:
     """List the runtimes that read the file or folder at a path."""
     suffix = "" if path.is_dir() else path.suffix.lower() or "none"
-    return [row.name for row in RUNTIMES.values() if row.suffix == suffix]
+    return [row.name for row in RUNTIMES.values() if suffix in (row.suffix, *row.more)]
