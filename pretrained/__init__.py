@@ -13,9 +13,9 @@ _EXPORTS = {
     "FineTuneResult": "fine_tuning",
     "Prediction": "prediction",
     "Predictions": "prediction",
-    "card": "registry",
+    "card": "listing",
     "fine_tune": "fine_tuning",
-    "list_models": "registry",
+    "list_models": "listing",
     "load": "registry",
     "predict": "prediction",
 }

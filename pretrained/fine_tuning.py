@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.card import Card
-from nasnet_keras.pretrained import registry, result
+from nasnet_keras.pretrained import listing, registry, result
 from nasnet_keras.pretrained.plan import Plan, upgraded, weights_of_classes
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.result import RESULT, FineTuneResult
@@ -115,7 +115,7 @@ def fine_tune(
         warnings.warn("licence is now license", DeprecationWarning, stacklevel=2)
         license = recipe.pop("licence")
     with registry.saved(model) as path:
-        source = registry.card(path)
+        source = listing.card(path)
         shape = _shape(source, image_size)
         if isinstance(train, Dataset):  # divided as the run began
             train = train.split_by(splits.begun_by(workdir, _FILE) or train.split)

@@ -17,7 +17,7 @@ from nasnet_keras.images.files import read_image
 from nasnet_keras.images.fitting import array_of, resized
 from nasnet_keras.images.reading import tree_of
 from nasnet_keras.images.tree import OWN_LINKS
-from nasnet_keras.pretrained import registry
+from nasnet_keras.pretrained import listing, registry
 from nasnet_keras.utils.checks import positive_integer, quoted
 from nasnet_keras.utils.files import write_bytes
 
@@ -96,7 +96,7 @@ class Classifier:
     """
 
     def __init__(self, model: str | Path) -> None:
-        self.card: Card = registry.card(model)
+        self.card: Card = listing.card(model)
         self.model: keras.Model = registry.load(model)
 
     def __call__(self, images: Any, batch_size: int = 64, *, follow_links: bool = False) -> Predictions:

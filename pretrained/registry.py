@@ -1,8 +1,6 @@
 """The registry: trained models by name, by card or by weight file."""
 
 import dataclasses
-import difflib
-import fnmatch
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,48 +12,16 @@ import keras
 from absl import logging
 
 from nasnet_keras.card import Card
+from nasnet_keras.pretrained.listing import CARDS, card_path
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.files import write_saved
 from nasnet_keras.weights.file import CardError, WeightsFile
 from nasnet_keras.weights.loading import load_weights
 
-__all__ = ["card", "list_models", "load", "saved", "weights_file"]
+__all__ = ["load", "saved", "weights_file"]
 
-_CARDS = Path(__file__).parent / "cards"
 _WEIGHTS = Path(__file__).parent / "weights"
-_BESIDE = (".weights.h5", ".keras")  # ends of the names of files that lie beside their cards
 _loaded: weakref.WeakKeyDictionary[keras.Model, Card] = weakref.WeakKeyDictionary()
-
-
-def list_models(pattern: str | None = None) -> list[str]:
-    """The names of the models that come with the package or are downloaded by it.
-
-    Args:
-        pattern: with `*`, `?` and `[…]` as in file names; a name must match it as a whole.
-
-    Example:
-        >>> "amoebanet_d_tiny_imagenet" in list_models("*imagenet")
-        True
-    """
-    names = sorted(path.stem for path in _CARDS.glob("*.json"))
-    return names if pattern is None else fnmatch.filter(names, pattern)
-
-
-def card(model: str | Path) -> Card:
-    """Read the card of a model.
-
-    Args:
-        model: a name of `list_models`, the path of a card, `NAME.json`, or of the weight file beside it,
-            `NAME.weights.h5`.
-
-    Raises:
-        CardError: there is no such model, or its card cannot be used.
-
-    Example:
-        >>> card("amoebanet_d_tiny_imagenet").class_names[3]
-        'tailed frog'
-    """
-    return Card.read(_card_path(model))
 
 
 def load(
@@ -99,7 +65,7 @@ def load(
         >>> tuple(load("amoebanet_d_tiny_imagenet")(images).shape)
         (2, 200)
     """
-    path = _card_path(model)
+    path = card_path(model)
     found = Card.read(path)
     shape = _input_shape(found, input_shape)
     if isinstance(weights, str | Path):
@@ -186,36 +152,14 @@ def weights_file(model: str | Path) -> Path:
         CardError: there is no such model, or the file is missing or damaged.
         DownloadError: it cannot be downloaded.
     """
-    path = _card_path(model)
+    path = card_path(model)
     return _weights_file(path, Card.read(path))
 
 
 def _weights_file(path: Path, found: Card) -> Path:
     """The checked weight file of the card at `path`."""
-    folder = _WEIGHTS if path.resolve().parent == _CARDS.resolve() else path.parent
+    folder = _WEIGHTS if path.resolve().parent == CARDS.resolve() else path.parent
     weights = found.weights
     if weights.url is not None and not (folder / weights.file).exists():
         return weights.download()
     return weights.check(folder)
-
-
-def _card_path(model: str | Path) -> Path:
-    """The path of the card that a name, or the path of a card or a weight file, stands for."""
-    if not isinstance(model, str | Path):
-        raise CardError(f"expected a name of list_models(), or the path of a card, got {type(model).__name__}")
-    text = str(model)
-    if suffix := next((suffix for suffix in _BESIDE if text.endswith(suffix)), None):
-        path = Path(text.removesuffix(suffix) + ".json")
-        if not path.is_file():
-            raise CardError(f"no card {path} beside {text}: expected the two that nasnet-train wrote")
-        return path
-    if isinstance(model, Path) or text.endswith(".json") or "/" in text:
-        if not Path(text).is_file():
-            raise CardError(f"no card {quoted(text)}: expected the path of NAME.json, or a name of list_models()")
-        return Path(text)
-    names = list_models()
-    if text not in names:
-        near = difflib.get_close_matches(text, names, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}" if near else f"expected one of {', '.join(names)}"
-        raise CardError(f"no model {quoted(text)}: {hint}, or the path of a card, NAME.json")
-    return _CARDS / f"{text}.json"

@@ -487,8 +487,7 @@ def test_the_job_says_what_is_wrong(tmp_path):
     assert done.returncode == 1 and "give --model, and either --train_dir" in done.stderr
     assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
     done = run("--model=amoebanet_tiny_imagenet", f"--train_dir={tmp_path}")
-    assert done.returncode == 1 and "did you mean amoebanet_d_tiny_imagenet" in done.stderr
-    assert run("--list", module="nasnet_keras.pretrained").stdout.split() == pretrained.list_models()
+    assert done.returncode == 1 and "did you mean 'amoebanet_d_tiny_imagenet'" in done.stderr
     done = run("--helpfull")
     assert "--train_dir" in done.stdout and "--learning_rate" in done.stdout
 

@@ -74,9 +74,9 @@ def test_names_and_patterns():
     assert names == sorted(names)
     assert pretrained.list_models("*cifar10*") == [name for name in names if "cifar10" in name]
     assert pretrained.list_models("nothing*") == []
-    with pytest.raises(CardError, match="no model 'amoebanet_tiny_imagenet': did you mean amoebanet_d_tiny_imagenet"):
+    with pytest.raises(CardError, match="no model 'amoebanet_tiny_imagenet': did you mean 'amoebanet_d_tiny_imagenet'"):
         pretrained.load("amoebanet_tiny_imagenet")
-    with pytest.raises(CardError, match="no model 'xyz': expected one of "):
+    with pytest.raises(CardError, match="no model 'xyz': Legal are: "):
         pretrained.card("xyz")
     with pytest.raises(CardError, match="no card '/nowhere/a.json'"):
         pretrained.card("/nowhere/a.json")

@@ -4,28 +4,26 @@ A genotype's text has at most `MAX_BYTES` bytes, and each of its lists at most `
 refused before anything is built from them.
 """
 
-import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.json_text import parse, text_of
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["MAX_BYTES", "MAX_ENTRIES", "BaseGenotype", "GenotypeError", "check_earlier", "checked", "fields", "items"]
-__all__ += ["read", "require", "short", "suggestion", "tuple_of"]
+__all__ += ["read", "require", "short", "tuple_of"]
 
 MAX_BYTES = 1 << 20
 """The largest size of a genotype's text or file, in bytes."""
 MAX_ENTRIES = 1000
 """The most blocks of a cell, layers of a network, or states in one list."""
 
-_SHOWN = 40  # legal names in an error
-_LONGEST = 100  # letters of an unknown name that are compared with the legal ones
 _Made = TypeVar("_Made")
 
 
@@ -133,20 +131,6 @@ class BaseGenotype:
                 another error.
         """
         return read(text_or_path, cls.from_plain)
-
-
-def suggestion(name: str, choices: Iterable[str]) -> str:
-    """Compose the end of an error message about an unknown name: the nearest legal name, then the legal ones.
-
-    Example:
-        >>> suggestion("sep_conv3x3", ["sep_conv_3x3", "identity"])
-        "did you mean 'sep_conv_3x3'? Legal are: identity, sep_conv_3x3"
-    """
-    choices = sorted(choices)
-    near = difflib.get_close_matches(name[:_LONGEST], choices, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    more = f", … ({len(choices)} in all)" if len(choices) > _SHOWN else ""
-    return f"{hint}Legal are: {', '.join(choices[:_SHOWN])}{more}"
 
 
 def require(value: object, kind: type, what: str) -> None:

@@ -10,11 +10,12 @@ A published cell is added as one constant and one row of `_CELLS`, another archi
 import functools
 
 from nasnet_keras.genotypes.base import BaseGenotype
-from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError, suggestion
+from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Block, Cell, Edge, Genotype, GenotypeError
 from nasnet_keras.genotypes.conventions import from_darts, from_enas, from_enas_macro
 from nasnet_keras.genotypes.mnasnet import MNASNET_A1, MNASNET_B1, MNASNET_D1, MNASNET_D1_320, MNASNET_SMALL
 from nasnet_keras.genotypes.skeleton import AMOEBANET, DARTS, ENAS, NASNET, PNASNET, SKELETONS, Skeleton
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["AMOEBANET_A", "AMOEBANET_B", "AMOEBANET_C", "AMOEBANET_D", "DARTS_V1", "DARTS_V2", "ENAS_MACRO"]
 __all__ += ["ENAS_MICRO", "MNASNET_A1", "MNASNET_B1", "MNASNET_D1", "MNASNET_D1_320", "MNASNET_SMALL", "NASNET_A"]

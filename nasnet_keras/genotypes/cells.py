@@ -19,16 +19,15 @@ from nasnet_keras.genotypes.base import (
     fields,
     items,
     require,
-    suggestion,
     tuple_of,
 )
 from nasnet_keras.genotypes.operations import OPERATIONS
 from nasnet_keras.genotypes.order import canonical_order
 from nasnet_keras.genotypes.skeleton import SKELETONS
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["COMBINES", "CURRENT", "PREVIOUS", "Block", "Cell", "Edge", "Genotype", "GenotypeError", "block_state"]
-__all__ += ["suggestion"]
 
 CURRENT = "current"
 PREVIOUS = "previous"

@@ -16,12 +16,12 @@ from nasnet_keras.genotypes.base import (
     fields,
     items,
     require,
-    suggestion,
     tuple_of,
 )
 from nasnet_keras.genotypes.operations import MACRO_OPERATIONS
 from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["STEM", "MacroGenotype", "MacroLayer", "layer_output", "reduction_places"]
 

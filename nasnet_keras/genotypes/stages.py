@@ -16,12 +16,12 @@ from nasnet_keras.genotypes.base import (
     items,
     require,
     short,
-    suggestion,
     tuple_of,
 )
 from nasnet_keras.genotypes.base import fields as fields_of
 from nasnet_keras.genotypes.picture import Row
 from nasnet_keras.utils.checks import integer, quoted, real
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["STAGE_KERNELS", "STAGE_OPERATIONS", "STAGE_SKIPS", "Stage", "StageGenotype", "rounded_filters"]
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nasnet_keras.genotypes.base import MAX_BYTES, GenotypeError, short, suggestion
+from nasnet_keras.genotypes.base import MAX_BYTES, GenotypeError, short
 from nasnet_keras.genotypes.conventions.values import as_list, whole
 from nasnet_keras.genotypes.stages import Stage
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["block_strings", "parts_of", "share_text", "stage_of", "whole_numbers"]
 

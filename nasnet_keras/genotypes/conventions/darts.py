@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nasnet_keras.genotypes.base import GenotypeError, require, short, suggestion
+from nasnet_keras.genotypes.base import GenotypeError, require, short
 from nasnet_keras.genotypes.cells import Block, Cell, Edge, Genotype
 from nasnet_keras.genotypes.conventions.printed import printed_fields
 from nasnet_keras.genotypes.conventions.values import INPUTS, as_list, numbered_state
 from nasnet_keras.genotypes.skeleton import DARTS
 from nasnet_keras.utils.checks import integer, quoted
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["DARTS_FIELDS", "from_darts", "to_darts"]
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from nasnet_keras.genotypes.base import GenotypeError, require, suggestion
+from nasnet_keras.genotypes.base import GenotypeError, require
 from nasnet_keras.genotypes.conventions.blocks import block_strings, parts_of, share_text, stage_of, whole_numbers
 from nasnet_keras.genotypes.stages import CONV, DEPTHWISE, INVERTED, Stage, StageGenotype, rounded_filters
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["from_timm", "to_timm"]
 
