@@ -115,8 +115,8 @@ class Card:
         reference: a few images and the model's outputs for them, to check an installation with.
         latencies: of one inference of the exported, fused model, each one the values of a `nk.Latency`; none in cards
             of earlier versions and of models that were not measured.
-        quantized: what `export` makes of it with a `quantization`: for each format the size of the file in bytes, its
-            accuracy on `test_images` images and its latencies; none as for `latencies`.
+        quantized: what `export` makes of it with a `quantization`: for each format the size of the file in bytes, and
+            of the one in float32, its accuracy on `test_images` images and its latencies; none as for `latencies`.
 
     Raises:
         CardError: a value is missing or of the wrong kind.

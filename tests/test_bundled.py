@@ -134,11 +134,14 @@ def test_other_backends_give_exactly_the_recorded_predictions(backend, tmp_path)
     assert done.returncode == 0 and done.stdout.split() == BUNDLED, done.stdout + done.stderr
 
 
-def test_the_readme_has_the_table_of_the_cards():
-    table = subprocess.run(
+def test_pages_have_the_tables_of_the_cards():
+    printed = subprocess.run(
         [sys.executable, ROOT / "tools" / "model_table.py", "--print"], capture_output=True, text=True, check=True
     ).stdout
-    assert table.count("\n") == len(NAMES) + 2 and table in (ROOT / "README.md").read_text()
+    models, quantized = printed.strip("\n").split("\n\n")
+    assert models.count("\n") == len(NAMES) + 1 and f"{models}\n<!--" in (ROOT / "README.md").read_text()
+    assert f"{quantized}\n<!--" in (ROOT / "docs/inference.md").read_text()
+    assert quantized.count("\n") == 1 + sum(len(pretrained.card(name).quantized) for name in NAMES)
 
 
 if __name__ == "__main__":

@@ -54,9 +54,9 @@ def _files(model: Any, card: Any, folder: Path) -> tuple[dict[str, Path], dict[P
     plain, quantized = {}, {}
     for runtime, kind in FORMATS.items():
         if _MODE in kind.modes:
-            plain[runtime] = nk.export(model, folder / f"float32{kind.suffix}", runtime).path
-            path = folder / f"{_MODE}{kind.suffix}"
-            quantized[path] = _quantized(model, runtime, data, path)
+            report = nk.export(model, folder / f"float32{kind.suffix}", runtime)
+            plain[runtime], path = report.path, folder / f"{_MODE}{kind.suffix}"
+            quantized[path] = {**_quantized(model, runtime, data, path), "float32_size": report.size}
             logging.info("%s: %s", card.name, quantized[path])
     return plain, quantized
 
