@@ -86,6 +86,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
+            "nasnet-export = nasnet_keras.pretrained.export.__main__:console",
             "nasnet-finetune = nasnet_keras.pretrained.__main__:console",
             "nasnet-latency = nasnet_keras.search.latency.__main__:console",
             "nasnet-search = nasnet_keras.search.__main__:console",

@@ -12,6 +12,7 @@ JOBS = {
     "nasnet-finetune": "nasnet_keras.pretrained.__main__",
     "nasnet-train": "nasnet_keras.training.__main__",
     "nasnet-search": "nasnet_keras.search.__main__",
+    "nasnet-export": "nasnet_keras.pretrained.export.__main__",
     "nasnet-latency": "nasnet_keras.search.latency.__main__",
 }
 """The console scripts of the package, by the modules whose `console` they call."""

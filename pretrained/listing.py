@@ -40,7 +40,7 @@ def card(model: str | Path) -> Card:
 
     Args:
         model: a name of `list_models`, the path of a card, `NAME.json`, or of the weight file beside it,
-            `NAME.weights.h5`.
+            `NAME.weights.h5`; or of a folder that has these two, as that of a run.
 
     Raises:
         CardError: there is no such model, or its card cannot be used.
@@ -53,7 +53,7 @@ def card(model: str | Path) -> Card:
 
 
 def card_path(model: str | Path) -> Path:
-    """The path of the card that a name, or the path of a card or a weight file, stands for.
+    """The path of the card that a name, or the path of a card, a weight file or their folder, stands for.
 
     Raises:
         CardError: there is no such model.
@@ -66,6 +66,8 @@ def card_path(model: str | Path) -> Path:
         if not path.is_file():
             raise CardError(f"no card {path} beside {text}: expected the two that nasnet-train wrote")
         return path
+    if _is_folder(text) and (isinstance(model, Path) or "/" in text or text not in list_models()):
+        return _card_in(Path(text))
     if isinstance(model, Path) or text.endswith(".json") or "/" in text:
         if not Path(text).is_file():
             raise CardError(f"no card {quoted(text)}: expected the path of NAME.json, or a name of list_models()")
@@ -74,6 +76,22 @@ def card_path(model: str | Path) -> Path:
     if text not in names:
         raise CardError(f"no model {quoted(text)}: {suggestion(text, names)}, or the path of a card, NAME.json")
     return CARDS / f"{text}.json"
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _card_in(folder: Path) -> Path:
+    """The path of the one card in a folder that has weights beside it."""
+    cards = [path for path in sorted(folder.glob("*.json")) if path.with_suffix(".weights.h5").is_file()]
+    if len(cards) != 1:
+        found = ", ".join(path.name for path in cards) or "none"
+        raise CardError(f"expected one card and its weights, NAME.json and NAME.weights.h5, in {folder}, got {found}")
+    return cards[0]
 
 
 def table(cards: Sequence[Card]) -> str:

@@ -39,8 +39,9 @@ def load(
     """Load a trained model. It reads images as they come, uint8 or float from 0 to 255.
 
     Args:
-        model: a name of `list_models`, or the path of a card or of the weight file beside it. Weights that are not in
-            the package are downloaded into Keras' cache directory (see `nasnet_keras.weights.download`).
+        model: a name of `list_models`, or the path of a card, of the weight file beside it, or of a folder that has
+            one of each. Weights that are not in the package are downloaded into Keras' cache directory (see
+            `nasnet_keras.weights.download`).
         include_top: whether to end in the classifier. Without it, the output is the last map.
         classes: number of classes. If it differs from the card's, a new classifier replaces the trained one.
         input_shape: `(height, width, channels)`, by default the card's; height and width may be None.

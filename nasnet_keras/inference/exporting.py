@@ -19,7 +19,7 @@ from nasnet_keras.inference.targets import TENSORFLOW
 from nasnet_keras.inference.tensor_type import TensorType
 from nasnet_keras.utils.files import replacing, replacing_both, scratch
 
-__all__ = ["ExportReport", "export"]
+__all__ = ["ExportReport", "check_target", "export"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def export(
         1.0
     """
     path = Path(path)
-    kind = _checked(format, path, quantization is not None)
+    kind = check_target(format, path, quantization)
     fast = fused(model, kind.target_of(quantization), preprocessing)
     asked, types = None, (inference_input_type, inference_output_type)
     if quantization is not None:
@@ -150,8 +150,13 @@ def export(
     return report
 
 
-def _checked(name: str, path: Path, quantizes: bool) -> Format:
-    """Find the format of a name, and check that it can be written to a path."""
+def check_target(format: str, path: str | Path, quantization: str | None) -> Format:  # noqa: A002 – as for `export`
+    """Find a format, and check that it can be written to a path before anything is computed; see `export`.
+
+    Raises:
+        ExportError: it cannot.
+    """
+    name, path = format, Path(path)
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
             f"exporting needs the TensorFlow backend, this is {keras.backend.backend()!r}: set KERAS_BACKEND=tensorflow"
@@ -159,7 +164,10 @@ def _checked(name: str, path: Path, quantizes: bool) -> Format:
     if name not in FORMATS:
         raise ExportError(f"format must be one of {', '.join(FORMATS)}, got {name!r}")
     kind = FORMATS[name]
-    needed = (*kind.needs, *(kind.quantizing_needs if quantizes else ()))
+    if quantization is not None and quantization not in kind.modes:
+        expected = f"one of {', '.join(kind.modes)}" if kind.modes else "none"
+        raise ExportError(f"quantization for format {name!r} must be {expected}, got {quantization!r}")
+    needed = (*kind.needs, *(kind.quantizing_needs if quantization is not None else ()))
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         raise ExportError(f'format {name!r} needs {", ".join(missing)}: pip install "nasnet_keras[{kind.extra}]"')

@@ -74,11 +74,8 @@ def quantization_of(
         model: that will be quantized.
 
     Raises:
-        ExportError: the format has no such mode, or images, labels or the share are missing or wrong.
+        ExportError: images, labels or the share are missing or wrong.
     """
-    if mode not in kind.modes:
-        expected = f"one of {', '.join(kind.modes)}" if kind.modes else "none"
-        raise ExportError(f"quantization for format {kind.name!r} must be {expected}, got {mode!r}")
     for name, asked in zip(("inference_input_type", "inference_output_type"), types, strict=True):
         legal = TYPES if kind.retype is not None else TYPES[:1]
         if asked not in legal:

@@ -10,6 +10,7 @@ class Group(Enum):
 
     IMAGES = "Images"
     MEASURING = "Measuring"
+    FILE = "The file, and how good it must be"
     NETWORK = "The network"
     SPACE = "The search space"
     ALGORITHM = "What proposes children"

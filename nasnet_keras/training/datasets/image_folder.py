@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from nasnet_keras.images.files import is_image
-from nasnet_keras.images.reading import FILES, read_images
+from nasnet_keras.images.reading import FILES, read_images, spread
 from nasnet_keras.images.tree import (
     OWN_LINKS,
     Tree,
@@ -38,6 +38,7 @@ def load(
     *,
     fit: str = "crop",
     follow_links: bool = True,
+    most: int | None = None,
 ) -> Loaded:
     """Read all images under `folder`.
 
@@ -51,6 +52,7 @@ def load(
         follow_links: whether links may lead out of the folder. `datasets.load` and `fine_tune` follow none, unless
             their caller says that the links are the user's own: somebody else may have put them into the folder. A
             warning then tells of linked folders within a class, and any other such link is an error.
+        most: the largest number of images of a split that are read, from all over it; None means all.
 
     Returns:
         The splits that the folder has; if it has no `train`, all images are the training split.
@@ -76,6 +78,7 @@ def load(
     splits = {}
     for name, by_class in files.items():
         labelled = [(path, class_names.index(label)) for label, paths in by_class.items() for path in paths]
+        labelled = labelled if most is None else [labelled[index] for index in spread(len(labelled), most)]
         images = read_images([path for path, _ in labelled], image_shape or (None, None, 3), str(folder), fit)
         splits[name] = Split(images, np.asarray([label for _, label in labelled], np.int32))
     return Loaded(slug(folder.resolve().name), splits, class_names, str(folder))

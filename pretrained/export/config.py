@@ -1,0 +1,119 @@
+"""The settings of the job `nasnet-export`."""
+
+from dataclasses import dataclass
+
+from nasnet_keras.utils import settings, values
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.settings import documented, grouped, setting
+
+__all__ = ["FORMATS", "MODES", "ExportConfig"]
+
+FORMATS = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml", "saved_model": ""}
+"""The suffixes of files by format; of `nasnet_keras.inference.formats`, which imports Keras."""
+MODES = ("weights", "dynamic", "int8")
+"""The ways to quantize of all formats together."""
+
+_TYPES = ("float32", "uint8", "int8")
+
+
+@documented
+@grouped(Group.FILE)
+@dataclass(frozen=True)
+class ExportConfig:
+    """The settings of an export.
+
+    Raises:
+        ValueError: a value is out of range, or some contradict each other.
+
+    Example:
+        >>> ExportConfig("nasnet_a_cifar10", output="small.onnx").format
+        'onnx'
+    """
+
+    model: str | None = setting(
+        None,
+        "The model: a name that nasnet-finetune --list prints, or the path of a card or weight file, of a file "
+        "NAME.keras, or of the folder of a run of nasnet-train or nasnet-finetune.",
+        values.text(),
+    )
+    format: str | None = setting(
+        None,
+        "Format of the file: for LiteRT on phones and boards, ONNX Runtime, OpenVINO, or TensorFlow; by default that "
+        "of the name that --output gives, or else litert.",
+        values.choice(*FORMATS),
+    )
+    quantization: str | None = setting(
+        None,
+        "Whether to store weights in int8 (weights), and to compute in int8, too, with scales that are found for each "
+        "image (dynamic, for litert only) or from calibration images (int8); by default neither.",
+        values.choice(*MODES),
+    )
+    output: str | None = setting(
+        None,
+        "Path to write to, NAME.tflite, NAME.onnx, NAME.xml, or a folder for saved_model; by default made of the "
+        "model's name, in this folder. An earlier export is replaced.",
+        values.path(),
+    )
+    calibration_dir: str | None = setting(
+        None,
+        "Folder of images like those to come, with or without folders in it, of which up to 100 are read to find the "
+        "scales of int8, and, without --labels, to compare answers on.",
+        values.path(),
+        group=Group.IMAGES,
+    )
+    labels: str | None = setting(
+        None,
+        "Folder of labelled images, FOLDER/CLASS/IMAGE with the model's names of classes, to tell the accuracy before "
+        "and after quantizing; of folders named train, validation and test in it, the last one is read.",
+        values.path(),
+        group=Group.IMAGES,
+    )
+    min_agreement: float = setting(
+        0.9,
+        "The least share of images that a quantized model must answer as before, from 0 to 1; else nothing is written.",
+        values.number("from 0 to 1", lambda value: 0.0 <= value <= 1.0),
+    )
+    inference_input_type: str = setting(
+        "float32", "Type in which a quantized file for litert reads images.", values.choice(*_TYPES)
+    )
+    inference_output_type: str = setting(
+        "float32", "Type in which a quantized file for litert writes answers.", values.choice(*_TYPES)
+    )
+
+    def __post_init__(self) -> None:
+        settings.check(self)
+        if not self.model:
+            raise ValueError("give --model: a name that nasnet-finetune --list prints, or the path of a model")
+        if self.format is None:
+            object.__setattr__(self, "format", self._format_of_output())
+        images = {"calibration_dir": self.calibration_dir, "labels": self.labels}
+        given = [f"--{name}" for name, value in images.items() if value is not None]
+        if self.quantization is None and given:
+            raise ValueError(f"{' and '.join(given)}: for a quantized model; give --quantization, too")
+        if self.quantization == "int8" and self.calibration_dir is None:
+            raise ValueError("--quantization=int8 needs --calibration_dir, a folder of images like those to come")
+        if self.quantization is not None and not given:
+            raise ValueError(
+                f"--quantization={self.quantization} needs images to compare answers on: --calibration_dir or --labels"
+            )
+
+    def _format_of_output(self) -> str:
+        """The format that the suffix of the output says."""
+        if self.output is None:
+            return "litert"
+        for name, suffix in FORMATS.items():
+            if suffix and self.output.endswith(suffix):
+                return name
+        name = self.output.rstrip("/").rpartition("/")[2]
+        if "." in name.strip("."):
+            raise ValueError(
+                f"--output={quoted(self.output)} ends in none of {', '.join(filter(None, FORMATS.values()))}: "
+                f"give --format"
+            )
+        return "saved_model"
+
+    def output_for(self, name: str) -> str:
+        """The path to write to, for a model of a name."""
+        mode = "" if self.quantization is None else f"_{self.quantization}"
+        return self.output if self.output is not None else f"{name}{mode}{FORMATS[self.format]}"
