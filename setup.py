@@ -45,6 +45,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["nasnet_keras", "nasnet_keras.*"]),
     package_data={
+        "": ["*.pyi"],
         "nasnet_keras.training.datasets": ["digits.npz"],
         "nasnet_keras.search.tables": ["*.json", "*.jsonl"],
         "nasnet_keras.pretrained": ["cards/*.json", "weights/*.weights.h5"],
@@ -77,6 +78,7 @@ setup(
             *OPENVINO,  # tests/test_openvino.py, tests/test_latency.py, tests/test_quantized_onnx.py
             RAY,  # tests/test_ray.py
             "hypothesis>=6.100",  # tests/test_genotype.py and others: property tests
+            "jedi>=0.19",  # tests/test_editors.py: what an editor completes
             "jax>=0.5",  # tests/test_backends.py, which tests PyTorch too if it is installed
             "pytest>=8",
             "pytest-xdist>=3.6",  # .ci/run: tests on both cores

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["BATCH_NORM", "FINE_TUNE", "recipe_for"]
 
@@ -60,7 +61,7 @@ def recipe_for(images: int, changes: dict[str, Any]) -> Recipe:
     """
     known = {field.name for field in dataclasses.fields(Recipe)}
     if unknown := sorted(set(changes) - known):
-        raise ValueError(f"a recipe has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        raise ValueError(f"a recipe has no {', '.join(unknown)}: {suggestion(unknown[0], known)}")
     if changes.get("auxiliary_weight"):
         raise ValueError("fine-tuning has no auxiliary head: leave auxiliary_weight at 0")
     recipe = dataclasses.replace(FINE_TUNE, **{**changes, "epochs": changes.get("epochs") or 1})

@@ -17,7 +17,7 @@ from nasnet_keras.search.registry import EVALUATORS, SPACES, explained
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.training.datasets.settings import DatasetSettings
-from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
+from nasnet_keras.training.recipes import Recipe, default_recipe, recipe_of
 from nasnet_keras.utils import checks, settings, values
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, grouped, setting
@@ -192,9 +192,10 @@ class SearchConfig:
         for_=_CHILDREN,
         assumed=1.0,
     )
-    recipe: Recipe = setting(
+    recipe: Recipe | str | None = setting(
         None,
-        "How a child or the supernet is trained; by default as nasnet-train would, for 5 or 150 epochs.",
+        "How a child or the supernet is trained, as a Recipe or, for 5 or 150 epochs, by its name; by default as "
+        "nasnet-train would.",
         values.nested(Recipe, "a Recipe", _check_recipe),
         optional=False,
         for_=_CHILDREN,
@@ -243,7 +244,8 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         settings.check(self, ("workdir", "dataset", "evaluator", "space"))  # the defaults of others depend on these
-        self._default("recipe", child_recipe(self.dataset, self.evaluator))
+        if self.recipe is None or isinstance(self.recipe, str):
+            object.__setattr__(self, "recipe", child_recipe(self.dataset, self.evaluator, self.recipe))
         settings.check(self, ("recipe",))
         self._default("algorithm", begun_with(self.workdir))
         for name, value in defaults(self.evaluator, self.space, self.recipe.epochs).items():
@@ -320,6 +322,6 @@ def defaults(evaluator: str, space: str, epochs: int) -> dict[str, Any]:
     return {**usual, **{name: value for name, value in implied.items() if name in usual}}
 
 
-def child_recipe(dataset: str | Path, evaluator: str) -> Recipe:
-    """Return the default recipe of a child, or of the supernet: that of `nasnet-train`, in fewer epochs."""
-    return dataclasses.replace(RECIPES[default_recipe(str(dataset))], epochs=default_epochs(evaluator))
+def child_recipe(dataset: str | Path, evaluator: str, name: str | None = None) -> Recipe:
+    """Return the recipe of a child, or of the supernet: that of `nasnet-train`, or of a name, in fewer epochs."""
+    return dataclasses.replace(recipe_of(name or default_recipe(str(dataset))), epochs=default_epochs(evaluator))

@@ -209,7 +209,7 @@ def test_tensorflow_datasets_of_other_kinds(changes, message, monkeypatch):
 
 
 def test_names_that_nobody_knows(tmp_path):
-    with pytest.raises(ValueError, match="no data set 'cifar11'.*TensorFlow Datasets says"):
+    with pytest.raises(ValueError, match="no data set 'cifar11': did you mean 'cifar10.*Datasets says"):
         datasets.load("cifar11", tmp_path)
     with pytest.raises(ValueError, match="image_size=16: the images of digits are 8x8"):
         datasets.load("digits", image_size=16)

@@ -396,7 +396,7 @@ def test_fine_tuning_refuses(trained, tmp_path):
     one_of_a_kind = good[0], np.array([0] * 15 + [1])
     for message, train_on, changes in (
         ("batch_norm must be one of adapt, frozen, got 'off'", good, {"batch_norm": "off"}),
-        ("a recipe has no epoch; it has", good, {"epoch": 3}),
+        ("a recipe has no epoch: did you mean 'epochs'", good, {"epoch": 3}),
         ("learning_rate must be positive", good, {"learning_rate": -1.0}),
         ("patience must be a positive integer", good, {"patience": 0}),
         ("no auxiliary head", good, {"auxiliary_weight": 0.4}),

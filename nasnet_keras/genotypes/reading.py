@@ -91,6 +91,6 @@ def _found(genotype: Any) -> BaseGenotype:
 def _is_unknown_name(text: str) -> bool:
     """Whether a text looks like a catalogue name, and is not the name of a file."""
     try:
-        return text.isidentifier() and not Path(text).is_file()
+        return text.replace("-", "_").isidentifier() and not Path(text).is_file()
     except OSError:  # longer than a path can be
         return True

@@ -10,6 +10,7 @@ from nasnet_keras.genotypes.kinds import kind_of
 from nasnet_keras.genotypes.reading import resolve_genotype
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.near import nearest
 
 __all__ = ["network_config", "network_from_genotype", "size_arguments", "taken_arguments"]
 
@@ -98,7 +99,10 @@ def _arguments(config: type[NetworkConfig], network: dict[str, Any], more: tuple
             )
     for name, value in network.items():
         if name not in {*taken, *others, *more}:
+            near = nearest(name, [*taken, *more])
+            hint = f"; did you mean {near!r}?" if near else ""
             raise ValueError(
-                f"{name}={quoted(value)} is not for a {config.KIND.__name__}, whose networks take {', '.join(taken)}"
+                f"{name}={quoted(value)} is not for a {config.KIND.__name__}, whose networks take "
+                f"{', '.join(taken)}{hint}"
             )
     return {name: value for name, value in network.items() if name not in others}

@@ -8,12 +8,13 @@ from nasnet_keras import genotypes
 from nasnet_keras.genotypes.cells import CURRENT, PREVIOUS, Genotype
 from nasnet_keras.genotypes.operation_builder import Tensor
 from nasnet_keras.genotypes.plan import NetworkPlan
-from nasnet_keras.genotypes.skeleton import Skeleton
+from nasnet_keras.genotypes.skeleton import SKELETONS, Skeleton
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.networks.builder import Builder
 from nasnet_keras.networks.cell import Feature, build_cell
 from nasnet_keras.networks.model import builds
 from nasnet_keras.utils.checks import choice, integer, number, quoted
+from nasnet_keras.utils.near import suggestion
 
 __all__ = ["CellsConfig", "NASNetFromGenotype"]
 
@@ -37,7 +38,7 @@ class CellsConfig(NetworkConfig):
     num_repeats: int = 6
     filters: int | None = None
     stem: str = "cifar"
-    skeleton: Skeleton | None = None
+    skeleton: Skeleton | str | None = None
     stem_filters: int | None = None
     skip_reduction_input: bool = False
     padding: str = "same"
@@ -48,8 +49,11 @@ class CellsConfig(NetworkConfig):
 
     def _checked(self) -> dict[str, Any]:
         skeleton = genotypes.skeleton_of(self.genotype) if self.skeleton is None else self.skeleton
+        if isinstance(skeleton, str) and skeleton in SKELETONS:
+            skeleton = SKELETONS[skeleton]
         if not isinstance(skeleton, Skeleton):
-            raise ValueError(f"skeleton must be a Skeleton or None, got {quoted(skeleton)}")
+            named = suggestion(str(skeleton), SKELETONS)
+            raise ValueError(f"skeleton must be a Skeleton or None, or a name, got {quoted(skeleton)}: {named}")
         filters = _filters(self.filters, self.penultimate_filters, self.genotype)
         plan = skeleton.plan(self.num_repeats, filters, self.stem, self.stem_filters, self.skip_reduction_input)
         choice("padding", self.padding, _PADDINGS)
@@ -141,7 +145,7 @@ def NASNetFromGenotype(
     num_repeats: int = 6,
     filters: int | None = None,
     stem: str = "cifar",
-    skeleton: Skeleton | None = None,
+    skeleton: Skeleton | str | None = None,
     stem_filters: int | None = None,
     skip_reduction_input: bool = False,
     padding: str = "same",
@@ -169,8 +173,8 @@ def NASNetFromGenotype(
         num_repeats: N, normal cells in each of the three stacks; at most 1,000.
         filters: F, filters of the first stack, 32 by default.
         stem: `"cifar"`, or `"imagenet"`, which reduces the image eightfold before the first stack.
-        skeleton: how cells become a network; by default the skeleton of the family that the genotype names or was
-            published with (`nasnet_keras.genotypes.skeleton_of`), else NASNet's.
+        skeleton: how cells become a network, a `Skeleton` or a name such as `"darts"`; by default the skeleton of the
+            family that the genotype names or was published with (`nasnet_keras.genotypes.skeleton_of`), else NASNet's.
         stem_filters: filters of the stem's convolution, instead of the skeleton's own.
         skip_reduction_input: the cell after a reduction reads one output further back (NASNet-A large).
         padding: `"same"`, or `"keras"` for the zero-padded borders of `keras.applications`, for strided pools.

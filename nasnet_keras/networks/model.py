@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nasnet_keras.networks.base import NetworkConfig
+from nasnet_keras.utils.near import refuse_argument
 
 __all__ = ["builds", "given_tensor", "keras_model"]
 
@@ -25,6 +26,8 @@ def builds(config: type[NetworkConfig]) -> Callable[[_Function], _Function]:
 
         @functools.wraps(declaration)
         def build(*args: Any, **kwargs: Any) -> Any:
+            for unknown in kwargs.keys() - signature.parameters.keys():
+                refuse_argument(declaration.__name__, unknown, signature.parameters)
             declaration(*args, **kwargs)  # it does nothing, but Python's error for wrong arguments has its name
             given = signature.bind(*args, **kwargs)
             given.apply_defaults()

@@ -13,7 +13,7 @@ from nasnet_keras.networks.any import size_arguments
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.datasets.settings import DatasetSettings
-from nasnet_keras.training.recipes import RECIPES, Recipe
+from nasnet_keras.training.recipes import RECIPES, Recipe, recipe_of
 from nasnet_keras.training.rehearsal import card_of
 from nasnet_keras.utils import checks, settings, values
 from nasnet_keras.utils.checks import LARGEST, quoted
@@ -53,9 +53,9 @@ def _weights_file(name: str, value: Any) -> str | Path:
 class TrainingConfig:
     """The configuration of a training run. The same configuration gives the same weights.
 
-    `recipe` says how the network is trained. The genotype may also be given as a value; `resolved` is this value. Of
-    `num_repeats`, `filters` and `stem`, ENAS' macro networks take filters only, chains none, and cells of NAS-Bench-201
-    no stem; `alpha` and `stem_stride` are for networks of stages.
+    `recipe` says how the network is trained, as a `Recipe` or by a name of `RECIPES`. The genotype may also be given as
+    a value; `resolved` is this value. Of `num_repeats`, `filters` and `stem`, ENAS' macro networks take filters only,
+    chains none, and cells of NAS-Bench-201 no stem; `alpha` and `stem_stride` are for networks of stages.
 
     Raises:
         ValueError: a value is out of range.
@@ -77,7 +77,7 @@ class TrainingConfig:
         Kind(_any),
     )
     dataset: str = as_in(DatasetSettings, "dataset", help="Where the images came from, for the records.")
-    recipe: Recipe = RECIPES["digits"]
+    recipe: Recipe | str = RECIPES["digits"]
     num_repeats: int | None = setting(None, "Normal cells in a stack (N); by default 2.", _COUNT)
     filters: int | None = setting(None, "Filters of the first stack (F); by default 16.", _COUNT)
     stem: str | None = setting(
@@ -120,6 +120,7 @@ class TrainingConfig:
     resolved: BaseGenotype = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "recipe", recipe_of(self.recipe))
         object.__setattr__(self, "resolved", resolve_genotype(self.genotype))
         taken = size_arguments(self.resolved)
         for name, usual in _USUAL.items():

@@ -13,7 +13,7 @@ from nasnet_keras.card import Card
 from nasnet_keras.networks.any import network_from_genotype
 from nasnet_keras.training import records
 from nasnet_keras.training.config import TrainingConfig
-from nasnet_keras.training.datasets import splits
+from nasnet_keras.training.datasets import loading, splits
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import rehearse, weights_name
@@ -37,8 +37,10 @@ class TrainingResult:
     history: list[dict[str, float]]
 
 
-def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
+def train(config: TrainingConfig, dataset: Dataset | str | Path) -> TrainingResult:
     """Train a network on all devices and write its card and weights; see `devices.default_replicas`.
+
+    The images are a `Dataset`, or what `nasnet_keras.training.datasets.load` takes for one, such as `"digits"`.
 
     A run that was stopped at any moment continues from its last checkpoint when it is started again with the same
     images, also on another number of devices, and with the splits that it began with. The folder holds `training.json`
@@ -63,6 +65,8 @@ def train(config: TrainingConfig, dataset: Dataset) -> TrainingResult:
         ...     train(config, datasets.load("digits")).card.name
         'nasnet_a_digits'
     """
+    if not isinstance(dataset, Dataset):
+        dataset = loading.load(dataset)
     dataset = dataset.split_by(splits.begun_by(config.workdir, "training.json") or dataset.split)
     config.check(dataset)  # before a folder is made
     initialize = _initializer(config, dataset)

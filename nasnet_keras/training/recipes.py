@@ -9,10 +9,11 @@ from nasnet_keras.training.augmentation import Augmentation, mirrors, pixels
 from nasnet_keras.utils import settings, values
 from nasnet_keras.utils.checks import LARGEST, quoted
 from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.near import suggestion
 from nasnet_keras.utils.settings import documented, grouped, setting
 from nasnet_keras.utils.values import Kind, from_zero, number, share
 
-__all__ = ["PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe"]
+__all__ = ["PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe", "recipe_of"]
 
 SCHEDULES = ("cosine", "one_cycle")
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -261,6 +262,23 @@ seconds beside two other jobs on two cores of an AMD EPYC (AVX-512).
 """
 
 RECIPES = {"paper": PAPER, "short": SHORT, "digits": DIGITS}
+
+
+def recipe_of(value: Recipe | str) -> Recipe:
+    """The recipe that is given as itself or by its name.
+
+    Raises:
+        ValueError: it is neither.
+
+    Example:
+        >>> recipe_of("short").epochs
+        30
+    """
+    if isinstance(value, Recipe):
+        return value
+    if not isinstance(value, str) or value not in RECIPES:
+        raise ValueError(f"recipe must be a Recipe or a name, got {quoted(value)}: {suggestion(str(value), RECIPES)}")
+    return RECIPES[value]
 
 
 def default_recipe(dataset: str) -> str:

@@ -9,8 +9,15 @@ from typing import Any
 import wrapt
 
 from nasnet_keras.utils import moved
+from nasnet_keras.utils.near import nearest
 
-__all__ = ["register_layers", "resolving"]
+__all__ = ["LAZY", "register_layers", "resolving"]
+
+LAZY: dict[str, dict[str, str]] = {}
+"""By the name of a package: the modules of its lazy names, of a name that is a module itself the module around it.
+
+`tools/make_stubs.py` writes them for editors and type checkers, which run nothing.
+"""
 
 
 def resolving(
@@ -29,12 +36,19 @@ def resolving(
         ('Genotype', True)
     """
 
+    LAZY[package] = {name: f"{package}.{module}" for name, module in exports.items()}
+    LAZY[package] |= {name: f"{package}.{place}".rpartition(".")[0] for name, place in modules.items()}
+
     def get(name: str) -> Any:
         if name in exports:
             return getattr(importlib.import_module(f"{package}.{exports[name]}"), name)
         if name in modules:
             return importlib.import_module(f"{package}.{modules[name]}")
-        return moved.renamed(package, name)
+        try:
+            return moved.renamed(package, name)
+        except AttributeError as error:
+            near = None if name.startswith("__") else nearest(name, [*exports, *modules])
+            raise AttributeError(f"{error}; did you mean {near!r}?" if near else str(error)) from None
 
     def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *exports, *modules})

@@ -2,8 +2,9 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import NoReturn
 
-__all__ = ["nearest", "suggestion"]
+__all__ = ["nearest", "refuse_argument", "suggestion"]
 
 _SHOWN = 40  # legal names in an error
 _LONGEST = 100  # letters of an unknown name that are compared with the legal ones
@@ -35,6 +36,22 @@ def suggestion(word: str, names: Iterable[str]) -> str:
     hint = f"did you mean {near!r}? " if near else ""
     more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
     return f"{hint}Legal are: {', '.join(names[:_SHOWN])}{more}"
+
+
+def refuse_argument(function: str, name: str, known: Iterable[str]) -> NoReturn:
+    """Raise Python's error for an argument that a function does not have, with the one that was meant.
+
+    Raises:
+        TypeError: always.
+
+    Example:
+        >>> refuse_argument("build", "num_classes", ["classes", "filters"])
+        Traceback (most recent call last):
+        TypeError: build() got an unexpected keyword argument 'num_classes'; did you mean 'classes'?
+    """
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 
 def _plain(name: str) -> str:

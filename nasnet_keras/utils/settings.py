@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from nasnet_keras.utils.checks import choice, quoted
 from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.near import refuse_argument
 from nasnet_keras.utils.values import Kind
 
 __all__ = ["Former", "Setting", "accepting_former", "as_in", "check", "check_json", "define_flags", "documented"]
@@ -199,7 +200,11 @@ def accepting_former(cls: type[T]) -> type[T]:
 
     @functools.wraps(made)
     def initialized(self: Any, *arguments: Any, **values: Any) -> None:
-        made(self, *arguments, **_present(cls, values, _warn))
+        present = _present(cls, values, _warn)
+        known = [one.name for one in dataclasses.fields(cls) if one.init]
+        for unknown in present.keys() - set(known):
+            refuse_argument(cls.__name__, unknown, known)
+        made(self, *arguments, **present)
 
     cls.__init__ = initialized
     return cls

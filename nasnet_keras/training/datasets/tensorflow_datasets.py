@@ -10,6 +10,7 @@ from PIL import Image
 from nasnet_keras.images.fitting import GREY, check_memory, stacked
 from nasnet_keras.training.datasets.base import SPLITS, Loaded, Split, slug
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.near import nearest
 
 __all__ = ["load"]
 
@@ -62,8 +63,10 @@ def _builder(name: str, data_dir: str | Path | None) -> Any:
     try:
         return tfds.builder(name, data_dir=data_dir)
     except Exception as error:  # a builder's code may raise anything
+        near = nearest(name.partition("/")[0], ["digits", *tfds.list_builders(with_community_datasets=False)])
+        hint = f"did you mean {near!r}? It" if near else "it"
         raise ValueError(
-            f"no data set {quoted(name)}: it is neither in the package, nor a file, nor a folder, and TensorFlow "
+            f"no data set {quoted(name)}: {hint} is neither in the package, nor a file, nor a folder, and TensorFlow "
             f"Datasets says: {_first_line(error)}"
         ) from None
 
