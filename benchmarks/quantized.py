@@ -1,14 +1,17 @@
-"""Compare LiteRT files in int8 with the float32 file of the same bundled model: size, accuracy and latency.
+"""Compare the quantized files of a format with the float32 file of the same bundled model: size, accuracy, latency.
 
-    python benchmarks/quantized.py [--model=nasnet_a_cifar10] [--data=cifar10] [--images=2000] [--threads=1]
+    python benchmarks/quantized.py [--format=litert] [--model=nasnet_a_cifar10] [--data=cifar10] [--images=2000]
 
 The images, training ones to calibrate with and test ones to compare answers on, are of a data set that
-`nasnet_keras.training.datasets.load` finds. Files are timed in turn, one image a call.
+`nasnet_keras.training.datasets.load` finds. Files are timed in turn, one image a call, in one thread and then in two.
+For OpenVINO, which computes float32 files in bfloat16 where it can, there is `openvino_int8.py`.
 """
 
 import argparse
 import os
+import statistics
 import tempfile
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,54 +20,65 @@ from nasnet_keras.utils import environment
 
 environment.prepare()
 
-from ai_edge_litert.interpreter import Interpreter
-from inference import seconds
 from measure import processor, report
 
 import nasnet_keras as nk
 from nasnet_keras import pretrained
-from nasnet_keras.inference.litert_int8 import MODES
+from nasnet_keras.inference.formats import FORMATS
+from nasnet_keras.latency.runtimes import RUNTIMES, Request
 from nasnet_keras.training import datasets
 
 
-def caller(path, threads):
-    """A function that runs a file on an image."""
-    interpreter = Interpreter(str(path), num_threads=threads)
-    interpreter.allocate_tensors()
-    index = interpreter.get_input_details()[0]["index"]
+def written(kind, model, data, images, folder):
+    """Export a model in float32 and in each mode, print the reports, and return the files by mode."""
+    modes = (None, *kind.modes)
+    paths = {mode or "float32": Path(folder, f"{mode or 'float32'}{kind.suffix}") for mode in modes}
+    test, labels = data.test.images[:images], data.test.labels[:images]
+    print(nk.export(model, paths["float32"], kind.name), flush=True)
+    given = {"calibration": data.train.images, "images": test, "labels": labels, "min_agreement": 0}
+    for mode in kind.modes:
+        print(nk.export(model, paths[mode], kind.name, quantization=mode, **given), flush=True)
+    return paths
 
-    def run(image):
-        interpreter.set_tensor(index, image)
-        interpreter.invoke()
 
-    return run
+def timed(runs, rounds):
+    """The milliseconds of each file in each round, after one call in which its threads wake up."""
+    times = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            run()
+            started = time.perf_counter()
+            run()
+            times[name].append(1e3 * (time.perf_counter() - started))
+    return times
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--format", default="litert", choices=("litert", "onnx"), help="format of the files")
     parser.add_argument("--model", default="nasnet_a_cifar10", help="a bundled model")
     parser.add_argument("--data", default="cifar10", help="name or path of its data set")
     parser.add_argument("--images", type=int, default=2000, help="number of test images to compare answers on")
-    parser.add_argument("--runs", type=int, default=100, help="number of calls of each file")
-    parser.add_argument("--threads", type=int, default=1, help="threads of LiteRT")
+    parser.add_argument("--runs", type=int, default=200, help="number of calls of each file")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads, one after another")
     arguments = parser.parse_args()
-    print(processor(), f"threads={arguments.threads}")
+    kind, runtime = FORMATS[arguments.format], RUNTIMES[arguments.format]
     model, data = pretrained.load(arguments.model), datasets.load(arguments.data)
-    images, labels = data.test.images[: arguments.images], data.test.labels[: arguments.images]
+    print(f"{arguments.model}, {kind.name} {runtime.version()}, {processor()}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        paths = {name: Path(folder, f"{name}.tflite") for name in ("float32", *MODES)}
-        print(nk.export(model, paths["float32"], "litert"), flush=True)
-        given = {"calibration": data.train.images, "images": images, "labels": labels}
-        for mode in MODES:
-            print(nk.export(model, paths[mode], "litert", quantization=mode, **given), flush=True)
-        calls = {name: caller(path, arguments.threads) for name, path in paths.items()}
-        image = images[:1].astype("float32")
-        times = {name: [] for name in calls}
-        for _ in range(arguments.runs):
-            for name, call in calls.items():
-                times[name].append(1e3 * seconds(call, image))
-    for mode in MODES:
-        report(f"{mode}, against float32", times[mode], times["float32"], "ms")
+        paths = written(kind, model, data, arguments.images, folder)
+        for threads in arguments.threads:
+            loaded = {
+                name: runtime.load(Request(str(path), threads, model.input_shape[1:])) for name, path in paths.items()
+            }
+            times = timed({name: one.run for name, one in loaded.items()}, arguments.runs)
+            print(f"\nthreads={threads}, load of the machine {os.getloadavg()[0]:.1f}")
+            for mode in kind.modes:
+                report(f"{mode}, against float32", times[mode], times["float32"], "ms")
+                ratios = [one / other for one, other in zip(times[mode], times["float32"], strict=True)]
+                low, _, high = statistics.quantiles(ratios, n=4)
+                least = min(times[mode]) / min(times["float32"])
+                print(f"  quartiles of the ratio {low:.2f} to {high:.2f}; of the least times {least:.2f}", flush=True)
 
 
 if __name__ == "__main__":
