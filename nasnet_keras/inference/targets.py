@@ -13,8 +13,6 @@ class Target:
         multiple: the widths of all convolutions are rounded up to a multiple of this, with channels of zeros.
         most_taps: the weights a channel that a depthwise kernel may have at once; a larger kernel is applied in bands.
             None means any number.
-        one_tap_filters: whether a factorized reduction stays a convolution of 2×2, with filters that read one pixel.
-            Otherwise it becomes two of 1×1.
         copied_borders: whether pools with zeros around the map read a copy with these zeros. Otherwise averages become
             depthwise convolutions, and maxima take the zeros in afterwards.
         plain_relus: whether the ReLU of a sum is written so that no optimiser merges the two, if the sum has another
@@ -34,7 +32,6 @@ class Target:
 
     multiple: int = 1
     most_taps: int | None = None
-    one_tap_filters: bool = True
     copied_borders: bool = True
     fast_filters: int = 1
     plain_relus: bool = False
@@ -44,19 +41,18 @@ class Target:
     relus_first: bool = False
 
 
-TENSORFLOW = Target(plain_relus=True, one_tap_filters=False)
+TENSORFLOW = Target(plain_relus=True)
 """TensorFlow. Its graph optimiser merges convolution, sum and ReLU even if another node reads the sum; it notices that,
 says so on the console, and then leaves the whole graph as it was (version 2.21).
 
 Lab note, NASNet-A mobile by compiled calls on two cores of an AMD EPYC (Zen 5, AVX-512), not quite idle, 2026-11-29,
 least of 120 calls in turn at a batch of 1 and of 22 at a batch of 8, one thread an operation: factorized reductions as
-two convolutions of 1×1 6.17 ms and 58.2, as one of 2×2 6.46 and 63.9, and once more 6.65 and 63.0 (`keras.applications`
-12.6 and 88.4). Widths that are multiples of 16 and pools without copied borders change no more beyond that than two runs
-of the same differ. Each operation takes 12 µs at least."""
+two convolutions of 1×1 6.17 ms and 58.2, as one of 2×2 6.46 and 63.9, and once more 6.65 and 63.0 (for
+`keras.applications` 12.6 and 88.4). Widths that are multiples of 16 and pools without copied borders change no more
+beyond that than two runs of the same differ. Each operation takes 12 µs at least."""
 
 XNNPACK = Target(
     most_taps=25,
-    one_tap_filters=False,
     copied_borders=False,
     fast_filters=32,
     most_inputs=5,
