@@ -20,7 +20,7 @@ from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
 
 __all__ = ["images"]
 
-FLOAT = {"Conv", "FusedConv", "AveragePool", "Add", "Concat", "MaxPool", "Gemm", "MatMul"}
+FLOAT = {"FusedConv", "AveragePool", "Add", "Concat", "MaxPool", "Gemm", "MatMul"}
 
 
 def operations(path, folder) -> Counter:
@@ -69,8 +69,20 @@ def test_a_network_computes_in_int8_as_a_whole(padding, tmp_path, generator, ima
     export(model, tmp_path / "a.onnx", "onnx", quantization="int8", calibration=images, min_agreement=0.5)
     assert joined_scales(tmp_path / "a.onnx") == [1] * 7  # five cells and two factorized reductions
     found = operations(tmp_path / "a.onnx", tmp_path)
-    assert not found.keys() & {*FLOAT, "QLinearAveragePool"}
+    assert not found.keys() & {*FLOAT, "QLinearAveragePool"} and found["Conv"] == 1  # which reads the image
     assert found["QLinearConv"] > 60 and found["QLinearConcat"] >= 3
+
+
+def test_pixels_are_not_rounded(tmp_path, images):
+    path = tmp_path / "a.onnx"
+    pixels = (images + 1) * 127.5
+    export(classifier(scaled=True), path, "onnx", quantization="int8", calibration=pixels)
+    graph = onnx.load(path).graph
+    name, kinds = graph.input[0].name, []
+    while "Conv" not in kinds:
+        (node,) = (one for one in graph.node if name in one.input)
+        name, kinds = node.output[0], [*kinds, node.op_type]
+    assert {"Mul", "Conv"} <= {*kinds} <= {"Mul", "Add", "Sub", "Transpose", "Conv"}
 
 
 def test_factors_of_averages_lose_nothing(tmp_path):

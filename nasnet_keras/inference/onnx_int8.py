@@ -11,13 +11,20 @@ import numpy as np
 __all__ = ["MODES", "quantize"]
 
 MODES = ("weights", "int8")
-"""What is in int8: the weights only; or all operations up to the softmax, too, with fixed scales.
+"""What is in int8: the weights only; or all that is computed from the first convolution to the softmax, too, with
+fixed scales.
 
-Lab note, `nasnet_a_cifar10` by ONNX Runtime 1.32 on one thread of an AMD EPYC with AVX512-VNNI, one image a call. With
-average pools as they are, all in int8 takes 1.27 times as long as float32, nearly half of it in ten pools; with pools
-in float32 as long, since ONNX Runtime makes them int8 again. As depthwise convolutions the pools take a tenth, and the
-network 0.77 of the time. With int8 in convolutions alone it takes 1.06, in full convolutions alone 1.24: maps have
-blocks of channels in float32 and channels last in int8, and each change costs a copy.
+Lab note, `nasnet_a_cifar10` by ONNX Runtime 1.32 on one thread of an AMD EPYC with AVX512-VNNI, one image a call,
+2026-11-29. With average pools as they are, int8 takes 1.27 times as long as float32, nearly half of it in ten pools;
+with pools in float32 as long, since ONNX Runtime makes them int8 again. As depthwise convolutions the pools take a
+tenth, and the network 0.75 of the time; 0.71 with ReLUs before concatenations. With int8 in convolutions alone it takes
+1.07, in full convolutions alone 1.23: maps have blocks of channels in float32 and channels last in int8, and each
+change costs a copy. With scales that are found for each image (`quantize_dynamic`) it takes 4.4 times as long.
+
+By operation, in µs, of 2,105 in float32 and 1,680 in int8, which the profiler makes longer: full convolutions 1,450 and
+612; depthwise ones and average pools 475 and 699, since there is no faster code for depthwise convolutions in int8
+than in float32; sums, which are part of convolutions in float32, 23 and
+111; factors of averages 83; from int8 to float32 and back, for ReLUs of maps that are also read as they are, 105.
 """
 
 _IN_INT8 = ("Conv", "MatMul", "Gemm", "Add", "Mul", "Concat", "Relu", "Sigmoid", "MaxPool", "GlobalAveragePool", "Pad")
@@ -93,12 +100,27 @@ def _static(model: Any, images: np.ndarray) -> Any:
         activation_qType=QuantType.QUInt8,
         tensors_range=_ranges(model, images),
         nodes_to_quantize=[],
-        nodes_to_exclude=[],
+        nodes_to_exclude=_reading(model),
         op_types_to_quantize=[*_IN_INT8],
         extra_options={"TensorQuantOverrides": _factors(model)},
     )
     quantizer.quantize_model()
     return quantizer.model.model
+
+
+def _reading(model: Any) -> list[str]:
+    """List the nodes up to the convolutions that read the image.
+
+    They stay in float32, since rounding rescaled pixels would make some of their 256 values equal. With so few
+    channels, a convolution in int8 is slower, too.
+    """
+    pixels, found = {value.name for value in model.graph.input}, []
+    for node in model.graph.node:
+        if pixels & {*node.input}:
+            found.append(node.name)
+            if node.op_type not in _WEIGHTED:
+                pixels.update(node.output)
+    return found
 
 
 def _ranges(model: Any, images: np.ndarray) -> Any:
