@@ -7,7 +7,7 @@ sees, on TensorFlow. A run that was stopped continues when the same command is g
 from typing import Any
 
 from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
-from nasnet_keras.utils.manual import Manual
+from nasnet_keras.utils.manual import Manual, next_steps
 
 __all__ = ["console", "main"]
 
@@ -120,6 +120,14 @@ def _report(result: Any) -> None:
             taken = f"{names[others.argmax()]} ({others.max()})" if others.max() else ""
             print(f"{name:{width}}  {row[index]:5d} {row.sum():4d}  {taken}")
     print(f"\nModel:   {result.saved_model}\nCard:    {result.path}")
+    training = result.card.training
+    epochs = training["epochs"] + training.get("epochs_before", 0)
+    steps = {
+        "Classify images": f"nasnet_keras.pretrained.predict({str(result.path)!r}, 'FOLDER')",
+        "Train it on": f"the same command with an --epochs above {max(epochs, training['recipe']['epochs'])}",
+        "Export it": f"nk.export(nk.pretrained.load({str(result.path)!r}), 'model.tflite', 'litert')",
+    }
+    print(f"\n{next_steps(steps)}")
 
 
 def _print_models() -> None:
@@ -127,7 +135,7 @@ def _print_models() -> None:
 
     print(listing.table([listing.card(name) for name in listing.list_models()]))
     print("\nAccuracy: of test images of its own data set. Speed: one image by LiteRT in one thread, where measured.")
-    print("\nNext: nasnet-finetune --model=NAME --train_dir=FOLDER")
+    print(f"\n{next_steps({'Fine-tune one': ['nasnet-finetune', '--model=NAME', '--train_dir=FOLDER']})}")
 
 
 def _settings() -> tuple[type, ...]:

@@ -11,13 +11,15 @@ from absl import logging
 
 from nasnet_keras.card import Card
 from nasnet_keras.pretrained import listing, registry, result
-from nasnet_keras.pretrained.plan import Plan, upgraded, weights_of_classes
+from nasnet_keras.pretrained.further import going_on
+from nasnet_keras.pretrained.plan import FILE, KIND, Plan, upgraded, weights_of_classes
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.result import RESULT, FineTuneResult
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.pretrained.start import START, start
 from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.further import BEFORE
 from nasnet_keras.training.rehearsal import rehearse
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run
@@ -30,8 +32,6 @@ from nasnet_keras.utils.workdir import Workdir
 from nasnet_keras.weights.loading import load_weights
 
 __all__ = ["FineTuneResult", "fine_tune"]
-
-_FILE = "fine_tuning.json"
 
 
 def fine_tune(
@@ -62,7 +62,8 @@ def fine_tune(
     trained, at a low rate, with random crops and mirroring, on all devices (see `devices.default_replicas`). Training
     ends when the validation accuracy has not grown for `patience` epochs; with class weights, every image counts in it
     as its class does. The weights are kept of the last epoch that is within a standard error of the best, which may be
-    epoch 0, the head alone. A run that was stopped continues when it is called again.
+    epoch 0, the head alone. A run that was stopped continues when it is called again; a finished one that is asked for
+    more `epochs` goes on from its weights.
 
     Args:
         model: a name of `list_models`, the path of a card or weight file, or a model that `load` made.
@@ -118,7 +119,7 @@ def fine_tune(
         source = listing.card(path)
         shape = _shape(source, image_size)
         if isinstance(train, Dataset):  # divided as the run began
-            train = train.split_by(splits.begun_by(workdir, _FILE) or train.split)
+            train = train.split_by(splits.begun_by(workdir, FILE) or train.split)
         dataset = dataset_of(
             *(train, validation, test, shape, class_names, validation_fraction), fit=fit, follow_links=follow_links
         )
@@ -139,6 +140,7 @@ def fine_tune(
         )
         if not checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {quoted(checkpoint_minutes)}")
+        plan = going_on(plan, Path(workdir), recipe.get("epochs"))
         return _fine_tuned(plan, Path(workdir), checkpoint_minutes)
 
 
@@ -154,7 +156,7 @@ def _fine_tuned(plan: Plan, workdir: Path, checkpoint_minutes: float) -> FineTun
     """The result of a plan, made in its folder unless it is there."""
     if _gone(workdir, plan.name):
         registry.weights_file(plan.model)  # before a folder is made; if all is done, nothing is downloaded again
-    folder = Workdir(workdir, _FILE, "nasnet_keras.fine_tuning", 1, plan.to_json(), complete=upgraded)
+    folder = Workdir(workdir, FILE, KIND, 1, plan.to_json(), complete=upgraded)
     try:
         _make(plan, folder.path, checkpoint_minutes)
         return result.read(folder.path.resolve(), plan.name)
@@ -203,7 +205,7 @@ def _trainer(plan: Plan) -> Trainer:
     """The training of the whole network, from its trained weights, with a head that is new."""
 
     def load(network: keras.Model) -> None:
-        load_weights(network, registry.weights_file(plan.model), classifier=False, known=True)
+        load_weights(network, registry.weights_file(plan.model), classifier=plan.epochs_before is not None, known=True)
 
     return Trainer(
         plan.source.genotype,
@@ -219,9 +221,12 @@ def _trainer(plan: Plan) -> Trainer:
 
 def _training(plan: Plan, seconds: float, epochs: int, kept_epoch: int | None) -> dict[str, Any]:
     """How the model was trained, for its card."""
+    begun = {"fine_tuned_from": plan.source.name}
+    if plan.epochs_before is not None:
+        begun = {BEFORE: plan.epochs_before, "fine_tuned_from": plan.source.training.get("fine_tuned_from")}
     return {
         **provenance(plan.recipe, plan.seed, seconds, epochs),
-        "fine_tuned_from": plan.source.name,
+        **begun,
         "kept_epoch": kept_epoch,
         "batch_norm": plan.batch_norm,
         "class_weights": list(plan.class_weights),

@@ -13,13 +13,17 @@ from nasnet_keras.card import Card
 from nasnet_keras.networks.any import network_config
 from nasnet_keras.pretrained.recipe import BATCH_NORM
 from nasnet_keras.training.datasets.base import Dataset, Split
+from nasnet_keras.training.further import BEFORE
 from nasnet_keras.training.recipes import PREPROCESSING, Recipe
 from nasnet_keras.training.rehearsal import card_of
 from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.weights.file import CardError
 
-__all__ = ["Plan", "upgraded", "weights_of_classes"]
+__all__ = ["FILE", "KIND", "Plan", "upgraded", "weights_of_classes"]
+
+FILE, KIND = "fine_tuning.json", "nasnet_keras.fine_tuning"
+"""The name and the format of the file that describes a run's folder."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Plan:
         batch_norm: one of `BATCH_NORM`.
         class_weights: the weights of the classes, by label.
         patience, seed, deterministic, license: see `fine_tune`.
+        epochs_before: epochs of the finished run that this one goes on from, with its classifier; None if it begins
+            with another model.
 
     Raises:
         ValueError: a value is out of range, or the network cannot be built for these images.
@@ -54,6 +60,7 @@ class Plan:
     seed: int
     deterministic: bool
     license: str
+    epochs_before: int | None = None
 
     def __post_init__(self) -> None:
         if self.source.preprocessing != PREPROCESSING:
@@ -92,7 +99,9 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """Return the settings that may not change between sittings, as JSON values."""
         weights = self.source.weights
+        before = {} if self.epochs_before is None else {BEFORE: self.epochs_before}
         return {
+            **before,
             "model": weights.sha256 or weights.md5,
             "images": {key: _known_by(getattr(self.dataset, key)) for key in ("train", "validation", "test")},
             "split": self.dataset.split,

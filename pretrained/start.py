@@ -59,6 +59,8 @@ def _with_head(trainer: Trainer, plan: Plan) -> State:
     those that the network knows, the first head would begin with a loss ten times that of guessing.
     """
     stepper = trainer.stepper
+    if plan.epochs_before is not None:
+        return stepper.initial()
     _assign_head(trainer, plan)
     judged = stepper.initial()
     if plan.batch_norm == "frozen" or plan.head_only:

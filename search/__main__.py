@@ -10,7 +10,7 @@ was stopped continues when the same command is given again. Follow it in WORKDIR
 from typing import Any
 
 from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
-from nasnet_keras.utils.manual import Manual
+from nasnet_keras.utils.manual import Manual, next_steps
 
 
 def _define_flags() -> tuple[Any, ...]:
@@ -42,7 +42,20 @@ def main(values: dict[str, Any]) -> None:
 
     study = run(config)
     with showing("what the search found"):
-        print(f"\n{summary(study)}")
+        print(f"\n{summary(study)}\n\n{next_steps(_steps(study))}")
+
+
+def _steps(study: Any) -> dict[str, list[str]]:
+    """What to type after a search."""
+    config, result = study.config, study.result or {}
+    steps = {"Search on": ["nasnet-search", f"--workdir={study.path}", f"--trials={2 * config['trials']}"]}
+    if "card" in result:
+        card = study.path / result["card"]
+        steps["Fine-tune the winner"] = ["nasnet-finetune", f"--model={card}", "--train_dir=FOLDER", "--workdir=mine"]
+    if not isinstance(study.best.genotype, str):
+        genotype = f"--genotype={study.path / 'best_genotype.json'}"
+        steps["Train it longer"] = ["nasnet-train", genotype, f"--dataset={config['dataset']}", "--workdir=longer"]
+    return steps
 
 
 def _settings() -> tuple[type, ...]:

@@ -7,7 +7,7 @@ sees, on TensorFlow. A run that was stopped continues from its last checkpoint w
 from typing import Any
 
 from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
-from nasnet_keras.utils.manual import Manual
+from nasnet_keras.utils.manual import Manual, next_steps
 
 
 def _define_flags() -> tuple[Any, ...]:
@@ -52,6 +52,13 @@ def _report(result: Any) -> None:
             accuracy, images = card.metrics[f"{split}_accuracy"], card.metrics[f"{split}_images"]
             print(f"{split} accuracy {accuracy:.4f} on {images:,} images")
     print(f"Card:    {result.path}\nWeights: {result.path.with_name(card.weights.file)}")
+    epochs = card.training["epochs"] + card.training.get("epochs_before", 0)
+    steps = {
+        "Train it on": f"the same command with an --epochs above {epochs}",
+        "Fine-tune it": ["nasnet-finetune", f"--model={result.path}", "--train_dir=FOLDER", "--workdir=mine"],
+        "Use it in Python": f"nasnet_keras.pretrained.load({str(result.path)!r})",
+    }
+    print(f"\n{next_steps(steps)}")
 
 
 def _settings() -> tuple[type, ...]:

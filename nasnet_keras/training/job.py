@@ -1,5 +1,6 @@
 """Train one genotype: from a data set and a recipe to a card and its weights, through any number of kills."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,16 +16,18 @@ from nasnet_keras.training import records
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import loading, splits
 from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.further import BEFORE, earlier, put_aside
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import CHECKPOINT, Run
 from nasnet_keras.training.trainer import Trainer
-from nasnet_keras.utils.workdir import Workdir, WorkdirError
+from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 from nasnet_keras.weights.loading import load_weights
 
 __all__ = ["TrainingResult", "train"]
 
+_FILE, _KIND = "training.json", "nasnet_keras.training"
 _HISTORY = "history.json"
 
 
@@ -43,9 +46,10 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path) -> TrainingResu
     The images are a `Dataset`, or what `nasnet_keras.training.datasets.load` takes for one, such as `"digits"`.
 
     A run that was stopped at any moment continues from its last checkpoint when it is started again with the same
-    images, also on another number of devices, and with the splits that it began with. The folder holds `training.json`
-    (the configuration), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end, `NAME.json` and
-    `NAME.weights.h5`.
+    images, also on another number of devices, and with the splits that it began with. A finished run that is asked for
+    more epochs goes on from its weights, over the epochs that are added (`further.py`). The folder holds
+    `training.json` (the configuration), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end, `NAME.json`
+    and `NAME.weights.h5`.
 
     Raises:
         ValueError: there can be no such network for these images, or the initial weights are of another one.
@@ -67,18 +71,52 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path) -> TrainingResu
     """
     if not isinstance(dataset, Dataset):
         dataset = loading.load(dataset)
-    dataset = dataset.split_by(splits.begun_by(config.workdir, "training.json") or dataset.split)
+    dataset = dataset.split_by(splits.begun_by(config.workdir, _FILE) or dataset.split)
     config.check(dataset)  # before a folder is made
+    config, before = _going_on(config, dataset)
     initialize = _initializer(config, dataset)
-    this = config.to_json(dataset)
+    this = {**config.to_json(dataset), **before}
     upgraded = partial(_upgraded, name=this["name"])
-    folder = Workdir(config.workdir, "training.json", "nasnet_keras.training", 1, this, complete=upgraded)
+    folder = Workdir(config.workdir, _FILE, _KIND, 1, this, complete=upgraded)
     try:
         card = folder.path / f"{this['name']}.json"
         found = _finished(card, config.recipe.epochs)
-        return found or _trained(config, dataset, card, initialize, this["initial_weights"])
+        return found or _trained(
+            config, dataset, card, initialize, {"initial_weights": this["initial_weights"], **before}
+        )
     finally:
         folder.close()
+
+
+def _going_on(config: TrainingConfig, dataset: Dataset) -> tuple[TrainingConfig, dict[str, Any]]:
+    """The configuration of the training that is left, if the folder holds a finished one of fewer epochs.
+
+    With it comes the field that says so, which its folder and its card have.
+
+    Raises:
+        WorkdirError: the folder has another configuration in more than the epochs.
+    """
+    path, wanted, name = Path(config.workdir), config.recipe.epochs, config.model_name(dataset)
+    names = (f"{name}.json", weights_name(name), _HISTORY)
+    found = earlier(path, _FILE, wanted, names)
+    if found is None:
+        return config, {}
+    recipe = dataclasses.replace(config.recipe, epochs=wanted - found.epochs)
+
+    def left() -> TrainingConfig:
+        return dataclasses.replace(config, recipe=recipe, initial_weights=found.folder / weights_name(name))
+
+    if not found.aside:
+        this, old = config.to_json(dataset), recorded(path, _FILE)
+        now = {**this, "recipe": {**this["recipe"], "epochs": old["recipe"]["epochs"]}}
+        if BEFORE in old:  # it went on itself
+            now |= {name: old[name] for name in ("initial_weights", BEFORE)}
+        work = Workdir(path, _FILE, _KIND, 1, now, complete=partial(_upgraded, name=this["name"]))
+        try:
+            put_aside(found, work, names, lambda: {**left().to_json(dataset), **found.to_json()})
+        finally:
+            work.close()
+    return left(), found.to_json()
 
 
 def _initializer(config: TrainingConfig, dataset: Dataset) -> Callable[[keras.Model], None] | None:
@@ -101,7 +139,7 @@ def _trained(
     dataset: Dataset,
     card: Path,
     initialize: Callable[[keras.Model], None] | None,
-    initial_weights: dict[str, str] | None,
+    begun_from: dict[str, Any],
 ) -> TrainingResult:
     """Train to the end, from the last checkpoint if there is one, and write the card and the weights."""
     recipe, seed = config.recipe, config.seed
@@ -118,8 +156,7 @@ def _trained(
     run = Run(trainer, card.parent, checkpoint_minutes=config.checkpoint_minutes)
     run.train()
     training = provenance(recipe, seed, run.seconds, recipe.epochs)
-    if initial_weights:
-        training["initial_weights"] = initial_weights
+    training |= {name: value for name, value in begun_from.items() if value}
     saved = save(trainer.stepper, trainer.state, dataset, card.parent, partial(config.card, dataset), training)
     run.remove_checkpoint()
     return TrainingResult(saved, card, run.history)

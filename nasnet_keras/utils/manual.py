@@ -1,11 +1,12 @@
 """The manual of a job, which `--help` shows: what it does, an example, and its flags, the first ones to know on top."""
 
+import shlex
 import shutil
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Manual", "shown"]
+__all__ = ["Manual", "next_steps", "shown"]
 
 _WIDEST = 110
 _INDENT = 24  # of what a flag means
@@ -64,6 +65,22 @@ class Manual(NamedTuple):
         for name, flag in by_name.items():
             found[groups.get(name, Group.RECORDS).value].append(flag)
         return {title: members for title, members in found.items() if members}
+
+
+def next_steps(steps: Mapping[str, str | Sequence[str]]) -> str:
+    """Write what a user may type next, at the end of a job.
+
+    Args:
+        steps: what it is for: the words of a command, which are quoted for a shell, or a line of Python.
+
+    Example:
+        >>> print(next_steps({"Train it on": ["nasnet-train", "--workdir=a b", "--epochs=60"]}))
+        Next:
+          Train it on:  nasnet-train '--workdir=a b' --epochs=60
+    """
+    width = max(map(len, steps)) + 3
+    lines = {title: step if isinstance(step, str) else shlex.join(step) for title, step in steps.items()}
+    return "\n".join(["Next:", *(f"  {f'{title}:':{width}s}{line}" for title, line in lines.items())])
 
 
 def shown(value: Any) -> str:

@@ -35,6 +35,7 @@ class Workdir:
     the first writer stops.
 
     Attributes:
+        path, file: the folder, and the name of the file that describes it.
         begun: whether this process has opened any folder, which an end of the process should leave whole.
 
     Args:
@@ -64,7 +65,8 @@ class Workdir:
         error: type[WorkdirError] = WorkdirError,
         complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     ) -> None:
-        self.path = Path(path)
+        self.path, self.file = Path(path), file
+        self._kind, self._version = kind, version
         self._error = error
         self._lock: LockedFile | None = None
         Workdir.begun = True
@@ -108,6 +110,10 @@ class Workdir:
                 f"{self.path} was removed, or begun again by another process, while this one was writing to it: "
                 f"nothing more is written there"
             )
+
+    def begin_anew(self, config: dict[str, Any]) -> None:
+        """Let the folder be that of another configuration, whose files the caller has made room for."""
+        write_text(self.path / self.file, _describe(self._kind, self._version, config))
 
     def close(self) -> None:
         """Let other processes write to the folder."""

@@ -11,7 +11,7 @@ the same command is given again. The machine should do nothing else meanwhile.
 from typing import Any
 
 from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
-from nasnet_keras.utils.manual import Manual
+from nasnet_keras.utils.manual import Manual, next_steps
 
 
 def _define_flags() -> tuple[Any, ...]:
@@ -63,6 +63,8 @@ def _fit(config: Any) -> None:
     Workdir.begun = True  # from here on a signal ends the job by an exception: it keeps what it measured
     predictor = make_predictor(networks, config.space, config.networks, meter, output)
     print(f"{output}: latencies of the space {config.space} on {predictor.device}\nHeld out: {predictor.held_out}")
+    search = ["nasnet-search", f"--space={config.space}", f"--latency={output}", "--limit=latency_ms=X", "--workdir=s1"]
+    print(f"\n{next_steps({'Search within a limit': search})}")
 
 
 def _settings() -> tuple[type, ...]:

@@ -1,0 +1,48 @@
+"""Fine-tuning on: a finished run that is asked for more epochs goes on from its weights, with the classifier it has."""
+
+import dataclasses
+from pathlib import Path
+
+from nasnet_keras.card import Card
+from nasnet_keras.pretrained import result
+from nasnet_keras.pretrained.plan import FILE, KIND, Plan, upgraded
+from nasnet_keras.training.further import BEFORE, earlier, put_aside
+from nasnet_keras.utils.workdir import Workdir, recorded
+
+__all__ = ["going_on"]
+
+
+def going_on(plan: Plan, folder: Path, wanted: int | None) -> Plan:
+    """The plan of what is left, if the folder holds a finished run of fewer epochs; else the plan itself.
+
+    Args:
+        plan: the plan of a run from the beginning.
+        folder: the run's folder.
+        wanted: the epochs that were asked for; None if that was left to the plan.
+
+    Raises:
+        WorkdirError: the folder has another configuration in more than the epochs.
+    """
+    names = result.files(plan.name)
+    found = earlier(folder, FILE, wanted, names) if wanted else None
+    if found is None:
+        return plan
+    recipe = dataclasses.replace(plan.recipe, epochs=wanted - found.epochs)
+
+    def left() -> Plan:
+        model = found.folder / f"{plan.name}.json"
+        return dataclasses.replace(
+            plan, model=model, source=Card.read(model), recipe=recipe, epochs_before=found.epochs
+        )
+
+    if not found.aside:
+        old, now = recorded(folder, FILE), plan.to_json()
+        now |= {"recipe": {**now["recipe"], "epochs": old["recipe"]["epochs"]}}
+        free = ("patience", "head_only", *(("model", BEFORE) if BEFORE in old else ()))
+        now |= {name: old[name] for name in free if name in old}
+        work = Workdir(folder, FILE, KIND, 1, now, complete=upgraded)
+        try:
+            put_aside(found, work, names, lambda: left().to_json())
+        finally:
+            work.close()
+    return left()
