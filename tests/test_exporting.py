@@ -80,6 +80,7 @@ def computed_kernels(path) -> list[str]:
     return [kind for kind, weights in found if not set(weights) <= constants | {-1}]
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")  # of libraries, which users cannot mend
 @pytest.mark.parametrize("format_", PATHS)
 def test_formats(model, format_, tmp_path, generator):
     path = tmp_path / PATHS[format_]

@@ -1,6 +1,7 @@
 """A fused model ↔ a file for ONNX Runtime."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,10 +53,14 @@ def _run(model: str | bytes, images: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def _same_messages() -> Iterator[None]:
-    """Keep the level of TensorFlow's messages, which tf2onnx sets for all later processes when it is imported."""
+    """Keep the level of TensorFlow's messages, which tf2onnx sets for all later processes when it is imported.
+
+    And drop a warning about NumPy, of which Keras' own module for it is the cause.
+    """
     before = os.environ.get(_LEVEL)
     try:
-        yield
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):
+            yield
     finally:
         os.environ.pop(_LEVEL, None)
         os.environ.update({} if before is None else {_LEVEL: before})
