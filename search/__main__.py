@@ -29,15 +29,22 @@ def _define_flags() -> tuple[Any, ...]:
 
 def main(values: dict[str, Any]) -> None:
     """Search by the values of the flags, and print the result."""
-    from nasnet_keras.search.config import SearchConfig, default_epochs
+    from absl import flags
+
+    from nasnet_keras.search.config import SearchConfig
     from nasnet_keras.search.report.terminal import summary
-    from nasnet_keras.training.flags import DATASET, recipe
+    from nasnet_keras.search.study.known import check_continues, known_settings
+    from nasnet_keras.training.flags import DATASET
     from nasnet_keras.utils.progress import showing
     from nasnet_keras.utils.settings import from_flags
 
     values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
-    values = from_flags(SearchConfig, values)
-    config = SearchConfig(**values, recipe=recipe(values["dataset"], epochs=default_epochs(values["evaluator"])))
+    known = known_settings(values["workdir"])
+    if known:  # only what differs needs to be typed
+        values = {name: value for name, value in values.items() if name == "workdir" or flags.FLAGS[name].present}
+    values = {**known, **from_flags(SearchConfig, values)}
+    config = SearchConfig(**{**values, "recipe": _recipe(values, known)})
+    check_continues(config)
     from nasnet_keras.search.loop import run  # imported late: it imports TensorFlow, which reads settings
 
     study = run(config)
@@ -45,14 +52,28 @@ def main(values: dict[str, Any]) -> None:
         print(f"\n{summary(study)}\n\n{next_steps(_steps(study))}")
 
 
+def _recipe(values: dict[str, Any], known: dict[str, Any]) -> Any:
+    """The recipe that the flags describe, or that of the folder with what the flags change."""
+    from nasnet_keras.search.config import default_epochs
+    from nasnet_keras.training.flags import changes, is_named, recipe
+    from nasnet_keras.training.recipes import Recipe
+
+    if "recipe" in known and not is_named():
+        return Recipe(**{**known["recipe"], **changes()})
+    evaluator = values.get("evaluator", "child")
+    return recipe(values.get("dataset", "digits"), epochs=default_epochs(evaluator))
+
+
 def _steps(study: Any) -> dict[str, list[str]]:
     """What to type after a search."""
+    from nasnet_keras.search.registry import evaluator
+
     config, result = study.config, study.result or {}
     steps = {"Search on": ["nasnet-search", f"--workdir={study.path}", f"--trials={2 * config['trials']}"]}
     if "card" in result:
         card = study.path / result["card"]
         steps["Fine-tune the winner"] = ["nasnet-finetune", f"--model={card}", "--train_dir=FOLDER", "--workdir=mine"]
-    if not isinstance(study.best.genotype, str):
+    if evaluator(config["evaluator"]).trains and not isinstance(study.best.genotype, str):
         genotype = f"--genotype={study.path / 'best_genotype.json'}"
         steps["Train it longer"] = ["nasnet-train", genotype, f"--dataset={config['dataset']}", "--workdir=longer"]
     return steps

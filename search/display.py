@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+from nasnet_keras.search import registry
+from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.pipeline import Pipeline
 from nasnet_keras.search.report.page import write_report
@@ -11,12 +13,29 @@ from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.utils.progress import Progress, showing
 
-__all__ = ["Display"]
+__all__ = ["Display", "part_shown", "parts_of"]
 
 _REPORT_SECONDS = 60.0  # between two reports at least, and
 _REPORT_PAUSES = 20.0  # times as long as the last one took, since thousands of trials take seconds to draw
 _BEAT_SECONDS = 0.2  # between two looks at what runs where, since thousands of children may end in a second
 _CURVES = "the search in TensorBoard"
+
+
+def parts_of(config: SearchConfig) -> dict[str, str]:
+    """Return the parts of a search in their order, and how much each is."""
+    beside = config.derived_trials or not registry.algorithm(config.algorithm).is_baseline
+    random = config.random_trials if beside else 0
+    counts = {"search": config.trials, "derived": config.derived_trials, "random": random}
+    parts = {group: str(count) for group, count in counts.items() if count}
+    return parts | ({"finalists": f"of {config.final_epochs} epochs"} if config.finalists else {})
+
+
+def part_shown(config: SearchConfig, group: str) -> str:
+    """Say which part of a search is running, and what is left after it."""
+    parts = parts_of(config)
+    place = list(parts).index(group)
+    after = ", ".join(f"{name} {much}" for name, much in list(parts.items())[place + 1 :])
+    return f"{group} ({place + 1} of {len(parts)}{f'; then {after}' if after else ''})"
 
 
 class Display:

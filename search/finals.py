@@ -39,6 +39,7 @@ def finish(
     costing: Costing,
     executor: Executor,
     drawn: Callable[[int], Any],
+    part: str = "finalists",
 ) -> None:
     """Train the finalists, write `result.json`, and copy the winner's files to the study's folder.
 
@@ -49,6 +50,7 @@ def finish(
     Args:
         config, study, evaluator, costing, executor: those of the search.
         drawn: gives random genotypes by their number.
+        part: what the bar says that is running.
 
     Raises:
         StudyError: none of the best genotypes could be trained.
@@ -56,7 +58,7 @@ def finish(
     started = time.monotonic()
     random = random_finalists(config, study, costing, executor, drawn)
     tasks = tasks_of(config, study, random)
-    outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config)]
+    outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config, part)]
     winner = _winner(study, outcomes)
     finalists = with_costs(study, [_entry(outcome, random) for outcome in outcomes])
     result = {
@@ -168,7 +170,7 @@ def _entry(outcome: Outcome, random: dict[int, tuple[Any, dict[str, float]]]) ->
     return {"origin": task.group, **json.loads(dataclasses.replace(outcome.trial(), costs=costs).to_line())}
 
 
-def _trained(tasks: list[Task], executor: Executor, config: SearchConfig) -> list[Outcome]:
+def _trained(tasks: list[Task], executor: Executor, config: SearchConfig, part: str) -> list[Outcome]:
     """The outcomes of all tasks, in their order."""
     epochs = config.final_epochs
     outcomes: dict[Task, Outcome] = {}
@@ -177,7 +179,7 @@ def _trained(tasks: list[Task], executor: Executor, config: SearchConfig) -> lis
     for task in tasks:
         files.check(task.folder)
         task.folder.mkdir(parents=True, exist_ok=True)
-    with Progress(total=len(tasks) * epochs, desc="finalists", unit="epoch") as bar:
+    with Progress(total=len(tasks) * epochs, desc=part, unit="epoch") as bar:
         for outcome in as_completed(executor, lambda: waiting.pop(0) if waiting else None, config.max_concurrent):
             if outcome is not None:
                 attempts[outcome.task] += 1

@@ -18,7 +18,10 @@ class FinalSettings:
     """The settings of finalists. They change no child, so all of them may change while a study grows."""
 
     finalists: int = setting(
-        2, "Number of the best genotypes, and of random ones, to train to the end.", values.whole(1), may_change=True
+        2,
+        "Number of the best genotypes, and of random ones, to train to the end; with 0 the search alone is run.",
+        values.whole(0),
+        may_change=True,
     )
     final_epochs: int = setting(
         20, "Number of epochs of a finalist, by the recipe of the children.", _COUNT, may_change=True

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from nasnet_keras.search import registry
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import OVER_LIMIT, CostError
-from nasnet_keras.search.display import Display
+from nasnet_keras.search.display import Display, part_shown, parts_of
 from nasnet_keras.search.equality import FACT, NETWORKS
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
@@ -24,6 +23,7 @@ from nasnet_keras.search.remeasuring import measure_anew, measured
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
+from nasnet_keras.search.study.known import check_continues
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError
@@ -88,6 +88,8 @@ def run(
     """
     own = Own(algorithm, evaluator, executor, space)
     own.check_study(config)
+    if own == Own():  # objects stand for names, and are compared with what is known of them later
+        check_continues(config)
     try:
         config = own.checked(config)
         running = own.make_executor(config)  # made first, so that its processes start while the data set is read
@@ -144,15 +146,22 @@ class _Search:
             self._evaluate("search", config.trials, range(config.trials), self._propose)
             if study.best is None:
                 raise StudyError(f"{self._none_of_them()}; see {study.path}/trials.jsonl")
-            beside = {"derived": (config.derived_trials, self._derive)}
-            if config.derived_trials or not registry.algorithm(config.algorithm).is_baseline:
-                beside["random"] = (config.random_trials, self._draw)
+            beside = {"derived": (config.derived_trials, self._derive), "random": (config.random_trials, self._draw)}
             for group, (count, task) in beside.items():
+                count = count if group in parts_of(config) else 0
                 if any(study.get(number, group) is None for number in range(count)):
                     self.evaluator.prepare(config.trials - 1, self._drawn)  # it is ready, unless its files were removed
                 self._evaluate(group, count, range(count), task)
-            if not is_finished(config, study):
-                finish(config, study, self.evaluator, self.costing, self.executor, self._random_genotype)
+            if config.finalists and not is_finished(config, study):
+                finish(
+                    config,
+                    study,
+                    self.evaluator,
+                    self.costing,
+                    self.executor,
+                    self._random_genotype,
+                    part_shown(config, "finalists"),
+                )
             keep_front(study)
             keep_notes(study, self._notes())
         finally:
@@ -178,7 +187,7 @@ class _Search:
         if not missing:
             return
         initial = sum(self.study.get(number, group) is not None for number in range(total))
-        with Progress(total=total, initial=initial, desc=group, unit="child") as bar:
+        with Progress(total=total, initial=initial, desc=part_shown(self.config, group), unit="child") as bar:
 
             def record(trial: Trial) -> None:
                 self.study.append(trial, group)

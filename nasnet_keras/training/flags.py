@@ -11,7 +11,7 @@ from nasnet_keras.training.recipes import RECIPES, Recipe, default_recipe
 from nasnet_keras.utils.manual import shown
 from nasnet_keras.utils.settings import define_flags, from_flags, settings
 
-__all__ = ["DATASET", "RECIPE", "changes", "in_words", "recipe"]
+__all__ = ["DATASET", "RECIPE", "changes", "in_words", "is_named", "recipe"]
 
 DATASET = {flag.name: flag for flag in define_flags(DatasetSettings)}
 """By name: the flags that say which images to train on."""
@@ -38,6 +38,11 @@ def recipe(dataset: str, **defaults: Any) -> Recipe:
         ValueError: a value is out of range.
     """
     return dataclasses.replace(RECIPES[_NAME.value or default_recipe(dataset)], **{**defaults, **changes()})
+
+
+def is_named() -> bool:
+    """Whether a flag names the recipe to start from."""
+    return _NAME.present
 
 
 def changes() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from nasnet_keras.utils.files import guard, unguard, write_text
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.locks import LockedError, LockedFile, NoLocksError
 
-__all__ = ["Workdir", "WorkdirError", "is_workdir", "read_description", "recorded"]
+__all__ = ["Workdir", "WorkdirError", "check_same", "is_workdir", "read_description", "recorded"]
 
 _SHOWN = 20  # differences
 _DESCRIPTIONS = ("fine_tuning.json", "study.json", "training.json")  # of the package's jobs
@@ -78,7 +78,7 @@ class Workdir:
                 before = read_description(self.path, file, kind, version, error)
                 lacking = {name: config[name] for name in _OF_IMAGES if name in config and name not in before}
                 found = {**complete(before), **lacking}
-                _check_same(self.path, found, json.loads(json.dumps(config)), error)
+                check_same(self.path, found, json.loads(json.dumps(config)), error)
                 if lacking:
                     _add(self.path / file, lacking)
             except BaseException:
@@ -192,7 +192,8 @@ def _lock(path: Path, error: type[WorkdirError]) -> LockedFile:
         return LockedFile(path / ".lock", take_over=True)
 
 
-def _check_same(path: Path, old: dict[str, Any], new: dict[str, Any], error: type[WorkdirError]) -> None:
+def check_same(path: Path, old: dict[str, Any], new: dict[str, Any], error: type[WorkdirError]) -> None:
+    """Raise an error that shows the differences of two configurations of a folder, unless they are equal."""
     differing = list(_differences(old, new))
     if differing:
         shown = "; ".join([*differing[:_SHOWN], *(["and more"] if differing[_SHOWN:] else [])])

@@ -1,7 +1,7 @@
 """The section on finalists: the best children and random ones, trained alike and longer."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from statistics import mean, variance
 from typing import Any
@@ -13,7 +13,7 @@ from nasnet_keras.search.report.matching import RATIO, nearest_pairs
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.utils.ranks import kendall_tau
 
-__all__ = ["beyond_limits", "cost_of_finalist", "finalists"]
+__all__ = ["beyond_limits", "cost_of_finalist", "finalists", "why_winner"]
 
 _STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # 97.5 % quantiles, by degrees of freedom
 _COUNTED = ("multiply_adds", "parameters")
@@ -53,6 +53,27 @@ def beyond_limits(limits: Mapping[str, float], metrics: Mapping[str, Any]) -> li
     """Write the counted costs of a finalist, as it was trained, that are over a limit of children."""
     known = {name: number(metrics.get(name)) for name in _COUNTED if name in limits}
     return [amount(name, value) for name, value in known.items() if value is not None and value > limits[name]]
+
+
+def why_winner(finalists: Iterable[_Finalist]) -> str:
+    """Say why the winner is the winner, in a sentence, also where a random genotype has a better test accuracy.
+
+    Args:
+        finalists: the entries of `result.json`.
+    """
+    scored = [(number(one.get("reward")), one) for one in finalists if one.get("origin") == "search"]
+    scored = [(score, one) for score, one in scored if score is not None]
+    if not scored:
+        return "It is the best of the search's finalists."
+    score, winner = max(scored, key=lambda pair: pair[0])
+    of = f"of the {len(scored)} finalists of the search" if len(scored) > 1 else "of the one finalist of the search"
+    said = f"It has the best validation accuracy {of}, {score:.4f}; test images have no part in the choice"
+    ours = _test(winner)
+    theirs = [test for one in finalists if one.get("origin") == "random" and (test := _test(one)) is not None]
+    if ours is None or not theirs or max(theirs) <= ours:
+        return f"{said}."
+    there = f"one of them has {max(theirs) / 100:.4f}"
+    return f"{said}, nor have random genotypes, which the search is compared with: {there}."
 
 
 def _final_sizes(facts: Facts) -> str:

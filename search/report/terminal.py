@@ -6,7 +6,7 @@ from typing import Any
 
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.amounts import amount, cost_name
-from nasnet_keras.search.report.finalists import beyond_limits
+from nasnet_keras.search.report.finalists import beyond_limits, why_winner
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
@@ -18,12 +18,12 @@ def summary(study: Study) -> str:
     """Compose the summary of a finished study as text of several lines.
 
     Args:
-        study: a study with a result.
+        study: a study whose search has ended.
 
     Example:
         print(summary(load_study("study")))
     """
-    best, trials, result = study.best, study.trials, study.result
+    best, trials, result = study.best, study.trials, study.result or {}
     over = sum(trial.status == OVER_LIMIT for trial in trials)
     failed = sum(trial.reward is None for trial in trials) - over
     lines = [
@@ -48,7 +48,7 @@ def _costs(study: Study) -> list[str]:
     if not front:
         return []
     found = {fingerprint(one.genotype): one for one in study.candidates}
-    winner = found.get(study.result.get("winner"), study.best)
+    winner = found.get((study.result or {}).get("winner"), study.best)
     shown = f"{'the' if study.limits else 'The'} best child has {_amounts(study.best, names)}"
     shown += f", the winner {_amounts(winner, names)}" if winner.genotype != study.best.genotype else ""
     limits = f"Limit: {', '.join(study.config['limit'])}; " if study.limits else ""
@@ -58,7 +58,7 @@ def _costs(study: Study) -> list[str]:
     measured = [] if study.device is None else [f"Measured on {study.device}"]
     within = sum(study.objective.within(one.costs) for one in front)
     of_these = "" if within == len(front) else f"; {within} within the limit"
-    if beyond := beyond_limits(study.limits, study.result):
+    if beyond := beyond_limits(study.limits, study.result or {}):
         measured.append(f"Limits are of children: as it was trained, larger, the winner has {_plain(beyond)}")
     return [f"{limits}{shown}", *measured, f"Front of reward against {against}: {size}{of_these}"]
 
@@ -114,6 +114,7 @@ def _files(study: Study, result: dict[str, Any]) -> list[str]:
         lines.insert(
             0,
             f"Winner: test accuracy {result['test_accuracy']:.4f} on {result['test_images']:,} images after "
-            f"{result['epochs']} epochs, {result['parameters']:,} parameters",
+            f"{result['epochs']} epochs, {result['parameters']:,} parameters. "
+            f"{why_winner(result.get('finalists', ()))}",
         )
     return lines

@@ -1,6 +1,7 @@
 """A study's folder: written as the search goes, read at any time, continued after a kill.
 
-- `study.json`: configuration and versions, and the devices that costs were measured on
+- `study.json`: configuration and versions, the settings of the latest sitting, and the devices that costs were measured
+  on
 - `latencies.jsonl`: the measured costs
 - `trials.jsonl`: one line for each finished trial, appended and flushed; `random_trials.jsonl`: the same of random
   search, for comparison; `derived_trials.jsonl`: genotypes that the controller of a supernet's search draws at the end
@@ -24,6 +25,7 @@ from nasnet_keras.search.study.checkpoints import Checkpoints
 from nasnet_keras.search.study.devices import Devices
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.groups import Groups
+from nasnet_keras.search.study.known import remember
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint
@@ -110,6 +112,8 @@ class Study:
         (study,) = found
         study._writer.begin(folder)
         try:
+            with study._writer.writing():
+                remember(path, config)
             study.config.update({**config.to_json(), **facts})  # with the values of this sitting
             if device is not None:
                 with study._writer.writing():

@@ -1,0 +1,98 @@
+"""A search that goes on the next day, a search alone, and what a person sees of both."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nasnet_keras.search import SearchConfig, load_study, run
+from nasnet_keras.search.display import part_shown
+from nasnet_keras.search.report.finalists import why_winner
+from nasnet_keras.search.report.terminal import summary
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.known import check_continues, known_settings
+
+TABLE = {"evaluator": "tabular", "table": "nasnet_cells_cifar10", "finalists": 0, "random_trials": 2}
+WATCHED = """
+import sys
+from nasnet_keras.search.__main__ import console
+try:
+    console()
+finally:
+    print(sorted({"keras", "tensorflow"} & {*sys.modules}), file=sys.stderr)
+"""
+
+
+def typed(folder, *flags):
+    command = [sys.executable, "-c", WATCHED, f"--workdir={folder}", *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def begun(tmp_path):
+    study = run(SearchConfig(tmp_path / "s1", algorithm="evolution", population_size=3, trials=4, seed=2, **TABLE))
+    return study.path
+
+
+def test_the_next_day_only_what_differs_is_typed(begun):
+    before = load_study(begun).trials
+    done = typed(begun, "--trials=6")
+    assert done.returncode == 0, done.stderr
+    study = load_study(begun)
+    assert study.trials[:4] == before and len(study.trials) == 6 and len(study.random_trials) == 2
+    assert known_settings(begun)["trials"] == 6 and known_settings(begun)["finalists"] == 0
+    assert f"nasnet-search --workdir={begun} --trials=12" in done.stdout, "what to type next"
+    assert "search (1 of 2; then random 2)" in done.stderr and "random (2 of 2)" not in done.stdout
+    assert typed(begun).returncode == 0 and len(load_study(begun).trials) == 6, "not the usual number"
+
+
+def test_a_wrong_flag_is_told_before_anything_slow_begins(begun):
+    files = {path.name: path.read_bytes() for path in begun.iterdir() if path.is_file()}
+    done = typed(begun, "--seed=3", "--trials=9")
+    assert done.returncode == 1 and "another configuration: seed was 2 and is now 3" in done.stderr
+    assert "[]\n" in done.stderr, "neither Keras nor TensorFlow was imported"
+    assert files == {path.name: path.read_bytes() for path in begun.iterdir() if path.is_file()}
+
+
+def test_settings_of_a_folder_of_an_earlier_version_are_known(begun):
+    plain = json.loads((begun / "study.json").read_text())
+    del plain["sitting"]
+    (begun / "study.json").write_text(json.dumps(plain))
+    known = known_settings(begun)
+    assert known["algorithm"] == "evolution" and known["seed"] == 2 and "trials" not in known
+    check_continues(SearchConfig(begun, **{**known, "recipe": None}))
+    with pytest.raises(StudyError, match="population_size was 3 and is now 4"):
+        check_continues(SearchConfig(begun, **{**known, "recipe": None, "population_size": 4}))
+    for damage in ("", "{}", '{"config": 3}', '{"config": {"limit": 7}}'):
+        (begun / "study.json").write_text(damage)
+        assert isinstance(known_settings(begun), dict)
+        check_continues(SearchConfig(begun))
+
+
+def test_a_search_alone_has_a_summary_and_no_winner(begun):
+    study = load_study(begun)
+    assert study.result is None and not (begun / "final").exists()
+    text = summary(study)
+    assert text.startswith("Best of 4 children") and "Winner" not in text and "report.html" in text
+
+
+def test_the_bar_says_which_part_is_running_and_what_is_left():
+    config = SearchConfig("s1", trials=24, random_trials=8, finalists=2, final_epochs=20)
+    assert part_shown(config, "search") == "search (1 of 3; then random 8, finalists of 20 epochs)"
+    assert part_shown(config, "finalists") == "finalists (3 of 3)"
+    alone = SearchConfig("s1", algorithm="random", finalists=0)
+    assert part_shown(alone, "search") == "search (1 of 1)"
+
+
+def entry(origin, reward, test):
+    return {"origin": origin, "reward": reward, "metrics": {"test_accuracy": test}}
+
+
+def test_a_sentence_says_why_the_winner_is_the_winner():
+    ours = [entry("search", 0.51, 0.4971), entry("search", 0.49, 0.52)]
+    said = why_winner([*ours, entry("random", 0.55, 0.5069)])
+    assert said.startswith("It has the best validation accuracy of the 2 finalists of the search, 0.5100; test images")
+    assert said.endswith("nor have random genotypes, which the search is compared with: one of them has 0.5069.")
+    assert why_winner([*ours, entry("random", 0.55, 0.4)]).endswith("test images have no part in the choice.")
+    assert "the one finalist" in why_winner(ours[:1]) and why_winner([]).endswith("of the search's finalists.")
