@@ -1,6 +1,9 @@
 """Files for OpenVINO: two of them that belong together, equal to their source; and in int8."""
 
+import os
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -139,3 +142,20 @@ def test_what_answers_otherwise_is_not_written(tmp_path, images):
     with pytest.raises(ExportError, match=r"answers .*% of 64 images as before: .*Most is lost in dense") as raised:
         export(model, tmp_path / "a.xml", "openvino", quantization="int8", calibration=images, min_agreement=0.99)
     assert re.search(r"last\w*, first", str(raised.value)) and not names(tmp_path)
+
+
+@pytest.mark.slow
+def test_nothing_is_reported_to_the_makers_of_nncf(tmp_path):
+    """Without a word they would be told of each call, by a library that leaves files in the user's folder."""
+    code = """
+import os
+os.environ["CI"] = "false"
+from nasnet_keras.inference.openvino_int8 import _nncf
+assert _nncf().quantize and os.environ["CI"] == "false" and "NNCF_CI" not in os.environ
+from nncf.telemetry import wrapper
+assert type(wrapper.telemetry) is not wrapper.NNCFTelemetry
+"""
+    environment = {**os.environ, "HOME": str(tmp_path), "KERAS_HOME": str(tmp_path / "keras")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "intel").exists()

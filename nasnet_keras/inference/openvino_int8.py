@@ -17,6 +17,9 @@ __all__ = ["MODES", "quantize"]
 MODES = ("weights", "int8")
 """What is in int8: the weights only, or the inputs of convolutions, too."""
 
+_UNREPORTED = {"NNCF_CI": "1", "CI": "true"}
+"""Variables that nncf, and the library that it reports with, look for when they are imported."""
+
 _COMPUTING = ("Convolution", "GroupConvolution", "MatMul")
 
 
@@ -43,16 +46,16 @@ def quantize(path: Path, mode: str, images: np.ndarray | None) -> Callable[[np.n
 
 
 def _nncf() -> Any:
-    """Import nncf such that it does not report to Intel what it is used for: a variable for its own tests says so."""
-    with _silence():
-        name = "NNCF_CI"
-        before = os.environ.get(name)
-        os.environ[name] = "1"
-        try:
+    """Import nncf such that it does not report to Intel what it is used for, and leaves no files for that."""
+    before = {name: os.environ.get(name) for name in _UNREPORTED}
+    os.environ.update(_UNREPORTED)
+    try:
+        with _silence():
             import nncf
-        finally:
+    finally:
+        for name, value in before.items():
             del os.environ[name]
-            os.environ.update({} if before is None else {name: before})
+            os.environ.update({} if value is None else {name: value})
     return nncf
 
 
