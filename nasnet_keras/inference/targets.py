@@ -63,7 +63,7 @@ leaves concatenations of more than five to LiteRT, and each of them cuts the net
 that TensorFlow puts around a dilated depthwise convolution.
 
 Lab note, NASNet-A mobile by LiteRT 2.3 on one core of an AMD EPYC (Zen 5, AVX-512), 2026-11-29: each different
-operation as a file of its own, least of five times. Operations took 9.9 ms in all; with the first three of these forms 8.8:
+operation as a file of its own, least of five times. Operations took 9.9 ms in all, in three of these forms 8.8:
 
 - a depthwise 7×7 at 111×111×32 with a stride: 417 µs as bands of 3, 3 and 1 rows of a map with a border, 239 as 5×5
   and what is around it as grids; at 28×28×22 81 and 59, at 7×7×176 17 and 13;
