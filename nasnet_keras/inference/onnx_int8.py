@@ -14,17 +14,20 @@ MODES = ("weights", "int8")
 """What is in int8: the weights only; or all that is computed from the first convolution to the softmax, too, with
 fixed scales.
 
-Lab note, `nasnet_a_cifar10` by ONNX Runtime 1.32 on one thread of an AMD EPYC with AVX512-VNNI, one image a call,
-2026-11-29. With average pools as they are, int8 takes 1.27 times as long as float32, nearly half of it in ten pools;
-with pools in float32 as long, since ONNX Runtime makes them int8 again. As depthwise convolutions the pools take a
-tenth, and the network 0.75 of the time; 0.71 with ReLUs before concatenations. With int8 in convolutions alone it takes
-1.07, in full convolutions alone 1.23: maps have blocks of channels in float32 and channels last in int8, and each
-change costs a copy. With scales that are found for each image (`quantize_dynamic`) it takes 4.4 times as long.
+Lab note, `nasnet_a_cifar10` by ONNX Runtime 1.32 on one thread of an AMD EPYC (Zen 5) with AVX512-VNNI, one image a
+call in turn, on a machine that was not idle, 2026-11-29. Medians of the ratios of 100 calls in each of two runs, with
+factorized reductions as convolutions of 2×2. With average pools as they are, int8 takes 1.27 times as long as float32,
+nearly half of it in ten pools; with pools in float32 as long, since ONNX Runtime makes them int8 again. As depthwise
+convolutions the pools take a tenth, and the network 0.75 of the time; 0.71 with ReLUs before concatenations. With int8
+in convolutions alone it takes 1.07, in full convolutions alone 1.23: maps have blocks of channels in float32 and
+channels last in int8, and each change costs a copy. With scales that are found for each image (`quantize_dynamic`) it
+takes 4.4 times as long.
 
-By operation, in µs, of 2,105 in float32 and 1,680 in int8, which the profiler makes longer: full convolutions 1,450 and
-612; depthwise ones and average pools 475 and 699, since there is no faster code for depthwise convolutions in int8
-than in float32; sums, which are part of convolutions in float32, 23 and
-111; factors of averages 83; from int8 to float32 and back, for ReLUs of maps that are also read as they are, 105.
+With reductions of 1×1, which save float32 more, int8 takes 0.78 (1,500 calls in each of three runs: 0.776 to 0.781).
+By operation in µs, of 1,780 in float32 and 1,626 in int8, which the profiler makes longer: full convolutions 1,187 and
+536; depthwise ones and average pools 433 and 699, since depthwise code for int8 is slower; sums, which are parts of
+convolutions in float32, 19 and 101; factors of averages 74; to float32 and back, for ReLUs of maps that are also read
+as they are, 102.
 """
 
 _IN_INT8 = ("Conv", "MatMul", "Gemm", "Add", "Mul", "Concat", "Relu", "Sigmoid", "MaxPool", "GlobalAveragePool", "Pad")
