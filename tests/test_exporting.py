@@ -265,7 +265,7 @@ def test_bad_requests(plain, tmp_path, monkeypatch):
             export(plain, tmp_path / "a.onnx", "onnx", images=images)
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
-    with pytest.raises(ExportError, match=r'needs onnxruntime: pip install "nasnet_keras\[export\]"'):
+    with pytest.raises(ExportError, match=r"needs onnxruntime: pip install -e .*\[export\]"):
         export(plain, tmp_path / "a.onnx", "onnx")
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ExportError, match="TensorFlow backend, this is 'jax'"):

@@ -17,6 +17,7 @@ from nasnet_keras.inference.logits import split
 from nasnet_keras.inference.quantization import Quantization, quantization_of
 from nasnet_keras.inference.targets import TENSORFLOW
 from nasnet_keras.inference.tensor_type import TensorType
+from nasnet_keras.utils.extras import install
 from nasnet_keras.utils.files import replacing, replacing_both, scratch
 
 __all__ = ["ExportReport", "check_target", "export"]
@@ -86,8 +87,8 @@ def export(
         model: one that `fuse_for_inference` takes, or one that it returned.
         path: a folder for a SavedModel, else a file: `NAME.tflite`, `NAME.onnx`, or `NAME.xml` with the weights in
             `NAME.bin` beside it. An earlier export is replaced.
-        format: `"saved_model"`, `"litert"`, `"onnx"` or `"openvino"`; `"litert"` and `"onnx"` need `pip install
-            "nasnet_keras[export]"`, and `"openvino"` needs `pip install "nasnet_keras[openvino]"`.
+        format: `"saved_model"`, `"litert"`, `"onnx"` or `"openvino"`; `"litert"` and `"onnx"` need the extra
+            `export` of this package, and `"openvino"` needs the extra `openvino`.
         images: to compare the models with, `(count, height, width, channels)` as the model reads them; by default
             random ones.
         tolerance: the largest difference of a logit that is accepted, as a share of the largest range of an image's
@@ -170,7 +171,7 @@ def check_target(format: str, path: str | Path, quantization: str | None) -> For
     needed = (*kind.needs, *(kind.quantizing_needs if quantization is not None else ()))
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
-        raise ExportError(f'format {name!r} needs {", ".join(missing)}: pip install "nasnet_keras[{kind.extra}]"')
+        raise ExportError(f"format {name!r} needs {', '.join(missing)}: {install(kind.extra)}")
     if not path.parent.is_dir():
         raise ExportError(f"there is no folder {str(path.parent)!r} to write {path.name!r} into")
     if kind.suffix:

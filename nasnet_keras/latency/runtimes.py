@@ -13,6 +13,7 @@ import numpy as np
 from nasnet_keras.latency.errors import LatencyError
 from nasnet_keras.latency.shapes import resolved
 from nasnet_keras.utils.checks import choice
+from nasnet_keras.utils.extras import install
 
 __all__ = ["RUNTIMES", "Loaded", "Request", "Runtime", "fitting", "runtime"]
 
@@ -46,7 +47,7 @@ class Runtime:
         suffix: of these files; "" for a folder.
         module: that is imported for it.
         packages: that may hold the module; the version of the runtime is that of the first one that is there.
-        install: what installs it.
+        extra: the extra of this package that installs it; empty if the package always needs it.
         load: `(Request) -> Loaded`.
         more: suffixes of other files that it reads.
     """
@@ -56,7 +57,7 @@ class Runtime:
     suffix: str
     module: str
     packages: tuple[str, ...]
-    install: str
+    extra: str
     load: Callable[[Request], Loaded]
     more: tuple[str, ...] = ()
 
@@ -68,7 +69,7 @@ class Runtime:
         """
         package, _, _ = self.module.partition(".")
         if importlib.util.find_spec(package) is None:
-            raise LatencyError(f"runtime {self.name!r} needs {self.packages[0]}: pip install {self.install}")
+            raise LatencyError(f"runtime {self.name!r} needs {self.packages[0]}: {install(self.extra)}")
 
     def version(self) -> str:
         """Tell the version of the runtime that is installed."""
@@ -192,16 +193,14 @@ def _tensorflow(request: Request) -> Loaded:
     return Loaded(run, shape)
 
 
-_EXTRA = '"nasnet_keras[export]"'
+_EXTRA = "export"
 RUNTIMES = {
     row.name: row
     for row in (
         Runtime("litert", "litert", ".tflite", "ai_edge_litert.interpreter", ("ai-edge-litert",), _EXTRA, _litert),
         Runtime("onnx", "onnx", ".onnx", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), _EXTRA, _onnx),
-        Runtime(
-            "openvino", "onnx", ".onnx", "openvino", ("openvino",), '"nasnet_keras[openvino]"', _openvino, (".xml",)
-        ),
-        Runtime("tensorflow", "saved_model", "", "tensorflow", ("tensorflow",), "nasnet_keras", _tensorflow),
+        Runtime("openvino", "onnx", ".onnx", "openvino", ("openvino",), "openvino", _openvino, (".xml",)),
+        Runtime("tensorflow", "saved_model", "", "tensorflow", ("tensorflow",), "", _tensorflow),
     )
 }
 

@@ -15,6 +15,7 @@ from absl import logging
 from nasnet_keras.search.executors.base import ExecutorError
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.utils.environment import cores
+from nasnet_keras.utils.extras import install
 
 __all__ = ["LOCAL", "address_of", "connected"]
 
@@ -112,7 +113,7 @@ def _imported() -> ModuleType:
     try:
         import ray
     except ImportError as error:
-        raise ValueError(f"the executor ray needs Ray, pip install nasnet_keras[ray]: {error}") from None
+        raise ValueError(f"the executor ray needs Ray, {install('ray')}: {error}") from None
     return ray
 
 
