@@ -95,8 +95,8 @@ def export(
             logits. Logits are compared, which a softmax or sigmoid at the end reads, since saturated probabilities hide
             errors; of a model without one, outputs.
         quantization: None, or what to store in int8, but for `"saved_model"`: `"weights"`, which makes the file a third
-            as large; `"int8"`, with which the network also computes in int8, with scales found by calibration, and is
-            the fastest; or for `"litert"` `"dynamic"`, with scales found for each image.
+            to a half as large; `"int8"`, with which the network also computes in int8, with scales found by
+            calibration, and is the fastest; or for `"litert"` `"dynamic"`, with scales found for each image.
         calibration: images like those to come, at least 32 different ones, of which up to 100 are used: an array, a
             `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
         labels: the right class of each of `images`, to report accuracies.
