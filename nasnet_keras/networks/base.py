@@ -75,6 +75,10 @@ class NetworkConfig(ABC):
             The output; `{"logits": …, "auxiliary": …}` for a network with an auxiliary head.
         """
 
+    def for_large_images(self) -> "tuple[str, NetworkConfig] | None":
+        """The argument by which the network is made for large images, and the network with it; None if it is so."""
+        return None
+
     def layer_settings(self, image: Any) -> dict[str, Any]:
         """The arguments of the `LayerBuilder` that makes the network on an image."""
         del image

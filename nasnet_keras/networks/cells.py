@@ -1,6 +1,6 @@
 """Networks of cells: genotype × skeleton → network, described to a builder."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,9 @@ class CellsConfig(NetworkConfig):
 
     def _sides(self) -> tuple[int, int, str]:
         return *_SIDES[self.stem], f"the {self.stem} stem"
+
+    def for_large_images(self) -> "tuple[str, NetworkConfig] | None":
+        return None if self.stem == "imagenet" else ("stem='imagenet'", replace(self, stem="imagenet"))
 
     def layer_settings(self, image: Any) -> dict[str, Any]:
         settings = {**super().layer_settings(image), "padding": self.padding}

@@ -1,6 +1,6 @@
 """Networks of stage genotypes: MnasNet and its relatives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +60,9 @@ class StagesConfig(NetworkConfig):
 
     def layer_settings(self, image: Any) -> dict[str, Any]:
         return {**super().layer_settings(image), "padding": self.padding}
+
+    def for_large_images(self) -> "tuple[str, NetworkConfig] | None":
+        return None if self.stem_stride == 2 else ("stem_stride=2", replace(self, stem_stride=2))
 
     def build(self, builder: Builder, image: Tensor) -> Any:
         genotype, stem = self.genotype, scaled_filters(self.genotype.stem, self.alpha)
