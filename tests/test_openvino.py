@@ -82,6 +82,7 @@ def test_weights_of_another_network_are_never_read(plain, tmp_path, monkeypatch)
     export(plain, path, "openvino")
     before = path.read_bytes(), other.read_bytes()
     changed = keras.models.clone_model(plain)
+    changed.set_weights([weight + 1 for weight in plain.get_weights()])
     rename, seen = files.Path.rename, []
 
     def watched(source, target):
