@@ -31,6 +31,7 @@ from nasnet_keras import (
     applications,
     export,
     fuse_for_inference,
+    pretrained,
 )
 from nasnet_keras.inference.formats import FORMATS
 from nasnet_keras.inference.logits import split
@@ -113,6 +114,12 @@ def test_a_saved_model_holds_each_weight_once(tmp_path, generator):
     (served,) = module.signatures["serving_default"](tf.constant(images)).values()
     for answers in (served, module.serve(images), tf.nn.softmax(module.logits(images))):
         assert difference(answers, expected) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_saved_model_is_as_large_as_the_parameters_of_its_source(tmp_path):
+    model = pretrained.load("nasnet_a_cifar10")
+    assert export(model, tmp_path / "folder").size < 1.05 * 4 * model.count_params()
 
 
 @pytest.mark.slow
