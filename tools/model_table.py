@@ -56,7 +56,7 @@ def quantized() -> str:
             now, engine = _medians(each["latencies"]), each["format"]
             times = [(now[engine, threads], now[engine, threads] / plain[engine, threads]) for threads in _THREADS]
             cells = (
-                f"{card.metrics['test_accuracy']:.2%}",
+                f"{each['float32_accuracy']:.2%}",
                 engine,
                 f"{each['test_accuracy']:.2%}",
                 f"{each['size'] / each['float32_size']:.2f}",

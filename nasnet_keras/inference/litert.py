@@ -52,10 +52,13 @@ def _run(data: bytes, images: np.ndarray) -> np.ndarray:
 
     interpreter = Interpreter(model_content=data)
     (read,), (written,) = interpreter.get_input_details(), interpreter.get_output_details()
+    shapes: list[tuple[int, ...]] = [()]
 
     def run(images: np.ndarray) -> np.ndarray:
-        interpreter.resize_tensor_input(read["index"], images.shape)
-        interpreter.allocate_tensors()
+        if images.shape != shapes[-1]:  # allocating prepares all weights anew
+            interpreter.resize_tensor_input(read["index"], images.shape)
+            interpreter.allocate_tensors()
+            shapes.append(images.shape)
         interpreter.set_tensor(read["index"], _quantized(images, read))
         interpreter.invoke()
         values = interpreter.get_tensor(written["index"])
