@@ -442,7 +442,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_trials(tmp_path, generat
     whole = subprocess.run(
         command(*flags_for(tmp_path / "whole")), check=True, capture_output=True, text=True, timeout=400
     )
-    for words in ("search:", "random:", "finalists:"):
+    for words in ("search (1 of 3; then random ", "random (2 of 3; then finalists of ", "finalists (3 of 3):"):
         assert words in whole.stderr, "progress is shown"
     for words in ("Controller: 3 updates", "Rewards of random search:", "test accuracy 0.", "report.html"):
         assert words in whole.stdout
