@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -249,6 +250,22 @@ def test_what_differs_is_not_written(plain, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match="outputs that do not follow from its logits"):
         export(plain, path)
     assert sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob("*")) == before
+
+
+def test_an_earlier_saved_model_stays_when_the_new_one_cannot_take_its_place(plain, tmp_path, monkeypatch):
+    path, rename = tmp_path / "folder", Path.rename
+    export(plain, path)
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+    def failing(source, target):
+        if target == path:
+            raise OSError(5, "no", str(target))
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="no"):
+        export(plain, path)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
 def test_bad_requests(plain, tmp_path, monkeypatch):

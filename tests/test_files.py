@@ -1,6 +1,7 @@
 """Files are written whole or not at all, and nothing is left beside them."""
 
 import collections
+import contextlib
 import errno
 import os
 import resource
@@ -197,3 +198,74 @@ def test_errors_of_other_files_keep_their_names(tmp_path):
     with pytest.raises(FileNotFoundError, match="elsewhere"), files.replacing(tmp_path / "a"):
         Path(tmp_path, "elsewhere").read_bytes()
     assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("there", [("a.xml", "a.bin"), ("a.xml",), ("a.bin",), ()])
+@pytest.mark.parametrize("failing", ["old a.xml", "old a.bin", "new a.bin", "new a.xml", None])
+def test_two_files_change_together_or_not_at_all(there, failing, tmp_path, monkeypatch):
+    paths = tmp_path / "a.xml", tmp_path / "a.bin"
+    for name in there:
+        (tmp_path / name).write_text(f"old {name}")
+    rename, seen = Path.rename, []
+
+    def watched(source, target):
+        seen.append(source.read_text())
+        if seen[-1] == failing:
+            raise OSError(errno.EIO, "no", str(target))
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", watched)
+    step = failing is None or (failing.startswith("old") and failing.split()[1] not in there)
+    with (
+        contextlib.nullcontext() if step else pytest.raises(OSError, match="no"),
+        files.exchanging(*paths) as temporary,
+    ):
+        for path in paths:
+            temporary.with_name(path.name).write_text(f"new {path.name}")
+    expected = {path.name: f"new {path.name}" for path in paths} if step else {name: f"old {name}" for name in there}
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == expected
+    assert step or seen[-1] == failing
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_changes_as_a_whole_or_not_at_all(there, tmp_path, monkeypatch):
+    path, rename = tmp_path / "model", Path.rename
+    if there:
+        path.mkdir()
+        (path / "x").write_text("old")
+
+    def exchange():
+        with files.exchanging(path) as temporary:
+            temporary.mkdir()
+            (temporary / "y").write_text("new")
+
+    def failing(source, target):
+        if target == path:
+            raise OSError(errno.EIO, "no", str(target))
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="no"):
+        exchange()
+    assert names(tmp_path) == (["model"] if there else [])
+    assert not there or ((path / "x").read_text() == "old" and names(path) == ["x"])
+    monkeypatch.undo()
+    exchange()
+    assert names(tmp_path) == ["model"] and names(path) == ["y"]
+
+
+def test_what_is_missing_or_no_file_is_found_before_anything_changes(tmp_path):
+    paths = tmp_path / "a.xml", tmp_path / "a.bin"
+    for path in paths:
+        path.write_text("old")
+    with pytest.raises(FileNotFoundError), files.exchanging(*paths) as temporary:
+        temporary.write_text("new")
+    assert [path.read_text() for path in paths] == ["old", "old"]
+    paths[1].unlink()
+    paths[1].mkdir()
+    (paths[1] / "mine").write_text("mine")
+    error = pytest.raises(FileExistsError, match=r"is no file, and would be replaced.*a\.bin")
+    with error, files.exchanging(*paths) as temporary:
+        for path in paths:
+            temporary.with_name(path.name).write_text("new")
+    assert paths[0].read_text() == "old" and names(paths[1]) == ["mine"]

@@ -104,15 +104,20 @@ def test_weights_of_another_network_are_never_read(plain, tmp_path, monkeypatch)
 
 def test_bad_requests(plain, tmp_path, monkeypatch):
     (tmp_path / "mine.bin").write_text("mine")
+    (tmp_path / "folder.bin").mkdir()
     for name, message in (
         ("a.onnx", r"NAME\.xml, for format 'openvino'"),
+        ("folder.xml", r"folder\.bin' is there and is no file"),
         ("mine.xml", r"mine\.bin' is there without 'mine\.xml', and would be replaced"),
     ):
         with pytest.raises(ExportError, match=message):
             export(plain, tmp_path / name, "openvino")
     with pytest.raises(ExportError, match="must be one of weights, int8, got 'dynamic'"):
         export(plain, tmp_path / "a.xml", "openvino", quantization="dynamic", calibration=np.zeros((40, 8, 8, 3)))
-    assert names(tmp_path) == ["mine.bin"]
+    (tmp_path / "folder.xml").write_text("old")
+    with pytest.raises(ExportError, match=r"folder\.bin' is there and is no file"):
+        export(plain, tmp_path / "folder.xml", "openvino")
+    assert names(tmp_path) == ["folder.bin", "folder.xml", "mine.bin"]
 
 
 @pytest.mark.parametrize("mode", ["weights", "int8"])

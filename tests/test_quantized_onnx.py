@@ -62,6 +62,28 @@ def test_weights_are_computed_once_when_a_file_is_loaded(tmp_path, images):
     assert not operations(tmp_path / "a.onnx", tmp_path).keys() & {"Cast", "DequantizeLinear", "Mul"}
 
 
+def test_kernels_that_several_layers_share_are_stored_once(tmp_path, images):
+    """The kernels of two layers are equal, and a layer is called twice."""
+    image, twice = keras.Input(SHAPE), keras.layers.Conv2D(16, 3, padding="same")
+    x = twice(twice(keras.layers.Conv2D(16, 1)(image)))
+    first, second = keras.layers.Conv2D(16, 3), keras.layers.Conv2D(16, 3)
+    parts = [first(x), second(keras.layers.ReLU()(x))]
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Concatenate()(parts))
+    model = keras.Model(image, keras.layers.Dense(3)(x))
+    second.set_weights(first.get_weights())
+    export(model, tmp_path / "a.onnx", "onnx", quantization="weights", images=images)
+    stored = [value for value in onnx.load(tmp_path / "a.onnx").graph.initializer if value.data_type == 3]
+    assert sorted((*value.dims,) for value in stored) == [(16, 3, 1, 1), *[(16, 16, 3, 3)] * 2, (32, 3)]
+    assert not operations(tmp_path / "a.onnx", tmp_path).keys() & {"Cast", "DequantizeLinear", "Mul"}
+
+
+def test_equal_pick_kernels_of_a_reduction(tmp_path, generator):
+    model = NASNetFromGenotype("amoebanet_d", (17, 16, 3), num_repeats=1, filters=4)
+    colors = np.clip(generator.normal(size=(40, 1, 1, 3)) + 0.1 * generator.normal(size=(40, 17, 16, 3)), -3, 3)
+    report = export(model, tmp_path / "a.onnx", "onnx", quantization="weights", images=colors, min_agreement=0)
+    assert report.difference < 0.1
+
+
 @pytest.mark.parametrize("padding", ["same", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_network_computes_in_int8_as_a_whole(padding, tmp_path, generator, images):
     model = NASNetFromGenotype("nasnet_a", SHAPE, num_repeats=1, filters=4, classes=3, padding=padding)

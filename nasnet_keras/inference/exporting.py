@@ -1,6 +1,7 @@
 """A trained model → a file for another runtime, fused for it and compared with the model."""
 
 import importlib.util
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from nasnet_keras.inference.quantization import Quantization, quantization_of
 from nasnet_keras.inference.targets import TENSORFLOW
 from nasnet_keras.inference.tensor_type import TensorType
 from nasnet_keras.utils.extras import install
-from nasnet_keras.utils.files import replacing, replacing_both, scratch
+from nasnet_keras.utils.files import exchanging, replacing
 
 __all__ = ["ExportReport", "check_target", "export"]
 
@@ -139,16 +140,15 @@ def export(
     fast(images[:1])  # Keras exports models that have been called
     source = model if preprocessing else fused(model, TENSORFLOW, preprocessing=False)
     check = _Check(split(source), kind, images, tolerance, asked)
-    if kind.suffix:
-        with replacing_both(path, kind.beside(path)) if kind.second else replacing(path) as temporary:
-            return check.written(fast, temporary, path)
-    with scratch(path) as folder:
-        temporary = folder / "new"
-        report = check.written(fast, temporary, path)
-        if path.exists():
-            path.rename(folder / "old")
-        temporary.rename(path)
-    return report
+    with _replacing(kind, path) as temporary:
+        return check.written(fast, temporary, path)
+
+
+def _replacing(kind: Format, path: Path) -> AbstractContextManager[Path]:
+    """Give a temporary path to write to, whose files replace those of a format when the block ends without an error."""
+    if kind.second:
+        return exchanging(path, kind.beside(path))
+    return replacing(path) if kind.suffix else exchanging(path)
 
 
 def check_target(format: str, path: str | Path, quantization: str | None) -> Format:  # noqa: A002 – as for `export`
@@ -177,6 +177,8 @@ def check_target(format: str, path: str | Path, quantization: str | None) -> For
     if kind.suffix:
         if path.suffix != kind.suffix or path.is_dir():
             raise ExportError(f"expected the path of a file, NAME{kind.suffix}, for format {name!r}, got {str(path)!r}")
+        if kind.second and kind.beside(path).exists() and not kind.beside(path).is_file():
+            raise ExportError(f"{str(kind.beside(path))!r} is there and is no file: expected one to replace, or none")
         if kind.second and kind.beside(path).exists() and not path.exists():
             raise ExportError(
                 f"{str(kind.beside(path))!r} is there without {path.name!r}, and would be replaced: remove it, or "

@@ -197,20 +197,28 @@ def _weights(model: Any) -> Any:
     model = copy.deepcopy(model)
     graph = model.graph
     constants = {value.name: value for value in graph.initializer}
-    made = []
+    made, known = [], set()
     for node in graph.node:
         constant = constants.get(node.input[1]) if node.op_type in _WEIGHTED else None
         if constant is None:
             continue
-        name, values = constant.name, numpy_helper.to_array(constant)
         by_columns = node.op_type != "Conv" and not any(one.name == "transB" and one.i for one in node.attribute)
+        name = f"{constant.name}_{int(by_columns)}"
+        node.input[1] = name
+        if name in known:  # equal constants are one, and so are those of a layer that is called twice
+            continue
+        known.add(name)
+        values = numpy_helper.to_array(constant)
         others = tuple(axis for axis in range(values.ndim) if axis != int(by_columns))
         scale = np.maximum(np.abs(values).max(others, keepdims=True) / 127, np.finfo(np.float32).tiny)
-        graph.initializer.remove(constant)
         graph.initializer.append(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), f"{name}_int8"))
         graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
         made.append(helper.make_node("Cast", [f"{name}_int8"], [f"{name}_cast"], to=onnx.TensorProto.FLOAT))
         made.append(helper.make_node("Mul", [f"{name}_cast", f"{name}_scale"], [name]))
+    read = {name for node in graph.node for name in node.input}
+    for name, constant in constants.items():
+        if name not in read:
+            graph.initializer.remove(constant)
     nodes = [*made, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

@@ -1,6 +1,7 @@
 """Files are written so that a reader never sees half of one, and are recognised by size and hash."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from filelock import lock_descriptor
 
-__all__ = ["check", "digest", "guard", "mismatch", "replacing", "replacing_both", "scratch", "unguard", "write_bytes"]
+__all__ = ["check", "digest", "exchanging", "guard", "mismatch", "replacing", "scratch", "unguard", "write_bytes"]
 __all__ += ["write_npz", "write_saved", "write_text"]
 
 _MACHINE = hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
@@ -68,46 +69,61 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_both(path: Path, other: Path) -> Iterator[Path]:
-    """As `replacing`, for two files in one folder of which `other` is only read by those who found `path`.
+def exchanging(path: Path, *others: Path) -> Iterator[Path]:
+    """As `replacing`, for what cannot be replaced in one step: a folder, or files of which others are read by `path`.
 
-    The block writes both beside each other, under their own names. Nobody finds one of the old files and one of the
+    The block writes all of them beside each other, under their own names. Nobody finds something old beside something
     new: `path` is missing in the moment in which they change, and stays missing after a crash in that moment. If the
-    block, or the change, ends with an error, both old files stay.
+    block, or the change, ends with an error, all is as it was.
+
+    Args:
+        path: of a file or folder.
+        others: of files in the same folder, which are only read by those who found `path`.
+
+    Raises:
+        OSError: something cannot be written, or one of `others` is there and is no file.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path, other = pathlib.Path(folder, "a.xml"), pathlib.Path(folder, "a.bin")
-        ...     with replacing_both(path, other) as temporary:
+        ...     with exchanging(path, other) as temporary:
         ...         temporary.write_text("about"), temporary.with_name("a.bin").write_text("data")
         ...     path.read_text(), other.read_text()
         (5, 4)
         ('about', 'data')
     """
     with scratch(path) as folder:
-        yield folder / path.name
-        _store(path, *(folder / each.name for each in (path, other)))
-        old = folder / "old"
+        new, old = folder / "new", folder / "old"
+        new.mkdir()
         old.mkdir()
+        yield new / path.name
+        _store(path, *(new / each.name for each in (path, *others)))
+        for each in others:
+            if each.exists() and not each.is_file():
+                raise FileExistsError(errno.EEXIST, "is no file, and would be replaced", str(each))
         try:
-            for each in (path, other):
+            for each in (path, *others):
                 if each.exists():
                     each.rename(old / each.name)
-            for each in (other, path):
-                (folder / each.name).rename(each)
+            for each in (*others, path):
+                (new / each.name).rename(each)
         except BaseException:
-            for each in (other, path):
+            for each in (path, *others):
+                if not (new / each.name).exists():
+                    each.replace(new / each.name)
+            for each in (*others, path):
                 if (old / each.name).exists():
                     (old / each.name).replace(each)
             raise
 
 
 def _store(path: Path, *temporary: Path) -> None:
-    """Bring temporary files to the disk, which may take long, and check that `path` may still be replaced."""
+    """Bring temporary files and folders to the disk, which may take long, and check that `path` may be replaced yet."""
     check(path)
     for each in temporary:
-        with each.open("rb+") as file:
-            os.fsync(file.fileno())
+        for name in filter(Path.is_file, each.rglob("*")) if each.is_dir() else [each]:
+            with name.open("rb+") as file:
+                os.fsync(file.fileno())
     check(path)
 
 
