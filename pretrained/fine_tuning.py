@@ -16,10 +16,10 @@ from nasnet_keras.pretrained.plan import FILE, KIND, Plan, upgraded, weights_of_
 from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.result import RESULT, FineTuneResult
 from nasnet_keras.pretrained.sources import dataset_of
-from nasnet_keras.pretrained.start import START, start
+from nasnet_keras.pretrained.start import start
 from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
-from nasnet_keras.training.further import BEFORE
+from nasnet_keras.training.further import BEFORE, START, clear
 from nasnet_keras.training.rehearsal import rehearse
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run
@@ -179,6 +179,8 @@ def _make(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
         if len(gone) < len(result.files(plan.name)) and not (folder / START).exists():
             logging.warning("%s lacks %s, and has no checkpoint: it is trained anew", folder, ", ".join(gone))
         _run(plan, folder, checkpoint_minutes)
+    else:
+        clear(folder)
 
 
 def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
@@ -197,8 +199,7 @@ def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
     model = registry.load(folder / f"{card.name}.json")
     write_saved(folder / saved, model.save)
     result.write(folder, model, plan.dataset, run.history)
-    run.remove_checkpoint()
-    (folder / START).unlink(missing_ok=True)
+    clear(folder)
 
 
 def _trainer(plan: Plan) -> Trainer:

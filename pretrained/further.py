@@ -21,13 +21,16 @@ def going_on(plan: Plan, folder: Path, wanted: int | None) -> Plan:
         wanted: the epochs that were asked for; None if that was left to the plan.
 
     Raises:
-        WorkdirError: the folder has another configuration in more than the epochs.
+        WorkdirError: the folder has another configuration in more than the epochs, or what it goes on from is gone.
     """
     names = result.files(plan.name)
     found = earlier(folder, FILE, wanted, names) if wanted else None
     if found is None:
         return plan
     recipe = dataclasses.replace(plan.recipe, epochs=wanted - found.epochs)
+    if found.ended is not None:
+        digest = found.ended.get("model")
+        return dataclasses.replace(plan, recipe=recipe, epochs_before=found.epochs, model_digest=digest)
 
     def left() -> Plan:
         model = found.folder / f"{plan.name}.json"

@@ -42,6 +42,7 @@ class Plan:
         patience, seed, deterministic, license: see `fine_tune`.
         epochs_before: epochs of the finished run that this one goes on from, with its classifier; None if it begins
             with another model.
+        model_digest: digest of the model's weights, if it need not be there any more; None if it is there.
 
     Raises:
         ValueError: a value is out of range, or the network cannot be built for these images.
@@ -61,6 +62,7 @@ class Plan:
     deterministic: bool
     license: str
     epochs_before: int | None = None
+    model_digest: str | None = None
 
     def __post_init__(self) -> None:
         if self.source.preprocessing != PREPROCESSING:
@@ -102,7 +104,7 @@ class Plan:
         before = {} if self.epochs_before is None else {BEFORE: self.epochs_before}
         return {
             **before,
-            "model": weights.sha256 or weights.md5,
+            "model": self.model_digest or weights.sha256 or weights.md5,
             "images": {key: _known_by(getattr(self.dataset, key)) for key in ("train", "validation", "test")},
             "split": self.dataset.split,
             "digest": self.dataset.digest,

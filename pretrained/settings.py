@@ -37,7 +37,8 @@ class FineTuneSettings:
     )
     workdir: str | Path = setting(
         "nasnet_finetune",
-        "The run's folder. It is made, or continued if it holds the same run.",
+        "The run's folder. It is made, or continued if it holds the same run; "
+        "a finished run is trained on if more --epochs are asked for.",
         values.path(as_text=False),
         group=Group.RECORDS,
     )

@@ -10,15 +10,13 @@ from nasnet_keras.pretrained.head import train_head
 from nasnet_keras.pretrained.plan import Plan
 from nasnet_keras.training import checkpoint, records
 from nasnet_keras.training.errors import Stopped
+from nasnet_keras.training.further import START
 from nasnet_keras.training.recipes import PREPROCESSING
 from nasnet_keras.training.run import CHECKPOINT, on_signals
 from nasnet_keras.training.step import State
 from nasnet_keras.training.trainer import Trainer
 
-__all__ = ["START", "start"]
-
-START = "start.npz"
-"""The name of the file that keeps the state for a run that goes on."""
+__all__ = ["start"]
 
 
 def start(trainer: Trainer, plan: Plan, folder: Path) -> float:

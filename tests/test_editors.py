@@ -95,6 +95,8 @@ def test_search_and_pretrained_are_attributes_without_an_import_of_them():
     [
         (lambda: nk.NasNetFromGenotype, AttributeError, "'NasNetFromGenotype'; did you mean 'NASNetFromGenotype'?"),
         (lambda: nk.pretrained.finetune, AttributeError, "did you mean 'fine_tune'?"),
+        (lambda: nk.NASNetLarge, AttributeError, "did you mean 'nasnet_keras.applications.NASNetLarge'?"),
+        (lambda: nk.fine_tune, AttributeError, "did you mean 'nasnet_keras.pretrained.fine_tune'?"),
         (lambda: nk.search.searchconfig, AttributeError, "did you mean 'SearchConfig'?"),
         (
             lambda: nk.NASNetFromGenotype("nasnet_a", num_classes=5),
@@ -117,6 +119,12 @@ def test_a_misspelt_name_gets_a_suggestion(typed, error, meant):
     with pytest.raises(error) as caught:
         typed()
     assert meant in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["train", "plot", "Model"])
+def test_a_name_that_is_a_little_like_another_is_not_taken_for_it(name):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'$"):
+        getattr(nk, name)
 
 
 def test_names_that_are_like_none_get_no_suggestion():

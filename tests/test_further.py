@@ -105,16 +105,53 @@ def test_a_finished_fine_tuning_goes_on_with_its_classifier(trained, tmp_path, s
         "class_names": list(COLOURS),
     }
     head = pretrained.fine_tune(card_of(trained), images, epochs=0, **call)
+    damage(tmp_path / "run/start.npz")  # as a kill leaves it, between the removals of both states
+    damage(tmp_path / "run/checkpoint.npz")
     result = pretrained.fine_tune(card_of(trained), images, epochs=1, **call)
     training = result.card.training
     assert (training["epochs_before"], training["epochs"]) == (0, 1)
     assert training["fine_tuned_from"] == "colours_cifar10" == head.card.training["fine_tuned_from"]
     assert result.history[0]["validation_accuracy"] == head.history[0]["validation_accuracy"], "of the same classifier"
     assert pretrained.card(tmp_path / "run/until_epoch_0" / head.path.name) == head.card
+    shutil.rmtree(tmp_path / "run/until_epoch_0")
+    for name in ("start.npz", "checkpoint.npz"):
+        damage(tmp_path / "run" / name)
     assert pretrained.fine_tune(card_of(trained), images, epochs=1, **call).card == result.card
-    with pytest.raises(WorkdirError, match="was trained for 1 epochs, and 2"):
+    assert not list((tmp_path / "run").glob("*.npz"))
+    with pytest.raises(
+        WorkdirError, match="is being trained to 1 epoch, and 2 .* finish it with --epochs=1 first; .*until_epoch_0 has"
+    ):
         (tmp_path / "run" / result.path.name).unlink()
         pretrained.fine_tune(card_of(trained), images, epochs=2, **call)
+
+
+def damage(path):
+    path.write_bytes(b"a kill left this")
+
+
+def test_without_epochs_a_finished_training_stays_as_it_is(folder, caplog):
+    before = (folder / "mine.weights.h5").read_bytes()
+    for asked in (30, 2):
+        result = train(config(folder, asked), colours(), go_on=False)
+        assert result.card.training["epochs"] == 1 and not list(folder.glob("until*"))
+    assert (folder / "mine.weights.h5").read_bytes() == before
+    assert "is finished, at epoch 1; an --epochs above that trains it on" in caplog.text
+
+
+def test_what_a_kill_left_in_a_finished_training_is_removed_and_it_goes_on(folder):
+    damage(folder / "checkpoint.npz")
+    train(config(folder, 1), colours())
+    assert not (folder / "checkpoint.npz").exists()
+    damage(folder / "checkpoint.npz")
+    assert train(config(folder, 2), colours()).card.training["epochs_before"] == 1
+    shutil.rmtree(folder / "until_epoch_1")  # which the finished run needs no more
+    assert train(config(folder, 2), colours()).card.training["epochs_before"] == 1
+    assert train(config(folder, 9), colours(), go_on=False).card.training["epochs_before"] == 1
+    (folder / "mine.json").unlink()
+    with pytest.raises(WorkdirError, match="trained on from the finished run in .*until_epoch_1, which has no mine"):
+        train(config(folder, 2), colours())
+    with pytest.raises(WorkdirError, match="is being trained to 2 epochs, and 1 are .*until_epoch_1 has the finished"):
+        train(config(folder, 1), colours())
 
 
 def test_what_to_type_next_is_typed_as_a_shell_takes_it():

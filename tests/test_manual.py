@@ -64,6 +64,8 @@ def test_help_says_the_defaults_those_of_recipes_too():
     assert tune["learning_rate"].endswith("Default: 0.005.") and tune["validation_fraction"].endswith("Default: 0.2.")
     assert tune["epochs"].endswith("from 5 to 60.") and "Default" not in tune["dataset"]
     assert search["limit"].startswith("=TEXT") and "repeat this option" not in search["limit"]
+    assert train["seed"].endswith("Default: 0."), "which equals False, and is said all the same"
+    assert "Default" not in train["initial_weights"] and "Default" not in tune["head_only"]
     assert tune["fit"].startswith("=crop|pad|squash Way to bring")
 
 

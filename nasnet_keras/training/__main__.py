@@ -28,7 +28,7 @@ def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
     from nasnet_keras.training import datasets
     from nasnet_keras.training.config import TrainingConfig
-    from nasnet_keras.training.flags import DATASET, recipe
+    from nasnet_keras.training.flags import DATASET, changes, recipe
     from nasnet_keras.utils.progress import showing
     from nasnet_keras.utils.settings import from_flags
 
@@ -39,7 +39,7 @@ def main(values: dict[str, Any]) -> None:
     config.check(dataset)
     from nasnet_keras.training.job import train  # imports Keras
 
-    result = train(config, dataset)
+    result = train(config, dataset, go_on="epochs" in changes())
     with showing("the figures of the run"):
         _report(result)
 

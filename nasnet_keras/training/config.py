@@ -67,7 +67,8 @@ class TrainingConfig:
 
     workdir: str | Path = setting(
         MISSING,
-        "The run's folder. It is made, or continued if it holds the same configuration.",
+        "The run's folder. It is made, or continued if it holds the same configuration; "
+        "a finished run is trained on if more --epochs are asked for.",
         values.path(as_text=False),
         group=Group.RECORDS,
     )

@@ -17,10 +17,13 @@ from absl import logging
 from nasnet_keras.training.run import CHECKPOINT
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 
-__all__ = ["BEFORE", "Earlier", "earlier", "put_aside"]
+__all__ = ["BEFORE", "START", "Earlier", "clear", "earlier", "finished_epochs", "put_aside"]
 
 BEFORE = "epochs_before"
 """The field of a configuration that says how many epochs the trainings had that it goes on from."""
+
+START = "start.npz"
+"""The name of the file that keeps the state that a fine-tuning starts from."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,13 @@ class Earlier:
         epochs: its epochs, with those of the trainings before it.
         folder: where it is put aside.
         aside: whether it is there already, and the present training is the one that goes on.
+        ended: the configuration of the one that goes on if that is finished, and needs the earlier one no more.
     """
 
     epochs: int
     folder: Path
     aside: bool
+    ended: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, int]:
         """The field of the configuration of the training that goes on."""
@@ -49,28 +54,50 @@ def earlier(folder: Path, file: str, wanted: int, names: Sequence[str]) -> Earli
         folder: the run's folder.
         file: the name of the file that describes it.
         wanted: epochs of all trainings together.
-        names: the files of a finished run.
+        names: the files of a finished run, its card and its weights first.
 
     Raises:
-        WorkdirError: the folder was trained on, and for more epochs than are wanted.
+        WorkdirError: the folder was trained on for other epochs than are wanted, or what it goes on from is gone.
     """
     config = recorded(folder, file)
-    before, recipe = config.get(BEFORE, 0), config.get("recipe")
-    epochs = recipe.get("epochs") if isinstance(recipe, dict) else None
-    if type(epochs) is not int or type(before) is not int:
+    total = _epochs(config)
+    if total is None:
         return None
-    total = before + (0 if config.get("head_only") else epochs)
-    finished = all((folder / name).is_file() for name in names)
-    if wanted > total and (finished or _aside(folder, total).is_dir()) and not (folder / CHECKPOINT).exists():
+    finished = _is_finished(folder, names)
+    halfway = _aside(folder, total).is_dir() and not (folder / CHECKPOINT).exists()  # in being put aside
+    if wanted > total and (finished or halfway):
         return Earlier(total, _aside(folder, total), aside=False)
     if BEFORE not in config:
         return None
+    before = config[BEFORE]
+    aside = _aside(folder, before)
+    if wanted != total and finished:
+        raise WorkdirError(
+            f"{folder} was trained for {_of(total)}, and {wanted} are asked for, which counts all of them: more train "
+            f"it on; for fewer, name a new folder"
+        )
     if wanted != total:
         raise WorkdirError(
-            f"{folder} was trained for {total} epochs, and {wanted} are asked for, which counts all of them: more "
-            f"train it on when it is finished; for fewer, name a new folder"
+            f"{folder} is being trained to {_of(total)}, and {wanted} are asked for, which counts all of them: finish "
+            f"it with --epochs={total} first; {aside} has the finished model of {_of(before)}"
         )
-    return Earlier(before, _aside(folder, before), aside=True)
+    if not finished and (gone := [name for name in names[:2] if not (aside / name).is_file()]):
+        raise WorkdirError(
+            f"{folder} is being trained on from the finished run in {aside}, which has no {gone[0]} any more: put it "
+            f"back, or name a new folder"
+        )
+    return Earlier(before, aside, aside=True, ended=config if finished else None)
+
+
+def finished_epochs(folder: Path, file: str, names: Sequence[str]) -> int | None:
+    """The epochs of a folder's finished run, with those before it; None if it has none."""
+    return _epochs(recorded(folder, file)) if _is_finished(folder, names) else None
+
+
+def clear(folder: Path) -> None:
+    """Remove the states that only a run that is not finished needs; a kill may have left them."""
+    for name in (START, CHECKPOINT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def put_aside(found: Earlier, work: Workdir, names: Sequence[str], config: Callable[[], dict[str, Any]]) -> None:
@@ -83,7 +110,8 @@ def put_aside(found: Earlier, work: Workdir, names: Sequence[str], config: Calla
         config: makes the configuration of the one that goes on, when the files are where they stay.
     """
     folder, file = work.path, work.file
-    if all((folder / name).is_file() for name in names):
+    if _is_finished(folder, names):
+        clear(folder)
         making = folder / f".{found.folder.name}"
         for path in (making, found.folder):
             shutil.rmtree(path, ignore_errors=True)
@@ -97,7 +125,24 @@ def put_aside(found: Earlier, work: Workdir, names: Sequence[str], config: Calla
     if (folder / "tensorboard").is_dir():
         shutil.move(folder / "tensorboard", found.folder / "tensorboard")
     work.begin_anew(new)
-    logging.warning("the run of %d epochs is kept in %s; training goes on from its weights", found.epochs, found.folder)
+    logging.warning("the run of %s is kept in %s; training goes on from its weights", _of(found.epochs), found.folder)
+
+
+def _epochs(config: dict[str, Any]) -> int | None:
+    """The epochs of a configuration, with those of the trainings before it; None if it is damaged."""
+    before, recipe = config.get(BEFORE, 0), config.get("recipe")
+    epochs = recipe.get("epochs") if isinstance(recipe, dict) else None
+    if type(epochs) is not int or type(before) is not int:
+        return None
+    return before + (0 if config.get("head_only") else epochs)
+
+
+def _is_finished(folder: Path, names: Sequence[str]) -> bool:
+    return all((folder / name).is_file() for name in names)
+
+
+def _of(epochs: int) -> str:
+    return f"{epochs} epoch" if epochs == 1 else f"{epochs} epochs"
 
 
 def _aside(folder: Path, epochs: int) -> Path:

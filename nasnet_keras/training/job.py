@@ -16,7 +16,7 @@ from nasnet_keras.training import records
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import loading, splits
 from nasnet_keras.training.datasets.base import Dataset
-from nasnet_keras.training.further import BEFORE, earlier, put_aside
+from nasnet_keras.training.further import BEFORE, clear, earlier, finished_epochs, put_aside
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
@@ -40,7 +40,7 @@ class TrainingResult:
     history: list[dict[str, float]]
 
 
-def train(config: TrainingConfig, dataset: Dataset | str | Path) -> TrainingResult:
+def train(config: TrainingConfig, dataset: Dataset | str | Path, *, go_on: bool = True) -> TrainingResult:
     """Train a network on all devices and write its card and weights; see `devices.default_replicas`.
 
     The images are a `Dataset`, or what `nasnet_keras.training.datasets.load` takes for one, such as `"digits"`.
@@ -49,7 +49,13 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path) -> TrainingResu
     images, also on another number of devices, and with the splits that it began with. A finished run that is asked for
     more epochs goes on from its weights, over the epochs that are added (`further.py`). The folder holds
     `training.json` (the configuration), `checkpoint.npz`, `history.json`, `tensorboard/` and, in the end, `NAME.json`
-    and `NAME.weights.h5`.
+    and `NAME.weights.h5`; of a run that was trained on, `until_epoch_N/` has the one before.
+
+    Args:
+        config: the configuration.
+        dataset: the images.
+        go_on: whether a finished run is trained on if the recipe has more epochs; without it, a warning says that it is
+            finished, whatever the recipe's epochs are.
 
     Raises:
         ValueError: there can be no such network for these images, or the initial weights are of another one.
@@ -73,7 +79,7 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path) -> TrainingResu
         dataset = loading.load(dataset)
     dataset = dataset.split_by(splits.begun_by(config.workdir, _FILE) or dataset.split)
     config.check(dataset)  # before a folder is made
-    config, before = _going_on(config, dataset)
+    config, before = _going_on(config if go_on else _as_finished(config, dataset), dataset)
     initialize = _initializer(config, dataset)
     this = {**config.to_json(dataset), **before}
     upgraded = partial(_upgraded, name=this["name"])
@@ -88,20 +94,39 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path) -> TrainingResu
         folder.close()
 
 
+def _as_finished(config: TrainingConfig, dataset: Dataset) -> TrainingConfig:
+    """The configuration with the epochs of a finished run, if its folder has one."""
+    epochs = finished_epochs(Path(config.workdir), _FILE, _files(config.model_name(dataset)))
+    if not epochs or epochs == config.recipe.epochs:
+        return config
+    logging.warning(
+        "the run in %s is finished, at epoch %d; an --epochs above that trains it on", config.workdir, epochs
+    )
+    return dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, epochs=epochs))
+
+
+def _files(name: str) -> tuple[str, ...]:
+    """The files of a finished run."""
+    return f"{name}.json", weights_name(name), _HISTORY
+
+
 def _going_on(config: TrainingConfig, dataset: Dataset) -> tuple[TrainingConfig, dict[str, Any]]:
     """The configuration of the training that is left, if the folder holds a finished one of fewer epochs.
 
     With it comes the field that says so, which its folder and its card have.
 
     Raises:
-        WorkdirError: the folder has another configuration in more than the epochs.
+        WorkdirError: the folder has another configuration in more than the epochs, or what it goes on from is gone.
     """
     path, wanted, name = Path(config.workdir), config.recipe.epochs, config.model_name(dataset)
-    names = (f"{name}.json", weights_name(name), _HISTORY)
+    names = _files(name)
     found = earlier(path, _FILE, wanted, names)
     if found is None:
         return config, {}
     recipe = dataclasses.replace(config.recipe, epochs=wanted - found.epochs)
+    if found.ended is not None:
+        initial = {"initial_weights": found.ended.get("initial_weights")}
+        return dataclasses.replace(config, recipe=recipe, initial_weights=None), {**found.to_json(), **initial}
 
     def left() -> TrainingConfig:
         return dataclasses.replace(config, recipe=recipe, initial_weights=found.folder / weights_name(name))
@@ -172,7 +197,7 @@ def _finished(card: Path, epochs: int) -> TrainingResult | None:
         WorkdirError: the history is damaged or the only file that is gone; only training could make it again.
     """
     folder, history = card.parent, card.with_name(_HISTORY)
-    names = (card.name, weights_name(card.stem), _HISTORY)
+    names = _files(card.stem)
     gone = [name for name in names if not (folder / name).exists()]
     if gone == [_HISTORY]:
         raise WorkdirError(
@@ -185,5 +210,6 @@ def _finished(card: Path, epochs: int) -> TrainingResult | None:
         return None
     found = Card.read(card)
     found.weights.check(folder)
+    clear(folder)
     whole = partial(records.history, first=1, last=epochs)
     return TrainingResult(found, card, records.read(history, whole, f"remove {card.name} to train again"))

@@ -9,7 +9,7 @@ from typing import Any
 import wrapt
 
 from nasnet_keras.utils import moved
-from nasnet_keras.utils.near import nearest
+from nasnet_keras.utils.near import alike, nearest
 
 __all__ = ["LAZY", "register_layers", "resolving"]
 
@@ -47,8 +47,19 @@ def resolving(
         try:
             return moved.renamed(package, name)
         except AttributeError as error:
-            near = None if name.startswith("__") else nearest(name, [*exports, *modules])
+            near = None if name.startswith("_") else meant(name)
             raise AttributeError(f"{error}; did you mean {near!r}?" if near else str(error)) from None
+
+    def meant(name: str) -> str | None:
+        """The name that a wrong one was meant to be: of the package, or of one of its modules."""
+        own = [*exports, *modules]
+        if found := alike(name, own):
+            return found
+        for module, place in modules.items():
+            within = alike(name, getattr(importlib.import_module(f"{package}.{place}"), "__all__", ()))
+            if within:
+                return f"{package}.{module}.{within}"
+        return nearest(name, own)
 
     def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *exports, *modules})

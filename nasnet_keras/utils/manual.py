@@ -117,7 +117,8 @@ def _described(flag: Any, default: str | None, width: int) -> str:
         typed += "|".join(choices)
     else:
         typed += _VALUES.get(flag.flag_type(), "TEXT")
-    if default is None and flag.default not in (None, False, [], ""):
+    unset = flag.default is None or flag.default is False or flag.default == [] or flag.default == ""
+    if default is None and not unset:  # 0 is a default to be told, though it equals False
         default = shown(flag.default)
     text = " ".join(text.split()) + (f" Default: {default}." if default else "")
     lines = textwrap.wrap(text, width - _INDENT, break_on_hyphens=False)

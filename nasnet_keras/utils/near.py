@@ -4,10 +4,11 @@ import difflib
 from collections.abc import Iterable
 from typing import NoReturn
 
-__all__ = ["nearest", "refuse_argument", "suggestion"]
+__all__ = ["alike", "nearest", "refuse_argument", "suggestion"]
 
 _SHOWN = 40  # legal names in an error
 _LONGEST = 100  # letters of an unknown name that are compared with the legal ones
+_LIKE = 0.75  # difflib's ratio: num_classes is classes, added is add; train is not pretrained, model not model_cost
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
@@ -20,8 +21,18 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     by_plain: dict[str, str] = {}
     for name in names:
         by_plain.setdefault(_plain(name), name)
-    found = difflib.get_close_matches(_plain(word), by_plain, n=1)
+    found = difflib.get_close_matches(_plain(word), by_plain, n=1, cutoff=_LIKE)
     return by_plain[found[0]] if found else None
+
+
+def alike(word: str, names: Iterable[str]) -> str | None:
+    """Find the name that is a word but for capitals, underscores and hyphens, None if none is.
+
+    Example:
+        >>> alike("NasNet_large", ["NASNetLarge", "NASNetMobile"])
+        'NASNetLarge'
+    """
+    return next((name for name in names if _plain(name) == _plain(word)), None)
 
 
 def suggestion(word: str, names: Iterable[str]) -> str:
