@@ -14,6 +14,7 @@ from test_litert import operations
 
 from nasnet_keras import ExportError, export
 from nasnet_keras.inference.calibration import MOST_IMAGES, calibration_images
+from nasnet_keras.inference.comparing import compare_answers
 from nasnet_keras.inference.formats import FORMATS
 from nasnet_keras.inference.litert_file import packed, read
 from nasnet_keras.inference.quantization import quantization_of
@@ -163,6 +164,24 @@ def test_what_answers_otherwise_is_not_written(tmp_path, images):
     ):
         export(model, path, "litert", quantization="int8", calibration=images, min_agreement=0.97)
     assert path.read_bytes() == b"old" and [file.name for file in tmp_path.iterdir()] == ["a.tflite"]
+
+
+def test_with_labels_only_right_answers_must_stay():
+    expected = np.eye(4)[[0, 1, 2, 3]]
+    got = np.eye(4)[[0, 1, 3, 2]]  # the last two differ, and only one of them was right
+    _, agreement, kept, accuracies = compare_answers(got, expected, np.array([0, 1, 2, 2]))
+    assert (agreement, kept, accuracies) == (0.5, 2 / 3, (0.75, 0.75))
+    assert compare_answers(got, expected, None)[1:] == (0.5, 0.5, None)
+    assert compare_answers(got, expected, np.array([1, 0, 0, 0]))[2] == 0.5, "no answer was right"
+
+
+def test_a_network_without_anything_to_compute_in_int8(tmp_path, images):
+    image = keras.Input(images.shape[1:])
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image)))
+    with pytest.raises(ExportError, match="no full convolution to compute in int8 .*: pass quantization='weights'"):
+        export(model, tmp_path / "a.tflite", "litert", quantization="int8", calibration=images)
+    assert not [*tmp_path.iterdir()]
+    assert export(model, tmp_path / "a.tflite", "litert", quantization="weights", images=images).agreement > 0.9
 
 
 def test_calibration_images_of_every_kind(tmp_path, images):

@@ -61,7 +61,7 @@ def compare(
 
 def compare_answers(
     got: np.ndarray, expected: np.ndarray, labels: np.ndarray | None
-) -> tuple[float, float, tuple[float, float] | None]:
+) -> tuple[float, float, float, tuple[float, float] | None]:
     """Compare what a quantized classifier answers with what its source does.
 
     Args:
@@ -69,12 +69,16 @@ def compare_answers(
         labels: the right answers, if they are known.
 
     Returns:
-        The largest difference as in `compare`; the share of equal answers; and the accuracies of the source and of the
-        quantized model.
+        The largest difference as in `compare`; the share of equal answers; that of the images which the source answers
+        right, or of all if no label is known or no answer right; and the accuracies of the source and of the quantized
+        model.
     """
     before, after = _answers(expected), _answers(got)
-    accuracies = None if labels is None else (float((before == labels).mean()), float((after == labels).mean()))
-    return float(np.abs(got - expected).max() / _spread(expected)), float((before == after).mean()), accuracies
+    right = np.ones(len(before), bool) if labels is None else before == labels
+    accuracies = None if labels is None else (float(right.mean()), float((after == labels).mean()))
+    equal = before == after
+    kept = equal[right] if right.any() else equal
+    return float(np.abs(got - expected).max() / _spread(expected)), float(equal.mean()), float(kept.mean()), accuracies
 
 
 def _spread(logits: np.ndarray) -> float:

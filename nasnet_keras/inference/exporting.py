@@ -102,7 +102,7 @@ def export(
             `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
         labels: the right class of each of `images`, to report accuracies.
         min_agreement: the least share of `images`, by default those of calibration, that a quantized classifier must
-            answer as the model does, from 0 to 1.
+            answer as the model does, from 0 to 1; with labels, of the images that the model answers right.
         inference_input_type, inference_output_type: in which a quantized file for `"litert"` reads images and writes
             results: `"float32"`, `"uint8"` or `"int8"`. The report says what integers stand for. If the model rescales
             images, `"uint8"` are pixels as they come, and `"int8"` are pixels less 128.

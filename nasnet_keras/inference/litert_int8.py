@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nasnet_keras.inference.equalizing import equalized
+from nasnet_keras.inference.errors import ExportError
 from nasnet_keras.inference.litert_file import operator_name, packed, read
 
 __all__ = ["MODES", "quantize"]
@@ -50,6 +51,9 @@ def quantize(path: Path, mode: str, images: np.ndarray | None) -> Callable[[np.n
 
     Returns:
         A function that lists the layers that lose most on given images, the worst first.
+
+    Raises:
+        ExportError: there is nothing to compute in int8.
     """
     from litert_quantizer import quantizer
 
@@ -61,6 +65,11 @@ def quantize(path: Path, mode: str, images: np.ndarray | None) -> Callable[[np.n
     _configure(made, mode, original)
     with _silence():
         ranges = made.calibrate(_fed(path, images)) if mode == "int8" else None
+        if ranges is not None and not ranges:
+            raise ExportError(
+                "the network has no full convolution to compute in int8 beside the one that reads images: pass "
+                "quantization='weights'"
+            )
         result = made.quantize(ranges)
     # The quantizer writes constants behind the flatbuffer, where OpenVINO does not find them.
     path.write_bytes(packed(read(result.quantized_model)))

@@ -24,7 +24,7 @@ class Quantization:
         calibration: images to find ranges with, or None.
         images: to compare answers on.
         labels: of `images`, or None.
-        min_agreement: the least share of equal answers.
+        min_agreement: the least share of equal answers, among those that are right if there are labels.
         types: in which the file reads and writes.
         input_range: of the values that it reads.
     """
@@ -47,13 +47,17 @@ class Quantization:
         Raises:
             ExportError: too few answers are equal; the error names those layers.
         """
-        difference, agreement, accuracies = compare_answers(got, expected, self.labels)
-        if agreement < self.min_agreement:
-            known = "" if accuracies is None else "; accuracy {:.2%} instead of {:.2%}".format(*accuracies[::-1])
+        difference, agreement, kept, accuracies = compare_answers(got, expected, self.labels)
+        if kept < self.min_agreement:
+            of, known = f"{len(got)} images", ""
+            if accuracies is not None:
+                of, known = (
+                    "the images that it answered right",
+                    "; accuracy {1:.2%} instead of {0:.2%}".format(*accuracies),
+                )
             raise ExportError(
-                f"quantized as {self.mode!r}, the model answers {agreement:.1%} of {len(got)} images as before{known}: "
-                f"expected at least {self.min_agreement:.1%}. Most is lost in {', '.join(worst(self.images[:4]))}. "
-                f"Nothing was written"
+                f"quantized as {self.mode!r}, the model answers {kept:.1%} of {of} as before{known}: expected at least "
+                f"{self.min_agreement:.1%}. Most is lost in {', '.join(worst(self.images[:4]))}. Nothing was written"
             )
         return difference, agreement, accuracies
 

@@ -71,7 +71,8 @@ class ExportConfig:
     )
     min_agreement: float = setting(
         0.9,
-        "The least share of images that a quantized model must answer as before, from 0 to 1; else nothing is written.",
+        "The least share of images that a quantized model must answer as before, from 0 to 1; with --labels, of those "
+        "that it answered right; else nothing is written.",
         values.number("from 0 to 1", lambda value: 0.0 <= value <= 1.0),
     )
     inference_input_type: str = setting(
