@@ -61,8 +61,10 @@ def _are_quantized(values: Any) -> bool:
     def legal(value: Any) -> bool:
         if not _is_json(value) or not all(isinstance(value.get(name), str) for name in ("format", "quantization")):
             return False
-        accuracy, size = value.get("test_accuracy"), value.get("size")
-        known = finite(accuracy) and 0 <= accuracy <= 1 and type(size) is int and size > 0
+        accuracies = [value.get(name) for name in ("test_accuracy", "float32_accuracy")]
+        sizes = [value.get(name) for name in ("size", "float32_size")]
+        known = all(finite(one) and 0 <= one <= 1 for one in accuracies)
+        known = known and all(type(one) is int and one > 0 for one in sizes)
         return known and isinstance(value.get("latencies"), list) and _are_latencies(value["latencies"])
 
     return isinstance(values, tuple | list) and all(map(legal, values))
@@ -87,7 +89,8 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("latencies", "objects with a runtime, a number of threads and a median_ms above 0", _are_latencies),
     (
         "quantized",
-        "objects with a format, a quantization, a size in bytes, a test_accuracy from 0 to 1, and latencies",
+        "objects with a format, a quantization, size and float32_size in bytes, test_accuracy and float32_accuracy from 0 "
+        "to 1, and latencies",
         _are_quantized,
     ),
 )
@@ -115,8 +118,9 @@ class Card:
         reference: a few images and the model's outputs for them, to check an installation with.
         latencies: of one inference of the exported, fused model, each one the values of a `nk.Latency`; none in cards
             of earlier versions and of models that were not measured.
-        quantized: what `export` makes of it with a `quantization`: for each format the size of the file in bytes, and
-            of the one in float32, its accuracy on `test_images` images and its latencies; none as for `latencies`.
+        quantized: what `export` makes of it with a `quantization`: for each format the size of the file in bytes and
+            its accuracy on `test_images` images, both also of the one in float32, and its latencies; none as for
+            `latencies`.
 
     Raises:
         CardError: a value is missing or of the wrong kind.

@@ -18,7 +18,8 @@ from nasnet_keras.weights.file import CardError, WeightsFile
 CARDS = Path(pretrained.__file__).parent / "cards"
 PLAIN = json.loads((CARDS / "searched_cifar10.json").read_text())
 PLAIN["latencies"] = [{"runtime": "litert", "threads": 1, "median_ms": 2.5, "processor": "a processor"}]
-QUANTIZED = {"format": "litert", "quantization": "int8", "size": 500, "test_accuracy": 0.9, "latencies": []}
+QUANTIZED = {"format": "litert", "quantization": "int8", "size": 500, "float32_size": 1500, "latencies": []}
+QUANTIZED |= {"test_accuracy": 0.9, "float32_accuracy": 0.91}
 PLAIN["quantized"] = [{**QUANTIZED, "latencies": PLAIN["latencies"]}]
 PLAIN["reference"] = encoded(np.zeros((1, 2, 2, 3), "uint8"), np.zeros((1, 2), "float32"))
 
@@ -82,6 +83,7 @@ def test_values_nested_deeply_are_refused_at_every_depth(read):
         {"quantized": QUANTIZED},
         {"quantized": [{**QUANTIZED, "test_accuracy": 90.0}]},
         {"quantized": [{**QUANTIZED, "size": 0.3}]},
+        {"quantized": [{name: QUANTIZED[name] for name in QUANTIZED if name != "float32_size"}]},
         {"quantized": [{**QUANTIZED, "quantization": None}]},
         {"quantized": [{**QUANTIZED, "latencies": [{"runtime": "litert"}]}]},
         {"class_names": "ab"},

@@ -268,3 +268,14 @@ def test_bad_requests(tmp_path, images):
     with pytest.raises(ExportError, match="inference_input_type for format 'litert' must be float32, got 'uint8'"):
         quantization_of(without, "weights", model, None, images, None, 0.9, ("uint8", "float32"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_unit_that_no_image_brings_to_life(tmp_path, images):
+    """The reduced map of a squeeze-and-excitation may be zero for all images; the file runs all the same."""
+    image = keras.Input(images.shape[1:])
+    x = keras.layers.Conv2D(8, 3, activation="relu")(image)
+    dead = keras.layers.Conv2D(4, 1, activation="relu", bias_initializer=keras.initializers.Constant(-100.0))(x)
+    x = keras.layers.Add()([keras.layers.Conv2D(8, 1)(dead), keras.layers.Conv2D(8, 1)(x)])
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+    path = export(model, tmp_path / "a.tflite", "litert", quantization="int8", calibration=images).path
+    assert "CONV_2D" in operations(path) and np.isfinite(FORMATS["litert"].run(path, images.astype("float32"))).all()
