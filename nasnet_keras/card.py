@@ -89,8 +89,8 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("latencies", "objects with a runtime, a number of threads and a median_ms above 0", _are_latencies),
     (
         "quantized",
-        "objects with a format, a quantization, size and float32_size in bytes, test_accuracy and float32_accuracy from 0 "
-        "to 1, and latencies",
+        "objects with a format, a quantization, sizes in bytes (size and float32_size), accuracies from 0 to 1 "
+        "(test_accuracy and float32_accuracy) and latencies",
         _are_quantized,
     ),
 )
