@@ -14,8 +14,8 @@ from fuzz import damaged_bytes, rounds
 from picture_files import chunk, png, tiff
 from PIL import Image
 
+from nasnet_keras.images import files
 from nasnet_keras.images.files import read_image
-from nasnet_keras.training.datasets import images
 
 TOPS = {8: 255, 12: 4095, 16: 65535}
 GREYS = np.tile(np.array([100, 255], np.uint8), (4, 4, 1))
@@ -265,7 +265,7 @@ def test_a_file_that_would_cost_too_much_is_not_decoded(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="it has 1x1 pixels in tiles of 32768x32768"):
         read(tmp_path, tiff(np.zeros((1, 1, 3), np.uint8), deflated=True, tags=tile))
     assert time.monotonic() - start < 10.0
-    monkeypatch.setattr(images, "MAX_PIXELS", 63)
+    monkeypatch.setattr(files, "MAX_PIXELS", 63)
     with pytest.raises(ValueError, match="it has 8x8 pixels, and 63 at most are read: make it smaller"):
         read(tmp_path, plain)
 

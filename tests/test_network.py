@@ -188,7 +188,7 @@ def test_any_number_of_channels_and_input_tensors(generator):
         ({"input_shape": (32, 32, None)}, "channels positive"),
         ({"input_shape": (32, 32, 0)}, "channels positive"),
         ({"input_shape": 32}, "(height, width, channels)"),
-        ({"skeleton": "nasnet"}, "skeleton must be a Skeleton"),
+        ({"skeleton": 3}, "skeleton must be a Skeleton"),
         ({"weights": "imagenet"}, "no weights file 'imagenet'"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_frozen_study_loads(tmp_path):
     [
         ({"trials": 0}, "trials must be a positive integer, got 0"),
         ({"random_trials": -1}, "random_trials must be a whole number from 0"),
-        ({"finalists": 0}, "finalists must be a whole number from 1, got 0"),
+        ({"finalists": -1}, "finalists must be a whole number from 0, got -1"),
         ({"final_epochs": 1.5}, "final_epochs must be a positive integer"),
         ({"train_images": 0}, "train_images must be a positive integer"),
         ({"reward": "mean"}, "reward must be one of last, best, best_of_last_five, got 'mean'"),

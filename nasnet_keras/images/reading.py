@@ -56,6 +56,7 @@ def read_folder(folder: Path, shape: tuple[int, int, int], most: int, fit: str =
         ValueError: there are no images, or some cannot be read; the error names their files.
 
     Example:
+        >>> from PIL import Image
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     Image.new("RGB", (8, 6), "white").save(f"{folder}/a.png")
         ...     read_folder(pathlib.Path(folder), (4, 4, 3), most=10).shape
