@@ -29,22 +29,29 @@ def _define_flags() -> tuple[Any, ...]:
 
 def main(values: dict[str, Any]) -> None:
     """Search by the values of the flags, and print the result."""
+    import sys
+
     from absl import flags
 
     from nasnet_keras.search.config import SearchConfig
     from nasnet_keras.search.report.terminal import summary
-    from nasnet_keras.search.study.known import check_continues, known_settings
-    from nasnet_keras.training.flags import DATASET
+    from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
+    from nasnet_keras.training.flags import DATASET, changes, is_named
     from nasnet_keras.utils.progress import showing
     from nasnet_keras.utils.settings import from_flags
 
     values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
+    check_objects(values["workdir"])
     known = known_settings(values["workdir"])
     if known:  # only what differs needs to be typed
         values = {name: value for name, value in values.items() if name == "workdir" or flags.FLAGS[name].present}
-    values = {**known, **from_flags(SearchConfig, values)}
+    typed = from_flags(SearchConfig, values)
+    values = {**known, **typed}
     config = SearchConfig(**{**values, "recipe": _recipe(values, known)})
     check_continues(config)
+    taken = known.keys() - typed.keys() - ({"recipe"} if is_named() else set())
+    if line := told(config, taken, changes()):
+        print(line, file=sys.stderr)
     from nasnet_keras.search.loop import run  # imported late: it imports TensorFlow, which reads settings
 
     study = run(config)
@@ -66,16 +73,24 @@ def _recipe(values: dict[str, Any], known: dict[str, Any]) -> Any:
 
 def _steps(study: Any) -> dict[str, list[str]]:
     """What to type after a search."""
+    from nasnet_keras.search.config import may_change
     from nasnet_keras.search.registry import evaluator
+    from nasnet_keras.search.study.trial import fingerprint
 
     config, result = study.config, study.result or {}
-    steps = {"Search on": ["nasnet-search", f"--workdir={study.path}", f"--trials={2 * config['trials']}"]}
+    command, steps = ["nasnet-search", f"--workdir={study.path}"], {}
+    if "trials" in may_change(config["evaluator"]):
+        steps["Search on"] = [*command, f"--trials={2 * config['trials']}"]
+    if not config["finalists"]:
+        steps["Find a winner"] = [*command, "--finalists=2"]
     if "card" in result:
         card = study.path / result["card"]
         steps["Fine-tune the winner"] = ["nasnet-finetune", f"--model={card}", "--train_dir=FOLDER", "--workdir=mine"]
     if evaluator(config["evaluator"]).trains and not isinstance(study.best.genotype, str):
         genotype = f"--genotype={study.path / 'best_genotype.json'}"
-        steps["Train it longer"] = ["nasnet-train", genotype, f"--dataset={config['dataset']}", "--workdir=longer"]
+        which = "winner" if result.get("winner") == fingerprint(study.best.genotype) else "best child"
+        train = ["nasnet-train", genotype, f"--dataset={config['dataset']}", "--workdir=longer"]
+        steps[f"Train the {which} longer"] = train
     return steps
 
 

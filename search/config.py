@@ -63,7 +63,7 @@ class SearchConfig:
 
     workdir: str | Path = setting(
         dataclasses.MISSING,
-        "The study's folder: made if it is missing, continued if it holds the same configuration.",
+        "The study's folder: made if it is missing, else continued, by flags of what differs from its settings.",
         values.path(as_text=False),
         may_change=True,
         group=Group.RECORDS,

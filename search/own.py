@@ -18,18 +18,17 @@ from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.equality import FACT, distinct_by
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
-from nasnet_keras.search.objects import RECORDED, class_name, classes_in, config_of, why_not_elsewhere
+from nasnet_keras.search.objects import RECORDED, class_name, config_of, why_not_elsewhere
 from nasnet_keras.search.priors import read_prior
 from nasnet_keras.search.proposing import begun_with
 from nasnet_keras.search.rows import ExecutorRow
 from nasnet_keras.search.spaces.base import Space
-from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.known import check_objects
 from nasnet_keras.search.testing.algorithms import check_proposal
 from nasnet_keras.search.testing.contract import ContractError
 from nasnet_keras.search.testing.spaces import check_corners
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.settings import settings
-from nasnet_keras.utils.workdir import recorded
 
 __all__ = ["Own"]
 
@@ -60,12 +59,7 @@ class Own:
         Raises:
             StudyError: an object is missing.
         """
-        for name, kind in classes_in(recorded(config.workdir, "study.json")).items():
-            if getattr(self, name) is None:
-                raise StudyError(
-                    f"{config.workdir} was begun with the {name} {kind}, and goes on with one of that class: "
-                    f"give it as search.run(config, {name}=...)"
-                )
+        check_objects(config.workdir, [name for name in _INTERFACES if getattr(self, name) is not None])
 
     def checked(self, config: SearchConfig) -> SearchConfig:
         """Check the objects; returns the configuration of a search with them.

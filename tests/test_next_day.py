@@ -3,15 +3,19 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nasnet_keras.search import SearchConfig, load_study, run
+from nasnet_keras.search.__main__ import _steps
 from nasnet_keras.search.display import part_shown
 from nasnet_keras.search.report.finalists import why_winner
 from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.study.errors import StudyError
-from nasnet_keras.search.study.known import check_continues, known_settings
+from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
+from nasnet_keras.search.study.trial import fingerprint
 
 TABLE = {"evaluator": "tabular", "table": "nasnet_cells_cifar10", "finalists": 0, "random_trials": 2}
 WATCHED = """
@@ -43,6 +47,11 @@ def test_the_next_day_only_what_differs_is_typed(begun):
     assert study.trials[:4] == before and len(study.trials) == 6 and len(study.random_trials) == 2
     assert known_settings(begun)["trials"] == 6 and known_settings(begun)["finalists"] == 0
     assert f"nasnet-search --workdir={begun} --trials=12" in done.stdout, "what to type next"
+    assert f"Find a winner:  nasnet-search --workdir={begun} --finalists=2" in done.stdout
+    taken = (
+        "--random_trials=2 --algorithm=evolution --population_size=3 --evaluator=tabular --table=nasnet_cells_cifar10"
+    )
+    assert f"from {begun}: {taken} --finalists=0 --seed=2\n" in done.stderr
     assert "search (1 of 2; then random 2)" in done.stderr and "random (2 of 2)" not in done.stdout
     assert typed(begun).returncode == 0 and len(load_study(begun).trials) == 6, "not the usual number"
 
@@ -68,6 +77,79 @@ def test_settings_of_a_folder_of_an_earlier_version_are_known(begun):
         (begun / "study.json").write_text(damage)
         assert isinstance(known_settings(begun), dict)
         check_continues(SearchConfig(begun))
+
+
+def with_sitting(folder, change):
+    plain = json.loads((folder / "study.json").read_text())
+    plain["sitting"] = change(plain["sitting"])
+    (folder / "study.json").write_text(json.dumps(plain))
+
+
+def test_settings_of_a_place_and_those_that_may_not_change_are_not_taken_from_the_latest_sitting(begun):
+    place = {"workers": 64, "max_concurrent": 9, "gpus_per_child": 2, "ray_address": "10.0.0.5:6379", "executor": "ray"}
+    place |= {"cpus_per_child": 3.0, "ray_resources": ["a100=1"], "child_memory_gib": 5.0, "child_retries": 7}
+    with_sitting(begun, lambda sitting: {**sitting, **place, "seed": 77, "trials": 5})
+    known = known_settings(begun)
+    assert not place.keys() & known.keys() and (known["seed"], known["trials"]) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda sitting: {"recipe": None}, "recipe must be an object, got None"),
+        (lambda sitting: {**sitting, "trails": 3}, "no setting 'trails': did you mean 'trials'"),
+        (lambda sitting: {**sitting, "window": "x"}, "window must be .*, got 'x'"),
+        (lambda sitting: [3], r"an object was expected, got \[3\]"),
+        (lambda sitting: None, "an object was expected, got None"),
+    ],
+)
+def test_a_damaged_sitting_is_one_error_that_names_the_file(begun, change, said):
+    with_sitting(begun, change)
+    with pytest.raises(StudyError, match=rf"s1/study.json is damaged, in what it has under 'sitting': .*{said}"):
+        known_settings(begun)
+
+
+def test_a_damaged_sitting_is_told_in_one_line(begun):
+    with_sitting(begun, lambda sitting: {**sitting, "window": "x"})
+    done = typed(begun)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"nasnet-search: {begun}/study.json is damaged" in done.stderr
+
+
+def test_what_was_taken_from_a_folder_is_told_as_flags():
+    config = SearchConfig("my study", limit=("parameters=1e6", "multiply_adds=1e8"), seed=0, trials=24, recipe="short")
+    assert told(config, ["limit", "seed", "trials", "workers"]) == (
+        "from my study: --limit=parameters=1000000 --limit=multiply_adds=100000000"
+    )
+    said = told(config, ["recipe"], ["batch_size"])
+    assert "--muon_rate=0.03" in said and "--batch_size" not in said and "--epochs" not in said
+    assert told(SearchConfig("s1", evaluator="supernet"), ["evaluator", "algorithm", "trials"]) == (
+        "from s1: --evaluator=supernet"
+    )
+
+
+def test_a_study_of_objects_is_not_for_the_command_line(begun):
+    plain = json.loads((begun / "study.json").read_text())
+    plain["config"]["algorithm"] = "__main__:Mine"
+    (begun / "study.json").write_text(json.dumps(plain))
+    done = typed(begun, "--trials=9")
+    assert done.returncode == 1 and "was begun with the algorithm __main__:Mine" in done.stderr
+    assert "search.run(config, algorithm=...)" in done.stderr
+    check_objects(begun, ["algorithm"])
+
+
+def test_what_to_type_after_a_search(begun):
+    """Trials of a supernet are no setting that may change; whose genotype is trained longer is said."""
+    best = load_study(begun).best
+
+    def steps(winner, **changes):
+        config = {"trials": 10, "finalists": 2, "evaluator": "child", "dataset": "digits", **changes}
+        study = SimpleNamespace(path=Path("s1"), config=config, result=winner and {"winner": winner}, best=best)
+        return {*_steps(study)}
+
+    assert steps(fingerprint(best.genotype)) == {"Search on", "Train the winner longer"}
+    assert steps("another") == {"Search on", "Train the best child longer"}
+    assert steps(None, evaluator="supernet", finalists=0) == {"Find a winner", "Train the best child longer"}
 
 
 def test_a_search_alone_has_a_summary_and_no_winner(begun):

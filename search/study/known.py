@@ -1,21 +1,33 @@
 """What a study's folder knows of its settings, so that who goes on with it types only what differs.
 
-`study.json` has the settings that may not change under `config`, and all of the latest sitting under `sitting`.
+`study.json` has the settings that may not change under `config`, and all of the latest sitting under `sitting`. Of the
+latter, those that may change are known, but not those of its place: the next sitting may be on another machine.
 """
 
+import dataclasses
 import json
+import os
+import shlex
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.search.config import SearchConfig
+from nasnet_keras.search import registry
+from nasnet_keras.search.config import SearchConfig, may_change
+from nasnet_keras.search.objects import classes_in
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.upgrades import in_words_of, upgraded_config
+from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.json_text import parse, text_of
-from nasnet_keras.utils.settings import check_json, settings
+from nasnet_keras.utils.manual import shown
+from nasnet_keras.utils.near import suggestion
+from nasnet_keras.utils.settings import check_json, settings, upgraded
 from nasnet_keras.utils.workdir import check_same, recorded
 
-__all__ = ["check_continues", "known_settings", "remember"]
+__all__ = ["check_continues", "check_objects", "known_settings", "remember", "told"]
 
 _FILE = "study.json"
 _SITTING = "sitting"
@@ -36,6 +48,9 @@ def remember(path: Path, config: SearchConfig) -> None:
 def known_settings(workdir: str | Path) -> dict[str, Any]:
     """Read the settings of the study in a folder, as JSON values by name; none if there is no study to be read.
 
+    Raises:
+        StudyError: the settings of the latest sitting are damaged.
+
     Example:
         >>> known_settings("nowhere")
         {}
@@ -45,9 +60,86 @@ def known_settings(workdir: str | Path) -> dict[str, Any]:
         found = upgraded_config(plain["config"])
     except (OSError, ValueError, KeyError, TypeError):  # a search that continues the folder raises the error
         return {}
-    sitting = plain.get(_SITTING)
-    found |= sitting if isinstance(sitting, dict) else {}
+    if _SITTING in plain:
+        found |= _of_sitting(Path(workdir, _FILE), plain[_SITTING], found["evaluator"])
     return {name: value for name, value in found.items() if name in settings(SearchConfig) and name != "workdir"}
+
+
+def _of_sitting(file: Path, sitting: Any, evaluator: str) -> dict[str, Any]:
+    """The settings of the latest sitting that another may change, but for those of its place."""
+    known = settings(SearchConfig)
+    try:
+        if not isinstance(sitting, dict):
+            raise ValueError(f"an object was expected, got {quoted(sitting)}")
+        found = upgraded(SearchConfig, sitting)
+        if unknown := sorted({*found} - {*known}):
+            raise ValueError(f"there is no setting {quoted(unknown[0])}: {suggestion(unknown[0], known)}")
+        check_json(SearchConfig, found)
+    except ValueError as error:
+        raise StudyError(f"{file} is damaged, in what it has under {_SITTING!r}: {error}") from None
+    free = {name for name in may_change(evaluator) if known[name].group is not Group.PLACE}
+    return {name: value for name, value in found.items() if name in free}
+
+
+def told(config: SearchConfig, names: Iterable[str], recipe: Iterable[str] = ()) -> str:
+    """Tell which settings of a search were taken from its folder and differ from the defaults, in one line of flags.
+
+    Args:
+        config: the configuration of the search.
+        names: the names of the settings that were taken from its folder.
+        recipe: if its recipe is among them, the fields that were not.
+
+    Returns:
+        The line; an empty text if there are none.
+
+    Example:
+        >>> told(SearchConfig("s1", trials=20, finalists=0), ["trials", "finalists", "filters"])
+        'from s1: --trials=20 --finalists=0'
+    """
+    names, usual, flags = {*names}, _usual(config), []
+    for name, one in settings(SearchConfig).items():
+        value = getattr(config, name)
+        if name not in names or value is None or value == usual[name]:
+            continue
+        if name == "recipe":
+            fields = {field.name for field in dataclasses.fields(value)} - {*recipe}
+            plain = {name: getattr(value, name) for name in sorted(fields)}
+            flags += [(name, new) for name, new in plain.items() if new != getattr(usual["recipe"], name)]
+        else:
+            flags += [(name, each) for each in (value if one.kind.flag.startswith("multi") else [value])]
+    texts = (shlex.quote(f"--{name}={shown(value)}") for name, value in flags)
+    return f"from {config.workdir}: {' '.join(texts)}" if flags else ""
+
+
+def _usual(config: SearchConfig) -> dict[str, Any]:
+    """The values that settings have by default in a search of the same space by the same algorithm and evaluator."""
+    plain = SearchConfig(os.devnull)  # which is no folder of a study
+    usual = vars(plain)
+    with suppress(ValueError):
+        choices = ("dataset", "space", "evaluator", *registry.evaluator(config.evaluator).requires)
+        given = {name: getattr(config, name) for name in choices}
+        own = SearchConfig(os.devnull, **given)
+        full = SearchConfig(os.devnull, **given, algorithm=config.algorithm)
+        usual = {**vars(full), "algorithm": own.algorithm, **{name: vars(plain)[name] for name in choices}}
+    return usual
+
+
+def check_objects(workdir: str | Path, given: Collection[str] = ()) -> None:
+    """Check that no object is missing with which the study in a folder was begun.
+
+    Args:
+        workdir: the folder, which need not be there.
+        given: the kinds of the objects that are given.
+
+    Raises:
+        StudyError: an object is missing.
+    """
+    for name, kind in classes_in(recorded(workdir, _FILE)).items():
+        if name not in given:
+            raise StudyError(
+                f"{workdir} was begun with the {name} {kind}, and goes on with one of that class: give it as "
+                f"search.run(config, {name}=...)"
+            )
 
 
 def check_continues(config: SearchConfig) -> None:
