@@ -10,6 +10,7 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.card import Card
+from nasnet_keras.networks.large_images import loading_weights
 from nasnet_keras.pretrained import listing, registry, result
 from nasnet_keras.pretrained.further import going_on
 from nasnet_keras.pretrained.plan import FILE, KIND, Plan, upgraded, weights_of_classes
@@ -208,16 +209,18 @@ def _trainer(plan: Plan) -> Trainer:
     def load(network: keras.Model) -> None:
         load_weights(network, registry.weights_file(plan.model), classifier=plan.epochs_before is not None, known=True)
 
-    return Trainer(
-        plan.source.genotype,
-        plan.network,
-        plan.dataset,
-        plan.recipe,
-        seed=plan.seed,
-        deterministic=plan.deterministic,
-        config=StepConfig(class_weights=plan.class_weights, frozen_statistics=plan.batch_norm == "frozen"),
-        initialize=load,
-    )
+    config = StepConfig(class_weights=plan.class_weights, frozen_statistics=plan.batch_norm == "frozen")
+    with loading_weights():
+        return Trainer(
+            plan.source.genotype,
+            plan.network,
+            plan.dataset,
+            plan.recipe,
+            seed=plan.seed,
+            deterministic=plan.deterministic,
+            config=config,
+            initialize=load,
+        )
 
 
 def _training(plan: Plan, seconds: float, epochs: int, kept_epoch: int | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import keras
 from absl import logging
 
 from nasnet_keras.card import Card
+from nasnet_keras.networks.large_images import loading_weights
 from nasnet_keras.pretrained.listing import CARDS, card_path
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.files import write_saved
@@ -75,15 +76,16 @@ def load(
         file = _weights_file(path, found) if weights else None
     trained = len(found.class_names)
     images = keras.Input(shape, name="images")
-    built = found.build(
-        input_shape=shape,
-        input_tensor=_scaled(images, found) if preprocessing else images,
-        include_top=include_top,
-        classes=trained if classes is None else classes,
-        pooling=pooling,
-        classifier_activation=classifier_activation,
-        **network,
-    )
+    with loading_weights(file is not None):
+        built = found.build(
+            input_shape=shape,
+            input_tensor=_scaled(images, found) if preprocessing else images,
+            include_top=include_top,
+            classes=trained if classes is None else classes,
+            pooling=pooling,
+            classifier_activation=classifier_activation,
+            **network,
+        )
     if file is not None:
         same_head = include_top and classes in (None, trained)
         load_weights(built, file, classifier=same_head, known=True)

@@ -1,20 +1,36 @@
 """A warning where a network for small images is built for large ones, which costs many times what another stem does."""
 
-from contextlib import suppress
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 
 from absl import logging
 
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.networks.cost import CostBuilder
 
-__all__ = ["tell_of_cost"]
+__all__ = ["loading_weights", "tell_of_cost"]
 
 _SIDE = 64  # up to which images count as small
 _SMALL = 32
+_loading: ContextVar[bool] = ContextVar("loading", default=False)
+
+
+@contextmanager
+def loading_weights(loading: bool = True) -> Iterator[None]:
+    """A context in which networks are built for weights, which fit no other stem; without `loading` it does nothing."""
+    token = _loading.set(loading or _loading.get())
+    try:
+        yield
+    finally:
+        _loading.reset(token)
 
 
 def tell_of_cost(config: NetworkConfig) -> None:
-    """Warn if a network's stem is made for smaller images, with what it costs and what to take instead.
+    """Warn, once in a process, if a network's stem is made for smaller images: what it costs, and what to do instead.
+
+    That is another stem; within `loading_weights`, which other stems cannot take, smaller images or another model.
 
     Example:
         >>> from nasnet_keras.networks.cells import CellsConfig
@@ -28,14 +44,21 @@ def tell_of_cost(config: NetworkConfig) -> None:
         return
     cost, small = (_multiply_adds(config, shape) for shape in (config.input_shape, (_SMALL, _SMALL, channels)))
     instead = ""
-    with suppress(ValueError):  # the other stem may leave too small a map for an auxiliary head
-        argument, other = found
-        instead = f". With {argument} it is {_millions(_multiply_adds(other, config.input_shape))}"
-    logging.warning(
-        "this network is made for images of about %d×%d: one of %d×%d takes %s multiply-adds, %.0f times as many, and "
-        "about as many times the memory in training%s",
-        *(_SMALL, _SMALL, height, width, _millions(cost), cost / small, instead),
+    if _loading.get():
+        instead = ". Its weights fit no other stem: take smaller images, or a model that was trained on larger ones"
+    else:
+        with suppress(ValueError):  # the other stem may leave too small a map for an auxiliary head
+            argument, other = found
+            instead = f". With {argument} it is {_millions(_multiply_adds(other, config.input_shape))}"
+    _warn(
+        f"this network is made for images of about {_SMALL}×{_SMALL}: one of {height}×{width} takes {_millions(cost)} "
+        f"multiply-adds, {cost / small:.0f} times as many, and about as many times the memory in training{instead}"
     )
+
+
+@functools.cache
+def _warn(message: str) -> None:
+    logging.warning("%s", message)
 
 
 def _millions(count: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nasnet_keras.networks.base import NetworkConfig
-from nasnet_keras.networks.large_images import tell_of_cost
+from nasnet_keras.networks.large_images import loading_weights, tell_of_cost
 from nasnet_keras.utils.near import refuse_argument
 
 __all__ = ["builds", "given_tensor", "keras_model"]
@@ -62,7 +62,8 @@ def keras_model(
         ValueError: an argument is not legal, or the weights cannot be loaded.
     """
     described = config(input_shape=given_tensor(input_tensor, input_shape), **network)
-    tell_of_cost(described)
+    with loading_weights(weights is not None):
+        tell_of_cost(described)
     import keras  # here, so that arguments are checked and costs are counted without it
 
     from nasnet_keras.networks.layer_builder import LayerBuilder

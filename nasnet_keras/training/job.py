@@ -12,6 +12,7 @@ from absl import logging
 
 from nasnet_keras.card import Card
 from nasnet_keras.networks.any import network_from_genotype
+from nasnet_keras.networks.large_images import loading_weights
 from nasnet_keras.training import records
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import loading, splits
@@ -149,7 +150,9 @@ def _initializer(config: TrainingConfig, dataset: Dataset) -> Callable[[keras.Mo
     if config.initial_weights is None:
         return None
     load = partial(load_weights, path=config.initial_weights)
-    load(network_from_genotype(config.resolved, dataset.image_shape, **config.network(dataset)))
+    with loading_weights():
+        network = network_from_genotype(config.resolved, dataset.image_shape, **config.network(dataset))
+    load(network)
     return load
 
 
@@ -169,15 +172,16 @@ def _trained(
     """Train to the end, from the last checkpoint if there is one, and write the card and the weights."""
     recipe, seed = config.recipe, config.seed
     rehearse(card.parent, config.card(dataset, training=provenance(recipe, seed, 0.0, recipe.epochs)), [_HISTORY])
-    trainer = Trainer(
-        config.resolved,
-        config.network(dataset),
-        dataset,
-        recipe,
-        seed=seed,
-        deterministic=config.deterministic,
-        initialize=initialize,
-    )
+    with loading_weights(initialize is not None):
+        trainer = Trainer(
+            config.resolved,
+            config.network(dataset),
+            dataset,
+            recipe,
+            seed=seed,
+            deterministic=config.deterministic,
+            initialize=initialize,
+        )
     run = Run(trainer, card.parent, checkpoint_minutes=config.checkpoint_minutes)
     run.train()
     training = provenance(recipe, seed, run.seconds, recipe.epochs)
