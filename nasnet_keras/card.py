@@ -22,7 +22,7 @@ from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.settings import Former, accepting_former, setting, upgraded
 from nasnet_keras.weights.file import CardError, WeightsFile
 
-__all__ = ["Card", "decoded", "encoded"]
+__all__ = ["Card", "decoded", "encoded", "is_card"]
 
 _FORMAT = "nasnet_keras.card"
 _VERSION = 1
@@ -233,6 +233,15 @@ class Card:
         """
         given = {"name": self.name, "input_shape": self.input_shape, "classes": len(self.class_names)}
         return network_from_genotype(self.genotype, **{**given, **self.network, **changes})
+
+
+def is_card(path: Path) -> bool:
+    """Tell whether there is a file which says that it is a card, perhaps one that cannot be used."""
+    try:
+        plain = parse(text_of(path, _MAX_BYTES))
+    except (OSError, ValueError):
+        return False
+    return isinstance(plain, dict) and plain.get("format") == _FORMAT
 
 
 def _plain(path: Path) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def test_the_name_of_the_file_says_its_format(model, capsys):
 
 def test_formats_and_modes_are_those_of_exports():
     assert {kind.name: kind.suffix for kind in KINDS.values()} == FORMATS
-    assert {mode for kind in KINDS.values() for mode in kind.modes} == set(settings.MODES)
+    assert {kind.name: kind.modes for kind in KINDS.values()} == settings.MODES
+    assert [kind.name for kind in KINDS.values() if kind.retype is not None] == [*settings.TYPED]
 
 
 def test_labels_follow_from_the_names_of_classes(photos):
@@ -113,6 +114,39 @@ def test_calibration_images_are_brought_to_size_as_the_card_says(photos):
     assert (found[1][:, -1] == 128).all() and not (found[0][:, -1] == 128).all()
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+def test_what_a_format_lacks_is_refused_before_anything_is_loaded(format_):
+    given = {"model": "gone", "format": format_, "calibration_dir": "gone"}
+    lacking = {"weights", "dynamic", "int8"} - {*settings.MODES[format_]}
+    for mode in lacking:
+        with pytest.raises(ValueError, match=f"quantization for format '{format_}' must be .*, got '{mode}'"):
+            ExportConfig(**given, quantization=mode)
+    if format_ in ("onnx", "openvino"):
+        for name in ("inference_input_type", "inference_output_type"):
+            with pytest.raises(ValueError, match=f"--{name} must be float32 for format '{format_}'"):
+                ExportConfig(**given, quantization="int8", **{name: "uint8"})
+
+
+def test_one_output_answers_two_classes(photos):
+    shutil.rmtree(photos / "blue")
+    image = keras.Input((6, 6, 3))
+    one = keras.Model(image, keras.layers.Dense(1, "sigmoid")(keras.layers.GlobalAveragePooling2D()(image)))
+    for names in ((), ("green", "red")):
+        images, labels = Source(one, "mine", "crop", names).labelled(str(photos))
+        assert images[labels == 1].mean((0, 1, 2)).argmax() == 0 and np.bincount(labels).tolist() == [20, 20]
+
+
+def test_a_model_is_loaded_whatever_json_lies_beside_it(model, tmp_path):
+    expected = source_of(model).model.get_weights()
+    for text in (source_of(model).model.to_json(), "[]", "none", "\xff"):
+        Path("tiny.json").write_text(text, encoding="latin-1")
+        found = source_of(model)
+        assert found.name == "tiny" and all(map(np.array_equal, found.model.get_weights(), expected))
+    Path("tiny.json").write_text('{"format": "nasnet_keras.card", "version": 1}')
+    with pytest.raises(CardError, match=r"tiny\.json lacks"):
+        source_of(model)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -139,6 +173,12 @@ def test_calibration_images_are_brought_to_size_as_the_card_says(photos):
             "for format 'onnx' must be one of weights, int8, got 'dynamic'",
         ),
         ({"min_agreement": 1.5}, "min_agreement must be from 0 to 1, got 1.5"),
+        ({"min_agreement": 0.5}, "--min_agreement: for a quantized model; give --quantization, too"),
+        ({"inference_input_type": "uint8"}, "--inference_input_type: for a quantized model"),
+        (
+            {"inference_output_type": "int8", "labels": "photos"},
+            "--labels and --inference_output_type: for a quantized",
+        ),
     ],
 )
 def test_bad_input_is_an_error_and_nothing_is_written(flags, message, model, photos, tmp_path):

@@ -148,6 +148,70 @@ def test_equal_zero_points_are_written_once(tmp_path, images):
     assert len(builder.Output()) - len(data) > 8 * 64 - 200  # for which constants are aligned
 
 
+def small_probabilities(outputs, activation, bias=0.0):
+    """A classifier whose answers are as clear in float32 as they are lost in 256ths."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input(SHAPE)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(16, 3, activation="relu")(image))
+    model = keras.Model(image, keras.layers.Dense(outputs, activation)(x))
+    kernel = 0.01 * np.random.default_rng(0).normal(size=(16, outputs))
+    model.layers[-1].set_weights([kernel, np.full(outputs, bias)])
+    return model
+
+
+@pytest.mark.parametrize("writes", ["uint8", "int8"])
+def test_agreement_is_that_of_the_integers_that_are_written(writes, tmp_path, images):
+    path, logits = tmp_path / "a.tflite", tmp_path / "logits.tflite"
+    model, other = small_probabilities(600, "softmax"), small_probabilities(1, "sigmoid")
+    given = {"quantization": "weights", "images": images}
+    assert export(model, path, "litert", **given).agreement > 0.95
+    path.unlink()
+    for one in (model, other):
+        with pytest.raises(ExportError, match=f"expected at least 90.0%. Its logits do, and are lost in .* {writes}"):
+            export(one, path, "litert", **given, inference_output_type=writes)
+    assert not list(tmp_path.iterdir())
+    given |= {"labels": model(images).numpy().argmax(-1), "min_agreement": np.float32(0)}
+    report = export(model, path, "litert", **given, inference_output_type=writes)
+    written = np.concatenate([called(path, image)[0] for image in images[:, None]])
+    assert len(np.unique(written)) == 1 and (report.agreement, report.accuracies) == (0.0, (1.0, 0.0))
+    plain = small_probabilities(600, None)
+    report = export(plain, logits, "litert", **given, inference_output_type=writes)
+    written = np.concatenate([called(logits, image)[0] for image in images[:, None]])
+    right = (written.argmax(-1) == given["labels"]) & ((written == written.max(-1, keepdims=True)).sum(-1) == 1)
+    assert report.agreement == report.accuracies[1] == right.mean() > 0.2
+
+
+def test_one_output_in_integers_stands_for_two_classes(tmp_path, images):
+    model = small_probabilities(1, "sigmoid")
+    kernel, _ = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([300 * kernel, np.zeros(1)])
+    middle = np.median(model(images))
+    model.layers[-1].set_weights([300 * kernel, np.reshape(-np.log(middle / (1 - middle)), 1)])
+    expected = model(images).numpy()[:, 0] > 0.5
+    given = {"quantization": "weights", "images": images, "labels": expected.astype(int)}
+    report = export(model, tmp_path / "a.tflite", "litert", **given, inference_output_type="uint8")
+    written = np.concatenate([called(tmp_path / "a.tflite", image)[0] for image in images[:, None]])[:, 0]
+    assert 0.1 < expected.mean() < 0.9
+    assert report.agreement == ((written > 128) == expected)[written != 128].sum() / len(images)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("format_", "types"), [("litert", {"inference_output_type": "uint8"}), ("litert", {}), ("onnx", {})]
+)
+@pytest.mark.parametrize("activation", ["softmax", None])
+def test_values_that_are_not_finite_are_refused(format_, types, activation, tmp_path, images):
+    model = small_probabilities(5, activation)
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel / np.abs(kernel).max() * np.float32(3e38), bias])
+    first, offset = model.layers[1].get_weights()
+    model.layers[1].set_weights([100 * first, offset])
+    given = {"quantization": "weights", "images": images, "min_agreement": 0, **types}
+    with pytest.raises(ExportError, match="quantized as 'weights', the model computes values that are not finite"):
+        export(model, tmp_path / f"a{FORMATS[format_].suffix}", format_, **given)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_answers_otherwise_is_not_written(tmp_path, images):
     """One channel of large values takes all of the scale, and the others, on which the answer depends, are lost."""
     model, path = classifier(), tmp_path / "a.tflite"
@@ -196,6 +260,8 @@ def test_calibration_images_of_every_kind(tmp_path, images):
         found = calibration_images(data, model)
         assert found.shape == (MOST_IMAGES, *SHAPE) and found.dtype == np.float32
         assert {one.tobytes() for one in found} <= {one.tobytes() for one in pixels.astype("float32")}
+    found = calibration_images(images > 0, classifier())
+    assert found.dtype == np.float32 and {*np.unique(found)} == {0, 1}
     every = calibration_images(np.arange(40)[:, None, None, None] + pixels[:1] % 64, model)
     assert len(every) == 40
 
@@ -222,6 +288,10 @@ def test_bad_calibration_images(tmp_path, images):
             images[:, :8],
             r"of \(count, 12, 12, 3\), got float32 of \(120, 8, 12, 3\)",
         ),
+        (plain, (one for one in images), "as an array, a tf.data.Dataset or the path of a folder, got generator"),
+        (plain, [np.zeros(SHAPE), np.zeros((3, 3, 3))], "expected calibration images of one shape, got a list"),
+        (scaled, images > 0, "the model reads values from 0 to 255, got calibration images from 0 to 1"),
+        (plain, images.astype(float) * 1e300, "not finite"),
         (plain, 5, "expected calibration images"),
         (plain, ["a"], "expected calibration images"),
         (plain, tf.data.Dataset.range(50), "expected calibration images"),
@@ -247,6 +317,15 @@ def test_bad_requests(tmp_path, images):
         ({"quantization": None}, "calibration and labels are for a quantized model"),
         ({"min_agreement": 2}, "min_agreement must be a share from 0 to 1, got 2"),
         ({"min_agreement": "all"}, "min_agreement must be a share"),
+        ({"min_agreement": True}, "min_agreement must be a share"),
+        ({"min_agreement": np.float32(1.5)}, "min_agreement must be a share"),
+        ({"quantization": None, "calibration": None, "min_agreement": 0.5}, "min_agreement is for a quantized model"),
+        ({"labels": [0, 77] * 60, "images": images}, "expected labels from 0 to 2, got some from 0 to 77"),
+        ({"labels": [0, -1] * 60, "images": images}, "expected labels from 0 to 2, got some from -1 to 0"),
+        ({"labels": [[1], [2, 3]], "images": images}, "expected labels of one shape, got a list of several"),
+        ({"images": np.where(images > 0.9, np.nan, images)}, "images to check with have values that are not finite"),
+        ({"images": 100 * images}, "the model reads scaled values, got images to check with from -100 to 100"),
+        ({"images": [images[0], images[0, :3]]}, "expected images to check with of one shape, got a list of several"),
         ({"inference_input_type": "int16"}, "inference_input_type .* must be float32 or uint8 or int8, got 'int16'"),
         ({"inference_output_type": None}, "inference_output_type .* must be float32 or uint8 or int8, got None"),
         (

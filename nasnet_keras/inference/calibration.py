@@ -11,13 +11,13 @@ import numpy as np
 
 from nasnet_keras.images.reading import read_folder, spread
 from nasnet_keras.inference.errors import ExportError
+from nasnet_keras.inference.given import array_of, check_finite, check_range, converted
 
 __all__ = ["LEAST_IMAGES", "MOST_IMAGES", "calibration_images", "input_range"]
 
 LEAST_IMAGES = 32
 MOST_IMAGES = 100
-_LARGEST_SCALED = 20.0
-"""No image that was scaled to about one has larger values."""
+_WHAT = "calibration images"
 
 
 def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
@@ -40,13 +40,18 @@ def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
         data = _folder(Path(data), shape)
     if hasattr(data, "element_spec"):
         data = _stacked(data, shape)
-    images = np.asarray(data)
+    images = array_of(data, _WHAT)
+    if images.dtype == object:
+        raise ExportError(
+            f"expected {_WHAT} as an array, a tf.data.Dataset or the path of a folder, got {type(data).__name__}"
+        )
     if images.shape[1:] != shape or images.dtype.kind not in "biuf":
         expected = ", ".join(map(str, shape))
         raise ExportError(f"expected calibration images of (count, {expected}), got {images.dtype} of {images.shape}")
-    images = images[spread(len(images), MOST_IMAGES)]
-    _check(images, model)
-    return images.astype(image.dtype)
+    images = converted(images[spread(len(images), MOST_IMAGES)], model)
+    _check_different(images)
+    check_range(images, model, _WHAT)
+    return images
 
 
 def input_range(images: np.ndarray, model: keras.Model) -> tuple[float, float]:
@@ -93,11 +98,10 @@ def _of_dataset(data: Any, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
         yield from images if images.ndim == len(shape) + 1 else [images]
 
 
-def _check(images: np.ndarray, model: keras.Model) -> None:
-    """Check that there are enough different images, of the range that a model reads."""
+def _check_different(images: np.ndarray) -> None:
+    """Check that there are enough different images."""
     flat = images.reshape(len(images), int(np.prod(images.shape[1:])))
-    if not np.isfinite(flat).all():
-        raise ExportError("calibration images have values that are not finite")
+    check_finite(flat, _WHAT)
     varied = flat[np.ptp(flat, axis=1) > 0]
     different = len({hashlib.sha256(one.tobytes()).digest() for one in varied})
     if different < LEAST_IMAGES:
@@ -105,11 +109,3 @@ def _check(images: np.ndarray, model: keras.Model) -> None:
             f"calibration needs at least {LEAST_IMAGES} different images that are not of one color, got {different} "
             f"among {len(images)}"
         )
-    kinds = {type(layer) for layer in model.layers}
-    low, high = float(flat.min()), float(flat.max())
-    if keras.layers.Normalization in kinds:
-        return  # which says what it reads nowhere
-    if keras.layers.Rescaling in kinds and (low < 0 or high <= 2 or high > 255):
-        raise ExportError(f"the model reads values from 0 to 255, got calibration images from {low:g} to {high:g}")
-    if keras.layers.Rescaling not in kinds and max(-low, high) > _LARGEST_SCALED:
-        raise ExportError(f"the model reads scaled values, got calibration images from {low:g} to {high:g}")

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from nasnet_keras.inference.errors import ExportError
+from nasnet_keras.inference.given import array_of, check_finite, converted
 
 __all__ = ["checked_images", "compare", "compare_answers"]
 
@@ -18,7 +19,7 @@ def checked_images(images: Any, model: keras.Model) -> np.ndarray:
     """Convert the images that a user gave to the type that a model reads; of None make random ones.
 
     Raises:
-        ExportError: the images are none, or none that the model reads.
+        ExportError: the images are none, or none that the model reads, or have values that are not finite.
     """
     return _random(model) if images is None else _given(images, model)
 
@@ -60,13 +61,20 @@ def compare(
 
 
 def compare_answers(
-    got: np.ndarray, expected: np.ndarray, labels: np.ndarray | None
+    got: np.ndarray,
+    expected: np.ndarray,
+    labels: np.ndarray | None,
+    written: np.ndarray | None = None,
+    middle: float = 0.0,
 ) -> tuple[float, float, float, tuple[float, float] | None]:
     """Compare what a quantized classifier answers with what its source does.
 
     Args:
         got, expected: logits of `(count, classes)`.
         labels: the right answers, if they are known.
+        written: outputs of `(count, classes)` that round the logits that were got so much that some become equal; the
+            quantized classifier answers by them then, and two largest ones are no answer.
+        middle: of two classes that one output stands for: the output where the second one begins.
 
     Returns:
         The largest difference as in `compare`; the share of equal answers; that of the images which the source answers
@@ -74,6 +82,8 @@ def compare_answers(
         model.
     """
     before, after = _answers(expected), _answers(got)
+    if written is not None:
+        after = np.where(_tied(written, middle), -1, _answers(written, middle))
     right = np.ones(len(before), bool) if labels is None else before == labels
     accuracies = None if labels is None else (float(right.mean()), float((after == labels).mean()))
     equal = before == after
@@ -86,9 +96,16 @@ def _spread(logits: np.ndarray) -> float:
     return max(float(np.ptp(logits, axis=1).max() if logits.shape[1] > 1 else np.abs(logits).max()), 1e-30)
 
 
-def _answers(logits: np.ndarray) -> np.ndarray:
-    """The classes that logits stand for; one logit stands for two."""
-    return logits.argmax(-1) if logits.shape[1] > 1 else (logits[:, 0] > 0).astype(int)
+def _answers(values: np.ndarray, middle: float = 0.0) -> np.ndarray:
+    """The classes that logits or outputs stand for; one stands for two."""
+    return values.argmax(-1) if values.shape[1] > 1 else (values[:, 0] > middle).astype(int)
+
+
+def _tied(values: np.ndarray, middle: float) -> np.ndarray:
+    """Tell of which images the outputs stand for no class more than for another."""
+    if values.shape[1] == 1:
+        return values[:, 0] == middle
+    return (values == values.max(-1, keepdims=True)).sum(-1) > 1
 
 
 def _random(model: keras.Model) -> np.ndarray:
@@ -102,7 +119,7 @@ def _random(model: keras.Model) -> np.ndarray:
 
 def _given(images: Any, model: keras.Model) -> np.ndarray:
     (image,) = model.inputs
-    given = np.asarray(images)
+    given = array_of(images, "images to check with")
     same = len(given.shape) == len(image.shape) and all(
         size in (None, found) for size, found in zip(image.shape, given.shape, strict=True)
     )
@@ -111,4 +128,6 @@ def _given(images: Any, model: keras.Model) -> np.ndarray:
         raise ExportError(
             f"expected images to check with of (count, {expected}), and some, got {given.dtype} of {given.shape}"
         )
-    return given.astype(image.dtype)
+    given = converted(given, model)
+    check_finite(given, "images to check with")
+    return given

@@ -18,10 +18,13 @@ from nasnet_keras.inference.logits import split
 from nasnet_keras.inference.quantization import Quantization, quantization_of
 from nasnet_keras.inference.targets import TENSORFLOW
 from nasnet_keras.inference.tensor_type import TensorType
+from nasnet_keras.utils.checks import real
 from nasnet_keras.utils.extras import install
 from nasnet_keras.utils.files import exchanging, replacing
 
 __all__ = ["ExportReport", "check_target", "export"]
+
+_AGREEMENT = 0.9
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class ExportReport:
         images: the number of images that the exported model was run on.
         difference: the largest difference of a logit, as a share of the largest range of an image's logits; of an
             output, if the model ends in neither a softmax nor a sigmoid.
-        agreement: share of the images, from 0 to 1, for which both models have the same largest logit.
+        agreement: share of the images, from 0 to 1, for which both models have the same largest logit; if the file
+            writes integers, for which one of them is the largest, and is that of the same class.
         quantization: how the file was quantized, or None.
         accuracies: of the source model and of the quantized one on images with labels, from 0 to 1; or None.
         input, output: the types in which the file reads and writes, with scale and zero point of integers.
@@ -77,7 +81,7 @@ def export(
     quantization: str | None = None,
     calibration: Any = None,
     labels: Any = None,
-    min_agreement: float = 0.9,
+    min_agreement: float = _AGREEMENT,
     inference_input_type: str = "float32",
     inference_output_type: str = "float32",
     preprocessing: bool = True,
@@ -100,7 +104,7 @@ def export(
             calibration, and is the fastest; or for `"litert"` `"dynamic"`, with scales found for each image.
         calibration: images like those to come, at least 32 different ones, of which up to 100 are used: an array, a
             `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
-        labels: the right class of each of `images`, to report accuracies.
+        labels: the number of the right class of each of `images`, from 0, to report accuracies.
         min_agreement: the least share of `images`, by default those of calibration, that a quantized classifier must
             answer as the model does, from 0 to 1; with labels, of the images that the model answers right.
         inference_input_type, inference_output_type: in which a quantized file for `"litert"` reads images and writes
@@ -134,6 +138,8 @@ def export(
         asked = quantization_of(kind, quantization, fast, calibration, images, labels, min_agreement, types)
     elif types != ("float32", "float32"):
         raise ExportError("inference_input_type and inference_output_type are for a quantized model: pass quantization")
+    elif real(min_agreement) != _AGREEMENT:
+        raise ExportError("min_agreement is for a quantized model: pass quantization, or tolerance")
     elif calibration is not None or labels is not None:
         raise ExportError("calibration and labels are for a quantized model: pass quantization, too")
     images = checked_images(images, fast) if asked is None else asked.images
@@ -227,9 +233,11 @@ class _Check:
     def _quantized(self, file: Path) -> tuple[Any, ...]:
         asked = self._quantization
         worst = self._kind.quantize(file, asked.mode, asked.calibration)
-        types = ()
+        outputs, types = asked.finite(self._kind.run(file, self._images)), ()
         if asked.types != ("float32", "float32"):
             types = self._kind.retype(file, asked.types, asked.input_range, self._images)
-        got = self._kind.logits(file, self._images)
-        difference, agreement, accuracies = asked.compared(got, self._expected, worst)
+            outputs = self._kind.run(file, self._images)
+        got = asked.finite(self._kind.logits(file, self._images))
+        middle = keras.ops.convert_to_numpy(self._last(np.zeros_like(got[:1]))).flat[0]
+        difference, agreement, accuracies = asked.compared(got, self._expected, outputs, middle, worst)
         return difference, agreement, asked.mode, accuracies, *types

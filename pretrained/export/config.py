@@ -7,12 +7,19 @@ from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import documented, grouped, setting
 
-__all__ = ["FORMATS", "MODES", "ExportConfig"]
+__all__ = ["FORMATS", "MODES", "TYPED", "ExportConfig"]
 
 FORMATS = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml", "saved_model": ""}
 """The suffixes of files by format; of `nasnet_keras.inference.formats`, which imports Keras."""
-MODES = ("weights", "dynamic", "int8")
-"""The ways to quantize of all formats together."""
+MODES = {
+    "litert": ("weights", "dynamic", "int8"),
+    "onnx": ("weights", "int8"),
+    "openvino": ("weights", "int8"),
+    "saved_model": (),
+}
+"""The ways to quantize by format."""
+TYPED = ("litert",)
+"""The formats that have other types than float32 to read and write."""
 
 _TYPES = ("float32", "uint8", "int8")
 
@@ -47,7 +54,7 @@ class ExportConfig:
         None,
         "Whether to store weights in int8 (weights), and to compute in int8, too, with scales that are found for each "
         "image (dynamic, for litert only) or from calibration images (int8); by default neither.",
-        values.choice(*MODES),
+        values.choice(*MODES["litert"]),
     )
     output: str | None = setting(
         None,
@@ -88,16 +95,29 @@ class ExportConfig:
             raise ValueError("give --model: a name that nasnet-finetune --list prints, or the path of a model")
         if self.format is None:
             object.__setattr__(self, "format", self._format_of_output())
-        images = {"calibration_dir": self.calibration_dir, "labels": self.labels}
-        given = [f"--{name}" for name, value in images.items() if value is not None]
-        if self.quantization is None and given:
-            raise ValueError(f"{' and '.join(given)}: for a quantized model; give --quantization, too")
+        given = self._given("calibration_dir", "labels")
+        types = self._given("inference_input_type", "inference_output_type")
+        if self.quantization is None and (more := given + types + self._given("min_agreement")):
+            raise ValueError(f"{' and '.join(more)}: for a quantized model; give --quantization, too")
+        modes = MODES[self.format]
+        if self.quantization is not None and self.quantization not in modes:
+            expected = f"one of {', '.join(modes)}" if modes else "none"
+            raise ValueError(
+                f"quantization for format {self.format!r} must be {expected}, got {quoted(self.quantization)}"
+            )
+        if types and self.format not in TYPED:
+            raise ValueError(f"{' and '.join(types)} must be float32 for format {self.format!r}")
         if self.quantization == "int8" and self.calibration_dir is None:
             raise ValueError("--quantization=int8 needs --calibration_dir, a folder of images like those to come")
         if self.quantization is not None and not given:
             raise ValueError(
                 f"--quantization={self.quantization} needs images to compare answers on: --calibration_dir or --labels"
             )
+
+    def _given(self, *names: str) -> list[str]:
+        """The flags among some that are not as by default."""
+        usual = type(self).__dataclass_fields__
+        return [f"--{name}" for name in names if getattr(self, name) != usual[name].default]
 
     def _format_of_output(self) -> str:
         """The format that the suffix of the output says."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from nasnet_keras.card import is_card
 from nasnet_keras.images.reading import read_folder
 from nasnet_keras.inference.calibration import MOST_IMAGES
 from nasnet_keras.pretrained import listing, registry
@@ -74,7 +75,7 @@ class Source:
 
     def _numbers(self, folder: str, found: Sequence[str]) -> np.ndarray:
         """The model's numbers of the classes that were found."""
-        classes = self.model.outputs[0].shape[-1]
+        classes = max(2, self.model.outputs[0].shape[-1])  # one output, of a sigmoid, tells two classes apart
         if not self.class_names:  # then folders are numbered in the order of their names, as Keras numbers them
             if len(found) != classes:
                 raise ValueError(f"--labels: {folder} has {len(found)} classes, and {self.name} answers {classes}")
@@ -95,7 +96,7 @@ def source_of(model: str) -> Source:
         ValueError: there is no such model, or it cannot be loaded.
     """
     path = Path(model)
-    if model.endswith(".keras") and not path.with_suffix(".json").is_file():
+    if model.endswith(".keras") and not is_card(path.with_suffix(".json")):
         return Source(_saved(path), path.stem, FITS[0], ())
     card = listing.card(model)
     return Source(registry.load(model), card.name, card.fit, tuple(card.class_names))

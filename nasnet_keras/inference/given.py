@@ -1,0 +1,53 @@
+"""Arrays that a user gives, checked."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from nasnet_keras.inference.errors import ExportError
+
+__all__ = ["array_of", "check_finite", "check_range", "converted"]
+
+_LARGEST_SCALED = 20.0
+"""No image that was scaled to about one has larger values."""
+
+
+def array_of(values: Any, what: str) -> np.ndarray:
+    """Convert lists, arrays or tensors to an array.
+
+    Raises:
+        ExportError: they are of different shapes.
+    """
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ExportError(f"expected {what} of one shape, got a {type(values).__name__} of several: {error}") from error
+
+
+def converted(images: np.ndarray, model: keras.Model) -> np.ndarray:
+    """Convert images to the type that a model reads; numbers that are too large for it become infinite."""
+    with np.errstate(over="ignore"):
+        return images.astype(model.inputs[0].dtype)
+
+
+def check_finite(images: np.ndarray, what: str) -> None:
+    """Raise an ExportError if an image has a value that is no finite number."""
+    if not np.isfinite(images).all():
+        raise ExportError(f"{what} have values that are not finite")
+
+
+def check_range(images: np.ndarray, model: keras.Model, what: str) -> None:
+    """Check that images, at least one, are in the range that a model reads.
+
+    Raises:
+        ExportError: they are pixels where scaled values are read, or the other way round.
+    """
+    kinds = {type(layer) for layer in model.layers}
+    low, high = float(images.min()), float(images.max())
+    if keras.layers.Normalization in kinds:
+        return  # which says what it reads nowhere
+    if keras.layers.Rescaling in kinds and (low < 0 or high <= 2 or high > 255):
+        raise ExportError(f"the model reads values from 0 to 255, got {what} from {low:g} to {high:g}")
+    if keras.layers.Rescaling not in kinds and max(-low, high) > _LARGEST_SCALED:
+        raise ExportError(f"the model reads scaled values, got {what} from {low:g} to {high:g}")
