@@ -71,7 +71,7 @@ def called(path, image):
 @pytest.mark.parametrize("writes", ["float32", "uint8", "int8"])
 def test_pixels_are_read_as_they_come(mode, reads, writes, tmp_path, images):
     model, pixels = classifier(scaled=True), np.round((images + 1) * 127.5)
-    given = {"quantization": mode, "calibration": pixels}
+    given = {"quantization": mode, "calibration": pixels, "min_agreement": 0.5}  # of whose integers some are equal
     export(model, tmp_path / "floats.tflite", "litert", **given)
     types = {"inference_input_type": reads, "inference_output_type": writes}
     report = export(model, tmp_path / "a.tflite", "litert", **given, **types)
