@@ -7,7 +7,7 @@ from nasnet_keras.card import Card
 from nasnet_keras.pretrained import result
 from nasnet_keras.pretrained.plan import FILE, KIND, Plan, upgraded
 from nasnet_keras.training.further import BEFORE, earlier, put_aside
-from nasnet_keras.utils.workdir import Workdir, recorded
+from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 
 __all__ = ["going_on"]
 
@@ -21,10 +21,13 @@ def going_on(plan: Plan, folder: Path, wanted: int | None) -> Plan:
         wanted: the epochs that were asked for; None if that was left to the plan.
 
     Raises:
-        WorkdirError: the folder has another configuration in more than the epochs, or what it goes on from is gone.
+        WorkdirError: the folder has another configuration in more than the epochs, what it goes on from is gone, or it
+            was trained on and no epochs were asked for.
     """
     names = result.files(plan.name)
-    found = earlier(folder, FILE, wanted, names) if wanted else None
+    if wanted is None and BEFORE in recorded(folder, FILE):
+        raise WorkdirError(f"{folder} was trained on: say by epochs to how many in all, or name a new folder")
+    found = None if wanted is None else earlier(folder, FILE, wanted, names)
     if found is None:
         return plan
     recipe = dataclasses.replace(plan.recipe, epochs=wanted - found.epochs)

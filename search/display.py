@@ -11,6 +11,7 @@ from nasnet_keras.search.report.page import write_report
 from nasnet_keras.search.report.places import UnderWay
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.trial import Trial
+from nasnet_keras.utils.manual import counted
 from nasnet_keras.utils.progress import Progress, showing
 
 __all__ = ["Display", "part_shown", "parts_of"]
@@ -27,7 +28,7 @@ def parts_of(config: SearchConfig) -> dict[str, str]:
     random = config.random_trials if beside else 0
     counts = {"search": config.trials, "derived": config.derived_trials, "random": random}
     parts = {group: str(count) for group, count in counts.items() if count}
-    return parts | ({"finalists": f"of {config.final_epochs} epochs"} if config.finalists else {})
+    return parts | ({"finalists": f"of {counted(config.final_epochs, 'epoch')}"} if config.finalists else {})
 
 
 def part_shown(config: SearchConfig, group: str) -> str:

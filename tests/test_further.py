@@ -2,6 +2,8 @@
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 
 import pytest
 from colours import COLOURS, card_of, pictures
@@ -118,6 +120,8 @@ def test_a_finished_fine_tuning_goes_on_with_its_classifier(trained, tmp_path, s
         damage(tmp_path / "run" / name)
     assert pretrained.fine_tune(card_of(trained), images, epochs=1, **call).card == result.card
     assert not list((tmp_path / "run").glob("*.npz"))
+    with pytest.raises(WorkdirError, match="was trained on: say by epochs to how many in all"):
+        pretrained.fine_tune(card_of(trained), images, **call)
     with pytest.raises(
         WorkdirError, match="is being trained to 1 epoch, and 2 .* finish it with --epochs=1 first; .*until_epoch_0 has"
     ):
@@ -136,6 +140,20 @@ def test_without_epochs_a_finished_training_stays_as_it_is(folder, caplog):
         assert result.card.training["epochs"] == 1 and not list(folder.glob("until*"))
     assert (folder / "mine.weights.h5").read_bytes() == before
     assert "is finished, at epoch 1; an --epochs above that trains it on" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("typed", [(), ("--epochs=1",)])
+def test_the_job_trains_on_only_if_epochs_are_typed(tmp_path, typed):
+    code = (
+        "import nasnet_keras.training.job as job\n"
+        "from nasnet_keras.training.__main__ import console\n"
+        "job.train = lambda *given, **named: exit(f'asked {named}')\n"
+        "console()"
+    )
+    command = [sys.executable, "-c", code, f"--workdir={tmp_path / 'run'}", *typed]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert f"asked {{'go_on': {bool(typed)}}}" in done.stderr
 
 
 def test_what_a_kill_left_in_a_finished_training_is_removed_and_it_goes_on(folder):

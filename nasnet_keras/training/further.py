@@ -15,6 +15,7 @@ from typing import Any
 from absl import logging
 
 from nasnet_keras.training.run import CHECKPOINT
+from nasnet_keras.utils.manual import counted
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 
 __all__ = ["BEFORE", "START", "Earlier", "clear", "earlier", "finished_epochs", "put_aside"]
@@ -73,13 +74,13 @@ def earlier(folder: Path, file: str, wanted: int, names: Sequence[str]) -> Earli
     aside = _aside(folder, before)
     if wanted != total and finished:
         raise WorkdirError(
-            f"{folder} was trained for {_of(total)}, and {wanted} are asked for, which counts all of them: more train "
-            f"it on; for fewer, name a new folder"
+            f"{folder} was trained for {counted(total, 'epoch')}, and {wanted} are asked for, which counts all of "
+            f"them: more train it on; for fewer, name a new folder"
         )
     if wanted != total:
         raise WorkdirError(
-            f"{folder} is being trained to {_of(total)}, and {wanted} are asked for, which counts all of them: finish "
-            f"it with --epochs={total} first; {aside} has the finished model of {_of(before)}"
+            f"{folder} is being trained to {counted(total, 'epoch')}, and {wanted} are asked for, which counts all of "
+            f"them: finish it with --epochs={total} first; {aside} has the finished model of {counted(before, 'epoch')}"
         )
     if not finished and (gone := [name for name in names[:2] if not (aside / name).is_file()]):
         raise WorkdirError(
@@ -125,7 +126,9 @@ def put_aside(found: Earlier, work: Workdir, names: Sequence[str], config: Calla
     if (folder / "tensorboard").is_dir():
         shutil.move(folder / "tensorboard", found.folder / "tensorboard")
     work.begin_anew(new)
-    logging.warning("the run of %s is kept in %s; training goes on from its weights", _of(found.epochs), found.folder)
+    logging.warning(
+        "the run of %s is kept in %s; training goes on from its weights", counted(found.epochs, "epoch"), found.folder
+    )
 
 
 def _epochs(config: dict[str, Any]) -> int | None:
@@ -139,10 +142,6 @@ def _epochs(config: dict[str, Any]) -> int | None:
 
 def _is_finished(folder: Path, names: Sequence[str]) -> bool:
     return all((folder / name).is_file() for name in names)
-
-
-def _of(epochs: int) -> str:
-    return f"{epochs} epoch" if epochs == 1 else f"{epochs} epochs"
 
 
 def _aside(folder: Path, epochs: int) -> Path:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Manual", "next_steps", "shown"]
+__all__ = ["Manual", "counted", "next_steps", "shown"]
 
 _WIDEST = 110
 _INDENT = 24  # of what a flag means
@@ -81,6 +81,16 @@ def next_steps(steps: Mapping[str, str | Sequence[str]]) -> str:
     width = max(map(len, steps)) + 3
     lines = {title: step if isinstance(step, str) else shlex.join(step) for title, step in steps.items()}
     return "\n".join(["Next:", *(f"  {f'{title}:':{width}s}{line}" for title, line in lines.items())])
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things.
+
+    Example:
+        >>> counted(1, "epoch"), counted(1200, "epoch")
+        ('1 epoch', '1,200 epochs')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from nasnet_keras.search.report.finalists import beyond_limits, why_winner
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
+from nasnet_keras.utils.manual import counted
 
 __all__ = ["summary"]
 
@@ -114,7 +115,7 @@ def _files(study: Study, result: dict[str, Any]) -> list[str]:
         lines.insert(
             0,
             f"Winner: test accuracy {result['test_accuracy']:.4f} on {result['test_images']:,} images after "
-            f"{result['epochs']} epochs, {result['parameters']:,} parameters. "
+            f"{counted(result['epochs'], 'epoch')}, {result['parameters']:,} parameters. "
             f"{why_winner(result.get('finalists', ()))}",
         )
     return lines
