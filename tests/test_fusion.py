@@ -11,6 +11,7 @@ from nasnet_keras import NASNetFromGenotype, fuse_for_inference, genotypes, pret
 from nasnet_keras.card import decoded
 from nasnet_keras.inference.fusing import fused
 from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
+from nasnet_keras.layers.pooling import PaddedPooling2D
 
 TOLERANCE = 1e-4
 ENGINES = (TENSORFLOW, ONNX_RUNTIME, XNNPACK, Target(multiple=5, most_taps=9))
@@ -81,6 +82,15 @@ def test_work_is_done_once(generator):
     assert len(relus) == len({id(layer.input) for layer in relus})
     inside = sum(layer.activation is keras.activations.relu for layer in layers if hasattr(layer, "activation"))
     assert inside > len(relus)
+
+
+@pytest.mark.parametrize("size", [8, 9])
+def test_pools_with_borders_of_zeros_have_windows_of_any_side(size, generator):
+    image = keras.Input((size, size, 3))
+    pools = [PaddedPooling2D(kind, side)(image) for kind in ("max", "avg") for side in (2, 3, 4, 5)]
+    model, x = keras.Model(image, keras.layers.Concatenate()(pools)), generator.normal(size=(2, size, size, 3))
+    for target in ENGINES:
+        assert difference(fused(model, target)(x), model(x)) < 1e-5, target
 
 
 def test_widths_are_rounded_up(generator):

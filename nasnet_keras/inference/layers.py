@@ -176,6 +176,8 @@ class EveryOtherPixel(keras.layers.Layer):
 class BorderedMaxPooling2D(keras.layers.Layer):
     """The largest values of windows at stride 2 with zeros around the map, as `PaddedPooling2D("max", pool_size)`.
 
+    The side of the window is odd.
+
     Of images of known size it makes no copy with the zeros, but takes them in where a window crosses the border.
 
     Example:

@@ -80,7 +80,7 @@ def _layer(node: Node, name: str, target: Target, plain: bool) -> tuple[Any, lis
         layer = layers.Dense(node.channels, node.activation, use_bias, kernel_initializer="zeros", **common)
         return layer, [node.kernel, node.bias] if use_bias else [node.kernel]
     if isinstance(node, PaddedPool):
-        if node.kind == "max" and not target.copied_borders:
+        if node.kind == "max" and node.size % 2 and not target.copied_borders:  # even windows begin elsewhere
             return ours.BorderedMaxPooling2D(node.size, **common), []
         return PaddedPooling2D(node.kind, node.size, **common), []
     if isinstance(node, Passthrough):
