@@ -1,11 +1,8 @@
 """A file for LiteRT → one with weights, or convolutions, in int8."""
 
-import contextlib
 import functools
-import io
 import re
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import numpy as np
 from nasnet_keras.inference.equalizing import equalized
 from nasnet_keras.inference.errors import ExportError
 from nasnet_keras.inference.litert_file import operator_name, packed, read
+from nasnet_keras.inference.silence import silence
 
 __all__ = ["MODES", "quantize"]
 
@@ -60,11 +58,11 @@ def quantize(path: Path, mode: str, images: np.ndarray | None) -> Callable[[np.n
 
     original = path.read_bytes()
     if mode == "int8":
-        with _silence():
+        with silence():
             original = equalized(original, images)
     made = quantizer.Quantizer(original)
     _configure(made, mode, original)
-    with _silence():
+    with silence():
         ranges = made.calibrate(_fed(path, images)) if mode == "int8" else None
         if ranges is not None and not ranges:
             raise ExportError(
@@ -138,17 +136,8 @@ def _worst(original: bytes, quantized: bytes, fed: Any, number: int = 3) -> list
     from litert_quantizer.utils.validation_utils import ValidationErrorMetric
 
     metric = ValidationErrorMetric.SNR
-    with _silence():
+    with silence():
         compared = model_validator.compare_model(original, quantized, fed, [metric], None, False, 1, False)
     signal = {name: values[metric.value] for name, values in compared.get_all_tensor_results().items() if "/" in name}
     layers = (name.split("/")[1] for name in sorted(signal, key=signal.get))
     return list(dict.fromkeys(layers))[:number]
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Drop what the quantizer prints: sizes of files, bars of its steps, and advice to those who run it by hand."""
-    nowhere = io.StringIO()
-    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -1,16 +1,14 @@
 """Files for OpenVINO → ones with weights, or the whole network, in int8."""
 
-import contextlib
-import io
-import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nasnet_keras.inference.openvino import read, runner, save
+from nasnet_keras.inference.silence import silence
 
 __all__ = ["MODES", "quantize"]
 
@@ -35,7 +33,7 @@ def quantize(path: Path, mode: str, images: np.ndarray | None) -> Callable[[np.n
         A function that lists the layers that lose most on given images, the worst first.
     """
     nncf, before = _nncf(), read(path)
-    with _silence():
+    with silence():
         if mode == "weights":
             after = nncf.compress_weights(read(path))
         else:
@@ -50,7 +48,7 @@ def _nncf() -> Any:
     before = {name: os.environ.get(name) for name in _UNREPORTED}
     os.environ.update(_UNREPORTED)
     try:
-        with _silence():
+        with silence():
             import nncf
     finally:
         for name, value in before.items():
@@ -85,15 +83,3 @@ def _biased(node: Any) -> Any:
     readers = [reader.get_node() for reader in node.output(0).get_target_inputs()]
     biased = len(readers) == 1 and readers[0].get_type_name() == "Add"
     return readers[0] if biased else node
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Drop what nncf prints: bars of its steps, tables, and what PyTorch misses, which it imports where it finds it."""
-    nowhere, before = io.StringIO(), logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            yield
-    finally:
-        logging.disable(before)
