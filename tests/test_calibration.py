@@ -7,7 +7,7 @@ from PIL import Image
 
 from nasnet_keras import ExportError
 from nasnet_keras.images.reading import spread
-from nasnet_keras.inference.calibration import MOST_IMAGES, calibration_images
+from nasnet_keras.inference.calibration import MOST_IMAGES, calibration_images, input_range
 
 ORIENTATION = 0x0112
 
@@ -99,3 +99,27 @@ def test_spread():
     for count, most in ((3, 5), (5, 5), (7, 5), (1000, 7)):
         found = spread(count, most)
         assert len(set(found.tolist())) == min(count, most) and (found[0], found[-1]) == (0, count - 1)
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ([keras.layers.Rescaling(1 / 127.5, -1.0)], (0, 255)),
+        ([keras.layers.Rescaling([0.02, 0.02, 0.01])], (0, 255)),
+        ([keras.layers.Resizing(4, 4), keras.layers.Rescaling(1 / 255)], (0, 255)),
+        ([keras.layers.Rescaling(2.0, -1.0)], (0, 1)),  # of what somebody else divided by 255
+        ([keras.layers.Conv2D(3, 1), keras.layers.Rescaling(0.0)], (0, 1)),  # an operation of a cell
+        ([keras.layers.Normalization(mean=0.5, variance=0.1)], (0, 1)),
+        ([], (0, 1)),
+    ],
+)
+def test_the_first_layers_tell_which_values_are_read(layers, expected):
+    network = keras.Sequential([keras.Input((6, 8, 3)), *layers, keras.layers.Conv2D(2, 1)])
+    pixels = np.stack([picture(number) for number in range(40)]).astype("float32")
+    given = pixels if expected[1] == 255 else pixels / 255
+    assert input_range(calibration_images(given, network), network) == pytest.approx(expected, abs=0.01)
+    other = pixels / 255 if expected[1] == 255 else pixels
+    if keras.layers.Normalization in map(type, layers):
+        return
+    with pytest.raises(ExportError, match="the model reads"):
+        calibration_images(other, network)

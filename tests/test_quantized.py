@@ -102,6 +102,19 @@ def test_preprocessing_is_left_to_the_client(quantization, tmp_path, images):
     assert np.array_equal(*answers)
 
 
+def test_preprocessing_behind_a_resize_is_left_out_too(tmp_path, images):
+    layers = keras.layers
+    head = [layers.Conv2D(4, 3, name="a"), layers.GlobalAveragePooling2D(), layers.Dense(3, name="b")]
+    first = [layers.Resizing(16, 16), layers.Rescaling(1 / 127.5, -1.0), layers.Normalization(mean=0.3, variance=4.0)]
+    model = keras.Sequential([keras.Input(images.shape[1:]), *first, *head])
+    plain = keras.Sequential([keras.Input((16, 16, 3)), *head])
+    export(model, tmp_path / "a.tflite", "litert", preprocessing=False, images=images)
+    small = layers.Resizing(16, 16)(images[:1])
+    np.testing.assert_allclose(called(tmp_path / "a.tflite", images[:1])[0], plain(small), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ExportError, match="preprocessing must be one of True, False, got 'no'"):
+        export(model, tmp_path / "b.tflite", "litert", preprocessing="no")
+
+
 def test_scaled_values_and_logits_in_integers(tmp_path, images):
     model, path = classifier(), tmp_path / "a.tflite"
     logits = keras.Model(model.input, keras.layers.Dense(3)(model.layers[-2].output))

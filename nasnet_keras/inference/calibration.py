@@ -12,6 +12,7 @@ import numpy as np
 from nasnet_keras.images.reading import read_folder, spread
 from nasnet_keras.inference.errors import ExportError
 from nasnet_keras.inference.given import array_of, check_finite, check_range, converted
+from nasnet_keras.inference.preprocessing import normalizes, reads_pixels
 
 __all__ = ["LEAST_IMAGES", "MOST_IMAGES", "calibration_images", "input_range"]
 
@@ -57,8 +58,7 @@ def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
 def input_range(images: np.ndarray, model: keras.Model) -> tuple[float, float]:
     """Tell the range of the values that a model reads: from 0 to 255 if it rescales them, else that of some images."""
     low, high = float(images.min()), float(images.max())
-    kinds = {type(layer) for layer in model.layers}
-    pixels = keras.layers.Rescaling in kinds or (keras.layers.Normalization in kinds and low >= 0 and 2 < high <= 255)
+    pixels = reads_pixels(model) or (normalizes(model) and low >= 0 and 2 < high <= 255)
     return (0.0, 255.0) if pixels else (low, high)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from nasnet_keras.inference.errors import ExportError
 from nasnet_keras.inference.given import array_of, check_finite, converted
+from nasnet_keras.inference.preprocessing import reads_pixels
 
 __all__ = ["checked_images", "compare", "compare_answers"]
 
@@ -113,8 +114,7 @@ def _random(model: keras.Model) -> np.ndarray:
     (image,) = model.inputs
     shape = (_IMAGES, *(size or _SIZE for size in image.shape[1:]))
     values = np.random.default_rng(0).random(shape)
-    scaled = any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers)
-    return (values * 255 if scaled else values * 2 - 1).astype(image.dtype)
+    return (values * 255 if reads_pixels(model) else values * 2 - 1).astype(image.dtype)
 
 
 def _given(images: Any, model: keras.Model) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.images.reading import spread
 from nasnet_keras.inference.litert_file import operator_name, packed, read
 
 __all__ = ["equalized"]
@@ -90,7 +91,7 @@ def _ranges(data: bytes, maps: list[int], images: np.ndarray) -> list[np.ndarray
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
     found = [np.zeros(1)] * len(maps)
-    for one in images[:_IMAGES, None]:
+    for one in images[spread(len(images), _IMAGES), None]:
         interpreter.set_tensor(image["index"], one)
         interpreter.invoke()
         values = (np.abs(interpreter.get_tensor(number)) for number in maps)

@@ -18,7 +18,7 @@ from nasnet_keras.inference.logits import split
 from nasnet_keras.inference.quantization import Quantization, quantization_of
 from nasnet_keras.inference.targets import TENSORFLOW
 from nasnet_keras.inference.tensor_type import TensorType
-from nasnet_keras.utils.checks import real
+from nasnet_keras.utils.checks import quoted, real
 from nasnet_keras.utils.extras import install
 from nasnet_keras.utils.files import exchanging, replacing
 
@@ -42,7 +42,8 @@ class ExportReport:
             writes integers, for which one of them is the largest, and is that of the same class.
         quantization: how the file was quantized, or None.
         accuracies: of the source model and of the quantized one on images with labels, from 0 to 1; or None.
-        input, output: the types in which the file reads and writes, with scale and zero point of integers.
+        input, output: the types in which the file reads and writes, with scale and zero point of integers that stand
+            for other values.
     """
 
     path: Path
@@ -132,6 +133,8 @@ def export(
     """
     path = Path(path)
     kind = check_target(format, path, quantization)
+    if not isinstance(preprocessing, bool):
+        raise ExportError(f"preprocessing must be one of True, False, got {quoted(preprocessing)}")
     fast = fused(model, kind.target_of(quantization), preprocessing)
     asked, types = None, (inference_input_type, inference_output_type)
     if quantization is not None:

@@ -4,14 +4,12 @@ import keras
 
 from nasnet_keras.inference.graph import Input, Node, Passthrough, rewrite
 from nasnet_keras.inference.passes import passed
+from nasnet_keras.inference.preprocessing import PREPROCESSING, RESIZING
 from nasnet_keras.inference.reading import read
 from nasnet_keras.inference.targets import TENSORFLOW, Target
 from nasnet_keras.inference.writing import write
 
 __all__ = ["fuse_for_inference", "fused"]
-
-_PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization)
-
 
 def fuse_for_inference(model: keras.Model) -> keras.Model:
     """Turn a trained model into an equal, faster one for inference.
@@ -50,11 +48,18 @@ def fused(model: keras.Model, target: Target, preprocessing: bool = True) -> ker
 
 
 def _without_preprocessing(output: Node) -> Node:
-    """Leave out the layers that rescale or normalize the image."""
+    """Leave out the layers that rescale or normalize the image, before or after it is resized."""
 
     def rule(old: Node, new: Node) -> Node:
         del old
-        first = isinstance(new, Passthrough) and isinstance(new.x, Input)
-        return new.x if first and isinstance(new.layer, _PREPROCESSING) else new
+        left_out = isinstance(new, Passthrough) and isinstance(new.layer, PREPROCESSING) and _is_image(new.x)
+        return new.x if left_out else new
 
     return rewrite(output, rule)
+
+
+def _is_image(node: Node) -> bool:
+    """Tell whether a node is the image that the model reads, perhaps resized."""
+    while isinstance(node, Passthrough) and isinstance(node.layer, RESIZING):
+        node = node.x
+    return isinstance(node, Input)

@@ -6,11 +6,9 @@ import keras
 import numpy as np
 
 from nasnet_keras.inference.errors import ExportError
+from nasnet_keras.inference.preprocessing import LARGEST_SCALED, normalizes, reads_pixels
 
 __all__ = ["array_of", "check_finite", "check_range", "converted"]
-
-_LARGEST_SCALED = 20.0
-"""No image that was scaled to about one has larger values."""
 
 
 def array_of(values: Any, what: str) -> np.ndarray:
@@ -43,11 +41,11 @@ def check_range(images: np.ndarray, model: keras.Model, what: str) -> None:
     Raises:
         ExportError: they are pixels where scaled values are read, or the other way round.
     """
-    kinds = {type(layer) for layer in model.layers}
     low, high = float(images.min()), float(images.max())
-    if keras.layers.Normalization in kinds:
-        return  # which says what it reads nowhere
-    if keras.layers.Rescaling in kinds and (low < 0 or high <= 2 or high > 255):
+    if normalizes(model):
+        return
+    pixels = reads_pixels(model)
+    if pixels and (low < 0 or high <= 2 or high > 255):
         raise ExportError(f"the model reads values from 0 to 255, got {what} from {low:g} to {high:g}")
-    if keras.layers.Rescaling not in kinds and max(-low, high) > _LARGEST_SCALED:
+    if not pixels and max(-low, high) > LARGEST_SCALED:
         raise ExportError(f"the model reads scaled values, got {what} from {low:g} to {high:g}")

@@ -14,8 +14,8 @@ class TensorType:
     """A type of values, and what integers stand for: `scale * (integer - zero_point)`.
 
     Attributes:
-        dtype: one of `TYPES`.
-        scale, zero_point: None of float32.
+        dtype: one of `TYPES`, or what a model reads by itself.
+        scale, zero_point: None if the values are what the model reads or computes.
     """
 
     dtype: str = "float32"

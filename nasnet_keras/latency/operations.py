@@ -7,7 +7,7 @@ from typing import Any
 
 from nasnet_keras.inference.graph import Concat, Conv, Dense, Depthwise, Excite, Input, Node, Passthrough, topological
 from nasnet_keras.inference.passes import passed
-from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
+from nasnet_keras.inference.targets import ONNX_RUNTIME, OPENVINO, TENSORFLOW, XNNPACK, Target
 from nasnet_keras.latency.graph_builder import GraphBuilder
 from nasnet_keras.networks.any import network_config
 
@@ -16,7 +16,7 @@ __all__ = ["TARGETS", "Operation", "network_operations"]
 TARGETS: dict[str, Target] = {
     "litert": XNNPACK,
     "onnx": ONNX_RUNTIME,
-    "openvino": ONNX_RUNTIME,
+    "openvino": OPENVINO,
     "tensorflow": TENSORFLOW,
 }
 """The form of a network's file by the runtime that runs it."""

@@ -199,7 +199,7 @@ RUNTIMES = {
     for row in (
         Runtime("litert", "litert", ".tflite", "ai_edge_litert.interpreter", ("ai-edge-litert",), _EXTRA, _litert),
         Runtime("onnx", "onnx", ".onnx", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), _EXTRA, _onnx),
-        Runtime("openvino", "onnx", ".onnx", "openvino", ("openvino",), "openvino", _openvino, (".xml",)),
+        Runtime("openvino", "openvino", ".xml", "openvino", ("openvino",), "openvino", _openvino, (".onnx",)),
         Runtime("tensorflow", "saved_model", "", "tensorflow", ("tensorflow",), "", _tensorflow),
     )
 }

@@ -77,13 +77,27 @@ def hardware() -> str:
 
 
 def processor() -> str:
-    """Name the processor, and the number of its cores that this process may use."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
+    """Name the processor, and the number of its cores that this process may use.
+
+    Many virtual machines hide the model ("AMD EPYC"), which is twice as fast in one generation as in another: its
+    numbers tell these apart.
+    """
+    known = _cpuinfo()
+    name = known.get("model name") or platform.processor() or platform.machine()
+    hidden = not any(map(str.isdigit, name.partition("@")[0]))  # behind it stands the frequency
+    if hidden and {"cpu family", "model"} <= known.keys():
+        name += f" (family {known['cpu family']}, model {known['model']})"
     return f"{cores()} cores of {name}"
+
+
+def _cpuinfo() -> dict[str, str]:
+    """Read what Linux tells of the first core."""
+    try:
+        first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def cores() -> int:
