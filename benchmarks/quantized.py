@@ -66,7 +66,7 @@ def timed(runs, rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--format", default="litert", choices=("litert", "onnx", "openvino"), help="format of the files")
+    parser.add_argument("--format", default="litert", choices=("litert", "onnx", "openvino"), help="of the files")
     parser.add_argument("--model", default="nasnet_a_cifar10", help="a bundled model")
     parser.add_argument("--data", default="cifar10", help="name or path of its data set")
     parser.add_argument("--images", type=int, default=2000, help="number of test images to compare answers on")
