@@ -11,6 +11,7 @@ from nasnet_keras.inference.writing import write
 
 __all__ = ["fuse_for_inference", "fused"]
 
+
 def fuse_for_inference(model: keras.Model) -> keras.Model:
     """Turn a trained model into an equal, faster one for inference.
 
