@@ -76,7 +76,8 @@ class SearchConfig:
     validation_fraction: float = as_in(DatasetSettings, "validation_fraction", for_=_CHILDREN, assumed=0.1)
     train_images: int | None = setting(
         None,
-        "Number of training images that children see, the same ones for all; by default all. Finalists see all.",
+        "Number of training images that children see, the same ones for all; by default all. Finalists see all, or "
+        "--final_train_images.",
         _COUNT,
         for_=_CHILDREN,
         assumed=None,
@@ -236,6 +237,7 @@ class SearchConfig:
     )
     finalists: int = as_in(FinalSettings, "finalists")
     final_epochs: int = as_in(FinalSettings, "final_epochs")
+    final_train_images: int | None = as_in(FinalSettings, "final_train_images")
     final_num_repeats: int | None = as_in(FinalSettings, "final_num_repeats")
     final_filters: int | None = as_in(FinalSettings, "final_filters")
     final_alpha: float | None = as_in(FinalSettings, "final_alpha")
@@ -286,8 +288,9 @@ class SearchConfig:
         return cls(**{**plain, "recipe": Recipe(**plain["recipe"])})
 
     def final_settings(self) -> dict[str, Any]:
-        """Return the epochs and the sizes of finalists."""
-        return {"epochs": self.final_epochs, **self.sizes(final=True)}
+        """Return the epochs, the sizes and, unless they are all, the training images of finalists."""
+        images = {} if self.final_train_images is None else {"train_images": self.final_train_images}
+        return {"epochs": self.final_epochs, **self.sizes(final=True), **images}
 
     def sizes(self, final: bool = False) -> dict[str, Any]:
         """Return the sizes of a child's network, or of a finalist's, by the names of settings."""

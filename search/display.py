@@ -3,10 +3,12 @@
 import time
 from typing import Any
 
-from nasnet_keras.search import registry
+from absl import logging
+
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.pipeline import Pipeline
+from nasnet_keras.search.remaining import Remaining, parts_of
 from nasnet_keras.search.report.page import write_report
 from nasnet_keras.search.report.places import UnderWay
 from nasnet_keras.search.study.folder import Study
@@ -14,42 +16,54 @@ from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.utils.manual import counted
 from nasnet_keras.utils.progress import Progress, showing
 
-__all__ = ["Display", "part_shown", "parts_of"]
+__all__ = ["Display", "part_shown", "say_if_slots_stay_idle"]
 
 _REPORT_SECONDS = 60.0  # between two reports at least, and
 _REPORT_PAUSES = 20.0  # times as long as the last one took, since thousands of trials take seconds to draw
 _BEAT_SECONDS = 0.2  # between two looks at what runs where, since thousands of children may end in a second
+_WINDOWS = 8  # the size of a window that keeps most slots busy, in slots: see docs/cluster.md
 _CURVES = "the search in TensorBoard"
-
-
-def parts_of(config: SearchConfig) -> dict[str, str]:
-    """Return the parts of a search in their order, and how much each is."""
-    beside = config.derived_trials or not registry.algorithm(config.algorithm).is_baseline
-    random = config.random_trials if beside else 0
-    counts = {"search": config.trials, "derived": config.derived_trials, "random": random}
-    parts = {group: str(count) for group, count in counts.items() if count}
-    return parts | ({"finalists": f"of {counted(config.final_epochs, 'epoch')}"} if config.finalists else {})
 
 
 def part_shown(config: SearchConfig, group: str) -> str:
     """Say which part of a search is running, and what is left after it."""
-    parts = parts_of(config)
+    parts = {name: str(count) for name, count in parts_of(config).items()}
+    parts |= {"finalists": f"of {counted(config.final_epochs, 'epoch')}"} if "finalists" in parts else {}
     place = list(parts).index(group)
     after = ", ".join(f"{name} {much}" for name, much in list(parts.items())[place + 1 :])
     return f"{group} ({place + 1} of {len(parts)}{f'; then {after}' if after else ''})"
+
+
+def say_if_slots_stay_idle(config: SearchConfig, executor: Executor) -> None:
+    """Say it if there is room for more children than the window lets be under way."""
+    room, window = executor.capacity, config.window
+    room = min(room, config.max_concurrent or room)
+    if room > window:
+        logging.warning(
+            "there is room for %d children at once, and at most %d are under way in a search whose window is %d; "
+            "a new study with window=%d keeps most of them busy",
+            room,
+            window,
+            window,
+            _WINDOWS * room,
+        )
 
 
 class Display:
     """Shows a search. Its errors become warnings, and the search goes on.
 
     Args:
+        config: the configuration of the search.
         study: the study, open to be written.
         executor: runs the children, and may know on which machines.
         operations: the operations of the search space.
     """
 
-    def __init__(self, study: Study, executor: Executor, operations: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, config: SearchConfig, study: Study, executor: Executor, operations: tuple[str, ...] = ()
+    ) -> None:
         self._study, self._executor = study, executor
+        self._remaining = Remaining(config, study)
         self._report_due, self._beat_due = time.monotonic() + _REPORT_SECONDS, 0.0
         self._log: Any = None
         with showing(_CURVES):
@@ -75,7 +89,7 @@ class Display:
         with showing("the machines that children run on"):
             under_way = UnderWay(pipeline.under_way, self._executor.places())
         best = {} if self._study.best is None else {"best": f"{self._study.best.reward:.4f}"}
-        bar.beat(**best, **pipeline.shown, **under_way.brief())
+        bar.beat(**best, **pipeline.shown, **under_way.brief(), **self._remaining.shown())
         if time.monotonic() >= self._report_due:
             self._report(under_way)
 

@@ -26,6 +26,14 @@ class FinalSettings:
     final_epochs: int = setting(
         20, "Number of epochs of a finalist, by the recipe of the children.", _COUNT, may_change=True
     )
+    final_train_images: int | None = setting(
+        None,
+        "Number of training images that finalists see, the same ones for all; by default all, whatever --train_images "
+        "leaves to children.",
+        _COUNT,
+        for_=("children",),
+        may_change=True,
+    )
     final_num_repeats: int | None = setting(
         None, "N of the finalists; by default that of the children.", _COUNT, may_change=True
     )

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from absl import logging
 
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.algorithms.random import RandomSearch
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.limits import OVER_LIMIT, CostError
-from nasnet_keras.search.display import Display, part_shown, parts_of
+from nasnet_keras.search.display import Display, part_shown, say_if_slots_stay_idle
 from nasnet_keras.search.equality import FACT, NETWORKS
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
@@ -19,6 +18,7 @@ from nasnet_keras.search.finals import finish, is_finished, keep_front, keep_not
 from nasnet_keras.search.judged import Judged
 from nasnet_keras.search.own import Own
 from nasnet_keras.search.pipeline import Pipeline
+from nasnet_keras.search.remaining import parts_of
 from nasnet_keras.search.remeasuring import measure_anew, measured
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.errors import StudyError
@@ -37,7 +37,6 @@ _CHECKPOINT_TRIALS = 100  # between two checkpoints, and more in searches of mor
 _MANY_TRIALS = 2000  # trials, whose states are larger; after a kill, at most as many trials are told again
 _RANDOM_SEEDS = SEEDS  # larger than all seeds of searches, so that no algorithm draws the same children
 _DERIVED_SEEDS = 2 * SEEDS
-_WINDOWS = 8  # the size of a window that keeps most slots busy, in slots: see docs/cluster.md
 _BALLOONS = 16  # measured children, all over a limit, after which the smallest network is measured
 _DRAWS = 64  # of the controller at once, for a genotype within the limits
 _LAST_TRIAL = 2**31  # any number beyond which no space grows
@@ -130,14 +129,14 @@ class _Search:
     ) -> None:
         self.config, self.study, self.algorithm = config, study, algorithm
         self.evaluator, self.costing, self.executor = evaluator, costing, executor
-        self.display = Display(study, executor, tuple(getattr(algorithm.space, "operations", ())))
+        self.display = Display(config, study, executor, tuple(getattr(algorithm.space, "operations", ())))
         self._told = 0
         self._calm = False  # whether a measurement has succeeded in this sitting
         self._judged: dict[str, Judged] = {}  # by groups
 
     def run(self) -> None:
         config, study = self.config, self.study
-        self._say_if_slots_stay_idle()
+        say_if_slots_stay_idle(config, self.executor)
         try:
             if self.costing.measured:
                 measure_anew(study, self.executor)
@@ -166,20 +165,6 @@ class _Search:
             keep_notes(study, self._notes())
         finally:
             self.display.close()
-
-    def _say_if_slots_stay_idle(self) -> None:
-        """Say it if there is room for more children than the window lets be under way."""
-        room, window = self.executor.capacity, self.config.window
-        room = min(room, self.config.max_concurrent or room)
-        if room > window:
-            logging.warning(
-                "there is room for %d children at once, and at most %d are under way in a search whose window is %d; "
-                "a new study with window=%d keeps most of them busy",
-                room,
-                window,
-                window,
-                _WINDOWS * room,
-            )
 
     def _evaluate(self, group: str, total: int, numbers: Iterable[int], task: Callable[[int], Task]) -> None:
         """Evaluate those of the given children of a group that are not recorded yet, and record each one."""

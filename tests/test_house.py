@@ -36,7 +36,7 @@ FLOORS_OF_SEARCH = (
     "algorithms latency study",
     "evaluators judged priors report",
     "executors costing",
-    "pipeline testing",
+    "pipeline remaining testing",
     "own remeasuring display",
     "finalists",
     "finals",

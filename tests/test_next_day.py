@@ -1,17 +1,22 @@
 """A search that goes on the next day, a search alone, and what a person sees of both."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers import SMALL_GENOTYPE
 
 from nasnet_keras.search import SearchConfig, load_study, run
 from nasnet_keras.search.__main__ import _steps
 from nasnet_keras.search.display import part_shown
+from nasnet_keras.search.evaluators.child import ChildEvaluator
+from nasnet_keras.search.remaining import Remaining
 from nasnet_keras.search.report.finalists import why_winner
+from nasnet_keras.search.report.page import report
 from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
@@ -178,3 +183,58 @@ def test_a_sentence_says_why_the_winner_is_the_winner():
     assert said.endswith("nor have random genotypes, which the search is compared with: one of them has 0.5069.")
     assert why_winner([*ours, entry("random", 0.55, 0.4)]).endswith("test images have no part in the choice.")
     assert "the one finalist" in why_winner(ours[:1]) and why_winner([]).endswith("of the search's finalists.")
+
+
+def test_the_page_says_why_the_winner_is_the_winner(begun):
+    study = run(SearchConfig(begun, **{**TABLE, **known_settings(begun), "finalists": 1, "recipe": None}))
+    said = re.search(r"<p><code>(\w+)</code> is the winner. (.*?)</p>", report(study))
+    assert said[1] == study.result["winner"] and said[2].startswith("It has the best validation accuracy of the one")
+
+
+class Counted:
+    """A study with so many trials in each group."""
+
+    def __init__(self):
+        self.config = {"images": {"train": 256}}
+        self.counts = {"search": 3, "derived": 0, "random": 0}
+
+    def count(self, group):
+        return self.counts[group]
+
+
+def test_the_rest_of_a_search_is_estimated_from_the_children_of_this_sitting(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("nasnet_keras.search.remaining.time.monotonic", lambda: now[0])
+    settings = {"trials": 13, "random_trials": 5, "final_epochs": 20}
+    study, config = (
+        Counted(),
+        SearchConfig("s1", **settings, train_images=256, final_train_images=512, final_filters=16),
+    )
+    remaining = Remaining(config, study)
+    assert remaining.shown() == {}, "nothing is known yet"
+    study.counts["search"] += 1
+    assert remaining.shown() == {}
+    study.counts["search"] += 4
+    now[0] += 10.0  # two seconds a child: 5 of the search, 5 random ones, 4 finalists of 4 * 2 * 4 times a child
+    assert remaining.seconds() == 2.0 * (5 + 5 + 4 * 32) and remaining.shown() == {"left_in_all": "about 5 min"}
+    study.counts |= {"search": 13, "random": 5}
+    alone = Remaining(SearchConfig("s1", **settings, finalists=0), study)
+    assert alone.seconds() is None
+    study.counts["search"] += 2
+    assert alone.seconds() == 0 and alone.shown() == {}, "nothing is left"
+
+
+def test_finalists_may_see_a_part_of_the_training_images(tmp_path):
+    settings = {"filters": 2, "executor": "inline", "train_images": 100, "final_train_images": 128, "final_epochs": 1}
+    config = SearchConfig(tmp_path / "study", **settings)
+    assert config.final_settings()["train_images"] == 128
+    assert "train_images" not in SearchConfig(tmp_path).final_settings(), (
+        "folders of earlier versions have no such part"
+    )
+    evaluator = ChildEvaluator(config)
+    assert evaluator.facts()["images"]["train"] == 100
+    evaluator.finish(SMALL_GENOTYPE, 0, tmp_path / "final")
+    written = json.loads((tmp_path / "final" / "training.json").read_text())
+    assert written["config"]["images"]["train"] == 128
+    with pytest.raises(ValueError, match="final_train_images=5000: .* has 1437 training images"):
+        ChildEvaluator(SearchConfig(tmp_path, final_train_images=5000))

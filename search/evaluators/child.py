@@ -74,7 +74,8 @@ class ChildEvaluator(Evaluator):
                 f"{config.dataset} has no validation images to choose children by, with validation_fraction="
                 f"{config.validation_fraction} of {len(self._dataset.train)}: give a larger one"
             )
-        self._proxy = _part(self._dataset, config.train_images)
+        self._proxy = _part(self._dataset, config.train_images, "train_images", "children")
+        self._final = _part(self._dataset, config.final_train_images, "final_train_images", "finalists")
         self._network = config.search_space().network
         self._children = 0
         self._meter = Meter.of(config.runtime, config.threads, config.latency_command, config.workdir)
@@ -218,7 +219,7 @@ class ChildEvaluator(Evaluator):
         keras.backend.clear_session()
         config = self._training(genotype, seed, folder)
         try:
-            result = train(config, self._dataset)
+            result = train(config, self._final)
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from None
         card = result.card
@@ -255,18 +256,18 @@ class ChildEvaluator(Evaluator):
         )
 
 
-def _part(dataset: Dataset, train_images: int | None) -> Dataset:
+def _part(dataset: Dataset, images: int | None, setting: str, whose: str) -> Dataset:
     """The data set with so many of its training images, the same ones every time, of each class its share."""
     count, classes = len(dataset.train), len(dataset.class_names)
-    if train_images is None:
+    if images is None:
         return dataset
-    if train_images > count:
-        raise ValueError(f"train_images={train_images}: {dataset.source} has {count} training images")
-    chosen = splits.part(dataset.train.labels, classes, train_images, dataset.split)
+    if images > count:
+        raise ValueError(f"{setting}={images}: {dataset.source} has {count} training images")
+    chosen = splits.part(dataset.train.labels, classes, images, dataset.split)
     part = dataset.train.take(chosen)
     found, had = (len(np.unique(split.labels)) for split in (part, dataset.train))
     if found < had:
-        logging.warning("train_images=%d: children see no image of %d of %d classes", train_images, had - found, had)
+        logging.warning("%s=%d: %s see no image of %d of %d classes", setting, images, whose, had - found, had)
     return dataclasses.replace(dataset, train=part)
 
 

@@ -33,10 +33,17 @@ def finalists(facts: Facts) -> str:
         "Gain over random search",
         f'<p class="verdict">{equal or plain}</p>',
         f"<p>Whatever the cost: {plain[:1].lower()}{plain[1:]}</p>" if equal else "",
+        _chosen(facts),
         _ranking(facts, facts.result or {}),
         _final_sizes(facts),
         _table(facts, cost, [(ours, theirs) for ours, theirs, ratio in pairs if ratio <= RATIO]),
     )
+
+
+def _chosen(facts: Facts) -> str:
+    """The winner, and why it is the winner, in sentences."""
+    winner = (facts.result or {}).get("winner")
+    return "" if winner is None else f"<p>{code(winner)} is the winner. {text(why_winner(facts.finalists))}</p>"
 
 
 def cost_of_finalist(facts: Facts, one: _Finalist, cost: str) -> float | None:

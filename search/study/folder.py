@@ -163,6 +163,10 @@ class Study:
         """
         return self._groups.get(number, group)
 
+    def count(self, group: str = "search") -> int:
+        """The number of finished trials of a group, `search`, `random` or `derived`."""
+        return self._groups.count(group)
+
     def pareto(self, costs: Sequence[str] | None = None) -> list[Trial]:
         """Choose the candidates of the front: no other is at most as costly in all costs with at least the reward.
 

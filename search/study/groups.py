@@ -27,6 +27,10 @@ class Groups:
         """The trial of a number in a group, as it was recorded."""
         return self._trials[group].get(number)
 
+    def count(self, group: str) -> int:
+        """The number of trials of a group."""
+        return len(self._trials[group])
+
     def ordered(self, group: str) -> list[Trial]:
         """The trials of a group by number, with the measured costs of the latest device."""
         trials = self._trials[group]
