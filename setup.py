@@ -17,6 +17,7 @@ OPENVINO = [
     "nncf>=3",  # inference/openvino_int8.py: OpenVINO's files in int8; it brings scipy and scikit-learn
     "openvino>=2025",  # inference/openvino.py: writing and running OpenVINO's files; latency/runtimes.py: measuring
 ]
+PANDAS = "pandas>=2.2"  # search/study/frame.py: trials as a table
 RAY = "ray>=2.52,<3"  # search/executors/ray_cluster.py: children on many machines
 
 
@@ -72,10 +73,12 @@ setup(
     extras_require={
         "export": EXPORT,
         "openvino": [*EXPORT, *OPENVINO],
+        "pandas": PANDAS,
         "ray": RAY,
         "test": [
             *EXPORT,  # tests/test_exporting.py, benchmarks/inference.py
             *OPENVINO,  # tests/test_openvino.py, tests/test_latency.py, tests/test_quantized_onnx.py
+            PANDAS,  # tests/test_frames.py
             RAY,  # tests/test_ray.py
             "hypothesis>=6.100",  # tests/test_genotype.py and others: property tests
             "jedi>=0.19",  # tests/test_editors.py: what an editor completes

@@ -13,6 +13,7 @@ from nasnet_keras.utils.lazy import resolving
 _EXPORTS = {
     "Algorithm": "algorithms.base",
     "CellSpace": "spaces.nasnet",
+    "Comparison": "report.compared",
     "Decision": "spaces.base",
     "Evaluator": "evaluators.base",
     "Executor": "executors.base",
@@ -22,9 +23,14 @@ _EXPORTS = {
     "Study": "study",
     "StudyError": "study",
     "Task": "executors.base",
+    "compare": "report.compared",
+    "load_studies": "study.seeds",
     "load_study": "study",
     "perform": "executors.base",
+    "plot_optimization_history": "report.pictures",
+    "plot_pareto_front": "report.pictures",
     "run": "loop",
+    "run_seeds": "seeds",
 }
 
 __all__ = sorted(_EXPORTS)

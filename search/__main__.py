@@ -7,6 +7,7 @@ Without flags it searches on the embedded handwritten digits and takes about fiv
 was stopped continues when the same command is given again. Follow it in WORKDIR/report.html or with TensorBoard.
 """
 
+from pathlib import Path
 from typing import Any
 
 from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
@@ -18,11 +19,12 @@ def _define_flags() -> tuple[Any, ...]:
     from absl import flags
 
     from nasnet_keras.search.config import SearchConfig
+    from nasnet_keras.search.study.seeds import SeedSettings
     from nasnet_keras.training import flags as shared_flags
     from nasnet_keras.utils.settings import define_flags, settings
 
     names = settings(SearchConfig).keys() - shared_flags.DATASET.keys()
-    own = define_flags(SearchConfig, names, workdir="nasnet_search")
+    own = (*define_flags(SearchConfig, names, workdir="nasnet_search"), *define_flags(SeedSettings))
     flags.adopt_module_key_flags(shared_flags)  # `--help` shows them too
     return own
 
@@ -34,15 +36,16 @@ def main(values: dict[str, Any]) -> None:
     from absl import flags
 
     from nasnet_keras.search.config import SearchConfig
-    from nasnet_keras.search.report.terminal import summary
     from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
+    from nasnet_keras.search.study.seeds import Seeds, recorded_seeds
     from nasnet_keras.training.flags import DATASET, changes, is_named
-    from nasnet_keras.utils.progress import showing
     from nasnet_keras.utils.settings import from_flags
 
     values = {**values, **{name: flag.value for name, flag in DATASET.items()}}
-    check_objects(values["workdir"])
-    known = known_settings(values["workdir"])
+    workdir, asked, begun = values["workdir"], values.pop("seeds"), recorded_seeds(values["workdir"])
+    first = workdir if begun is None else Seeds(begun.first, 1).folders(workdir)[begun.first]
+    check_objects(first)
+    known = known_settings(first)
     if known:  # only what differs needs to be typed
         values = {name: value for name, value in values.items() if name == "workdir" or flags.FLAGS[name].present}
     typed = from_flags(SearchConfig, values)
@@ -52,11 +55,41 @@ def main(values: dict[str, Any]) -> None:
     taken = known.keys() - typed.keys() - ({"recipe"} if is_named() else set())
     if line := told(config, taken, changes()):
         print(line, file=sys.stderr)
+    seeds = asked if begun is None else asked or begun.count
+    _search(config) if seeds is None else _search_all(config, seeds)
+
+
+def _search(config: Any) -> None:
+    """Run one search, and print what it found."""
     from nasnet_keras.search.loop import run  # imported late: it imports TensorFlow, which reads settings
+    from nasnet_keras.search.report.terminal import summary
+    from nasnet_keras.utils.progress import showing
 
     study = run(config)
     with showing("what the search found"):
         print(f"\n{summary(study)}\n\n{next_steps(_steps(study))}")
+
+
+def _search_all(config: Any, seeds: int) -> None:
+    """Run a search with several seeds, and print what they found."""
+    from nasnet_keras.search.seeds import run_seeds  # as above
+    from nasnet_keras.utils.progress import showing
+
+    found = run_seeds(config, seeds)
+    with showing("what the searches found"):
+        steps = next_steps(_steps_of(found, config, seeds))
+        print(f"\n{found}\nReport:     {Path(config.workdir, 'report.html')}\n\n{steps}")
+
+
+def _steps_of(found: Any, config: Any, seeds: int) -> dict[str, list[str]]:
+    """What to type after a search with several seeds."""
+    best = max((one for one in found.studies if one.best is not None), key=lambda one: one.best.reward)
+    command = ["nasnet-search", f"--workdir={config.workdir}"]
+    steps = {"Search with more seeds": [*command, f"--seeds={2 * seeds}"]}
+    of_best = _steps(best)
+    for name in ("Search on", "Find a winner"):
+        steps |= {name: [*command, of_best[name][-1]]} if name in of_best else {}
+    return steps | {f"{name} (seed {best.config['seed']})": step for name, step in of_best.items() if name not in steps}
 
 
 def _recipe(values: dict[str, Any], known: dict[str, Any]) -> Any:
@@ -96,10 +129,11 @@ def _steps(study: Any) -> dict[str, list[str]]:
 
 def _settings() -> tuple[type, ...]:
     from nasnet_keras.search.config import SearchConfig
+    from nasnet_keras.search.study.seeds import SeedSettings
     from nasnet_keras.training.datasets.settings import DatasetSettings
     from nasnet_keras.training.recipes import Recipe
 
-    return SearchConfig, DatasetSettings, Recipe
+    return SearchConfig, SeedSettings, DatasetSettings, Recipe
 
 
 def _defaults() -> dict[str, str]:

@@ -41,6 +41,7 @@ FLOORS_OF_SEARCH = (
     "finalists",
     "finals",
     "loop",
+    "seeds",
     "__main__",
 )
 

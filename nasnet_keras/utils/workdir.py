@@ -17,7 +17,7 @@ from nasnet_keras.utils.locks import LockedError, LockedFile, NoLocksError
 __all__ = ["Workdir", "WorkdirError", "check_same", "is_workdir", "read_description", "recorded"]
 
 _SHOWN = 20  # differences
-_DESCRIPTIONS = ("fine_tuning.json", "study.json", "training.json")  # of the package's jobs
+_DESCRIPTIONS = ("fine_tuning.json", "seeds.json", "study.json", "training.json")  # of the package's jobs
 _OF_IMAGES = {  # fields by which images are identified, which files of earlier versions lack
     "split": "the rule by which images are put aside",
     "digest": "of images, labels and class names",
@@ -155,7 +155,9 @@ def read_description(
     try:
         plain = parse(text_of(path / file))
     except (OSError, ValueError) as problem:
-        raise error(f"{path} holds no {name} that can be read: {problem}") from None
+        others = [other for other in _DESCRIPTIONS if other != file and (path / other).exists()]
+        said = f", but {others[0]}" if others else ""
+        raise error(f"{path} holds no {name} that can be read: {problem}{said}") from None
     if not isinstance(plain, dict) or plain.get("format") != kind or not isinstance(plain.get("config"), dict):
         raise error(f"{path / file} does not describe a {name}")
     if type(plain.get("version")) is not int or plain["version"] != version:

@@ -11,6 +11,7 @@ from nasnet_keras.search.equality import is_listed, network_name
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.markup import code, figure, section, short, table, text
 from nasnet_keras.search.report.statistics import operation_shares
+from nasnet_keras.search.report.weightless import weightless_note, weightless_share
 from nasnet_keras.search.study.trial import Trial, fingerprint
 
 __all__ = ["best_cells", "operations"]
@@ -28,7 +29,18 @@ def best_cells(facts: Facts) -> str:
             break
     kind = "derived genotype" if facts.derived else "trial"
     pictures = (_cell(place, kind, trial) for place, trial in enumerate(drawn.values(), 1))
-    return section("cells", "Best genotypes", *pictures)
+    return section("cells", "Best genotypes", _without_weights(facts), *pictures)
+
+
+def _without_weights(facts: Facts) -> str:
+    """How many children have a cell that learns nothing, in a sentence."""
+    some, every = weightless_share(facts.derived or facts.trials)
+    if not some:
+        return ""
+    return (
+        f'<p class="note">{some:,} of {every:,} children that were judged have a cell, or a network, without any '
+        f"trainable operation on a path to its output: pools and identities alone.</p>"
+    )
 
 
 def operations(facts: Facts) -> str:
@@ -87,6 +99,8 @@ def _cell(place: int, kind: str, trial: Trial) -> str:
         f"<h3>{place}. {kind.capitalize()} {trial.trial}: reward {figure(trial.reward)}{size} "
         f"{code(fingerprint(trial.genotype))}</h3>"
     )
+    if note := weightless_note(trial.genotype, f"{kind} {trial.trial}"):
+        heading += f'\n<p class="verdict">{text(note)}</p>'
     if not isinstance(trial.genotype, BaseGenotype):
         return f'<div class="cell">{heading}\n<pre class="wrap">{text(trial.genotype)}</pre></div>'
     # The picture is a separate image, so that its style does not apply to the whole page.

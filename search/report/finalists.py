@@ -1,21 +1,20 @@
 """The section on finalists: the best children and random ones, trained alike and longer."""
 
-import math
 from collections.abc import Iterable, Mapping
 from functools import partial
-from statistics import mean, variance
+from statistics import mean
 from typing import Any
 
 from nasnet_keras.search.report.amounts import amount, cost_name, cost_title, plain_amount
 from nasnet_keras.search.report.facts import Facts, accuracy
 from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
 from nasnet_keras.search.report.matching import RATIO, nearest_pairs
+from nasnet_keras.search.report.statistics import interval_of_difference, interval_of_mean
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.utils.ranks import kendall_tau
 
 __all__ = ["beyond_limits", "cost_of_finalist", "finalists", "why_winner"]
 
-_STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # 97.5 % quantiles, by degrees of freedom
 _COUNTED = ("multiply_adds", "parameters")
 _Finalist = dict[str, Any]
 
@@ -128,7 +127,7 @@ def _at_equal_cost(cost: str, pairs: list[tuple[_Finalist, _Finalist, float]]) -
     words = f"At equal cost, in {count} with {said}, the search is {_points(mean(gains))}, better in {better}"
     if len(gains) < 2:
         return f"{words}; this may be chance."
-    spread = _quantile(len(gains) - 1) * math.sqrt(variance(gains) / len(gains))
+    spread = interval_of_mean(gains)
     return f"{words} (known to about ±{spread:.2f}): {_chance(mean(gains), spread)}."
 
 
@@ -234,7 +233,7 @@ def _verdict(found: list[_Finalist]) -> str:
     )
     if len(ours) < 2 or len(theirs) < 2:
         return f"{said} With so few finalists, this difference may be chance."
-    spread = _interval(ours, theirs)
+    spread = interval_of_difference(ours, theirs)
     return (
         f"{said} With {len(ours)} against {len(theirs)} finalists this is known to about ±{spread:.2f} points "
         f"(95&nbsp;%, by Student's t): {_chance(gain, spread)}."
@@ -243,20 +242,6 @@ def _verdict(found: list[_Finalist]) -> str:
 
 def _chance(gain: float, spread: float) -> str:
     return "chance alone would hardly give as much" if abs(gain) > spread else "chance alone may well give as much"
-
-
-def _interval(first: list[float], second: list[float]) -> float:
-    """Half of the 95 % interval of a difference of means, for two samples of one variance, in their unit.
-
-    Beyond ten degrees of freedom the quantile is 2.2, so the interval is up to 12 % too wide.
-    """
-    freedom = len(first) + len(second) - 2
-    pooled = ((len(first) - 1) * variance(first) + (len(second) - 1) * variance(second)) / freedom
-    return _quantile(freedom) * math.sqrt(pooled * (1 / len(first) + 1 / len(second)))
-
-
-def _quantile(freedom: int) -> float:
-    return _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else 2.2
 
 
 def _many(count: int, kind: str) -> str:

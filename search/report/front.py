@@ -16,7 +16,7 @@ from nasnet_keras.search.report.volume import front_table, volume
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.trial import Trial
 
-__all__ = ["front"]
+__all__ = ["chart", "front"]
 
 _DECADES = 8.0  # the axis has equal factors if costs differ by more
 _KEY = {
@@ -74,11 +74,21 @@ def _over(facts: Facts) -> str:
     return said + (f", and {theirs:,} of the {total:,} random ones." if total and not facts.is_random else ".")
 
 
+def chart(facts: Facts, cost: str) -> tuple[Chart, list[tuple[str, str]]]:
+    """Make the chart of a cost that a child with a reward has, and its key: names of marks with their meanings."""
+    shown = _shown(facts, cost)
+    return _chart(facts, cost, shown), [(name, words) for name, words in _KEY.items() if name in shown]
+
+
+def _shown(facts: Facts, cost: str) -> dict[str, Any]:
+    """The layers of a chart that have something to show."""
+    layers = _layers(facts, cost).items()
+    return {name: layer for name, layer in layers if not isinstance(layer, Dots | Line) or layer.points}
+
+
 def _figure(facts: Facts, cost: str) -> str:
-    layers = _layers(facts, cost)
-    shown = {name: layer for name, layer in layers.items() if not isinstance(layer, Dots | Line) or layer.points}
-    chart = _chart(facts, cost, shown)
-    low = chart.y_range[0]
+    (made, key), shown = chart(facts, cost), _shown(facts, cost)
+    low = made.y_range[0]
     notes = [
         f"{DOTS:,} children of {len(group):,} are drawn as dots; the lines include all of them."
         for group in (_children(facts),)
@@ -92,7 +102,7 @@ def _figure(facts: Facts, cost: str) -> str:
         notes.append(f"Finalists are not drawn: their scores are accuracies, and rewards {others}.")
     if facts.derived:
         notes.append("The children are the genotypes derived from the controller at the end.")
-    return drawn(chart, [(name, words) for name, words in _KEY.items() if name in shown], notes)
+    return drawn(made, key, notes)
 
 
 def _chart(facts: Facts, cost: str, layers: dict[str, Any]) -> Chart:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from nasnet_keras.search.report.charts import SHAPES, Chart
+from nasnet_keras.search.report.style import SERIES
 
-__all__ = ["DOTS", "drawn"]
+__all__ = ["DOTS", "MARKS", "drawn"]
 
 DOTS = 1500
 """The most dots of a layer; of more children an even choice is drawn."""
@@ -19,7 +20,7 @@ def _path(style: str, drawn: str) -> str:
 
 
 _LINE = "M1 6h24"
-_MARKS = {
+MARKS = {
     "dot": _circle("dot"),
     "drawn": _circle("drawn"),
     "best": _path("best", _LINE),
@@ -32,7 +33,9 @@ _MARKS = {
     "limit": '<rect class="beyond" x="13" width="13" height="12"/>' + _path("rule over-line", "M13 0v12"),
     "over": _path("over-line", f"M13 6{SHAPES['triangle']}"),
     "failed": _path("failed", f"M13 6{SHAPES['cross']}"),
+    **{f"series-{place}": _path(f"series-{place}", _LINE) for place in range(len(SERIES))},
 }
+"""The marks of a key as SVG, by the names of their meanings, in a box of 26 by 12."""
 
 
 def drawn(chart: Chart, key: Iterable[tuple[str, str]], notes: Iterable[str]) -> str:
@@ -43,6 +46,6 @@ def drawn(chart: Chart, key: Iterable[tuple[str, str]], notes: Iterable[str]) ->
         key: names of marks, each with its meaning as HTML.
         notes: sentences below the chart, as HTML.
     """
-    marks = "".join(f'<li><svg viewBox="0 0 26 12">{_MARKS[name]}</svg>{words}</li>' for name, words in key)
+    marks = "".join(f'<li><svg viewBox="0 0 26 12">{MARKS[name]}</svg>{words}</li>' for name, words in key)
     caption = f"\n<figcaption>{words}</figcaption>" if (words := " ".join(notes)) else ""
     return f'<figure>\n<ul class="key">{marks}</ul>\n{chart.svg()}{caption}\n</figure>'

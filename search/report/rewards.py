@@ -14,7 +14,7 @@ from nasnet_keras.search.report.markup import figure, section
 from nasnet_keras.search.report.statistics import expected_best, improvements, running_mean, thinned
 from nasnet_keras.search.study.trial import Trial
 
-__all__ = ["bounds", "rewards"]
+__all__ = ["bounds", "chart", "rewards"]
 
 _POINTS = 400
 _KEY = {
@@ -48,17 +48,24 @@ def bounds(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _figure(facts: Facts) -> str:
-    window = max(5, round(len(facts.successful) / 10))
+def chart(facts: Facts) -> tuple[Chart, list[tuple[str, str]]]:
+    """Make the chart of a study with a reward at least, and its key: names of marks with their meanings as HTML."""
     shown = {"random": _random(facts), "over": facts.over_limit, "failed": facts.failed}
     key = [
         (name, f"{words}, within the limit" if name == "best" and facts.limits else words)
         for name, words in _KEY.items()
     ]
-    chart = _chart(facts, window)
-    return drawn(
-        chart, [(name, words) for name, words in key if shown.get(name, True)], _notes(facts, window, chart.y_range[0])
-    )
+    return _chart(facts, _window(facts)), [(name, words) for name, words in key if shown.get(name, True)]
+
+
+def _figure(facts: Facts) -> str:
+    made, key = chart(facts)
+    return drawn(made, key, _notes(facts, _window(facts), made.y_range[0]))
+
+
+def _window(facts: Facts) -> int:
+    """The number of children in the running mean."""
+    return max(5, round(len(facts.successful) / 10))
 
 
 def _chart(facts: Facts, window: int) -> Chart:

@@ -15,6 +15,8 @@ __all__ = [
     "ExpectedBest",
     "expected_best",
     "improvements",
+    "interval_of_difference",
+    "interval_of_mean",
     "kendall_tau",
     "mean_ranks",
     "operation_counts",
@@ -27,6 +29,7 @@ __all__ = [
 _BAND = (0.1, 0.9)
 _CURVE_POINTS = 200
 _NEGLIGIBLE = 1e-16
+_STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # 97.5 % quantiles, by degrees of freedom
 _EDGE = re.compile(r"\|?(\w+)~\d+")  # NAS-Bench-201: `operation~input`
 
 
@@ -142,6 +145,34 @@ def rank_sum(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
         return 0.5, 1.0
     z = max(0.0, abs(wins - n * m / 2) - 0.5) / math.sqrt(variance)
     return wins / (n * m), math.erfc(z / math.sqrt(2.0))
+
+
+def interval_of_mean(values: Sequence[float]) -> float:
+    """Compute half of the 95 % interval of a mean by Student's t, in the unit of the values, of which there are two.
+
+    Example:
+        >>> round(interval_of_mean([1.0, 2.0, 3.0]), 2)
+        2.48
+    """
+    return _quantile(len(values) - 1) * math.sqrt(np.var(values, ddof=1) / len(values))
+
+
+def interval_of_difference(first: Sequence[float], second: Sequence[float]) -> float:
+    """Compute half of the 95 % interval of a difference of means, for two samples of one variance, in their unit.
+
+    Beyond ten degrees of freedom the quantile is 2.2, so the interval is up to 12 % too wide.
+
+    Example:
+        >>> round(interval_of_difference([1.0, 2.0], [3.0, 4.0]), 2)
+        3.04
+    """
+    freedom = len(first) + len(second) - 2
+    squares = sum((len(sample) - 1) * np.var(sample, ddof=1) for sample in (first, second) if len(sample) > 1)
+    return _quantile(freedom) * math.sqrt(squares / freedom * (1 / len(first) + 1 / len(second)))
+
+
+def _quantile(freedom: int) -> float:
+    return _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else 2.2
 
 
 def mean_ranks(values: Sequence[float]) -> np.ndarray:

@@ -1,8 +1,32 @@
 """The style of a study's page: for wide and narrow screens, light and dark, and for paper."""
 
-__all__ = ["STYLE"]
+import re
 
-STYLE = """
+__all__ = ["COLORS", "MARK_STYLE", "SERIES", "STYLE"]
+
+MARK_STYLE = """.dot{fill:var(--accent);fill-opacity:.5}
+.low{stroke:var(--accent)}
+.failed{stroke:var(--bad)}
+path.best{stroke:var(--best)}
+path.mean{stroke:var(--accent);stroke-dasharray:7 4}
+path.random{stroke:var(--random)}
+.random.thin{stroke-width:1.6;stroke-dasharray:5 3}
+.drawn{fill:none;stroke:var(--random);stroke-width:1.5}
+.front{fill:var(--best)}
+.chart path.finalist,.key path.finalist{fill:var(--best);stroke:var(--card);stroke-width:1.3}
+.chart path.finalist.drawn,.key path.finalist.drawn{fill:var(--random);stroke:var(--card);stroke-width:1.3}
+.over-line{stroke:var(--over)}
+.key .beyond{fill:var(--over-back)}
+.key .rule{stroke-width:1.6;stroke-dasharray:2 2}
+path.spread,rect.spread{fill:var(--random-back)}
+"""
+"""The colors of the marks of charts."""
+
+SERIES = ("#1f6feb", "#b35c00", "#0b7a4b", "#7a4fb5", "#b3261e", "#00838f", "#8d6e00", "#5b6670")
+"""The colors of lines of one kind in a chart, on light and on dark ground."""
+
+STYLE = (
+    """
 :root{--back:#fbfaf7;--card:#fff;--ink:#1d2329;--quiet:#5b6670;--line:#e2e1dc;--accent:#1f6feb;--best:#0b7a4b;
 --random:#b35c00;--random-back:rgba(224,140,40,.2);--bad:#b3261e;--bad-back:rgba(179,38,30,.07);--mark:#eef6f1;
 --over:#7a4fb5;--over-back:rgba(122,79,181,.07)}
@@ -35,22 +59,13 @@ figcaption{font-size:.88rem;color:var(--quiet)}
 .key{display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;list-style:none;margin:0 0 .5rem;padding:0;font-size:.88rem}
 .key svg{width:26px;height:12px;vertical-align:-1px;margin-right:.4rem}
 .key path{fill:none;stroke-width:2.4}
-.dot{fill:var(--accent);fill-opacity:.5}
-.low{stroke:var(--accent)}
-.failed{stroke:var(--bad)}
-path.best{stroke:var(--best)}
-path.mean{stroke:var(--accent);stroke-dasharray:7 4}
-path.random{stroke:var(--random)}
-.random.thin{stroke-width:1.6;stroke-dasharray:5 3}
-.drawn{fill:none;stroke:var(--random);stroke-width:1.5}
-.front{fill:var(--best)}
-.chart path.finalist,.key path.finalist{fill:var(--best);stroke:var(--card);stroke-width:1.3}
-.chart path.finalist.drawn,.key path.finalist.drawn{fill:var(--random);stroke:var(--card);stroke-width:1.3}
-.over-line{stroke:var(--over)}
-.key .beyond{fill:var(--over-back)}
-.key .rule{stroke-width:1.6;stroke-dasharray:2 2}
-path.spread,rect.spread{fill:var(--random-back)}
-.scroll{overflow-x:auto;margin:.8rem 0}
+"""
+    + MARK_STYLE
+    + "".join(
+        f"path.series-{place}{{stroke:{color}}}\npath.band.series-{place}{{fill:{color};fill-opacity:.14}}\n"
+        for place, color in enumerate(SERIES)
+    )
+    + """.scroll{overflow-x:auto;margin:.8rem 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--quiet);font-size:.88rem;padding:0 0 .4rem}
 th,td{padding:.34rem .7rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;
@@ -82,3 +97,7 @@ th,td{padding:.3rem .5rem}}
 -webkit-print-color-adjust:exact}.scroll,.picture,pre{overflow:visible}pre{white-space:pre-wrap}.cell img{min-width:0}
 figure,tr,pre,.verdict{break-inside:avoid}h2,h3,caption{break-after:avoid}thead{display:table-header-group}}
 """
+)
+
+COLORS: dict[str, str] = dict(re.findall(r"--([a-z-]+):([^;}]+)", STYLE.partition("@media")[0]))
+"""The colors of light pages by their names, for pictures that stand alone."""

@@ -7,9 +7,10 @@ from typing import Any
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.amounts import amount, cost_name
 from nasnet_keras.search.report.finalists import beyond_limits, why_winner
+from nasnet_keras.search.report.weightless import weightless_note
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
-from nasnet_keras.search.study.trial import Trial, fingerprint
+from nasnet_keras.search.study.trial import Trial, fingerprint, genotype_of
 from nasnet_keras.utils.manual import counted
 
 __all__ = ["summary"]
@@ -33,6 +34,7 @@ def summary(study: Study) -> str:
         + (f"; {over} children were over the limit" if over else ""),
         best.genotype if isinstance(best.genotype, str) else best.genotype.describe(),
         *_costs(study),
+        *_without_weights(study, result),
         "",
     ]
     if study.updates is not None:
@@ -41,6 +43,15 @@ def summary(study: Study) -> str:
         lines.append(f"Rewards of the search:     {_rewards(study, study.candidates)}")
         lines.append(f"Rewards of random search:  {_rewards(study, study.random_trials)}")
     return "\n".join([*lines, *_finalists(result), "", *_files(study, result)])
+
+
+def _without_weights(study: Study, result: dict[str, Any]) -> list[str]:
+    """Parts of the best child and of the winner that learn nothing, a sentence for each of both."""
+    found = {fingerprint(study.best.genotype): weightless_note(study.best.genotype, "the best child")}
+    for one in result.get("finalists", ()):
+        if one["fingerprint"] == result.get("winner") and "genotype" in one:
+            found.setdefault(one["fingerprint"], weightless_note(genotype_of(one["genotype"]), "the winner"))
+    return [note for note in found.values() if note]
 
 
 def _costs(study: Study) -> list[str]:

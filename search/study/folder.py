@@ -24,6 +24,7 @@ from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.study.checkpoints import Checkpoints
 from nasnet_keras.search.study.devices import Devices
 from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.frame import trials_frame
 from nasnet_keras.search.study.groups import Groups
 from nasnet_keras.search.study.known import remember
 from nasnet_keras.search.study.pareto import cost_of, front_of
@@ -31,7 +32,9 @@ from nasnet_keras.search.study.result import read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint
 from nasnet_keras.search.study.trial_log import read_trials
 from nasnet_keras.search.study.upgrades import in_words_of, objective_of, upgraded_config
+from nasnet_keras.search.study.words import study_words
 from nasnet_keras.search.study.writer import Writer
+from nasnet_keras.utils.checks import choice
 from nasnet_keras.utils.settings import check_json
 from nasnet_keras.utils.workdir import Workdir, read_description
 
@@ -125,6 +128,9 @@ class Study:
             raise
         return study
 
+    def __repr__(self) -> str:
+        return study_words(self.path, self._config, {group: self.count(group) for group in _LOGS}, self.best)
+
     @property
     def config(self) -> dict[str, Any]:
         if self._damage is not None:
@@ -204,6 +210,33 @@ class Study:
         """The number of updates of the controller before the last child was proposed; None without a controller."""
         each = self.config.get("children_per_update")
         return None if each is None else max(0, len(self.trials) - self.config["window"]) // each
+
+    @property
+    def cost_names(self) -> tuple[str, ...]:
+        """The names of the costs that trials of the search have, those with limits first."""
+        known = dict.fromkeys(name for trial in self.trials for name in trial.costs)
+        return tuple(sorted(known, key=lambda name: name not in self.limits))
+
+    def to_dataframe(self, groups: Sequence[str] = ("search", "derived", "random")) -> Any:
+        """Tabulate trials as a `pandas.DataFrame`, one row each; pandas is an extra.
+
+        Columns: `number`, `group`, `state` (a category), `reward`, metrics (`validation_accuracy`, …), costs
+        (`parameters`, …), `genotype` (JSON, or a benchmark's name), `fingerprint`, `duration` (a timedelta), `seed`.
+
+        Args:
+            groups: the groups of trials, in their order.
+
+        Raises:
+            ImportError: pandas is not installed; the message says how it is.
+            ValueError: there is no such group.
+
+        Example:
+            frame = load_study("study").to_dataframe()
+            frame[frame.state == "ok"].nlargest(5, "reward")[["number", "reward", "multiply_adds"]]
+        """
+        for name in groups:
+            choice("groups", name, tuple(_LOGS))
+        return trials_frame({name: self._groups.ordered(name) for name in groups})
 
     def append(self, trial: Trial, group: str = "search") -> None:
         """Record a finished trial of a group.

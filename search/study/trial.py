@@ -8,6 +8,7 @@ from typing import Any
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
 from nasnet_keras.genotypes.reading import genotype_from_json, genotype_from_plain
 from nasnet_keras.search.costs.limits import OVER_LIMIT, is_name
+from nasnet_keras.search.study.words import trial_words
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse
 
@@ -21,7 +22,7 @@ STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory", OVER_LIMIT)
 _COSTS = ("parameters", "trainable_parameters", "multiply_adds")  # which earlier versions wrote as metrics alone
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Trial:
     """One evaluated child, as a line of `trials.jsonl` holds it.
 
@@ -69,6 +70,9 @@ class Trial:
             raise ValueError(
                 f"trial and seed must be integers, the first from 0, got {quoted(self.trial)} and {quoted(self.seed)}"
             )
+
+    def __repr__(self) -> str:
+        return trial_words(self)
 
     def to_line(self) -> str:
         """Write the line, with its newline.

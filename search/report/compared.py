@@ -1,0 +1,310 @@
+"""Several studies compared: a table, a text for the terminal, and a page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasnet_keras.search.report.axes import Axis
+from nasnet_keras.search.report.charts import Band, Chart, Line
+from nasnet_keras.search.report.legend import drawn
+from nasnet_keras.search.report.markup import code, duration, figure, integer, page, percent, section, table, text
+from nasnet_keras.search.report.several import Kind, Spread, Together, best_so_far, together
+from nasnet_keras.search.report.statistics import interval_of_difference, interval_of_mean, thinned
+from nasnet_keras.search.report.style import SERIES
+from nasnet_keras.search.study.folder import Study
+from nasnet_keras.utils.extras import install
+from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.manual import counted
+
+__all__ = ["Comparison", "compare"]
+
+_POINTS = 400
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Studies side by side: print it for a table, or write its page.
+
+    Attributes:
+        found: the studies by kinds, which differ in more than their seed.
+
+    Example:
+        comparison = compare(["ppo_0", "ppo_1", "bayesian_0", "bayesian_1"])
+        print(comparison)
+        comparison.write("comparison.html")
+    """
+
+    found: Together
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        """The studies."""
+        return self.found.studies
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The figures of each kind of search: means over its studies, their standard deviations, and the best."""
+        return [_figures(kind) for kind in self.found.kinds]
+
+    def to_dataframe(self) -> Any:
+        """Make a `pandas.DataFrame` of one row for each kind of search.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        try:
+            import pandas  # a package that only tables need
+        except ImportError as error:
+            raise ImportError(f"a DataFrame needs pandas: {install('pandas')}") from error
+        return pandas.DataFrame(self.rows())
+
+    def write(self, path: str | Path) -> Path:
+        """Write the page: an HTML file that needs no other file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path = Path(path)
+        write_text(path, self.page(path.parent))
+        return path
+
+    def page(self, folder: Path = Path()) -> str:
+        """Compose the page; links lead from a folder to the studies' own pages, where these are within it."""
+        title = f"{_counted(self.studies)} {'compared' if len(self.studies) > 1 else 'so far'}"
+        body = [
+            f'<header>\n<h1>{text(title)}</h1>\n<p class="lead">{_lead(self.found)}</p>\n</header>',
+            section("kinds", "In short", *map(_verdict, self._pairs()), _kinds(self.found), _notes(self.found)),
+            section("course", "Best reward over trials", _course(self.found)),
+            section("studies", "Each study", _studies(self.found, folder)),
+        ]
+        return page(title, "\n".join(body))
+
+    def __str__(self) -> str:
+        lines = [_plain(_lead(self.found))]
+        for kind in self.found.kinds:
+            best = f"best after {counted(kind.trials, 'trial')}: {_said(kind.equal)}"
+            tests = f"; test accuracy of winners: {_said(kind.tests, ' %')}" if kind.tests.values else ""
+            lines.append(f"  {kind.title}: {best}{tests}")
+        return "\n".join([*lines, *(_plain(_verdict(pair)) for pair in self._pairs())])
+
+    def __repr__(self) -> str:
+        titles = "; ".join(f"{kind.title} ({len(kind.studies)})" for kind in self.found.kinds)
+        return f"<Comparison of {_counted(self.studies)}: {titles}>"
+
+    def _pairs(self) -> list[tuple[Kind, Kind]]:
+        """The kind of the highest mean beside each other one."""
+        known = [kind for kind in self.found.kinds if kind.equal.values]
+        ranked = sorted(known, key=lambda kind: -kind.equal.mean)
+        return [(ranked[0], other) for other in ranked[1:]]
+
+
+def compare(studies: Iterable[Study | str | Path]) -> Comparison:
+    """Compare studies whose rewards are of one kind: of the same images or table, judged in the same way.
+
+    Algorithms, seeds, spaces, limits and numbers of trials may differ. Studies that differ by their seed alone are one
+    row, with the mean and the standard deviation over them. Bests are taken after as many trials as the shortest study
+    has.
+
+    Args:
+        studies: studies of `load_study`, or their folders; a folder of several seeds stands for all of them.
+
+    Raises:
+        StudyError: they cannot be compared, and the message says in what they differ.
+
+    Example:
+        print(compare(["ppo", "bayesian"]))
+    """
+    return Comparison(together(studies))
+
+
+def _counted(studies: Sequence[Study]) -> str:
+    return "1 study" if len(studies) == 1 else f"{len(studies):,} studies"
+
+
+def _figures(kind: Kind) -> dict[str, Any]:
+    spreads = {
+        "best_reward": kind.equal,
+        "best_of_all_trials": kind.best,
+        "mean_reward": kind.rewards,
+        "mean_random_reward": kind.random,
+        "test_accuracy_percent": kind.tests,
+    }
+    figures = {"search": kind.title, "studies": len(kind.studies), "trials": kind.trials}
+    for name, spread in spreads.items():
+        figures |= {name: spread.mean, f"{name}_deviation": spread.deviation, f"{name}_highest": spread.best}
+    return figures
+
+
+def _lead(found: Together) -> str:
+    """What is compared, in sentences as HTML."""
+    config = found.studies[0].config
+    images = config.get("table") or config.get("dataset", "unnamed images")
+    spaces = dict.fromkeys(str(one.config.get("space", "nasnet")) for one in found.studies)
+    several, networks = found.networks[1], found.networks[0]
+    where = f"in the space {code(next(iter(spaces)))}" if len(spaces) == 1 else f"in {len(spaces)} spaces"
+    shared = (
+        f" They found {counted(networks, 'network')}, {integer(several)} of them in more than one study."
+        if len(found.studies) > 1
+        else ""
+    )
+    return (
+        f"{_counted(found.studies)} {where} on {code(images)}, judged "
+        f"in the same way, of {counted(found.trials, 'trial')} at least.{shared}"
+    )
+
+
+def _kinds(found: Together) -> str:
+    headers = ("Search", "Studies", "Best", "Highest", "Best of all trials", "Mean reward", "Mean of random", "Test")
+    rows = [
+        (
+            text(kind.title),
+            integer(len(kind.studies)),
+            _spread(kind.equal),
+            figure(kind.equal.best),
+            _spread(kind.best),
+            _spread(kind.rewards),
+            _spread(kind.random),
+            _spread(kind.tests, percent),
+        )
+        for kind in found.kinds
+    ]
+    caption = (
+        f"Means over studies ± their standard deviations; Best: within the limits, after "
+        f"{counted(found.trials, 'trial')}; Test: test accuracy of the winners"
+    )
+    return table(caption, headers, rows, numeric=range(1, len(headers)))
+
+
+def _spread(spread: Spread, write: Any = figure) -> str:
+    if spread.deviation is None:
+        return write(spread.mean)
+    return f"{write(spread.mean)}&nbsp;±&nbsp;{write(spread.deviation)}"
+
+
+def _said(spread: Spread, unit: str = "") -> str:
+    """A spread in words, with the interval that its mean is known to."""
+    if not spread.values:
+        return "none within the limits"
+    digits = 2 if unit or abs(spread.mean) >= 2 else 4
+    if spread.deviation is None:
+        return f"{spread.mean:.{digits}f}{unit}"
+    known = interval_of_mean(spread.values)
+    return (
+        f"{spread.mean:.{digits}f} ± {spread.deviation:.{digits}f}{unit} over {len(spread.values)} studies (highest "
+        f"{spread.best:.{digits}f}; the mean is known to about ±{known:.{digits}f})"
+    )
+
+
+def _verdict(pair: tuple[Kind, Kind]) -> str:
+    """Whether one kind of search is better than another, in a paragraph."""
+    first, second = pair
+    ours, theirs = first.equal.values, second.equal.values
+    gain = first.equal.mean - second.equal.mean
+    said = (
+        f"After {counted(first.trials, 'trial')} the best of {code(first.title)} is on average {figure(gain)} above "
+        f"that of {code(second.title)}"
+    )
+    if len(ours) + len(theirs) < 3:
+        return f'<p class="verdict">{said}. One study of each says nothing of chance: run several seeds.</p>'
+    spread = interval_of_difference(ours, theirs)
+    chance = "chance alone would hardly give as much" if gain > spread else "chance alone may well give as much"
+    return f'<p class="verdict">{said}, which is known to about ±{figure(spread)} (95&nbsp;%): {chance}.</p>'
+
+
+def _notes(found: Together) -> str:
+    """What differs beside the algorithm, in a note."""
+    limits = {str(one.objective) or "none" for one in found.studies}
+    finals = {str((one.result or {}).get("settings")) for one in found.studies if one.result is not None}
+    notes = []
+    if len(limits) > 1:
+        notes.append(f"Limits differ ({text('; '.join(sorted(limits)))}), and each best is within its own.")
+    if "space" in found.differing or "num_blocks" in found.differing or "operations" in found.differing:
+        notes.append("Spaces differ, so that rewards say as much of the spaces as of the algorithms.")
+    if len(finals) > 1:
+        notes.append("Winners were not all trained by the same settings.")
+    return "".join(f'<p class="note">{note}</p>' for note in notes)
+
+
+def _course(found: Together) -> str:
+    """The best reward so far, as a mean over the studies of each kind with their lowest and highest."""
+    count, bands, lines, heights = found.trials, [], [], []
+    for place, kind in enumerate(found.kinds):
+        runs = np.array([best_so_far(one, count) for one in kind.studies])
+        known = ~np.isnan(runs).any(axis=0)
+        points = [place_ for place_ in thinned(count, _POINTS) if known[place_]]
+        style = f"series-{place % len(SERIES)}"
+        if len(kind.studies) > 1:
+            edges = [(at + 1, float(runs[:, at].min()), float(runs[:, at].max())) for at in points]
+            bands.append(Band(style, edges))
+        lines.append(Line(style, [(at + 1, float(runs[:, at].mean())) for at in points], step=True))
+        heights += [float(runs[:, at].min()) for at in points] + [float(runs[:, at].max()) for at in points]
+    if not heights:
+        return "<p>No study has a child within its limits yet.</p>"
+    low, high = min(heights), max(heights)
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
+    chart = Chart(
+        name="course_chart",
+        title="Best reward over trials",
+        description="; ".join(f"{kind.title}: {_said(kind.equal)}" for kind in found.kinds),
+        axis=Axis("children evaluated", 0.0, count + 1.0),
+        y_label="best reward",
+        y_range=(low - margin, high + margin),
+        layers=(*bands, *lines),
+    )
+    key = [(f"series-{place % len(SERIES)}", text(kind.title)) for place, kind in enumerate(found.kinds)]
+    several = any(len(kind.studies) > 1 for kind in found.kinds)
+    return drawn(chart, key, ["Lines are means over studies, bands reach from the lowest to the highest."] * several)
+
+
+def _studies(found: Together, folder: Path) -> str:
+    headers = (
+        "Study",
+        "Search",
+        "Seed",
+        "Trials",
+        f"Best after {found.trials:,}",
+        "Best",
+        "Random best",
+        "Test",
+        "Time",
+    )
+    rows = [
+        (
+            _link(one, folder),
+            text(kind.title),
+            text(one.config.get("seed", "–")),
+            integer(len(one.trials)),
+            figure(max(best_so_far(one, found.trials)[-1:], default=None)),
+            figure(one.best.reward if one.best else None),
+            figure(max((trial.reward for trial in one.random_trials if trial.reward is not None), default=None)),
+            _spread(Kind("", (one,), found.trials).tests, percent),
+            duration(sum(trial.seconds for trial in one.trials)),
+        )
+        for kind in found.kinds
+        for one in kind.studies
+    ]
+    best = max((one.best.reward for one in found.studies if one.best), default=None)
+    order = [one for kind in found.kinds for one in kind.studies]
+    marked = [place for place, one in enumerate(order) if one.best and one.best.reward == best]
+    return table("Studies; the one with the best child stands out", headers, rows, range(2, len(headers)), marked)
+
+
+def _link(study: Study, folder: Path) -> str:
+    """The name of a study, as a link to its page if that is within the folder of the page with the link."""
+    report = study.path / "report.html"
+    try:
+        place = report.resolve().relative_to(folder.resolve())
+    except ValueError:
+        return text(study.path)
+    return f'<a href="{escape(place.as_posix())}">{text(study.path.name)}</a>' if report.is_file() else text(study.path)
+
+
+def _plain(html: str) -> str:
+    """A sentence without its HTML."""
+    bare = html
+    for mark in ("<code>", "</code>", '<p class="verdict">', "</p>"):
+        bare = bare.replace(mark, "")
+    return unescape(bare).replace("\u00a0", " ")
