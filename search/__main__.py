@@ -36,6 +36,7 @@ def main(values: dict[str, Any]) -> None:
     from absl import flags
 
     from nasnet_keras.search.config import SearchConfig
+    from nasnet_keras.search.plausible import check_objective
     from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
     from nasnet_keras.search.study.seeds import Seeds, recorded_seeds
     from nasnet_keras.training.flags import DATASET, changes, is_named
@@ -52,6 +53,7 @@ def main(values: dict[str, Any]) -> None:
     values = {**known, **typed}
     config = SearchConfig(**{**values, "recipe": _recipe(values, known)})
     check_continues(config)
+    check_objective(config)
     taken = known.keys() - typed.keys() - ({"recipe"} if is_named() else set())
     if line := told(config, taken, changes()):
         print(line, file=sys.stderr)

@@ -93,7 +93,8 @@ class SearchConfig:
     random_trials: int | None = setting(
         None,
         "Number of children drawn uniformly and judged alike. The report compares them with the search; the algorithm "
-        "never learns of them. By default 8, or 20 with a supernet. Random search needs none.",
+        "never learns of them. By default 8, 20 with a supernet, or as many as of the search where none is trained. "
+        "Random search needs none.",
         values.whole(0),
         usual=8,
         may_change=True,
@@ -250,7 +251,7 @@ class SearchConfig:
             object.__setattr__(self, "recipe", child_recipe(self.dataset, self.evaluator, self.recipe))
         settings.check(self, ("recipe",))
         self._default("algorithm", begun_with(self.workdir))
-        for name, value in defaults(self.evaluator, self.space, self.recipe.epochs).items():
+        for name, value in defaults(self.evaluator, self.space, self.recipe.epochs, self.trials).items():
             self._default(name, value)
         settings.check(self)
         combinations.check(vars(self), {field.name: field.default for field in dataclasses.fields(self)})
@@ -316,12 +317,13 @@ def default_epochs(evaluator: str) -> int:
     return registry.evaluator(evaluator).epochs
 
 
-def defaults(evaluator: str, space: str, epochs: int) -> dict[str, Any]:
-    """Return the default values of the settings that are None, by evaluator, space and epochs of training."""
+def defaults(evaluator: str, space: str, epochs: int, trials: int | None = None) -> dict[str, Any]:
+    """Return the default values of the settings that are None, by evaluator, space, epochs of training and trials."""
     row, known = registry.evaluator(evaluator), settings.settings(SearchConfig)
     usual = {name: one.usual for name, one in known.items() if one.usual is not None}
     implied = {**registry.space(space).defaults, **row.defaults}
     implied |= {"trials": row.trials_per_epoch * epochs} if row.trials_per_epoch else {}
+    implied |= {"random_trials": usual["trials"] if trials is None else trials} if row.is_cheap else {}
     return {**usual, **{name: value for name, value in implied.items() if name in usual}}
 
 

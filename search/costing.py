@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 
 from nasnet_keras.search.costs.limits import OVER_LIMIT, CostError, Objective, checked_costs
+from nasnet_keras.search.costs.own import ObjectiveError, load_own, value_of
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.limited import LimitedSpace
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.utils.checks import finite
 
-__all__ = ["COUNTED", "Costing"]
+__all__ = ["BEFORE", "COUNTED", "Costing"]
+
+BEFORE = "evaluator_reward"
+"""The metric of a child that has the reward of its evaluator, if a function of one's own gave another."""
 
 COUNTED = ("multiply_adds", "parameters", "trainable_parameters")
 """The costs that are counted without building a network; the first one says most of the time that it takes."""
@@ -45,11 +49,13 @@ class Costing:
         searched: the space that an algorithm proposes from, which is not limited in the soft form.
 
     Raises:
-        ValueError: the evaluator has no such cost, or no genotype within the limits was found.
+        ValueError: the evaluator has no such cost, no genotype within the limits was found, or the function of one's
+            own that is the objective cannot be imported.
     """
 
     def __init__(self, objective: Objective, evaluator: Evaluator, space: Space, measure: Iterable[str] = ()) -> None:
         self.objective, self._evaluator, self._space = objective, evaluator, space
+        self._own = None if objective.own is None else load_own(objective.own)
         self._remembered = functools.lru_cache(_REMEMBERED)(self._asked)
         wanted = dict.fromkeys([*(one.cost for one in objective.limits), *measure])
         self._at_once = self._names()
@@ -103,10 +109,10 @@ class Costing:
         """
         wanted = (*COUNTED, *(one.cost for one in self.objective.limits))
         found = {name: trial.metrics[name] for name in wanted if finite(trial.metrics.get(name))}
-        trial = dataclasses.replace(trial, costs={**found, **trial.costs})
+        trial = self._valued(dataclasses.replace(trial, costs={**found, **trial.costs}))
         if trial.status != "ok" or not self.objective.limits:
             return trial
-        if trial.reward < 0:
+        if trial.reward < 0 and self._own is None:
             raise CostError(f"under a limit rewards must be 0 or more, got {trial.reward} of trial {trial.trial}")
         missing = [one.cost for one in self.objective.limits if one.cost not in trial.costs]
         if missing and not self._states:
@@ -116,6 +122,29 @@ class Costing:
             )
         lost = self.objective.loses(trial.costs)
         return dataclasses.replace(trial, status=OVER_LIMIT, reward=None) if lost else trial
+
+    def value(self, reward: float, metrics: Mapping[str, Any], costs: Mapping[str, float]) -> float:
+        """The value of the objective for a child or a finalist: what the evaluator says, or one's own function.
+
+        Args:
+            reward: the reward, or the score, of the evaluator, which the function gets as the figure `reward`.
+            metrics, costs: figures by name, which the function gets too.
+
+        Raises:
+            ObjectiveError: the function fails, or returns no finite number.
+        """
+        return reward if self._own is None else value_of(self._own, {"reward": reward, **metrics, **costs})
+
+    def _valued(self, trial: Trial) -> Trial:
+        """The record of a child whose reward is the value of the objective; a failure of that is one of the child."""
+        if trial.status != "ok" or self._own is None:
+            return trial
+        try:
+            reward = self.value(trial.reward, trial.metrics, trial.costs)
+        except ObjectiveError as error:
+            metrics = {**trial.metrics, "error": str(error)[:1000]}
+            return dataclasses.replace(trial, status="crashed", reward=None, metrics=metrics)
+        return dataclasses.replace(trial, reward=reward, metrics={**trial.metrics, BEFORE: trial.reward})
 
     def distance(self, one: Any, other: Any) -> float:
         """How far the costs of two genotypes are from each other: the logarithm of their ratio; infinite if unknown."""

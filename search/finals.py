@@ -12,12 +12,14 @@ from absl import logging
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costing import Costing
+from nasnet_keras.search.costs.own import ObjectiveError
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
 from nasnet_keras.search.finalists import best_trials, final_folder, random_finalists, tasks_of
+from nasnet_keras.search.plausible import of_finalist
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
-from nasnet_keras.search.study.front import front_record, with_costs
+from nasnet_keras.search.study.front import front_record, judged, with_costs
 from nasnet_keras.search.study.result import are_notes
 from nasnet_keras.search.study.trial import fingerprint
 from nasnet_keras.training.rehearsal import weights_name
@@ -58,7 +60,8 @@ def finish(
     started = time.monotonic()
     random = random_finalists(config, study, costing, executor, drawn)
     tasks = tasks_of(config, study, random)
-    outcomes = [_with_all_sittings(one) for one in _trained(tasks, executor, config, part)]
+    trained = [_with_all_sittings(one) for one in _trained(tasks, executor, config, part)]
+    outcomes = trained if costing.objective.own is None else _valued(trained, study, costing, random)
     winner = _winner(study, outcomes)
     finalists = with_costs(study, [_entry(outcome, random) for outcome in outcomes])
     result = {
@@ -191,6 +194,26 @@ def _trained(tasks: list[Task], executor: Executor, config: SearchConfig, part: 
             bar.reach(done)
             bar.beat()
     return [outcomes[task] for task in tasks]
+
+
+def _valued(
+    outcomes: list[Outcome], study: Study, costing: Costing, random: dict[int, tuple[Any, dict[str, float]]]
+) -> list[Outcome]:
+    """The outcomes with the values of one's own objective as scores; where it fails, the finalist has failed."""
+    known = {name for trial in study.candidates for name in trial.metrics}
+    children = {name: trial.costs for name, trial in judged(study).items()}
+    found = []
+    for one in outcomes:
+        if one.status == "ok":
+            task = one.task
+            costs = random[task.number][1] if task.group == "random" else children.get(fingerprint(task.genotype), {})
+            try:
+                score = costing.value(one.reward, {**costs, **of_finalist(one.metrics, known)}, {})
+                one = dataclasses.replace(one, reward=score)
+            except ObjectiveError as error:
+                one = dataclasses.replace(one, status="crashed", reward=None, metrics={"error": str(error)})
+        found.append(one)
+    return found
 
 
 def _with_all_sittings(outcome: Outcome) -> Outcome:

@@ -1,5 +1,6 @@
 """Ask, evaluate, record, tell: the loop of a search."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -52,6 +53,7 @@ def run(
     evaluator: Evaluator | None = None,
     executor: Executor | None = None,
     space: Space | None = None,
+    objective: Callable[[dict[str, Any]], float] | None = None,
 ) -> Study:
     """Search, compare with random search, train the best genotypes and random ones to the end, save the winner.
 
@@ -72,6 +74,8 @@ def run(
             in this one, and a line of the log says so.
         executor: runs the evaluator; it is closed at the end.
         space: the space to search.
+        objective: a function of the metrics and costs of a child by name, at the top of a module, whose value is the
+            reward that is maximized; `config.objective` takes it, or its name, too.
 
     Returns:
         The study: `study.best` is the best trial, `study.result` has the figures of the winner.
@@ -85,6 +89,8 @@ def run(
         study = run(SearchConfig(workdir="study", trials=20))
         study.best.reward, study.result["test_accuracy"]
     """
+    if objective is not None:
+        config = dataclasses.replace(config, objective=objective)
     own = Own(algorithm, evaluator, executor, space)
     own.check_study(config)
     if own == Own():  # objects stand for names, and are compared with what is known of them later

@@ -1,13 +1,13 @@
 """Objects in place of names: the names of their classes in a study, and their copies in another process."""
 
 import dataclasses
-import importlib
 import inspect
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.importing import load_named, name_of
 
 __all__ = ["RECORDED", "class_name", "classes_in", "config_of", "description", "load_class", "rebuilt"]
 __all__ += ["why_not_elsewhere"]
@@ -23,7 +23,7 @@ def class_name(kind: type) -> str:
         >>> class_name(dataclasses.Field)
         'dataclasses:Field'
     """
-    return f"{kind.__module__}:{kind.__qualname__}"
+    return name_of(kind)
 
 
 def classes_in(config: Mapping[str, Any]) -> dict[str, str]:
@@ -45,13 +45,7 @@ def load_class(name: str) -> type:
     Raises:
         ImportError: the module does not exist, or has no such class.
     """
-    module, _, qualified = name.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in qualified.split("."):
-        if not hasattr(found, part):
-            raise ImportError(f"the module {module} has no {qualified}")
-        found = getattr(found, part)
-    return found
+    return load_named(name)
 
 
 def config_of(value: Any) -> dict[str, Any] | None:

@@ -4,10 +4,12 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakValueDictionary
 
+import numpy as np
 from absl import logging
 
 from nasnet_keras.search import algorithms, evaluators, executors, registry
@@ -19,6 +21,7 @@ from nasnet_keras.search.equality import FACT, distinct_by
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.objects import RECORDED, class_name, config_of, why_not_elsewhere
+from nasnet_keras.search.plausible import check_objective, of_finalist, try_on
 from nasnet_keras.search.priors import read_prior
 from nasnet_keras.search.proposing import begun_with
 from nasnet_keras.search.rows import ExecutorRow
@@ -71,6 +74,8 @@ class Own:
             if getattr(self, name) is not None:
                 _check_type(name, getattr(self, name), interface)
         self._check_names(config)
+        if self.evaluator is None:
+            check_objective(config)
         row = self._executor_row(config)
         if self.executor is not None and self.evaluator is None:
             check_place(config.evaluator, row is None or row.isolates, class_name(type(self.executor)))
@@ -94,6 +99,8 @@ class Own:
         evaluator.accept(space)
         costing = Costing(config.search_objective(), evaluator, space, config.measure)
         costing.check_along(config.finalists_along)
+        if self.evaluator is None and not registry.evaluator(config.evaluator).trains:
+            _try_in_table(costing, evaluator, space, config)
         try:
             algorithm = self._algorithm(config, space, costing.searched)
         except ValueError as error:
@@ -193,6 +200,24 @@ class Own:
         if self.algorithm is not None:
             found |= {name: None for row in registry.ALGORITHMS.values() for name in row.parameters}
         return found
+
+
+def _try_in_table(costing: Costing, evaluator: Evaluator, space: Space, config: SearchConfig) -> None:
+    """Try an objective of one's own on the figures of a table.
+
+    Raises:
+        ValueError: it cannot judge them.
+    """
+    own = costing.objective.own
+    if own is None:
+        return
+    genotype = space.decode(space.sample(np.random.default_rng(0)))
+    costs = {one.cost: one.most for one in costing.objective.limits} | costing.known(genotype)
+    reward, metrics = evaluator.evaluate(genotype, 0)
+    try_on(own, "a child", {"reward": reward, **metrics, **costs})
+    if config.finalists:
+        score, final = evaluator.finish(genotype, 0, Path())
+        try_on(own, "a finalist", {"reward": score, **of_finalist(final, metrics), **costs})
 
 
 def _check_type(name: str, value: Any, interface: type, made: bool = False) -> None:

@@ -62,6 +62,8 @@ class EvaluatorRow(Row):
         requires: the settings that it needs, and that no other evaluator takes.
         takes: further settings that no other evaluator takes.
         defaults: the values of settings that are not given.
+        figures: plausible figures of a child by name, by which an objective of one's own is tried.
+        is_cheap: whether children take no training, so that as many random ones are judged by default.
         how: the treatment of a child, in words for the report.
     """
 
@@ -74,6 +76,8 @@ class EvaluatorRow(Row):
     requires: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=lambda: {"children_per_update": 4, "population_size": 10})
+    figures: Mapping[str, float] = field(default_factory=dict)
+    is_cheap: bool = False
     how: str | None = None
 
 

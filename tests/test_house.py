@@ -33,7 +33,7 @@ FLOORS_OF_SEARCH = (
     "registry proxies",
     "spaces combinations finishing place proposing",
     "config controllers supernet surrogates",
-    "algorithms latency study",
+    "algorithms latency plausible study",
     "evaluators judged priors report",
     "executors costing",
     "pipeline remaining testing",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from nasnet_keras.search.costs.own import is_own
 from nasnet_keras.utils.checks import choice, finite, quoted
 
 __all__ = [
@@ -98,6 +99,8 @@ class Objective:
         limits: the limits, of different costs; the first one is the one that networks are compared by.
         form: `hard` or `soft`.
         exponents: the exponents of the soft form by the names of costs.
+        own: the name of a function of one's own, `package.module:function`, which gives the reward of a child; None if
+            that is what its evaluator says. Limits are hard then.
 
     Source: Tan et al. 2019 (MnasNet), section 3.1. Their hard form has alpha 0 and beta -1.
 
@@ -112,6 +115,7 @@ class Objective:
     limits: tuple[Limit, ...] = ()
     form: str = "hard"
     exponents: Mapping[str, float] = field(default_factory=dict)
+    own: str | None = None
 
     @classmethod
     def of(cls, limit: Iterable[str] = (), objective: str = "hard", exchange: Iterable[str] = ()) -> "Objective":
@@ -119,7 +123,7 @@ class Objective:
 
         Args:
             limit: limits, such as `latency_ms=5`.
-            objective: the form.
+            objective: the form, or the name of a function of one's own.
             exchange: exchange rates of the soft form, such as `latency_ms=0.02`: a doubling of the latency is worth two
                 percent of the reward. `mnasnet` stands for the exponent -0.07 of all limits.
 
@@ -130,6 +134,8 @@ class Objective:
             >>> Objective.of(["latency_ms=5"], "soft", ["mnasnet"]).exponents
             {'latency_ms': -0.07}
         """
+        own = objective if is_own(objective) else None
+        objective = "hard" if own else objective
         choice("objective", objective, FORMS)
         limits, rates = tuple(map(Limit.parse, limit)), tuple(exchange)
         names = [one.cost for one in limits]
@@ -138,7 +144,9 @@ class Objective:
             raise ValueError(f"a cost has one limit, got {given}")
         exponents = _exponents(names, rates)
         if objective == "hard" and rates:
-            raise ValueError(f"exchange={quoted(list(rates))} is for objective=soft, and the objective is hard")
+            raise ValueError(
+                f"exchange={quoted(list(rates))} is for objective=soft, and the objective is {own or 'hard'}"
+            )
         if objective == "soft" and (missing := [name for name in names if name not in exponents]):
             raise ValueError(
                 f"objective=soft needs an exchange rate of {missing[0]}, such as exchange={missing[0]}=0.02: twice the "
@@ -146,7 +154,7 @@ class Objective:
             )
         if objective == "soft" and not limits:
             raise ValueError("objective=soft needs a limit, such as limit=latency_ms=5")
-        return cls(limits, objective, exponents)
+        return cls(limits, objective, exponents, own)
 
     def only(self, names: Iterable[str]) -> "Objective":
         """The same objective with the limits of some costs alone."""
@@ -193,15 +201,24 @@ class Objective:
 
         Returns:
             Its reward; for a child over a hard limit a number from -1 to below 0, which falls with the excess; None
-            for a child that failed.
+            for a child that failed. Under limits the values of a function of one's own, which may be negative, are
+            moved above 0 in their order.
         """
         if trial.status == OVER_LIMIT or (trial.reward is not None and self.loses(trial.costs)):
             excess = self.excess(trial.costs)
             return -1.0 if math.isinf(excess) else -excess / (1.0 + excess)
-        return None if trial.reward is None else self.reward(trial.reward, trial.costs)
+        if trial.reward is None:
+            return None
+        reward = self.reward(trial.reward, trial.costs)
+        return _positive(reward) if self.own and self.limits else reward
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.limits))
+
+
+def _positive(value: float) -> float:
+    """A number above 0 for any number, in the same order: the number and 1, or its exponential if it is below 0."""
+    return 1.0 + value if value >= 0 else math.exp(value)
 
 
 def exponent(gain: float) -> float:

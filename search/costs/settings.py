@@ -2,14 +2,32 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nasnet_keras.latency.runtimes import RUNTIMES
 from nasnet_keras.search.costs.limits import FORMS, Limit, is_name
-from nasnet_keras.utils import values
+from nasnet_keras.search.costs.own import is_own, own_name
+from nasnet_keras.utils import checks, values
 from nasnet_keras.utils.groups import Group
+from nasnet_keras.utils.near import nearest
 from nasnet_keras.utils.settings import documented, grouped, setting
 
 __all__ = ["CostSettings"]
+
+
+def _objective(name: str, value: Any) -> str:
+    """One of the forms, or the name of a function."""
+    if callable(value):
+        return own_name(value)
+    if is_own(value) or value in FORMS:
+        return value
+    near = nearest(value, FORMS) if isinstance(value, str) else None
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise ValueError(
+        f"{name} must be {' or '.join(FORMS)}, or the name of a function, package.module:function, got "
+        f"{checks.quoted(value)}{hint}"
+    )
+
 
 _LIMITS = values.repeated("limits, such as latency_ms=5", lambda text: str(Limit.parse(text)))
 _RATES = values.repeated("exchange rates, such as latency_ms=0.02", str)
@@ -34,8 +52,9 @@ class CostSettings:
         "hard",
         "What a limit means while the search goes on. hard: a child over a limit is worse than all within, and is not "
         "trained; soft: the reward is accuracy * (cost / limit) ** w, by the rates of --exchange, and the first child "
-        "is drawn within the limits, or is the smallest network if a limit is measured.",
-        values.choice_of_version(*FORMS),
+        "is drawn within the limits, or is the smallest network if a limit is measured. Or the name of a function of "
+        "your own, package.module:function, which makes the reward of a child's figures; limits are hard then.",
+        values.Kind(_objective, check_json=checks.text),
         assumed="hard",
     )
     exchange: tuple[str, ...] = setting(

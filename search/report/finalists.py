@@ -42,7 +42,11 @@ def finalists(facts: Facts) -> str:
 def _chosen(facts: Facts) -> str:
     """The winner, and why it is the winner, in sentences."""
     winner = (facts.result or {}).get("winner")
-    return "" if winner is None else f"<p>{code(winner)} is the winner. {text(why_winner(facts.finalists))}</p>"
+    return (
+        ""
+        if winner is None
+        else f"<p>{code(winner)} is the winner. {text(why_winner(facts.finalists, facts.study.objective.own))}</p>"
+    )
 
 
 def cost_of_finalist(facts: Facts, one: _Finalist, cost: str) -> float | None:
@@ -61,11 +65,12 @@ def beyond_limits(limits: Mapping[str, float], metrics: Mapping[str, Any]) -> li
     return [amount(name, value) for name, value in known.items() if value is not None and value > limits[name]]
 
 
-def why_winner(finalists: Iterable[_Finalist]) -> str:
+def why_winner(finalists: Iterable[_Finalist], own: str | None = None) -> str:
     """Say why the winner is the winner, in a sentence, also where a random genotype has a better test accuracy.
 
     Args:
         finalists: the entries of `result.json`.
+        own: the name of the objective of one's own, by which it was chosen; None if it was the validation accuracy.
     """
     scored = [(number(one.get("reward")), one) for one in finalists if one.get("origin") == "search"]
     scored = [(score, one) for score, one in scored if score is not None]
@@ -73,7 +78,8 @@ def why_winner(finalists: Iterable[_Finalist]) -> str:
         return "It is the best of the search's finalists."
     score, winner = max(scored, key=lambda pair: pair[0])
     of = f"of the {len(scored)} finalists of the search" if len(scored) > 1 else "of the one finalist of the search"
-    said = f"It has the best validation accuracy {of}, {score:.4f}; test images have no part in the choice"
+    by = f"value of the objective {own}" if own else "validation accuracy"
+    said = f"It has the best {by} {of}, {score:.4f}; test images have no part in the choice"
     ours = _test(winner)
     theirs = [test for one in finalists if one.get("origin") == "random" and (test := _test(one)) is not None]
     if ours is None or not theirs or max(theirs) <= ours:

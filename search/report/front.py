@@ -198,7 +198,8 @@ def _finalists(facts: Facts, cost: str, origin: str) -> list[_Point]:
 
 def _comparable(facts: Facts) -> bool:
     """Whether the scores of finalists are of the same kind as rewards."""
-    return facts.proxy is None and facts.config.get("reward_exponent", 1) in (1, None)
+    own = facts.study.objective.own
+    return facts.proxy is None and (own is not None or facts.config.get("reward_exponent", 1) in (1, None))
 
 
 def _with_unit(cost: str, value: float) -> str:

@@ -6,6 +6,7 @@ from itertools import starmap
 from typing import Any
 
 from nasnet_keras.search import registry
+from nasnet_keras.search.costs.own import is_own
 from nasnet_keras.search.report.amounts import amount
 from nasnet_keras.search.report.facts import Facts, accuracy
 from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
@@ -28,6 +29,7 @@ def head(facts: Facts) -> str:
     lead = (
         f"The algorithm {code(facts.algorithm)} in the space {code(config.get('space', 'nasnet'))} "
         f"on the data set {code(config.get('dataset', 'unnamed'))}. {_training(config)}"
+        f"{_objective(config.get('objective'))}"
         f"{_predicted(config.get('latency_predictor'))}{_measured(facts)}"
     )
     problem = f'<p class="status">{text(facts.problem)}</p>' if facts.problem else ""
@@ -162,6 +164,11 @@ def _predicted(predictor: Any) -> str:
     )
 
 
+def _objective(objective: Any) -> str:
+    """The function of one's own that gives the rewards, in a sentence."""
+    return f" Its reward is what the function {code(objective)} makes of its figures." if is_own(objective) else ""
+
+
 def _training(config: dict[str, Any]) -> str:
     """The evaluation of a child, in a sentence."""
     evaluator = registry.evaluator(config.get("evaluator", "child"))
@@ -185,7 +192,8 @@ def _training(config: dict[str, Any]) -> str:
         return f"Each child is judged by the evaluator {code(config.get('evaluator'))}."
     reward = _REWARD.get(config.get("reward"), "an accuracy")
     power = _POWER.get(exponent := config.get("reward_exponent", 1), f"the power of {exponent:g} of ")
-    return f"Each child{_size(values)} is {' '.join([evaluator.how, *_recipe(values)])}; its reward is {power}{reward}."
+    said = "" if is_own(config.get("objective")) else f"; its reward is {power}{reward}"
+    return f"Each child{_size(values)} is {' '.join([evaluator.how, *_recipe(values)])}{said}."
 
 
 def _size(values: dict[str, Any]) -> str:

@@ -127,6 +127,6 @@ def _files(study: Study, result: dict[str, Any]) -> list[str]:
             0,
             f"Winner: test accuracy {result['test_accuracy']:.4f} on {result['test_images']:,} images after "
             f"{counted(result['epochs'], 'epoch')}, {result['parameters']:,} parameters. "
-            f"{why_winner(result.get('finalists', ()))}",
+            f"{why_winner(result.get('finalists', ()), study.objective.own)}",
         )
     return lines

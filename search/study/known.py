@@ -78,6 +78,8 @@ def _of_sitting(file: Path, sitting: Any, evaluator: str) -> dict[str, Any]:
     except ValueError as error:
         raise StudyError(f"{file} is damaged, in what it has under {_SITTING!r}: {error}") from None
     free = {name for name in may_change(evaluator) if known[name].group is not Group.PLACE}
+    if registry.evaluator(evaluator).is_cheap and found.get("random_trials") == found.get("trials"):
+        free -= {"random_trials"}  # as many as of the search, also if these become more
     return {name: value for name, value in found.items() if name in free}
 
 
