@@ -122,10 +122,11 @@ def _report(result: Any) -> None:
     print(f"\nModel:   {result.saved_model}\nCard:    {result.path}")
     training = result.card.training
     epochs = training["epochs"] + training.get("epochs_before", 0)
+    loaded = f"nasnet_keras.pretrained.load({str(result.path)!r})"
     steps = {
         "Classify images": f"nasnet_keras.pretrained.predict({str(result.path)!r}, 'FOLDER')",
         "Train it on": f"the same command with an --epochs above {max(epochs, training['recipe']['epochs'])}",
-        "Export it": f"nk.export(nk.pretrained.load({str(result.path)!r}), 'model.tflite', 'litert')",
+        "Export it": f"nasnet_keras.export({loaded}, 'model.tflite', 'litert')",
     }
     print(f"\n{next_steps(steps)}")
 

@@ -3,10 +3,12 @@
 import dataclasses
 from pathlib import Path
 
+from absl import logging
+
 from nasnet_keras.card import Card
 from nasnet_keras.pretrained import result
 from nasnet_keras.pretrained.plan import FILE, KIND, Plan, upgraded
-from nasnet_keras.training.further import BEFORE, earlier, put_aside
+from nasnet_keras.training.further import BEFORE, earlier, first_of, put_aside
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 
 __all__ = ["going_on"]
@@ -30,6 +32,13 @@ def going_on(plan: Plan, folder: Path, wanted: int | None) -> Plan:
     found = None if wanted is None else earlier(folder, FILE, wanted, names)
     if found is None:
         return plan
+    begun = first_of(found, FILE).get("model")
+    if begun is not None and begun != plan.to_json()["model"] and (found.aside or BEFORE in recorded(folder, FILE)):
+        logging.warning(
+            "%s is trained on from its own model, so that %s is not read: name a new folder to begin with it",
+            folder,
+            plan.source.name,
+        )
     recipe = dataclasses.replace(plan.recipe, epochs=wanted - found.epochs)
     if found.ended is not None:
         digest = found.ended.get("model")

@@ -92,6 +92,15 @@ def test_the_version_and_all_flags():
     assert (done.returncode, done.stdout) == (0, f"nasnet-latency {nk.__version__}\n")
     done = typed("nasnet_keras.training", "--helpfull")
     assert done.returncode == 0 and "--verbosity" in done.stdout and "--genotype" in done.stdout
+    done = typed("nasnet_keras.search.latency", "--helpxml")
+    assert done.returncode == 0 and done.stdout.startswith("<?xml") and "<name>runtime</name>" in done.stdout
+
+
+def test_a_wrong_choice_is_told_with_the_one_that_was_meant():
+    done = typed("nasnet_keras.search", "--algorithm=bayesain")
+    assert done.returncode == 1 and "; did you mean 'bayesian'? (--help lists the flags)" in done.stderr
+    done = typed("nasnet_keras.search", "--algorithm=xyz")
+    assert done.returncode == 1 and "did you mean" not in done.stderr and "value should be one of" in done.stderr
 
 
 def test_the_package_says_what_there_is():

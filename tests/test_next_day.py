@@ -21,6 +21,7 @@ from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
 from nasnet_keras.search.study.trial import fingerprint
+from nasnet_keras.search.tables import located
 
 TABLE = {"evaluator": "tabular", "table": "nasnet_cells_cifar10", "finalists": 0, "random_trials": 2}
 WATCHED = """
@@ -238,3 +239,24 @@ def test_finalists_may_see_a_part_of_the_training_images(tmp_path):
     assert written["config"]["images"]["train"] == 128
     with pytest.raises(ValueError, match="final_train_images=5000: .* has 1437 training images"):
         ChildEvaluator(SearchConfig(tmp_path, final_train_images=5000))
+
+
+def test_files_are_found_again_from_another_folder(tmp_path, monkeypatch):
+    table = tmp_path / "a" / "cells.jsonl"
+    table.parent.mkdir()
+    table.write_bytes(located("nasnet_cells_cifar10").read_bytes())
+    monkeypatch.chdir(table.parent)
+    given = {**TABLE, "algorithm": "random", "trials": 3, "table": "cells.jsonl"}
+    study = run(SearchConfig("s1", **given)).path.absolute()
+    assert known_settings("s1")["table"] == "cells.jsonl", "as it was typed, from the same folder"
+    monkeypatch.chdir(tmp_path)
+    known = known_settings(study)
+    assert known["table"] == str(table)
+    again = SearchConfig(study, **{**known, "trials": 4, "recipe": None})
+    check_continues(again)
+    assert len(run(again).trials) == 4 and known_settings(study)["table"] == str(table)
+    assert len(run(SearchConfig(study, **{**given, "table": "a/cells.jsonl", "trials": 5})).trials) == 5
+    other = tmp_path / "cells.jsonl"
+    other.write_bytes(table.read_bytes())
+    with pytest.raises(StudyError, match="table was 'cells.jsonl' and is now"):
+        check_continues(SearchConfig(study, **{**given, "table": str(other)}))

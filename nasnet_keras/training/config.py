@@ -180,7 +180,7 @@ class TrainingConfig:
             "digest": dataset.digest,
             "network": self.network(dataset),
             "recipe": self.recipe.to_json(),
-            "initial_weights": self._initial_weights(),
+            "initial_weights": self.known_weights(),
             "seed": self.seed,
             "deterministic": self.deterministic,
         }
@@ -193,7 +193,7 @@ class TrainingConfig:
         usual = genotypes.skeleton_of(replace(self.resolved, skeleton=None))
         return {} if named is usual else {"skeleton": named.name}
 
-    def _initial_weights(self) -> dict[str, str] | None:
+    def known_weights(self) -> dict[str, str] | None:
         """The file of the initial weights, known by its content."""
         if self.initial_weights is None:
             return None

@@ -18,7 +18,7 @@ from nasnet_keras.training.run import CHECKPOINT
 from nasnet_keras.utils.manual import counted
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 
-__all__ = ["BEFORE", "START", "Earlier", "clear", "earlier", "finished_epochs", "put_aside"]
+__all__ = ["BEFORE", "START", "Earlier", "clear", "earlier", "finished_epochs", "first_of", "put_aside"]
 
 BEFORE = "epochs_before"
 """The field of a configuration that says how many epochs the trainings had that it goes on from."""
@@ -93,6 +93,19 @@ def earlier(folder: Path, file: str, wanted: int, names: Sequence[str]) -> Earli
 def finished_epochs(folder: Path, file: str, names: Sequence[str]) -> int | None:
     """The epochs of a folder's finished run, with those before it; None if it has none."""
     return _epochs(recorded(folder, file)) if _is_finished(folder, names) else None
+
+
+def first_of(found: Earlier, file: str) -> dict[str, Any]:
+    """The configuration of the first of the runs that go on from each other; empty if its files were deleted.
+
+    Args:
+        found: the run that another goes on from.
+        file: the name of the file that describes a run.
+    """
+    asides = {path.name.rpartition("_")[2]: path for path in found.folder.parent.glob("until_epoch_*")}
+    numbers = sorted(int(number) for number in asides if number.isdecimal())
+    oldest = recorded(asides[str(numbers[0])], file) if numbers else {}
+    return oldest if BEFORE not in oldest else {}
 
 
 def clear(folder: Path) -> None:

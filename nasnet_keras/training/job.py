@@ -17,7 +17,7 @@ from nasnet_keras.training import records
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import loading, splits
 from nasnet_keras.training.datasets.base import Dataset
-from nasnet_keras.training.further import BEFORE, clear, earlier, finished_epochs, put_aside
+from nasnet_keras.training.further import BEFORE, Earlier, clear, earlier, finished_epochs, first_of, put_aside
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
@@ -124,6 +124,7 @@ def _going_on(config: TrainingConfig, dataset: Dataset) -> tuple[TrainingConfig,
     found = earlier(path, _FILE, wanted, names)
     if found is None:
         return config, {}
+    _say_if_unread(config, found)
     recipe = dataclasses.replace(config.recipe, epochs=wanted - found.epochs)
     if found.ended is not None:
         initial = {"initial_weights": found.ended.get("initial_weights")}
@@ -143,6 +144,21 @@ def _going_on(config: TrainingConfig, dataset: Dataset) -> tuple[TrainingConfig,
         finally:
             work.close()
     return left(), found.to_json()
+
+
+def _say_if_unread(config: TrainingConfig, found: Earlier) -> None:
+    """Say it if initial weights are given that a run which goes on from its own weights does not read."""
+    path = Path(config.workdir)
+    if config.initial_weights is None or (BEFORE not in recorded(path, _FILE) and not found.aside):
+        return  # else the folder is checked to have begun with them
+    begun = first_of(found, _FILE).get("initial_weights")
+    gone = not Path(config.initial_weights).is_file()
+    if begun is None or gone or begun != config.known_weights():
+        logging.warning(
+            "%s is trained on from its own weights, and initial_weights=%s are not read: name a new folder for them",
+            path,
+            config.initial_weights,
+        )
 
 
 def _initializer(config: TrainingConfig, dataset: Dataset) -> Callable[[keras.Model], None] | None:

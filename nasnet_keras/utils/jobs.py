@@ -5,6 +5,7 @@ This module and those of the jobs import nothing slow, so that signals are handl
 
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def run_job(
         try:
             return _parse(arguments)
         except flags.Error as error:
-            sys.exit(f"{name}: {' '.join(str(error).split())} ({_MORE})")
+            sys.exit(f"{name}: {' '.join(str(error).split())}{_meant(str(error))} ({_MORE})")
 
     def run(arguments: list[str]) -> None:
         if len(arguments) > 1 and operands is None:
@@ -110,6 +111,19 @@ def _offer_help(name: str, module: ModuleType, manual: Manual) -> None:
     for each in ("help", "helpshort"):
         flags.FLAGS[each].parse = ends(lambda: print(manual.text(name, module.__doc__ or "", key), end=""))
     flags.FLAGS["helpfull"].parse = ends(lambda: print(flags.FLAGS.get_help()))
+    flags.FLAGS["helpxml"].parse = ends(lambda: flags.FLAGS.write_help_in_xml_format(sys.stdout))
+
+
+def _meant(error: str) -> str:
+    """The choice that a wrong value of a flag was meant to be, for the end of an error."""
+    from absl import flags  # slow
+
+    from nasnet_keras.utils.near import nearest
+
+    found = re.match(r"flag --([\w-]+)=(.*?): ", error)
+    choices = getattr(flags.FLAGS[found[1]].parser, "enum_values", ()) if found and found[1] in flags.FLAGS else ()
+    near = nearest(found[2], choices) if choices else None
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _unexpected(word: str) -> str:

@@ -26,12 +26,12 @@ from nasnet_keras.search.study.devices import Devices
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.frame import trials_frame
 from nasnet_keras.search.study.groups import Groups
-from nasnet_keras.search.study.known import remember
+from nasnet_keras.search.study.known import in_present_words, remember
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.result import read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint
 from nasnet_keras.search.study.trial_log import read_trials
-from nasnet_keras.search.study.upgrades import in_words_of, objective_of, upgraded_config
+from nasnet_keras.search.study.upgrades import objective_of, upgraded_config
 from nasnet_keras.search.study.words import study_words
 from nasnet_keras.search.study.writer import Writer
 from nasnet_keras.utils.checks import choice
@@ -108,7 +108,7 @@ class Study:
             """The folder's configuration, after all its files are read and before any of them is changed."""
             found.append(_read(path, _upgraded(before)))
             found[0].result  # noqa: B018 – if it is damaged, the error comes now and not after all trials
-            return {**facts, **in_words_of(found[0].config, identity)}
+            return {**facts, **in_present_words(path, found[0].config, identity)}
 
         path = Path(config.workdir)
         folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, present)

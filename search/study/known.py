@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,20 +27,21 @@ from nasnet_keras.utils.near import suggestion
 from nasnet_keras.utils.settings import check_json, settings, upgraded
 from nasnet_keras.utils.workdir import check_same, recorded
 
-__all__ = ["check_continues", "check_objects", "known_settings", "remember", "told"]
+__all__ = ["check_continues", "check_objects", "in_present_words", "known_settings", "remember", "told"]
 
 _FILE = "study.json"
 _SITTING = "sitting"
+_PATHS = ("dataset", "data_dir", "table", "prior", "latency", "costs")
 
 
 def remember(path: Path, config: SearchConfig) -> None:
-    """Record the settings of a sitting, those that may change too.
+    """Record the settings of a sitting, those that may change too, and files by their whole paths.
 
     Raises:
         OSError: they cannot be written.
     """
     plain = json.loads((path / _FILE).read_text(encoding="utf-8"))
-    sitting = {name: value for name, value in config.to_json().items() if name != "workdir"}
+    sitting = {name: _whole(name, value) for name, value in config.to_json().items() if name != "workdir"}
     if plain.get(_SITTING) != sitting:
         write_text(path / _FILE, json.dumps({**plain, _SITTING: sitting}, indent=2) + "\n")
 
@@ -62,6 +63,7 @@ def known_settings(workdir: str | Path) -> dict[str, Any]:
         return {}
     if _SITTING in plain:
         found |= _of_sitting(Path(workdir, _FILE), plain[_SITTING], found["evaluator"])
+        found |= _places(found, plain[_SITTING])
     return {name: value for name, value in found.items() if name in settings(SearchConfig) and name != "workdir"}
 
 
@@ -81,6 +83,53 @@ def _of_sitting(file: Path, sitting: Any, evaluator: str) -> dict[str, Any]:
     if registry.evaluator(evaluator).is_cheap and found.get("random_trials") == found.get("trials"):
         free -= {"random_trials"}  # as many as of the search, also if these become more
     return {name: value for name, value in found.items() if name in free}
+
+
+def in_present_words(workdir: str | Path, config: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Write a study's limits, rates and paths as in another configuration, if they mean the same.
+
+    Args:
+        workdir: the study's folder.
+        config: its configuration, in the words of this version.
+        now: the other one.
+
+    Raises:
+        ValueError: the settings of one of them contradict each other.
+    """
+    try:
+        sitting = parse(text_of(Path(workdir, _FILE))).get(_SITTING)
+    except (OSError, ValueError, AttributeError):
+        sitting = None
+    known = sitting if isinstance(sitting, dict) else {}
+    given = {name: now[name] for name in _PATHS if now.get(name) is not None}
+    same = {name: value for name, value in given.items() if known.get(name) == _whole(name, value)}
+    return in_words_of({**config, **same}, now)
+
+
+def _places(config: Mapping[str, Any], sitting: Mapping[str, Any]) -> dict[str, str]:
+    """The whole paths of the files that a study was begun with by relative ones, which are of another folder now."""
+    found = {}
+    for name in _PATHS:
+        given, whole = config.get(name), sitting.get(name)
+        relative = isinstance(given, str) and isinstance(whole, str) and given != whole and Path(whole).is_absolute()
+        if relative and Path(whole) != Path(given).absolute() and Path(whole).name == Path(given).name:
+            found[name] = whole
+    return found
+
+
+def _whole(name: str, value: Any) -> Any:
+    """A setting, as the whole path if it is one of a file or folder that is there."""
+    if name not in _PATHS or not isinstance(value, str) or not value or value in _names():
+        return value
+    return os.path.abspath(value) if Path(value).exists() else value  # noqa: PTH100 – links stay as they are
+
+
+def _names() -> Collection[str]:
+    """The names of what the package brings, which are no paths, whatever the present folder holds."""
+    from nasnet_keras.search import tables
+    from nasnet_keras.training.datasets.loading import names
+
+    return {*names(), *tables.names()}
 
 
 def told(config: SearchConfig, names: Iterable[str], recipe: Iterable[str] = ()) -> str:
@@ -159,7 +208,7 @@ def check_continues(config: SearchConfig) -> None:
     try:
         known = upgraded_config(before)
         check_json(SearchConfig, known)
-        known = in_words_of(known, now)
+        known = in_present_words(config.workdir, known, now)
     except ValueError:  # `Study.open` says what is damaged
         return
     check_same(
