@@ -86,7 +86,7 @@ def test_the_command_searches_with_several_seeds_and_goes_on(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "seed 8, in" in done.stderr and "(2 of 2)" in done.stderr and "over 2 studies" in done.stdout
     assert f"nasnet-search --workdir={folder} --seeds=4" in done.stdout
-    assert f"Search on:               nasnet-search --workdir={folder} --trials=10" in done.stdout
+    assert re.search(rf"Search on: +nasnet-search --workdir={folder} --trials=10\n", done.stdout)
     done = subprocess.run([*command, "--trials=6"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert [(one.config["seed"], len(one.trials)) for one in load_studies(folder)] == [(7, 6), (8, 6)]

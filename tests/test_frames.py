@@ -46,7 +46,7 @@ def test_a_line_says_what_it_is(study, tmp_path):
     failed = trial(
         1, None, status="crashed", metrics={"error": "ValueError: no\nroom " + "x" * 99}, genotype="|none~0|"
     )
-    assert repr(failed) == f"<Trial 1: crashed, ValueError: no room {'x' * 36}…, |none~0|, 1.5 s>"
+    assert repr(failed) == f"<Trial 1: crashed, ValueError: no room {'x' * 39}…, |none~0|, 1.5 s>"
     assert repr(made(tmp_path)).endswith("ppo in nasnet on digits, 0 trials, no trial has finished>")
     assert "damaged" not in repr(Study(tmp_path, {"limit": 7}, search=[])), "also if it is"
 

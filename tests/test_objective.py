@@ -10,6 +10,7 @@ from pathlib import Path
 
 import own_objectives
 import pytest
+from helpers import mostly_slow
 from own_classes import Climbing, Pairs, Priced
 
 from nasnet_keras.search import SearchConfig, load_study, run
@@ -25,6 +26,7 @@ from nasnet_keras.search.study.known import known_settings
 from nasnet_keras.search.study.trial import Trial
 
 TABLE = {"evaluator": "tabular", "table": "nasnet_cells_cifar10", "trials": 8, "random_trials": 3, "finalists": 2}
+EVERYWHERE = [name for name, row in ALGORITHMS.items() if not row.spaces]
 EXAMPLE = Path(__file__).parent.parent / "docs" / "own_objective.py"
 
 
@@ -49,7 +51,7 @@ def test_all_of_a_search_obeys_it(tmp_path):
         run(SearchConfig(study.path, **settings))
 
 
-@pytest.mark.parametrize("algorithm", [name for name, row in ALGORITHMS.items() if not row.spaces])
+@pytest.mark.parametrize("algorithm", mostly_slow(EVERYWHERE, ["evolution", "bayesian"]))
 def test_every_algorithm_searches_under_it_with_limits(algorithm, tmp_path):
     config = SearchConfig(
         tmp_path, algorithm=algorithm, objective=own_objectives.negative, limit="parameters=60000", **TABLE
@@ -190,9 +192,8 @@ def test_the_example_runs_from_its_folder(tmp_path):
     study = load_study(tmp_path / "s1")
     assert study.config["objective"] == "own_objective:score" and len(study.random_trials) == 4
     assert study.best.reward == value_of(load_own_from(tmp_path), {**study.best.metrics, **study.best.costs})
-    wrong = subprocess.run(
-        [*command[:-4], "--objective=own_objective:scoer"], cwd=tmp_path, capture_output=True, text=True
-    )
+    command += ["--objective=own_objective:scoer", "--workdir=s2"]
+    wrong = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert wrong.returncode == 1 and re.search("nasnet-search: objective=own_objective:scoer cannot be", wrong.stderr)
 
 

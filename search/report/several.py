@@ -226,10 +226,16 @@ def _titles(studies: Sequence[Study]) -> list[str]:
     """The algorithm of each kind, and the other settings in which kinds differ."""
     differing = _differing(studies)
     differing.pop("algorithm", None)
+    algorithms = [str(one.config.get("algorithm")) for one in studies]
     named = []
-    for place, one in enumerate(studies):
-        others = [f"{name}={values[place]}" for name, values in differing.items() if values[place] != "none"]
-        named.append(", ".join([str(one.config.get("algorithm")), *others]))
+    for place, algorithm in enumerate(algorithms):
+        others = []
+        for name, values in differing.items():
+            alike = {value for value, other in zip(values, algorithms, strict=True) if other == algorithm}
+            of_algorithm = name in registry.algorithm(algorithm).parameters
+            if values[place] != "none" and (len(alike) > 1 or not of_algorithm):
+                others.append(f"{name}={values[place]}")
+        named.append(", ".join([algorithm, *others]))
     return named
 
 
