@@ -46,6 +46,15 @@ def test_a_linked_folder_within_a_class_is_told_of_or_followed(pets, tmp_path, c
     assert counts(pets, follow_links=True) == [11, 4], "links in what is linked to, too"
 
 
+def test_a_class_of_links_to_folders_alone_names_the_flag(pets, tmp_path):
+    (pets / "bird").mkdir()
+    (pets / "bird" / "wild").symlink_to(tmp_path / "disk" / "wild")
+    said = r"bird has links to folders elsewhere alone \(.*bird/wild\): give --follow_links \(follow_links=True\)"
+    with pytest.raises(ValueError, match=said):
+        counts(pets, follow_links=False)
+    assert counts(pets, follow_links=True) == [7, 2, 4]
+
+
 def test_other_links_out_of_the_folder_are_an_error_that_names_the_flag(pets, tmp_path):
     (pets / "bird").symlink_to(tmp_path / "disk" / "wild")
     message = "leads out of .*pets: refused; give --follow_links"

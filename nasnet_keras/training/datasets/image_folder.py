@@ -115,6 +115,8 @@ def _files(root: Path, folder: Path, follow_links: bool) -> dict[str, list[Path]
             continue
         _check_links(tree.refused, folder, follow_links)
         others.add(tree)
+        if not tree.images and tree.unfollowed:
+            raise ValueError(f"{entry} has links to folders elsewhere alone ({some(tree.unfollowed)}): {OWN_LINKS}")
         if not tree.images:
             raise ValueError(f"{entry} has no images: {_EXPECTED}, of {FILES}")
         name = _class_name(entry)
