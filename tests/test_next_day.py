@@ -237,7 +237,7 @@ def test_finalists_may_see_a_part_of_the_training_images(tmp_path):
     evaluator.finish(SMALL_GENOTYPE, 0, tmp_path / "final")
     written = json.loads((tmp_path / "final" / "training.json").read_text())
     assert written["config"]["images"]["train"] == 128
-    with pytest.raises(ValueError, match="final_train_images=5000: .* has 1437 training images"):
+    with pytest.raises(ValueError, match="final_train_images=5000: .* has 1197 training images"):
         ChildEvaluator(SearchConfig(tmp_path, final_train_images=5000))
 
 
