@@ -115,6 +115,18 @@ def test_preprocessing_behind_a_resize_is_left_out_too(tmp_path, images):
         export(model, tmp_path / "b.tflite", "litert", preprocessing="no")
 
 
+def test_a_model_that_reads_integers_by_itself(tmp_path):
+    layers = [keras.layers.Rescaling(1 / 127.5, -1.0), keras.layers.Conv2D(8, 3), keras.layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([keras.Input((8, 8, 3), dtype="uint8"), *layers, keras.layers.Dense(3)])
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    for given in ({}, {"quantization": "int8", "calibration": pixels, "min_agreement": 0}):
+        report = export(model, tmp_path / "a.tflite", "litert", images=pixels, **given)
+        (image,) = Interpreter(str(tmp_path / "a.tflite")).get_input_details()
+        assert image["dtype"] == np.uint8 and str(report.input) == "uint8" and str(report.output) == "float32"
+    with pytest.raises(ExportError, match="the model reads uint8 by itself"):
+        export(model, tmp_path / "b.tflite", "litert", inference_input_type="int8", **given)
+
+
 def test_scaled_values_and_logits_in_integers(tmp_path, images):
     model, path = classifier(), tmp_path / "a.tflite"
     logits = keras.Model(model.input, keras.layers.Dense(3)(model.layers[-2].output))

@@ -2,7 +2,7 @@
 
 import importlib.util
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +226,9 @@ class _Check:
             raise OSError(f"{path} cannot be written: {error.message}") from error
         found = self._compared(temporary) if self._quantization is None else self._quantized(temporary)
         size = sum(file.stat().st_size for file in temporary.parent.rglob("*") if file.is_file())
-        return ExportReport(path, self._kind.name, size, len(self._images), *found)
+        report = ExportReport(path, self._kind.name, size, len(self._images), *found)
+        reads = keras.backend.standardize_dtype(model.inputs[0].dtype)
+        return report if reads == "float32" else replace(report, input=TensorType(reads))
 
     def _compared(self, file: Path) -> tuple[float, float]:
         got, outputs = self._kind.logits(file, self._images), self._kind.run(file, self._images)

@@ -107,6 +107,9 @@ def quantization_of(
         legal = TYPES if kind.retype is not None else TYPES[:1]
         if asked not in legal:
             raise ExportError(f"{name} for format {kind.name!r} must be {' or '.join(legal)}, got {asked!r}")
+    reads = keras.backend.standardize_dtype(model.inputs[0].dtype)
+    if reads != "float32" and types[0] != "float32":
+        raise ExportError(f"the model reads {reads} by itself, and so does the file: leave inference_input_type out")
     if len(model.output_shape) != 2:
         raise ExportError(f"only classifiers are quantized, and the model has outputs of {model.output_shape[1:]}")
     least = real(min_agreement)
