@@ -34,6 +34,8 @@ from nasnet_keras.networks.cells import NASNetFromGenotype as NASNetFromGenotype
 from nasnet_keras.networks.chain import ChainFromGenotype as ChainFromGenotype
 from nasnet_keras.networks.cost import Cost as Cost
 from nasnet_keras.networks.cost import genotype_cost as genotype_cost
+from nasnet_keras.networks.counting import LayerCosts as LayerCosts
+from nasnet_keras.networks.counting import layer_costs as layer_costs
 from nasnet_keras.networks.counting import model_cost as model_cost
 from nasnet_keras.networks.nasbench201 import NASBench201FromGenotype as NASBench201FromGenotype
 from nasnet_keras.networks.stages import StagesFromGenotype as StagesFromGenotype
@@ -57,6 +59,7 @@ __all__ = [
     "GenotypeError",
     "Latency",
     "LatencyError",
+    "LayerCosts",
     "MachineBusy",
     "MacroGenotype",
     "MacroLayer",
@@ -74,6 +77,7 @@ __all__ = [
     "fuse_for_inference",
     "genotype_cost",
     "genotypes",
+    "layer_costs",
     "measure_latency",
     "model_cost",
     "plot_genotype",

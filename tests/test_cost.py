@@ -234,7 +234,7 @@ def test_cost_at_another_size():
     with pytest.raises(ValueError, match="known input size"):
         model_cost(model)
     fixed = NASNetFromGenotype(NASNET_A, (8, 8, 3), num_repeats=1, filters=4)
-    with pytest.raises(ValueError, match="reads images of"):
+    with pytest.raises(ValueError, match="reads inputs of"):
         model_cost(fixed, (16, 16, 3))
     with pytest.raises(ValueError, match="known input size"):
         genotype_cost(NASNET_A, (None, None, 3))
@@ -251,8 +251,5 @@ def test_frozen_layers_are_not_trainable_parameters():
 def test_other_models():
     peer = keras.applications.NASNetMobile(weights=None)
     assert model_cost(peer) == genotype_cost(NASNET_A, padding="keras", **MOBILE)
-    odd = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2DTranspose(2, 3, name="strange")])
-    with pytest.raises(ValueError, match="'strange' of type Conv2DTranspose"):
-        model_cost(odd)
-    with pytest.raises(ValueError, match="built model"):
+    with pytest.raises(ValueError, match="built functional or sequential model"):
         model_cost(keras.Sequential([keras.layers.Dense(2)]))
