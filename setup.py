@@ -94,6 +94,7 @@ setup(
             "nasnet-export = nasnet_keras.pretrained.export.__main__:console",
             "nasnet-finetune = nasnet_keras.pretrained.__main__:console",
             "nasnet-latency = nasnet_keras.search.latency.__main__:console",
+            "nasnet-predict = nasnet_keras.pretrained.predict_job.__main__:console",
             "nasnet-search = nasnet_keras.search.__main__:console",
             "nasnet-train = nasnet_keras.training.__main__:console",
         ]

@@ -10,6 +10,7 @@ __all__ = ["JOBS", "main"]
 
 JOBS = {
     "nasnet-finetune": "nasnet_keras.pretrained.__main__",
+    "nasnet-predict": "nasnet_keras.pretrained.predict_job.__main__",
     "nasnet-train": "nasnet_keras.training.__main__",
     "nasnet-search": "nasnet_keras.search.__main__",
     "nasnet-export": "nasnet_keras.pretrained.export.__main__",

@@ -124,7 +124,12 @@ def _report(result: Any) -> None:
     epochs = training["epochs"] + training.get("epochs_before", 0)
     loaded = f"nasnet_keras.pretrained.load({str(result.path)!r})"
     steps = {
-        "Classify images": f"nasnet_keras.pretrained.predict({str(result.path)!r}, 'FOLDER')",
+        "Classify images": [
+            "nasnet-predict",
+            f"--model={result.path.parent}",
+            "--images=FOLDER",
+            "--output=answers.csv",
+        ],
         "Train it on": f"the same command with an --epochs above {max(epochs, training['recipe']['epochs'])}",
         "Export it": f"nasnet_keras.export({loaded}, 'model.tflite', 'litert')",
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from nasnet_keras.card import Card
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.near import suggestion
+from nasnet_keras.utils.workdir import is_workdir
 from nasnet_keras.weights.file import CardError
 
 __all__ = ["CARDS", "card", "card_path", "list_models", "table"]
@@ -88,6 +89,8 @@ def _is_folder(text: str) -> bool:
 def _card_in(folder: Path) -> Path:
     """The path of the one card in a folder that has weights beside it."""
     cards = [path for path in sorted(folder.glob("*.json")) if path.with_suffix(".weights.h5").is_file()]
+    if not cards and is_workdir(folder):
+        raise CardError(f"the run in {folder} is not finished: it has no model yet; the command that began it goes on")
     if len(cards) != 1:
         found = ", ".join(path.name for path in cards) or "none"
         raise CardError(f"expected one card and its weights, NAME.json and NAME.weights.h5, in {folder}, got {found}")

@@ -1,7 +1,5 @@
 """New images: read, brought to a model's size, and classified."""
 
-import csv
-import io
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +11,12 @@ import numpy as np
 from absl import logging
 
 from nasnet_keras.card import Card
-from nasnet_keras.images.files import read_image
+from nasnet_keras.images.files import ImageError, read_image
 from nasnet_keras.images.fitting import array_of, resized
 from nasnet_keras.images.reading import tree_of
 from nasnet_keras.images.tree import OWN_LINKS
-from nasnet_keras.pretrained import listing, registry
+from nasnet_keras.pretrained import answers, listing, registry
 from nasnet_keras.utils.checks import positive_integer, quoted
-from nasnet_keras.utils.files import write_bytes
 
 __all__ = ["Classifier", "Prediction", "Predictions", "predict"]
 
@@ -72,22 +69,18 @@ class Predictions(list[Prediction]):
             <BLANKLINE>
         """
         names = list(self[0].probabilities) if self else []
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", "label", "probability", *(f"probability_{name}" for name in names), "error"])
-        for one in self:
-            writer.writerow([one.path or "", one.label, one.probability, *one.probabilities.values(), ""])
-        for where, error in self.unreadable.items():
-            writer.writerow([where, "", "", *("" for _ in names), error])
-        # Names of files that are not UTF-8 are written as Python would escape them.
-        write_bytes(Path(path), text.getvalue().encode("utf-8", "backslashreplace"))
+        with answers.writing(Path(path), names) as write:
+            for one in self:
+                write([one.path or "", one.label, one.probability, *one.probabilities.values(), ""])
+            for where, error in self.unreadable.items():
+                write(answers.row(str(where), None, names, error=error))
 
 
 class Classifier:
     """A loaded model and the names of its classes.
 
     Args:
-        model: a name of `list_models`, or the path of a card or weight file.
+        model: a name of `list_models`, or the path of a card, of a weight file, or of a run's folder.
 
     Example:
         >>> classify = Classifier("amoebanet_d_tiny_imagenet")
@@ -120,7 +113,7 @@ def predict(model: str | Path, images: Any, *, batch_size: int = 64, follow_link
     """Classify images with a trained or fine-tuned model. `Classifier` keeps the model for many calls.
 
     Args:
-        model: a name of `list_models`, or the path of a card or weight file.
+        model: a name of `list_models`, or the path of a card, of a weight file, or of a run's folder.
         images: the path of an image or of a folder of images (and folders of them), a sequence of paths or of arrays
             (grey ones may lack the channel), or an array `(height, width, channels)` or `(count, height, width,
             channels)` of values from 0 to 255. Each is brought to the model's size as the images that the model was
@@ -190,8 +183,8 @@ def _readable(
         path = Path(image)
         try:
             pixels = read_image(path)
-        except ValueError as error:
-            unreadable[path] = str(error).removeprefix(f"cannot read the image {path}: ")
+        except ImageError as error:
+            unreadable[path] = error.reason
         else:
             yield path, pixels
 

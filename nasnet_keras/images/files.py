@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from nasnet_keras.images.pixels import rgb
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "is_image", "read_image"]
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "ImageError", "is_image", "read_image"]
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 MAX_PIXELS = 2**27
@@ -38,6 +38,19 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+class ImageError(ValueError):
+    """An image file cannot be read.
+
+    Attributes:
+        path: of the file.
+        reason: the reason, in a line.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"cannot read the image {path}: {reason}")
+        self.path, self.reason = path, reason
+
+
 def is_image(path: Path) -> bool:
     """Tell whether a file is named like an image."""
     return path.suffix.lower() in SUFFIXES
@@ -51,7 +64,7 @@ def read_image(path: Path) -> np.ndarray:
     else 16.
 
     Raises:
-        ValueError: the file is no such image, is damaged, or of a kind that would be read wrong; it is no regular file;
+        ImageError: the file is no such image, is damaged, or of a kind that would be read wrong; it is no regular file;
             or it is larger than `MAX_BYTES`, or has more pixels than `MAX_PIXELS`.
 
     Example:
@@ -64,7 +77,7 @@ def read_image(path: Path) -> np.ndarray:
         with _opened(path) as stream:
             return _pixels(stream)
     except Exception as error:  # a damaged file makes its reader raise anything
-        raise ValueError(f"cannot read the image {path}: {_reason(error, path)}") from None
+        raise ImageError(path, _reason(error, path)) from None
 
 
 def _opened(path: Path) -> BinaryIO:

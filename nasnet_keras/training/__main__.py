@@ -55,6 +55,12 @@ def _report(result: Any) -> None:
     epochs = card.training["epochs"] + card.training.get("epochs_before", 0)
     steps = {
         "Train it on": f"the same command with an --epochs above {epochs}",
+        "Classify images": [
+            "nasnet-predict",
+            f"--model={result.path.parent}",
+            "--images=FOLDER",
+            "--output=answers.csv",
+        ],
         "Fine-tune it": ["nasnet-finetune", f"--model={result.path}", "--train_dir=FOLDER", "--workdir=mine"],
         "Use it in Python": f"nasnet_keras.pretrained.load({str(result.path)!r})",
     }

@@ -11,6 +11,7 @@ class Group(Enum):
     IMAGES = "Images"
     MEASURING = "Measuring"
     FILE = "The file, and how good it must be"
+    ANSWERS = "The table of answers"
     NETWORK = "The network"
     SPACE = "The search space"
     ALGORITHM = "What proposes children"

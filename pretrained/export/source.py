@@ -1,20 +1,16 @@
-"""What is exported: a model of the registry, or any other that was saved whole; and labelled images for it."""
+"""What is exported: a trained model, and images for it, with or without labels."""
 
 import math
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from nasnet_keras.card import is_card
 from nasnet_keras.images.reading import read_folder
 from nasnet_keras.inference.calibration import MOST_IMAGES
-from nasnet_keras.pretrained import listing, registry
+from nasnet_keras.pretrained.any_model import AnyModel, load_any
 from nasnet_keras.training.datasets import image_folder
-from nasnet_keras.utils.checks import FITS, quoted
+from nasnet_keras.utils.checks import quoted
 
 __all__ = ["Source", "source_of"]
 
@@ -22,34 +18,8 @@ _MOST_VALUES = 2**28
 """The numbers that all labelled images together have: one GiB of float32."""
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A model, and how it reads images.
-
-    Attributes:
-        model: that is exported.
-        name: for the file.
-        fit: the way to bring images to its size.
-        class_names: by number; empty if they are unknown.
-    """
-
-    model: keras.Model
-    name: str
-    fit: str
-    class_names: tuple[str, ...]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of images.
-
-        Raises:
-            ValueError: the model reads images of any size, or none.
-        """
-        shape = tuple(self.model.inputs[0].shape[1:])
-        if len(self.model.inputs) != 1 or len(shape) != 3 or None in shape:
-            reads = " and ".join(str(tuple(one.shape[1:])) for one in self.model.inputs)
-            raise ValueError(f"{self.name} reads {reads}: quantizing needs a model of images of a known size")
-        return shape
+class Source(AnyModel):
+    """A model, and the images for it."""
 
     def calibration(self, folder: str) -> np.ndarray:
         """Read images of any folder.
@@ -95,20 +65,4 @@ def source_of(model: str) -> Source:
     Raises:
         ValueError: there is no such model, or it cannot be loaded.
     """
-    path = Path(model)
-    if model.endswith(".keras") and not is_card(path.with_suffix(".json")):
-        return Source(_saved(path), path.stem, FITS[0], ())
-    card = listing.card(model)
-    return Source(registry.load(model), card.name, card.fit, tuple(card.class_names))
-
-
-def _saved(path: Path) -> keras.Model:
-    """Load a model that Keras saved; nothing in it is run."""
-    if not path.is_file():
-        raise ValueError(f"there is no file {quoted(str(path))}")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no model that Keras saved")
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a damaged or strange file makes Keras raise anything
-        raise ValueError(f"{path} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+    return Source(**vars(load_any(model)))
