@@ -12,6 +12,7 @@ from nasnet_keras.utils.manual import Manual, next_steps
 __all__ = ["console", "main"]
 
 
+_OF_IMAGES = ("validation_fraction", "image_size", "fit", "follow_links", "skip_unreadable")  # of a data set's settings
 _RECORDS = ("seed", "deterministic", "checkpoint_minutes", "license")  # settings that are those of nasnet-train
 
 
@@ -77,7 +78,7 @@ def _fine_tune(
         validation_dir,
         test=test_dir,
         class_weights="balanced" if balanced else None,
-        **{name: data[name] for name in ("validation_fraction", "image_size", "fit", "follow_links")},
+        **{name: data[name] for name in _OF_IMAGES},
         **values,
         **{**changes(), **({"epochs": 0} if head_only else {})},
     )
@@ -108,6 +109,10 @@ def _training_images(
 
 
 def _report(result: Any) -> None:
+    from nasnet_keras.images.problems import of_record
+    from nasnet_keras.pretrained.plan import FILE
+    from nasnet_keras.utils.workdir import recorded
+
     count = int(result.confusion.sum())
     print(f"\n{result.card.name}: {result.accuracy:.4f} of {count:,} {result.judged_on} images right")
     names = result.card.class_names
@@ -120,6 +125,8 @@ def _report(result: Any) -> None:
             taken = f"{names[others.argmax()]} ({others.max()})" if others.max() else ""
             print(f"{name:{width}}  {row[index]:5d} {row.sum():4d}  {taken}")
     print(f"\nModel:   {result.saved_model}\nCard:    {result.path}")
+    if left_out := of_record(recorded(result.path.parent, FILE)):
+        print(f"\n{left_out}")
     training = result.card.training
     epochs = training["epochs"] + training.get("epochs_before", 0)
     loaded = f"nasnet_keras.pretrained.load({str(result.path)!r})"

@@ -51,6 +51,7 @@ def fine_tune(
     image_size: int | None = None,
     fit: str = "crop",
     follow_links: bool = False,
+    skip_unreadable: bool = False,
     seed: int = 0,
     deterministic: bool = True,
     checkpoint_minutes: float = 5.0,
@@ -88,6 +89,9 @@ def fine_tune(
             `"pad"`, the longer side is resized and the rest is grey; or `"squash"`, both sides are resized. Images of a
             `Dataset` are by default brought to it as before.
         follow_links: whether links in folders may lead out of them.
+        skip_unreadable: whether images in folders that cannot be read, and empty folders, are left out. A warning lists
+            them, and `fine_tuning.json` records them; by default an error tells all of them at once. A class of which
+            no image is left is an error.
         seed: random seed.
         deterministic: whether the same seed gives the same bits, on one device. It holds for the whole process, and
             costs speed on GPUs.
@@ -122,7 +126,10 @@ def fine_tune(
         if isinstance(train, Dataset):  # divided as the run began
             train = train.split_by(splits.begun_by(workdir, FILE) or train.split)
         dataset = dataset_of(
-            *(train, validation, test, shape, class_names, validation_fraction), fit=fit, follow_links=follow_links
+            *(train, validation, test, shape, class_names, validation_fraction),
+            fit=fit,
+            follow_links=follow_links,
+            skip_unreadable=skip_unreadable,
         )
         how = recipe_for(len(dataset.train), recipe)
         plan = Plan(

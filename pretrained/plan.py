@@ -111,6 +111,7 @@ class Plan:
             "class_names": list(self.dataset.class_names),
             "image_shape": list(self.dataset.image_shape),
             "fit": self.dataset.fit,
+            "skipped": dict(self.dataset.skipped),
             "recipe": self.recipe.to_json(),
             "class_weights": list(self.class_weights),
             **{
@@ -122,7 +123,7 @@ class Plan:
 
 def upgraded(before: dict[str, Any]) -> dict[str, Any]:
     """The plan of a run of an earlier version, with the values that settings of today had then."""
-    return {"fit": "crop", **before, "recipe": Recipe.upgraded(before.get("recipe"))}
+    return {"fit": "crop", "skipped": {}, **before, "recipe": Recipe.upgraded(before.get("recipe"))}
 
 
 def weights_of_classes(value: str | Mapping[str, float] | None, dataset: Dataset) -> tuple[float, ...]:

@@ -13,8 +13,7 @@ from absl import logging
 from nasnet_keras.card import Card
 from nasnet_keras.images.files import ImageError, read_image
 from nasnet_keras.images.fitting import array_of, resized
-from nasnet_keras.images.reading import tree_of
-from nasnet_keras.images.tree import OWN_LINKS
+from nasnet_keras.images.reading import not_read, tree_of
 from nasnet_keras.pretrained import answers, listing, registry
 from nasnet_keras.utils.checks import positive_integer, quoted
 
@@ -147,7 +146,7 @@ def _listed(images: Any, follow_links: bool) -> tuple[Sequence[Any], dict[Path, 
         if not _is_folder(path):
             return [path], {}
         tree = tree_of(path, follow_links)
-        return tree.images, dict.fromkeys(tree.refused, f"it leads out of {images}: refused; {OWN_LINKS}")
+        return tree.images, not_read(tree, path)
     if hasattr(images, "shape") and len(images.shape) != 1:  # an array of one axis has paths
         images = images[None] if len(images.shape) == 3 else images
         if len(images.shape) != 4:

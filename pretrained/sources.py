@@ -11,7 +11,8 @@ import numpy as np
 
 from nasnet_keras.images.fitting import array_of, check_channels, check_levels, resized
 from nasnet_keras.pretrained.elements import OF_WEIGHTS, batch_of
-from nasnet_keras.training.datasets import image_folder, labels, splits
+from nasnet_keras.pretrained.folders import Folders, too_few
+from nasnet_keras.training.datasets import labels, splits
 from nasnet_keras.training.datasets.base import SPLITS, Dataset, Loaded, Split, chosen, divided
 from nasnet_keras.training.datasets.class_names import class_names, some
 from nasnet_keras.training.datasets.labels import Labels
@@ -43,10 +44,6 @@ class _Form:
 
     shape: tuple[int, int, int]
     fit: str
-    follow_links: bool
-
-    def folder(self, path: Path) -> Loaded:
-        return image_folder.load(path, image_shape=self.shape, fit=self.fit, follow_links=self.follow_links)
 
     def array(self, images: Iterable[np.ndarray], source: str, count: int | None = None) -> np.ndarray:
         return resized(images, self.shape, source, count, self.fit)
@@ -62,6 +59,7 @@ def dataset_of(
     *,
     fit: str = "crop",
     follow_links: bool = False,
+    skip_unreadable: bool = False,
 ) -> Dataset:
     """Gather the images that a network is fine-tuned on.
 
@@ -76,8 +74,10 @@ def dataset_of(
         fit: how images are brought to the shape, one of `checks.FITS`. Images of a `Dataset` are by default brought to
             it as before.
         follow_links: whether links in folders may lead out of them.
+        skip_unreadable: whether images in folders that cannot be read, and empty folders, are left out.
 
     Raises:
+        ImagesError: something is wrong with the folders; it tells all of it at once.
         ValueError: the images have another form, they or the classes are too few, or the splits have other classes.
     """
     if not isinstance(validation_fraction, int | float) or not 0.0 < validation_fraction < 1.0:
@@ -85,19 +85,24 @@ def dataset_of(
     checks.choice("fit", fit, checks.FITS)
     if isinstance(train, Dataset):
         fit = chosen(fit, train.fit)
-    form = _Form(image_shape, fit, follow_links)
-    came, found, name, source = _train(train, form)
+    form, given = _Form(image_shape, fit), {"train": train, "validation": validation, "test": test}
+    paths = {key: _folder(value, key) for key, value in given.items() if isinstance(value, str | os.PathLike)}
+    options = {"fit": fit, "follow_links": follow_links, "skip_unreadable": skip_unreadable}
+    folders = Folders.read(paths, validation is None, image_shape=image_shape, **options)
+    came, found, name, source = _train(train, form, folders.loaded.get("train"))
     if found is None:
         found = came["train"].labels.names
     names = _class_names(found, class_names, came["train"].labels)
     parts = {key: each.numbered(found, names, key) for key, each in came.items()}
     for key, value in (("validation", validation), ("test", test)):
         if value is not None:
-            parts[key] = _other(value, form, names, key)
+            parts[key] = _other(value, form, names, key, folders.loaded.get(key))
     rule = train.split if isinstance(train, Dataset) else splits.DEFAULT
     made = _divided(parts["train"], names, None if "validation" in parts else validation_fraction)
     parts.setdefault("test", parts["train"].take(slice(0, 0)))
-    return Dataset(name, **{**parts, **made}, class_names=names, source=source, split=rule, fit=fit)
+    skipped = train.skipped if isinstance(train, Dataset) else {}
+    about = {"source": source, "split": rule, "fit": fit, "skipped": {**skipped, **folders.skipped}}
+    return Dataset(name, **{**parts, **made}, class_names=names, **about)
 
 
 def _divided(train: Split, names: tuple[str, ...], validation_fraction: float | None) -> dict[str, Split]:
@@ -112,30 +117,28 @@ def _divided(train: Split, names: tuple[str, ...], validation_fraction: float | 
     if validation_fraction is None:
         return {}
     if single := [names[label] for label in np.flatnonzero(counts == 1)]:
-        raise ValueError(f"there is one image of {some(single)}: at least two are needed, one to validate by")
+        raise ValueError(too_few(single))
     return divided(train, len(names), {"validation": validation_fraction}, splits.DEFAULT)
 
 
-def _train(value: Any, form: _Form) -> tuple[dict[str, _Came], Any, str, str]:
+def _train(value: Any, form: _Form, loaded: Loaded | None) -> tuple[dict[str, _Came], Any, str, str]:
     """Splits, class names (or None), a name and a source."""
     if isinstance(value, Dataset):
         came = {key: getattr(value, key) for key in SPLITS}
         came = {key: _arrays(split, form, key) for key, split in came.items() if len(split)}
         return came, value.class_names, value.name, value.source
-    if isinstance(value, str | os.PathLike):
-        loaded = form.folder(_folder(value, "train"))
+    if loaded is not None:
         came = {key: _arrays(split, form, key) for key, split in loaded.splits.items()}
         return came, loaded.class_names, loaded.name, loaded.source
     came = {"train": _arrays(value, form, "train")}
     return came, _names_of(value), "images", f"{type(value).__name__} in memory"
 
 
-def _other(value: Any, form: _Form, names: tuple[str, ...], key: str) -> Split:
+def _other(value: Any, form: _Form, names: tuple[str, ...], key: str, loaded: Loaded | None) -> Split:
     """The validation or test split."""
-    if not isinstance(value, str | os.PathLike):
+    if loaded is None:
         came, found = _arrays(value, form, key), _names_of(value)
     else:
-        loaded = form.folder(_folder(value, key))
         split = loaded.splits.get(key) if len(loaded.splits) > 1 else loaded.splits["train"]
         if split is None:
             raise ValueError(f"{value} has folders {', '.join(loaded.splits)} and none for {key}: name the one to use")

@@ -35,6 +35,7 @@ def main(values: dict[str, Any]) -> None:
 
     from absl import flags
 
+    from nasnet_keras.images.problems import of_record
     from nasnet_keras.search.config import SearchConfig
     from nasnet_keras.search.plausible import check_objective
     from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
@@ -69,7 +70,8 @@ def _search(config: Any) -> None:
 
     study = run(config)
     with showing("what the search found"):
-        print(f"\n{summary(study)}\n\n{next_steps(_steps(study))}")
+        parts = [summary(study), of_record(study.config), next_steps(_steps(study))]
+        print("\n" + "\n\n".join(filter(None, parts)))
 
 
 def _search_all(config: Any, seeds: int) -> None:

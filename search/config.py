@@ -73,6 +73,7 @@ class SearchConfig:
     image_size: int | None = as_in(DatasetSettings, "image_size", for_=_CHILDREN, assumed=None)
     fit: str = as_in(DatasetSettings, "fit", for_=_CHILDREN, assumed="crop")
     follow_links: bool = as_in(DatasetSettings, "follow_links", may_change=True)
+    skip_unreadable: bool = as_in(DatasetSettings, "skip_unreadable", may_change=True)
     validation_fraction: float = as_in(DatasetSettings, "validation_fraction", for_=_CHILDREN, assumed=0.1)
     train_images: int | None = setting(
         None,

@@ -27,6 +27,7 @@ class Tree:
         unfollowed: links to folders out of the folder, which are not followed.
         ignored: the number of other files, by kind.
         hidden: the number of images with a dot at the beginning of their name, or of a folder's above.
+        locked: folders that cannot be listed, and why.
     """
 
     images: list[Path] = field(default_factory=list)
@@ -34,6 +35,12 @@ class Tree:
     unfollowed: list[Path] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     hidden: int = 0
+    locked: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing at all, not even files that are no images."""
+        return not (self.images or self.refused or self.unfollowed or self.ignored or self.hidden or self.locked)
 
     def add(self, other: "Tree") -> None:
         """Add the files of another tree, but for its images."""
@@ -41,6 +48,7 @@ class Tree:
         self.unfollowed += other.unfollowed
         self.ignored += other.ignored
         self.hidden += other.hidden
+        self.locked |= other.locked
 
     def warn(self, folder: Path, expected: str) -> None:
         """Warn of files that are not read."""
@@ -96,9 +104,6 @@ def walk(folder: Path, top: Path, *, follow_links: bool) -> Tree:
         folder: to look into.
         top: the folder that links may lead anywhere in.
         follow_links: whether links may also lead out of `top`.
-
-    Raises:
-        OSError: a folder cannot be read.
     """
     tree, seen, real, links = Tree(), set[tuple[int, int]](), [folder], list[Path]()
     while real or links:
@@ -107,19 +112,24 @@ def walk(folder: Path, top: Path, *, follow_links: bool) -> Tree:
         if linked and not follow_links and leads_out(current, top):
             tree.unfollowed.append(current)
             continue
-        status = current.stat()
-        if leads_back(current) or (status.st_dev, status.st_ino) in seen:
-            tree.ignored["links to folders that are read anyway"] += 1
+        try:
+            status = current.stat()
+            if leads_back(current) or (status.st_dev, status.st_ino) in seen:
+                tree.ignored["links to folders that are read anyway"] += 1
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(current) as found:
+                entries = list(found)
+        except OSError as error:
+            tree.locked[current] = error.strerror or type(error).__name__
             continue
-        seen.add((status.st_dev, status.st_ino))
-        with os.scandir(current) as entries:
-            for entry in entries:
-                if is_of_system(entry.name):
-                    tree.hidden += hidden_images(entry)
-                elif os.path.isdir(entry):  # noqa: PTH112 – `is_dir` raises for some links that lead nowhere
-                    (links if entry.is_symlink() else real).append(Path(entry.path))
-                else:
-                    _add_file(tree, entry, top, follow_links)
+        for entry in entries:
+            if is_of_system(entry.name):
+                tree.hidden += hidden_images(entry)
+            elif os.path.isdir(entry):  # noqa: PTH112 – `is_dir` raises for some links that lead nowhere
+                (links if entry.is_symlink() else real).append(Path(entry.path))
+            else:
+                _add_file(tree, entry, top, follow_links)
         links.sort()
     tree.images.sort()
     tree.refused.sort()

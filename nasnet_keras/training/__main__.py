@@ -45,6 +45,9 @@ def main(values: dict[str, Any]) -> None:
 
 
 def _report(result: Any) -> None:
+    from nasnet_keras.images.problems import of_record
+    from nasnet_keras.utils.workdir import recorded
+
     card = result.card
     print(f"\n{card.name}: {card.cost['parameters']:,} parameters, {card.training['hours']:.2f} hours")
     for split in ("validation", "test"):
@@ -52,6 +55,8 @@ def _report(result: Any) -> None:
             accuracy, images = card.metrics[f"{split}_accuracy"], card.metrics[f"{split}_images"]
             print(f"{split} accuracy {accuracy:.4f} on {images:,} images")
     print(f"Card:    {result.path}\nWeights: {result.path.with_name(card.weights.file)}")
+    if left_out := of_record(recorded(result.path.parent, "training.json")):
+        print(f"\n{left_out}")
     epochs = card.training["epochs"] + card.training.get("epochs_before", 0)
     steps = {
         "Train it on": f"the same command with an --epochs above {epochs}",

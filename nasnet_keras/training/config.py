@@ -176,6 +176,7 @@ class TrainingConfig:
             "images": {"train": len(dataset.train), "validation": len(dataset.validation)},
             "image_shape": list(dataset.image_shape),
             "fit": dataset.fit,
+            "skipped": dict(dataset.skipped),
             "split": dataset.split,
             "digest": dataset.digest,
             "network": self.network(dataset),

@@ -174,7 +174,7 @@ def _initializer(config: TrainingConfig, dataset: Dataset) -> Callable[[keras.Mo
 
 def _upgraded(before: dict[str, Any], name: str) -> dict[str, Any]:
     """The configuration of a run of an earlier version, with the values that settings of today had then."""
-    assumed = {"name": name, "fit": "crop", "initial_weights": None}
+    assumed = {"name": name, "fit": "crop", "skipped": {}, "initial_weights": None}
     return {**assumed, **before, "recipe": Recipe.upgraded(before.get("recipe"))}
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Stopped", "run_job"]
 
-_LONGEST = 2000  # letters of an error
+_LONGEST, _LONGEST_ITEM = 2000, 400  # letters of an error, and of each item of a list in it
+_ITEM = "  - "  # the beginning of its line
 _NO_MANUAL = Manual()
 _MORE = "--help lists the flags"
 _OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")  # of TensorFlow and PyTorch, which have no MemoryError
@@ -137,16 +138,21 @@ def _unexpected(word: str) -> str:
 
 
 def _message(error: BaseException, kept: str) -> str | None:
-    """Put an error in one line for a user; None for an error of the program itself."""
+    """Put an error in one line for a user, with further ones for the items of a list; None for one of the program."""
     if isinstance(error, (Stopped, KeyboardInterrupt)):
         return f"\nStopped. The same command goes on from {kept}."
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).split("\n") if line.strip() and not line.startswith(_ITEM)]
+    items = [line for line in str(error).split("\n") if line.startswith(_ITEM)]
     if isinstance(error, MemoryError) or type(error).__name__ in _OUT_OF_MEMORY:
         lines = ["there is not enough memory:", *(lines or ["a smaller batch_size needs less"])]
     elif not isinstance(error, (ValueError, OSError)):
         return None
     text = " ".join(lines) or type(error).__name__
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return "\n".join([_cut(text, _LONGEST), *(_cut(item, _LONGEST_ITEM) for item in items)])
+
+
+def _cut(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[:letters]}…"
 
 
 def _parse(arguments: list[str]) -> list[str]:

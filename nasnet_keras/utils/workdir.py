@@ -18,6 +18,7 @@ __all__ = ["Workdir", "WorkdirError", "check_same", "is_workdir", "read_descript
 
 _SHOWN = 20  # differences
 _DESCRIPTIONS = ("fine_tuning.json", "seeds.json", "study.json", "training.json")  # of the package's jobs
+_SKIPPED = "skipped"  # files that were left out, by path
 _OF_IMAGES = {  # fields by which images are identified, which files of earlier versions lack
     "split": "the rule by which images are put aside",
     "digest": "of images, labels and class names",
@@ -205,7 +206,10 @@ def check_same(path: Path, old: dict[str, Any], new: dict[str, Any], error: type
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> Iterable[str]:
     for key in sorted({*old, *new}):
         before, now = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(now, dict):
+        if key == _SKIPPED and isinstance(before, dict) and isinstance(now, dict):
+            yield from (f"{name[:200]} was left out and is there now" for name in sorted({*before} - {*now}))
+            yield from (f"{name[:200]} was there and is left out now" for name in sorted({*now} - {*before}))
+        elif isinstance(before, dict) and isinstance(now, dict):
             yield from _differences(before, now, f"{prefix}{key[:100]}.")
         elif before != now:
             meaning = f" ({_OF_IMAGES[key]})" if key in _OF_IMAGES else ""

@@ -53,10 +53,10 @@ def _exported(config: Any) -> Any:
         given |= {name: getattr(config, name) for name in ("inference_input_type", "inference_output_type")}
     if config.calibration_dir is not None:
         _say(f"Reading images of {config.calibration_dir}")
-        given["calibration"] = source.calibration(config.calibration_dir)
+        given["calibration"] = source.calibration(config.calibration_dir, config.skip_unreadable)
     if config.labels is not None:
         _say(f"Reading labelled images of {config.labels}")
-        given["images"], given["labels"] = source.labelled(config.labels)
+        given["images"], given["labels"] = source.labelled(config.labels, config.skip_unreadable)
     _say(f"Writing and checking {output}")
     return export(source.model, output, config.format, **given)
 

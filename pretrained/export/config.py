@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.utils import settings, values
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.groups import Group
-from nasnet_keras.utils.settings import documented, grouped, setting
+from nasnet_keras.utils.settings import as_in, documented, grouped, setting
 
 __all__ = ["FORMATS", "MODES", "TYPED", "ExportConfig"]
 
@@ -75,6 +76,12 @@ class ExportConfig:
         "and after quantizing; of folders named train, validation and test in it, the last one is read.",
         values.path(),
         group=Group.IMAGES,
+    )
+    skip_unreadable: bool = as_in(
+        DatasetSettings,
+        "skip_unreadable",
+        help="Leave out images of --calibration_dir and --labels that cannot be read, and list them; by default they "
+        "are an error that tells all of them.",
     )
     min_agreement: float = setting(
         0.9,

@@ -21,25 +21,27 @@ _MOST_VALUES = 2**28
 class Source(AnyModel):
     """A model, and the images for it."""
 
-    def calibration(self, folder: str) -> np.ndarray:
-        """Read images of any folder.
+    def calibration(self, folder: str, skip_unreadable: bool = False) -> np.ndarray:
+        """Read images of any folder, perhaps without unreadable ones.
 
         Raises:
             ValueError: there is no such folder, or there are no images, or some cannot be read.
         """
         if not Path(folder).is_dir():
             raise ValueError(f"--calibration_dir: there is no folder {quoted(folder)}")
-        return read_folder(Path(folder), self.shape, MOST_IMAGES, self.fit)
+        return read_folder(Path(folder), self.shape, MOST_IMAGES, self.fit, skip_unreadable)
 
-    def labelled(self, folder: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read images of a folder of classes, and the number of the class of each.
+    def labelled(self, folder: str, skip_unreadable: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Read images of a folder of classes, perhaps without unreadable ones, and the number of the class of each.
 
         Raises:
             ValueError: there is no such folder, its classes are not the model's, or images cannot be read.
         """
         shape = self.shape
         most = max(1, _MOST_VALUES // math.prod(shape))
-        loaded = image_folder.load(Path(folder), image_shape=shape, fit=self.fit, most=most)
+        loaded = image_folder.load(
+            Path(folder), image_shape=shape, fit=self.fit, most=most, skip_unreadable=skip_unreadable
+        )
         split = next(loaded.splits[name] for name in ("test", "validation", "train") if name in loaded.splits)
         return split.images, self._numbers(folder, loaded.class_names)[split.labels]
 

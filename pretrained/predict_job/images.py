@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nasnet_keras.images.reading import tree_of
-from nasnet_keras.images.tree import OWN_LINKS
+from nasnet_keras.images.reading import not_read, tree_of
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["Listed", "listed"]
@@ -70,7 +69,7 @@ def _is(test: object, path: Path) -> bool:
 
 def _in_folder(folder: Path, top: Path | None, follow_links: bool) -> list[Listed]:
     tree = tree_of(folder, follow_links)
-    refused = dict.fromkeys(tree.refused, f"it leads out of {folder}: refused; {OWN_LINKS}")
+    refused = not_read(tree, folder)
     paths = sorted([*tree.images, *refused])
     return [
         Listed(one, (one if top is None else one.relative_to(top)).as_posix(), refused.get(one, "")) for one in paths

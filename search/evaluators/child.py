@@ -66,6 +66,7 @@ class ChildEvaluator(Evaluator):
             image_size=config.image_size,
             fit=config.fit,
             follow_links=config.follow_links,
+            skip_unreadable=config.skip_unreadable,
             validation_fraction=config.validation_fraction,
         )
         self._dataset = self._dataset.split_by(splits.begun_by(config.workdir, _FILE) or self._dataset.split)
@@ -134,6 +135,7 @@ class ChildEvaluator(Evaluator):
             "image_shape": list(self._dataset.image_shape),
             "split": self._dataset.split,
             "digest": self._dataset.digest,
+            "skipped": dict(self._dataset.skipped),
             **known,
             **({} if self._predictor is None else {"latency_predictor": facts_of(self._predictor)}),
         }

@@ -84,6 +84,8 @@ class Dataset:
         split: the rule by which a job makes the splits that are not given, one of `splits.RULES`.
         division: the result of that rule; None if all splits were given.
         fit: the way in which images were brought to their size, and new ones will be; one of `checks.FITS`.
+        skipped: files that were left out because they cannot be read, and empty folders: by path within the folder that
+            was read, what is wrong with each.
 
     Raises:
         ValueError: there are no training images or fewer than two classes, class names are given twice, splits have
@@ -105,6 +107,7 @@ class Dataset:
     split: str = splits.DEFAULT
     division: Division | None = field(default=None, repr=False)
     fit: str = "crop"
+    skipped: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         checks.choice("fit", self.fit, checks.FITS)
@@ -196,7 +199,7 @@ class Loaded:
     """Splits from a source, at least a training split. Missing splits are taken from it.
 
     Attributes:
-        name, class_names, source, split, fit: as of `Dataset`.
+        name, class_names, source, split, fit, skipped: as of `Dataset`.
         splits: by name.
     """
 
@@ -206,6 +209,7 @@ class Loaded:
     source: str
     split: str = splits.DEFAULT
     fit: str = "crop"
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 def slug(text: str) -> str:

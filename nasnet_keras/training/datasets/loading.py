@@ -35,6 +35,7 @@ def load(
     image_size: int | None = None,
     fit: str = "crop",
     follow_links: bool = False,
+    skip_unreadable: bool = False,
     validation_fraction: float = 0.1,
 ) -> Dataset:
     """Load a data set.
@@ -53,12 +54,15 @@ def load(
             longer side and fills the rest with grey; `"squash"` resizes both sides. With `"crop"`, an `.npz` file may
             name another way in which its images were brought to their size.
         follow_links: whether links in a folder may lead out of it.
+        skip_unreadable: whether images of a folder that cannot be read, and empty folders in it, are left out. A
+            warning lists them, and they are the data set's `skipped`. A class of which no image is left is an error.
         validation_fraction: share of each class' training images, in [0, 1), that becomes the validation split if the
             data set has none. The same share, but at least a tenth, becomes the test split if it has none. The choice
             is the same every time; see `splits.divided`. A warning tells of classes without an image in a split.
 
     Raises:
-        ValueError: there is no such data set, or it cannot be used; the error says what was expected.
+        ValueError: there is no such data set, or it cannot be used; the error says what was expected. Of a folder, it
+            tells all that is wrong with it at once.
 
     Example:
         >>> load("digits").image_shape
@@ -72,7 +76,7 @@ def load(
     if not isinstance(dataset, str | os.PathLike) or not isinstance(os.fspath(dataset), str) or not os.fspath(dataset):
         raise ValueError(f"dataset must be a name, a folder or an .npz file, got {quoted(dataset)}")
     try:
-        loaded = _loaded(os.fspath(dataset), data_dir, image_size, fit, follow_links)
+        loaded = _loaded(os.fspath(dataset), data_dir, image_size, fit, follow_links, skip_unreadable)
     except OSError as error:  # a name that is too long, a folder that may not be read
         raise ValueError(f"cannot read the data set {quoted(str(dataset))}: {error.strerror or type(error)}") from None
     found = _assembled(dataclasses.replace(loaded, fit=chosen(fit, loaded.fit)), validation_fraction)
@@ -106,7 +110,9 @@ def save(dataset: Dataset, path: Path) -> None:
     write_npz(path, arrays)
 
 
-def _loaded(dataset: str, data_dir: str | Path | None, image_size: int | None, fit: str, follow_links: bool) -> Loaded:
+def _loaded(
+    dataset: str, data_dir: str | Path | None, image_size: int | None, fit: str, follow_links: bool, skip: bool
+) -> Loaded:
     if dataset == "digits":
         return _digits()
     if dataset.endswith(".npz"):
@@ -116,7 +122,7 @@ def _loaded(dataset: str, data_dir: str | Path | None, image_size: int | None, f
     if is_folder(dataset):
         from nasnet_keras.training.datasets import image_folder
 
-        return image_folder.load(Path(dataset), image_size, fit=fit, follow_links=follow_links)
+        return image_folder.load(Path(dataset), image_size, fit=fit, follow_links=follow_links, skip_unreadable=skip)
     from nasnet_keras.training.datasets import tensorflow_datasets
 
     return tensorflow_datasets.load(dataset, data_dir, image_size, fit)
@@ -148,9 +154,8 @@ def _assembled(loaded: Loaded, validation_fraction: float) -> Dataset:
     shares = {"test": max(validation_fraction, 0.1), "validation": validation_fraction}
     shares = {name: share for name, share in shares.items() if name not in given}
     fields = {**given, **dict.fromkeys(shares, given["train"].take(slice(0)))}
-    whole = Dataset(
-        loaded.name, **fields, class_names=loaded.class_names, source=source, split=loaded.split, fit=loaded.fit
-    )
+    about = {name: getattr(loaded, name) for name in ("class_names", "source", "split", "fit", "skipped")}
+    whole = Dataset(loaded.name, **fields, **about)
     if shares:
         whole = dataclasses.replace(whole, **divided(whole.train, len(whole.class_names), shares, loaded.split))
     if not len(whole.test):

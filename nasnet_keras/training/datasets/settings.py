@@ -44,6 +44,12 @@ class DatasetSettings:
         "Follow links in a folder of images to files outside of it. Use it for your own links only.",
         values.switch(),
     )
+    skip_unreadable: bool = setting(
+        False,
+        "Leave out images of a folder that cannot be read, and empty folders, and list them; by default they are an "
+        "error that tells all of them.",
+        values.switch(),
+    )
     validation_fraction: float = setting(
         0.1,
         "Share of the training images to validate by, if there is no validation split.",
