@@ -64,7 +64,7 @@ def test_other_links_out_of_the_folder_are_an_error_that_names_the_flag(pets, tm
     (pets / "bird").unlink()
     for index in range(7):
         (pets / "dog" / f"l{index}.png").symlink_to(tmp_path / "disk" / "wild" / f"{index}.png")
-    with pytest.raises(ValueError, match=f"dog/l0.png, .*, and 2 more {message}"):
+    with pytest.raises(ValueError, match=f"(?s)7 problems; .*dog/l0.png {message}.*dog/l6.png {message}"):
         counts(pets, follow_links=False)
     assert counts(pets, follow_links=True) == [2, 11]
     split = tmp_path / "split"
@@ -105,7 +105,9 @@ def test_links_that_lead_nowhere_are_errors_that_say_so(pets):
     (pets / "dog" / "x.png").symlink_to("/gone.png")
     (pets / "dog" / "y.png").symlink_to("y.png")
     for follow_links in (False, True):
-        with pytest.raises(ValueError, match="dog/x.png: it is a link that leads nowhere.*dog/y.png: .*symbolic links"):
+        with pytest.raises(
+            ValueError, match="(?s)dog/x.png: it is a link that leads nowhere.*dog/y.png: .*symbolic links"
+        ):
             counts(pets, follow_links=follow_links)
     (pets / "fox").symlink_to("/gone")
     with pytest.raises(ValueError, match="pets/fox is a link that leads nowhere: expected FOLDER/CLASS/IMAGE"):

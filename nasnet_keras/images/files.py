@@ -47,8 +47,11 @@ class ImageError(ValueError):
     """
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot read the image {path}: {reason}")
+        super().__init__(path, reason)
         self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"cannot read the image {self.path}: {self.reason}"
 
 
 def is_image(path: Path) -> bool:

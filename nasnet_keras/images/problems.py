@@ -87,7 +87,7 @@ def _message(every: Sequence[Problems]) -> str:
     source, skip = " and ".join(each._source for each in every if each), every[0]._skip
     if skip:
         if len(grave) == 1:
-            return f"{grave[0]}; {SKIP} does not leave that out"
+            return grave[0]
         return f"{source}: {len(grave):,} problems that {SKIP} does not leave out:{in_lines(grave)}"
     told = small and skip is not None
     if len(grave) + len(small) == 1:
@@ -107,7 +107,7 @@ def in_lines(texts: list[str]) -> str:
           - b
     """
     more = [f"and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
-    return "".join(f"{_ITEM}{text}" for text in [*texts[:_SHOWN], *more])
+    return "".join(f"{_ITEM}{' '.join(text.splitlines())}" for text in [*texts[:_SHOWN], *more])
 
 
 def of_record(config: Mapping[str, Any]) -> str:
@@ -115,7 +115,7 @@ def of_record(config: Mapping[str, Any]) -> str:
 
     Example:
         >>> print(of_record({"skipped": {"cat/1.png": "cannot be read"}}))
-        1 left out: 1 cannot be read
+        files and folders left out: 1 cannot be read
           - cat/1.png
     """
     skipped = config.get("skipped")
@@ -129,8 +129,8 @@ def of_skipped(skipped: Mapping[str, str]) -> str:
 
     Example:
         >>> of_skipped({"cat/1.png": "cannot be read", "dog/2.png": "cannot be read", "fox": "has no images"})
-        '3 left out: 2 cannot be read, 1 has no images'
+        'files and folders left out: 2 cannot be read, 1 has no images'
     """
     kinds = sorted({*skipped.values()})
     counts = ", ".join(f"{sum(kind == each for each in skipped.values()):,} {kind}" for kind in kinds)
-    return f"{len(skipped):,} left out: {counts}"
+    return f"files and folders left out: {counts}"

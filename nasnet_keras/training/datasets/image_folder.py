@@ -69,7 +69,8 @@ def load(
         splits[split] = Split(images, np.asarray(labels, np.int32))
         tried = {label for _, label in labelled} | {class_names.index(name) for name in by_class if not by_class[name]}
         for label in sorted(tried.difference(labels)):
-            found.add(f"no {split} image of the class {class_names[label]} in {folder} can be read")
+            where = f"no {split} image of the class {class_names[label]} in {folder} can be read"
+            found.add(f"{where}: mend one, or move its folder away")
     if problems is None:
         found.check()
     return Loaded(slug(folder.resolve().name), splits, class_names, str(folder), skipped=found.skipped)
