@@ -19,9 +19,9 @@ class ImagesError(ValueError):
     """Folders of images cannot be used; the message has a line for each problem, or for the first ones and a count."""
 
 
-class _Problem(NamedTuple):
+class _Unreadable(NamedTuple):
     text: str
-    name: str  # in records; empty if it cannot be left out
+    name: str  # in records
     kind: str  # in records
 
 
@@ -35,20 +35,21 @@ class Problems:
 
     def __init__(self, source: str, skip: bool | None = False) -> None:
         self._source, self._skip = source, skip
-        self._grave: list[_Problem] = []
-        self._small: list[_Problem] = []
+        self._grave: list[str] = []
+        self._small: list[_Unreadable] = []
 
     def __bool__(self) -> bool:
         """Tell whether there is a problem that is not left out."""
         return bool(self._grave or (self._small and not self._skip))
 
     def add(self, text: str) -> None:
-        """Add a problem that cannot be left out.
+        """Add a problem that cannot be left out, once.
 
         Args:
             text: a clause that names the file or folder.
         """
-        self._grave.append(_Problem(text, "", ""))
+        if text not in self._grave:
+            self._grave.append(text)
 
     def add_file(self, text: str, path: Path, folder: Path, kind: str) -> None:
         """Add a file or folder that can be left out, as if it were not there.
@@ -59,12 +60,12 @@ class Problems:
             folder: the folder that is read, within which records name it.
             kind: what is wrong in a few words, which are the same in all versions.
         """
-        self._small.append(_Problem(text, path.relative_to(folder).as_posix(), kind))
+        self._small.append(_Unreadable(text, path.relative_to(folder).as_posix(), kind))
 
     @property
     def skipped(self) -> dict[str, str]:
         """What was left out: by path within its folder, what is wrong with it."""
-        return {each.name: each.kind for each in self._small} if self._skip else {}
+        return {each.name: each.kind for each in sorted(self._small, key=lambda each: each.name)} if self._skip else {}
 
     def check(self, *others: "Problems") -> None:
         """Raise an error of all problems, also of those of other folders; a warning tells of what is left out.
@@ -82,7 +83,7 @@ class Problems:
 
 
 def _message(every: Sequence[Problems]) -> str:
-    grave = [problem.text for each in every for problem in each._grave]
+    grave = [text for each in every for text in each._grave]
     small = [problem.text for each in every for problem in each._small]
     source, skip = " and ".join(each._source for each in every if each), every[0]._skip
     if skip:
