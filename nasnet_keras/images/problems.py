@@ -65,7 +65,10 @@ class Problems:
     @property
     def skipped(self) -> dict[str, str]:
         """What was left out: by path within its folder, what is wrong with it."""
-        return {each.name: each.kind for each in sorted(self._small, key=lambda each: each.name)} if self._skip else {}
+        return {each.name: each.kind for each in self._unreadable()} if self._skip else {}
+
+    def _unreadable(self) -> list[_Unreadable]:
+        return sorted(self._small, key=lambda each: each.name)
 
     def check(self, *others: "Problems") -> None:
         """Raise an error of all problems, also of those of other folders; a warning tells of what is left out.
@@ -78,13 +81,13 @@ class Problems:
             raise ImagesError(_message(every))
         for each in every:
             if each._small:
-                what = in_lines([problem.text for problem in each._small])
+                what = in_lines([problem.text for problem in each._unreadable()])
                 logging.warning("%s: %s%s", each._source, of_skipped(each.skipped), what)
 
 
 def _message(every: Sequence[Problems]) -> str:
     grave = [text for each in every for text in each._grave]
-    small = [problem.text for each in every for problem in each._small]
+    small = [problem.text for each in every for problem in each._unreadable()]
     source, skip = " and ".join(each._source for each in every if each), every[0]._skip
     if skip:
         if len(grave) == 1:
