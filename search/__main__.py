@@ -35,7 +35,6 @@ def main(values: dict[str, Any]) -> None:
 
     from absl import flags
 
-    from nasnet_keras.images.problems import of_record
     from nasnet_keras.search.config import SearchConfig
     from nasnet_keras.search.plausible import check_objective
     from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
@@ -64,6 +63,7 @@ def main(values: dict[str, Any]) -> None:
 
 def _search(config: Any) -> None:
     """Run one search, and print what it found."""
+    from nasnet_keras.images.problems import of_record
     from nasnet_keras.search.loop import run  # imported late: it imports TensorFlow, which reads settings
     from nasnet_keras.search.report.terminal import summary
     from nasnet_keras.utils.progress import showing
@@ -76,13 +76,15 @@ def _search(config: Any) -> None:
 
 def _search_all(config: Any, seeds: int) -> None:
     """Run a search with several seeds, and print what they found."""
+    from nasnet_keras.images.problems import of_record
     from nasnet_keras.search.seeds import run_seeds  # as above
     from nasnet_keras.utils.progress import showing
 
     found = run_seeds(config, seeds)
     with showing("what the searches found"):
         steps = next_steps(_steps_of(found, config, seeds))
-        print(f"\n{found}\nReport:     {Path(config.workdir, 'report.html')}\n\n{steps}")
+        report = f"{found}\nReport:     {Path(config.workdir, 'report.html')}"
+        print("\n" + "\n\n".join(filter(None, [report, of_record(found.studies[0].config), steps])))
 
 
 def _steps_of(found: Any, config: Any, seeds: int) -> dict[str, list[str]]:

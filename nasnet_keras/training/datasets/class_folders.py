@@ -14,6 +14,7 @@ from nasnet_keras.images.tree import (
     is_of_system,
     leads_back,
     leads_out,
+    some,
     walk,
 )
 from nasnet_keras.utils.checks import quoted
@@ -104,6 +105,8 @@ def _add_problems(entry: Path, tree: Tree, folder: Path, problems: Problems) -> 
         problems.add_file(_refused(path, folder), path, folder, _LEADS_OUT)
     if tree.is_empty:
         problems.add_file(f"{entry} has no images: {EXPECTED}, of {FILES}", entry, folder, _NO_IMAGES)
+    elif not tree.images and tree.unfollowed:
+        problems.add(f"{entry} has links to folders elsewhere alone ({some(tree.unfollowed)}): {OWN_LINKS}")
     elif not (tree.images or tree.refused or tree.locked):
         kinds = ", ".join(f"{count} {kind}" for kind, count in tree.ignored.most_common(3))
         others = f", and there are others ({kinds})" if kinds else ""
