@@ -24,7 +24,7 @@ _EXPORTS = {
     "DropPathSchedule": "layers.drop_path",
     "Edge": "genotypes.cells",
     "ExportError": "inference.errors",
-    "ExportReport": "inference.exporting",
+    "ExportReport": "inference.report",
     "GenotypeError": "genotypes.base",
     "Latency": "latency.measuring",
     "LatencyError": "latency.errors",
@@ -41,6 +41,7 @@ _EXPORTS = {
     "measure_latency": "latency.measuring",
     "model_cost": "networks.counting",
     "plot_genotype": "plotting.cells",
+    "taps": "networks.taps",
     **{kind.genotype: f"genotypes.{kind.module}" for kind in KINDS},
     **{kind.function: f"networks.{kind.module}" for kind in KINDS if "." not in kind.function},
 }

@@ -21,9 +21,9 @@ from nasnet_keras.genotypes.skeleton import Skeleton as Skeleton
 from nasnet_keras.genotypes.stages import Stage as Stage
 from nasnet_keras.genotypes.stages import StageGenotype as StageGenotype
 from nasnet_keras.inference.errors import ExportError as ExportError
-from nasnet_keras.inference.exporting import ExportReport as ExportReport
 from nasnet_keras.inference.exporting import export as export
 from nasnet_keras.inference.fusing import fuse_for_inference as fuse_for_inference
+from nasnet_keras.inference.report import ExportReport as ExportReport
 from nasnet_keras.latency.errors import LatencyError as LatencyError
 from nasnet_keras.latency.errors import MachineBusy as MachineBusy
 from nasnet_keras.latency.measuring import Latency as Latency
@@ -39,6 +39,7 @@ from nasnet_keras.networks.counting import layer_costs as layer_costs
 from nasnet_keras.networks.counting import model_cost as model_cost
 from nasnet_keras.networks.nasbench201 import NASBench201FromGenotype as NASBench201FromGenotype
 from nasnet_keras.networks.stages import StagesFromGenotype as StagesFromGenotype
+from nasnet_keras.networks.taps import taps as taps
 from nasnet_keras.plotting.cells import plot_genotype as plot_genotype
 
 __version__: str
@@ -83,4 +84,5 @@ __all__ = [
     "plot_genotype",
     "pretrained",
     "search",
+    "taps",
 ]

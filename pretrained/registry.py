@@ -12,6 +12,7 @@ import keras
 from absl import logging
 
 from nasnet_keras.card import Card
+from nasnet_keras.inference.described import Description, describe
 from nasnet_keras.networks.large_images import loading_weights
 from nasnet_keras.pretrained.listing import CARDS, card_path
 from nasnet_keras.utils.checks import quoted
@@ -94,6 +95,8 @@ def load(
                 "%s: its classifier of %d classes was dropped; the new one of %d classes is not trained",
                 *(found.name, trained, classes),
             )
+        if same_head:
+            describe(built, _described(found, preprocessing))
         if not network:
             _loaded[built] = found if None in shape else dataclasses.replace(found, input_shape=shape)
     return built
@@ -101,6 +104,14 @@ def load(
 
 def _scaled(images: Any, found: Card) -> Any:
     return keras.layers.Rescaling(**found.preprocessing, name="preprocessing")(images)
+
+
+def _described(found: Card, preprocessing: bool) -> Description:
+    """What a card says of the images and the classes of its model, for exports."""
+    low, high = found.input_range
+    if not preprocessing:
+        low, high = (value * found.preprocessing["scale"] + found.preprocessing["offset"] for value in (low, high))
+    return Description(tuple(found.class_names), (low, high), found.fit)
 
 
 def _input_shape(found: Card, given: Any) -> tuple[int | None, ...]:

@@ -13,10 +13,11 @@ from PIL import Image
 from nasnet_keras import pretrained
 from nasnet_keras.card import CardError
 from nasnet_keras.inference.formats import FORMATS as KINDS
+from nasnet_keras.inference.naming import ENDINGS
 from nasnet_keras.pretrained import listing, registry
 from nasnet_keras.pretrained.export import config as settings
 from nasnet_keras.pretrained.export.__main__ import main
-from nasnet_keras.pretrained.export.config import FORMATS, ExportConfig
+from nasnet_keras.pretrained.export.config import ExportConfig
 from nasnet_keras.pretrained.export.source import Source, source_of
 from nasnet_keras.utils.settings import settings as settings_of
 from nasnet_keras.utils.workdir import Workdir
@@ -75,13 +76,13 @@ def test_the_name_of_the_file_says_its_format(model, capsys):
     assert capsys.readouterr().out.startswith("folder: saved_model")
     for output, name in (("a.onnx", "onnx"), ("a.xml", "openvino"), ("a.b.tflite", "litert"), ("../a", "saved_model")):
         assert ExportConfig("any", output=output).format == name
-    assert ExportConfig("any").output_for("m") == "m.tflite"
+    assert ExportConfig("any").output_for("m") == ExportConfig("any", "TFLite").output_for("m") == "m.tflite"
     config = ExportConfig("any", "onnx", "weights", calibration_dir="photos")
     assert config.output_for("m") == "m_weights.onnx"
 
 
 def test_formats_and_modes_are_those_of_exports():
-    assert {kind.name: kind.suffix for kind in KINDS.values()} == FORMATS
+    assert {kind.name: kind.suffix for kind in KINDS.values()} == ENDINGS
     assert {kind.name: kind.modes for kind in KINDS.values()} == settings.MODES
     assert [kind.name for kind in KINDS.values() if kind.retype is not None] == [*settings.TYPED]
 
@@ -114,7 +115,7 @@ def test_calibration_images_are_brought_to_size_as_the_card_says(photos):
     assert (found[1][:, -1] == 128).all() and not (found[0][:, -1] == 128).all()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", ENDINGS)
 def test_what_a_format_lacks_is_refused_before_anything_is_loaded(format_):
     given = {"model": "gone", "format": format_, "calibration_dir": "gone"}
     lacking = {"weights", "dynamic", "int8"} - {*settings.MODES[format_]}
@@ -155,9 +156,11 @@ def test_a_model_is_loaded_whatever_json_lies_beside_it(model, tmp_path):
         ({"model": "gone.keras"}, "there is no file 'gone.keras'"),
         ({"model": "notes.keras"}, "notes.keras is no model that Keras saved"),
         ({"model": "photos"}, "expected one card and its weights, .* in photos, got none"),
-        ({"format": "tflite"}, "format must be one of litert, onnx, openvino, saved_model, got 'tflite'"),
-        ({"output": "a.pt"}, "'a.pt' ends in none of .tflite, .onnx, .xml: give --format"),
-        ({"output": "a.onnx", "format": "litert"}, r"NAME\.tflite, for format 'litert', got 'a\.onnx'"),
+        ({"format": "tvm"}, "format must be one of litert, onnx, openvino, saved_model, got 'tvm'"),
+        ({"format": "h5"}, "format 'h5' is Keras' own format: write it by model.save"),
+        ({"output": "a.pt"}, "'a.pt' ends in none of .tflite, .onnx, .xml: end it so, or give format saved_model"),
+        ({"output": "a.onnx", "format": "tflite"}, "'a.onnx' has the ending of format 'onnx', and format is 'litert'"),
+        ({"output": "photos"}, "'photos' is there, a folder that is no SavedModel"),
         ({"output": "gone/a.onnx"}, "no folder 'gone'"),
         ({"quantization": "int8"}, "--quantization=int8 needs --calibration_dir"),
         ({"quantization": "weights"}, "needs images to compare answers on: --calibration_dir or --labels"),
@@ -230,6 +233,10 @@ def test_the_command(model, tmp_path):
 
     done = run(f"--model={model}", "--quantization=int8")
     assert (done.returncode, done.stdout) == (1, "") and done.stderr.count("\n") == 1
-    done = run(f"--model={model}", "--output=a.tflite")
+    done = run(f"--model={model}", "--format=caffe")
+    assert (
+        done.returncode == 1 and "format must be one of litert, onnx, openvino, saved_model, got 'caffe'" in done.stderr
+    )
+    done = run(f"--model={model}", "--output=a.tflite", "--format=tflite")
     assert done.returncode == 0 and done.stdout.startswith("a.tflite: litert, 0.0 MiB"), done.stderr
     assert done.stderr.splitlines() == ["Loading tiny.keras", "Writing and checking a.tflite"]

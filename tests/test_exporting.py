@@ -36,6 +36,7 @@ from nasnet_keras import (
 )
 from nasnet_keras.inference.formats import FORMATS
 from nasnet_keras.inference.logits import split
+from nasnet_keras.inference.naming import format_for, format_named
 from nasnet_keras.layers.auxiliary import AuxiliaryHead
 
 PATHS = {"saved_model": "folder", "litert": "model.tflite", "onnx": "model.onnx"}
@@ -87,7 +88,7 @@ def computed_kernels(path) -> list[str]:
 def test_formats(model, format_, tmp_path, generator):
     path = tmp_path / PATHS[format_]
     images, environment = generator.normal(size=(3, 24, 17, 3)).astype("float32"), dict(os.environ)
-    report = export(model, path, format_, images=images)
+    report = export(model, path, images=images)
     assert os.environ == environment  # some exporters change it for all later processes
     assert (report.path, report.format, report.images, report.agreement) == (path, format_, 3, 1.0)
     assert 0 <= report.difference < 1e-5
@@ -181,6 +182,26 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_there(plain, format_, tmp_p
     assert (path / "saved_model.pb" if path.is_dir() else path).read_bytes() == b"old"
 
 
+def test_a_folder_in_the_way_of_a_file_is_named(plain, tmp_path):
+    path = tmp_path / "x.tflite"
+    path.mkdir()
+    with pytest.raises(ExportError, match=r"x\.tflite' is a folder, and a file is to be written: remove it"):
+        export(plain, path)
+    (path / "saved_model.pb").write_bytes(b"")  # as versions wrote that went by no ending
+    with pytest.raises(ExportError, match=r"x\.tflite' is a folder of a SavedModel, and a file is to be written"):
+        export(plain, path, "tflite")
+
+
+def test_other_names_of_formats_are_understood(tmp_path):
+    for name, found in (("TFLite", "litert"), (".onnx", "onnx"), ("tf", "saved_model"), ("IR", "openvino")):
+        assert format_named(name) == found
+    for path, word, found in (("a.tflite", "tf-lite", "litert"), ("a.b.xml", None, "openvino"), ("v1.0/", None, "")):
+        assert format_for(path, word) == (found or "saved_model")
+    (tmp_path / "v1.1").mkdir()
+    (tmp_path / "v1.1" / "saved_model.pb").write_bytes(b"")
+    assert format_for(tmp_path / "v1.1") == format_for(tmp_path / "v1.2", "SavedModel") == "saved_model"
+
+
 def endings():
     """Models that end in different ways, with the activation that their outputs are of."""
     layers, image = keras.layers, keras.Input((8, 8, 3))
@@ -272,18 +293,25 @@ def test_bad_requests(plain, tmp_path, monkeypatch):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("mine")
     for path, format_, message in (
-        ("a.tflite", "tflite", "format must be one of saved_model, litert, onnx, openvino, got 'tflite'"),
-        ("a.onnx", "litert", "NAME.tflite"),
-        ("notes", "onnx", "NAME.onnx"),
-        ("nowhere/a.onnx", "onnx", "no folder"),
-        ("notes", "saved_model", "no SavedModel"),
-        ("notes/mine.txt", "saved_model", "no SavedModel"),
+        ("a.tflite", "caffe", "format must be one of litert, onnx, openvino, saved_model, got 'caffe'"),
+        ("a.tflite", 5, "format must be one of .*, got 5"),
+        ("a.onnx", "onx", "did you mean 'onnx'"),
+        ("a.onnx", "litert", r"of format 'onnx', and format is 'litert': leave that out, .* file, NAME\.tflite"),
+        ("a.tflite", "tf", "of format 'litert', and format is 'tf': leave that out, or give the path of a folder"),
+        ("notes", "onnx", r"NAME\.onnx, for format 'onnx'"),
+        ("a.ONNX", None, r"small letters, .*a\.onnx"),
+        ("a.pt", None, r"ends in none of \.tflite, \.onnx, \.xml: end it so, or give format saved_model"),
+        ("a.h5", None, r"'\.h5' is Keras' own format: write it by model\.save\('NAME\.keras'\)"),
+        ("a.keras", "tf", r"'\.keras' is Keras' own format"),
+        ("a", "keras", r"format 'keras' is Keras' own format.*fuse_for_inference"),
+        ("a.pb", None, r"a SavedModel is a folder, .*, such as .*/a'"),
+        ("nowhere/a.onnx", None, "no folder"),
+        ("notes/mine.txt/a", None, "mine.txt' is a file, and no folder"),
+        ("notes", None, "notes' is there, a folder that is no SavedModel"),
+        ("notes/mine.txt", "saved_model", "mine.txt' is there, a file"),
     ):
         with pytest.raises(ExportError, match=message):
             export(plain, tmp_path / path, format_)
-    with pytest.raises(ValueError, match="'odd_one' of type LayerNormalization cannot be fused"):
-        image = keras.Input((16, 16, 3))
-        export(keras.Model(image, keras.layers.LayerNormalization(name="odd_one")(image)), tmp_path / "a.onnx", "onnx")
     for images in (np.zeros((0, 16, 16, 3)), np.zeros((2, 16, 16)), np.zeros((2, 16, 16, 1)), ["a"], 5):
         with pytest.raises(ExportError, match=r"expected images to check with of \(count, any, any, 3\), and some"):
             export(plain, tmp_path / "a.onnx", "onnx", images=images)

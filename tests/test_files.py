@@ -227,6 +227,18 @@ def test_two_files_change_together_or_not_at_all(there, failing, tmp_path, monke
     assert step or seen[-1] == failing
 
 
+def test_what_nobody_writes_goes_with_the_change_or_stays(tmp_path):
+    path, left, gone = (tmp_path / name for name in ("a.x", "a.x.json", "gone"))
+    path.write_text("old")
+    left.write_text("old")
+    with pytest.raises(OSError, match="no"), files.exchanging(path, removed=(left, gone)):
+        raise OSError("no")
+    assert names(tmp_path) == ["a.x", "a.x.json"]
+    with files.exchanging(path, removed=(left, gone)) as temporary:
+        temporary.write_text("new")
+    assert names(tmp_path) == ["a.x"] and path.read_text() == "new"
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_folder_changes_as_a_whole_or_not_at_all(there, tmp_path, monkeypatch):
     path, rename = tmp_path / "model", Path.rename

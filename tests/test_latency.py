@@ -277,22 +277,38 @@ def test_wrong_arguments(arguments, words, tmp_path):
 
 
 def test_wrong_models_and_files(tmp_path):
-    (tmp_path / "folder").mkdir()
+    for name in ("folder", "folder.tflite"):
+        (tmp_path / name).mkdir()
     for name in ("a.keras", "a.onnx", "a.txt", "a", "a.ONNX"):
         (tmp_path / name).write_bytes(b"no model")
+    for path, words in (
+        ("a.onnx", "'litert' does not read a file '.onnx'.*name runtime='onnx' or 'openvino'"),
+        ("a.ONNX", "name runtime='onnx' or 'openvino'"),
+        ("folder", "does not read a folder.*name runtime='tensorflow'"),
+    ):
+        with pytest.raises(LatencyError, match=words):
+            nk.measure_latency(tmp_path / path, "TFLite")
     for model, words in (
         (tmp_path / "a.keras", "load it by keras.models.load_model"),
         (tmp_path / "missing.tflite", "there is no file"),
-        (tmp_path / "a.onnx", "'litert' does not read a file '.onnx'.*name runtime='onnx' or 'openvino'"),
-        (tmp_path / "folder", "does not read a folder.*name runtime='tensorflow'"),
+        (tmp_path / "folder.tflite", "'litert' does not read a folder.*name runtime='tensorflow'"),
         (tmp_path / "a.txt", "no runtime does"),
         (tmp_path / "a", "does not read a file without suffix, .*: no runtime does"),
-        (tmp_path / "a.ONNX", "name runtime='onnx' or 'openvino'"),
         (nk.genotypes.NASNET_A, "got a Genotype: build its network first"),
         (3, "expected a Keras model or the path of a file, got 3"),
     ):
         with pytest.raises(LatencyError, match=words):
             nk.measure_latency(model)
+
+
+def test_the_runtime_is_that_of_the_ending_or_of_any_usual_name(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name, found in (("a.tflite", "litert"), ("a.onnx", "onnx"), ("a.XML", "openvino"), ("folder", "tensorflow")):
+        assert runtimes.usual(tmp_path / name) == found
+    for name, found in (("TF-Lite", "litert"), ("tf", "tensorflow"), ("ORT", "onnx"), ("OpenVINO", "openvino")):
+        assert Protocol(name).runtime == found
+    with pytest.raises(LatencyError, match="got 'h5'"):
+        Protocol("h5")
 
 
 def test_a_runtime_that_is_missing_is_an_error_that_names_what_to_install(tmp_path, monkeypatch):
@@ -355,8 +371,8 @@ def test_onnx_and_openvino_read_one_file(model, tmp_path):
 
 def test_openvino_reads_its_own_files(model, tmp_path):
     pytest.importorskip("openvino")
-    path = nk.export(model, tmp_path / "model.xml", "openvino").path
-    sensible(nk.measure_latency(path, "openvino", input_shape=(16, 16, 3), accuracy=None), "openvino", (1, 16, 16, 3))
+    path = nk.export(model, tmp_path / "model.xml").path
+    sensible(nk.measure_latency(path, input_shape=(16, 16, 3), accuracy=None), "openvino", (1, 16, 16, 3))
     with pytest.raises(LatencyError, match="'onnx' does not read a file '.xml'.*name runtime='openvino'"):
         nk.measure_latency(path, "onnx")
 

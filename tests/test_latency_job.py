@@ -122,6 +122,7 @@ def test_the_runtime_of_a_file_follows_from_its_name(tmp_path):
     assert config.meter(tmp_path / "model.onnx").protocol.runtime == "onnx"
     assert config.meter(tmp_path / "model.tflite").protocol.runtime == "litert"
     assert config.meter().protocol == Protocol("litert", 1, accuracy=0.02)
+    assert LatencyConfig(runtime="tflite").runtime == "litert"
     assert LatencyConfig(latency_command="echo 1 {model}").meter().command == LatencyCommand("echo 1 {model}")
 
 

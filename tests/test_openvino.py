@@ -106,7 +106,7 @@ def test_bad_requests(plain, tmp_path, monkeypatch):
     (tmp_path / "mine.bin").write_text("mine")
     (tmp_path / "folder.bin").mkdir()
     for name, message in (
-        ("a.onnx", r"NAME\.xml, for format 'openvino'"),
+        ("a.onnx", "has the ending of format 'onnx', and format is 'openvino'"),
         ("folder.xml", r"folder\.bin' is there and is no file"),
         ("mine.xml", r"mine\.bin' is there without 'mine\.xml', and would be replaced"),
     ):

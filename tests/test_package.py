@@ -168,6 +168,7 @@ def test_readme_code_runs(tmp_path, monkeypatch):
         "docs/search.md",
         "docs/fine_tuning.md",
         "docs/inference.md",
+        "docs/backbones.md",
         "docs/latency.md",
         "docs/proxies.md",
     ):  # the second looks at the study that the first made

@@ -19,7 +19,7 @@ LAYERS = {
 
 _EXPORTS = {
     "ExportError": "errors",
-    "ExportReport": "exporting",
+    "ExportReport": "report",
     "export": "exporting",
     "fuse_for_inference": "fusing",
 }

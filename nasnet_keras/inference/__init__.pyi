@@ -1,7 +1,6 @@
 """The names of nasnet_keras.inference, for editors and type checkers. `tools/make_stubs.py` writes it."""
 
 from nasnet_keras.inference.errors import ExportError as ExportError
-from nasnet_keras.inference.exporting import ExportReport as ExportReport
 from nasnet_keras.inference.exporting import export as export
 from nasnet_keras.inference.fusing import fuse_for_inference as fuse_for_inference
 from nasnet_keras.inference.layers import BandedDepthwiseConv2D as BandedDepthwiseConv2D
@@ -15,6 +14,7 @@ from nasnet_keras.inference.layers import FixedSqueezeExcite as FixedSqueezeExci
 from nasnet_keras.inference.layers import PlainReLU as PlainReLU
 from nasnet_keras.inference.model import FusedModel as FusedModel
 from nasnet_keras.inference.pooling import ConvolvedAveragePooling2D as ConvolvedAveragePooling2D
+from nasnet_keras.inference.report import ExportReport as ExportReport
 
 LAYERS: dict[str, str]
 __all__ = ["ExportError", "ExportReport", "export", "fuse_for_inference"]

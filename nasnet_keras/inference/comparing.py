@@ -114,7 +114,8 @@ def _random(model: keras.Model) -> np.ndarray:
     (image,) = model.inputs
     shape = (_IMAGES, *(size or _SIZE for size in image.shape[1:]))
     values = np.random.default_rng(0).random(shape)
-    return (values * 255 if reads_pixels(model) else values * 2 - 1).astype(image.dtype)
+    pixels = reads_pixels(model) or not image.dtype.startswith(("float", "bfloat"))
+    return (values * 255 if pixels else values * 2 - 1).astype(image.dtype)
 
 
 def _given(images: Any, model: keras.Model) -> np.ndarray:

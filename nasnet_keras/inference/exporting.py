@@ -1,8 +1,9 @@
 """A trained model → a file for another runtime, fused for it and compared with the model."""
 
 import importlib.util
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,72 +11,33 @@ import keras
 import numpy as np
 
 from nasnet_keras.inference.batches import in_batches
+from nasnet_keras.inference.beside import About, files_beside, left_beside
 from nasnet_keras.inference.comparing import checked_images, compare
+from nasnet_keras.inference.described import Description, description_of, without_preprocessing
 from nasnet_keras.inference.errors import ExportError
+from nasnet_keras.inference.form import Form, form_of
 from nasnet_keras.inference.formats import FORMATS, Format
 from nasnet_keras.inference.fusing import fused
 from nasnet_keras.inference.logits import split
+from nasnet_keras.inference.naming import check_free, format_for
 from nasnet_keras.inference.quantization import Quantization, quantization_of
+from nasnet_keras.inference.report import ExportReport
 from nasnet_keras.inference.targets import TENSORFLOW
 from nasnet_keras.inference.tensor_type import TensorType
 from nasnet_keras.utils.checks import quoted, real
 from nasnet_keras.utils.extras import install
 from nasnet_keras.utils.files import exchanging, replacing
 
-__all__ = ["ExportReport", "check_target", "export"]
+__all__ = ["check_target", "export"]
 
 _AGREEMENT = 0.9
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """The result of an export: the file, and how the exported model compares with the source model.
-
-    Attributes:
-        path: of the file, or of the folder of a SavedModel.
-        format: `"saved_model"`, `"litert"`, `"onnx"` or `"openvino"`.
-        size: in bytes; of both files that OpenVINO reads.
-        images: the number of images that the exported model was run on.
-        difference: the largest difference of a logit, as a share of the largest range of an image's logits; of an
-            output, if the model ends in neither a softmax nor a sigmoid.
-        agreement: share of the images, from 0 to 1, for which both models have the same largest logit; if the file
-            writes integers, for which one of them is the largest, and is that of the same class.
-        quantization: how the file was quantized, or None.
-        accuracies: of the source model and of the quantized one on images with labels, from 0 to 1; or None.
-        input, output: the types in which the file reads and writes, with scale and zero point of integers that stand
-            for other values.
-    """
-
-    path: Path
-    format: str
-    size: int
-    images: int
-    difference: float
-    agreement: float
-    quantization: str | None = None
-    accuracies: tuple[float, float] | None = None
-    input: TensorType = field(default_factory=TensorType)
-    output: TensorType = field(default_factory=TensorType)
-
-    def __str__(self) -> str:
-        if self.quantization is not None:
-            known = "" if self.accuracies is None else ", accuracy {:.2%} before, {:.2%} now".format(*self.accuracies)
-            return (
-                f"{self.path}: {self.format}, quantized as {self.quantization!r}, {self.size / 2**20:.1f} MiB, reads "
-                f"{self.input}, writes {self.output}; on {self.images} images {self.agreement:.1%} have the same "
-                f"prediction as before{known}"
-            )
-        return (
-            f"{self.path}: {self.format}, {self.size / 2**20:.1f} MiB; on {self.images} images its logits differ from "
-            f"the model's by at most {self.difference:.1e} of their range, and {self.agreement:.0%} have the same "
-            f"prediction"
-        )
+_AIMS = ("speed", "size")
 
 
 def export(
     model: keras.Model,
     path: str | Path,
-    format: str = "saved_model",  # noqa: A002 – Keras' own name for it
+    format: str | None = None,  # noqa: A002 – Keras' own name for it
     *,
     images: np.ndarray | None = None,
     tolerance: float = 1e-4,
@@ -86,15 +48,20 @@ def export(
     inference_input_type: str = "float32",
     inference_output_type: str = "float32",
     preprocessing: bool = True,
+    class_names: Sequence[str] | None = None,
+    optimize: str = "speed",
 ) -> ExportReport:
     """Write a model for another runtime: fused for it, and checked by running it there.
 
     Args:
-        model: one that `fuse_for_inference` takes, or one that it returned.
-        path: a folder for a SavedModel, else a file: `NAME.tflite`, `NAME.onnx`, or `NAME.xml` with the weights in
-            `NAME.bin` beside it. An earlier export is replaced.
-        format: `"saved_model"`, `"litert"`, `"onnx"` or `"openvino"`; `"litert"` and `"onnx"` need the extra
-            `export` of this package, and `"openvino"` needs the extra `openvino`.
+        model: functional or sequential, of one input and one output. One that `fuse_for_inference` takes is fused;
+            any other, such as a MobileNet, is written as it is, of which a warning and the report say why.
+        path: its ending says the format: a file `NAME.tflite` is for LiteRT, `NAME.onnx` for ONNX Runtime, and
+            `NAME.xml`, with the weights in `NAME.bin` beside it, for OpenVINO; a path without an ending is the folder
+            of a SavedModel. An earlier export is replaced.
+        format: None, or the format of the path's ending: `"litert"`, `"onnx"`, `"openvino"`, or `"saved_model"`, for
+            which any other path will do. `"litert"` and `"onnx"` need the extra `export` of this package, and
+            `"openvino"` needs the extra `openvino`. Other usual names, such as `"tflite"` and `"tf"`, are understood.
         images: to compare the models with, `(count, height, width, channels)` as the model reads them; by default
             random ones.
         tolerance: the largest difference of a logit that is accepted, as a share of the largest range of an image's
@@ -113,29 +80,41 @@ def export(
             images, `"uint8"` are pixels as they come, and `"int8"` are pixels less 128.
         preprocessing: False leaves out the layers at the start of the model that rescale or normalize images. Who runs
             the file does what they do, and `images` and `calibration` are images of which that is done.
+        class_names: the names of the classes by number, which are known of what `pretrained.load` made. With them, two
+            files are written beside the other: `NAME.tflite.labels.txt`, UTF-8 with a name in each line, and
+            `NAME.tflite.json` with shape, type and range of what is read and answered; or, within the folder of a
+            SavedModel, `assets.extra/labels.txt` and `assets.extra/model.json`. A `.tflite` file has them within it,
+            too, as MediaPipe reads them.
+        optimize: `"speed"`, or `"size"` for a file that is a few percent smaller and answers the same: without names of
+            what is within it, large kernels in parts, and channels of zeros.
 
     Returns:
         The file, and how the exported model compares with `model` on these images.
 
     Raises:
-        ExportError: the format, the path or the images are wrong, a package is missing, or the logits differ by
-            more than the tolerance. Nothing is written then.
-        ValueError: the model cannot be fused; the error names the layer.
+        ExportError: the format, the path or the images are wrong, a package is missing, the format has no form for
+            the model, or the logits differ by more than the tolerance. Nothing is written then.
+        ValueError: the model is neither functional nor sequential, or has several inputs or outputs.
         OSError: the file cannot be written, for example to a full disk. An earlier export stays.
 
     Example:
         >>> from nasnet_keras import NASNetFromGenotype
         >>> model = NASNetFromGenotype("nasnet_a", (16, 16, 3), num_repeats=1, filters=4)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     report = export(model, f"{folder}/model.tflite", "litert")
+        ...     report = export(model, f"{folder}/model.tflite")
         >>> report.agreement
         1.0
     """
-    path = Path(path)
     kind = check_target(format, path, quantization)
+    path = Path(path)
     if not isinstance(preprocessing, bool):
         raise ExportError(f"preprocessing must be one of True, False, got {quoted(preprocessing)}")
-    fast = fused(model, kind.target_of(quantization), preprocessing)
+    if optimize not in _AIMS:
+        raise ExportError(f"optimize must be {' or '.join(map(repr, _AIMS))}, got {quoted(optimize)}")
+    form = form_of(model, kind.target_of(quantization, optimize == "size"), preprocessing)
+    fast, known = form.model, description_of(model, class_names)
+    if not preprocessing:
+        known = without_preprocessing(known, model)
     asked, types = None, (inference_input_type, inference_output_type)
     if quantization is not None:
         asked = quantization_of(kind, quantization, fast, calibration, images, labels, min_agreement, types)
@@ -148,32 +127,41 @@ def export(
     images = checked_images(images, fast) if asked is None else asked.images
     fast(images[:1])  # Keras exports models that have been called
     source = model if preprocessing else fused(model, TENSORFLOW, preprocessing=False)
-    check = _Check(split(source), kind, images, tolerance, asked)
-    with _replacing(kind, path) as temporary:
-        return check.written(fast, temporary, path)
+    kind = kind if optimize == "size" else replace(kind, shrink=None)
+    check = _Check(split(source), kind, images, tolerance, asked, known)
+    with _replacing(kind, path, bool(known.class_names)) as temporary:
+        return check.written(form, temporary, path)
 
 
-def _replacing(kind: Format, path: Path) -> AbstractContextManager[Path]:
-    """Give a temporary path to write to, whose files replace those of a format when the block ends without an error."""
+def _replacing(kind: Format, path: Path, named: bool) -> AbstractContextManager[Path]:
+    """Give a temporary path to write to, whose files replace those of a format when the block ends without an error.
+
+    Args:
+        kind: the format.
+        path: of the file or folder.
+        named: whether files with the names of classes come beside it. If not, those of an earlier export go.
+    """
+    if not kind.suffix:
+        return exchanging(path)
+    others = files_beside(path, is_folder=False) if named else ()
     if kind.second:
-        return exchanging(path, kind.beside(path))
-    return replacing(path) if kind.suffix else exchanging(path)
+        others = (kind.beside(path), *others)
+    left = () if named else left_beside(path)
+    return exchanging(path, *others, removed=left) if others or left else replacing(path)
 
 
-def check_target(format: str, path: str | Path, quantization: str | None) -> Format:  # noqa: A002 – as for `export`
+def check_target(format: str | None, path: str | Path, quantization: str | None) -> Format:  # noqa: A002 – as above
     """Find a format, and check that it can be written to a path before anything is computed; see `export`.
 
     Raises:
         ExportError: it cannot.
     """
-    name, path = format, Path(path)
+    name = format_for(path, format)
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
             f"exporting needs the TensorFlow backend, this is {keras.backend.backend()!r}: set KERAS_BACKEND=tensorflow"
         )
-    if name not in FORMATS:
-        raise ExportError(f"format must be one of {', '.join(FORMATS)}, got {name!r}")
-    kind = FORMATS[name]
+    kind, path = FORMATS[name], Path(path)
     if quantization is not None and quantization not in kind.modes:
         expected = f"one of {', '.join(kind.modes)}" if kind.modes else "none"
         raise ExportError(f"quantization for format {name!r} must be {expected}, got {quantization!r}")
@@ -181,21 +169,20 @@ def check_target(format: str, path: str | Path, quantization: str | None) -> For
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         raise ExportError(f"format {name!r} needs {', '.join(missing)}: {install(kind.extra)}")
-    if not path.parent.is_dir():
-        raise ExportError(f"there is no folder {str(path.parent)!r} to write {path.name!r} into")
-    if kind.suffix:
-        if path.suffix != kind.suffix or path.is_dir():
-            raise ExportError(f"expected the path of a file, NAME{kind.suffix}, for format {name!r}, got {str(path)!r}")
-        if kind.second and kind.beside(path).exists() and not kind.beside(path).is_file():
-            raise ExportError(f"{str(kind.beside(path))!r} is there and is no file: expected one to replace, or none")
-        if kind.second and kind.beside(path).exists() and not path.exists():
-            raise ExportError(
-                f"{str(kind.beside(path))!r} is there without {path.name!r}, and would be replaced: remove it, or "
-                f"choose another name"
-            )
-    elif path.exists() and not Path(path, "saved_model.pb").is_file():
-        raise ExportError(f"{str(path)!r} is there and is no SavedModel: expected a new folder, or one to replace")
+    check_free(path, name)
+    if kind.second and kind.beside(path).exists():
+        _check_second(path, kind.beside(path))
     return kind
+
+
+def _check_second(path: Path, second: Path) -> None:
+    """Check that the second file of a format is one of an earlier export, which has both."""
+    if not second.is_file():
+        raise ExportError(f"{str(second)!r} is there and is no file: expected one to replace, or none")
+    if not path.exists():
+        raise ExportError(
+            f"{str(second)!r} is there without {path.name!r}, and would be replaced: remove it, or choose another name"
+        )
 
 
 class _Check:
@@ -208,29 +195,60 @@ class _Check:
         images: np.ndarray,
         tolerance: float,
         quantization: Quantization | None,
+        known: Description,
     ) -> None:
         logits, self._last = source
         self._expected = in_batches(lambda x: keras.ops.convert_to_numpy(logits(x, training=False)), images)
+        self._parameters_size = 4 * logits.count_params()
         self._kind = kind
         self._images = images
         self._tolerance = tolerance
         self._quantization = quantization
+        self._known = known
 
-    def written(self, model: keras.Model, temporary: Path, path: Path) -> ExportReport:
-        """Write a fused model to a temporary path, and report on it under its own path."""
+    def written(self, form: Form, temporary: Path, path: Path) -> ExportReport:
+        """Write a model to a temporary path, and report on it under its own path."""
         import tensorflow as tf
 
         try:
-            self._kind.write(model, temporary)
+            self._kind.write(form.model, temporary)
+            found = self._compared(temporary) if self._quantization is None else self._quantized(temporary)
         except tf.errors.OpError as error:  # a full disk, for example
             raise OSError(f"{path} cannot be written: {error.message}") from error
-        found = self._compared(temporary) if self._quantization is None else self._quantized(temporary)
+        except (ExportError, OSError):
+            raise
+        except Exception as error:  # converters and runtimes raise anything for layers that they lack
+            if form.unfused is None:
+                raise
+            raise ExportError(self._refusal(error)) from error
+        report = ExportReport(
+            path, self._kind.name, 0, self._parameters_size, len(self._images), *found, unfused=form.unfused
+        )
+        reads = keras.backend.standardize_dtype(form.model.inputs[0].dtype)
+        if reads != "float32":
+            report = replace(report, input=TensorType(reads))
+        about = About(form.model, self._known, report.input, report.output) if self._known.class_names else None
+        if about is not None and self._kind.describe is not None:
+            self._kind.describe(temporary, about)
         size = sum(file.stat().st_size for file in temporary.parent.rglob("*") if file.is_file())
-        report = ExportReport(path, self._kind.name, size, len(self._images), *found)
-        reads = keras.backend.standardize_dtype(model.inputs[0].dtype)
-        return report if reads == "float32" else replace(report, input=TensorType(reads))
+        if about is None:
+            return replace(report, size=size)
+        about.write(temporary, is_folder=not self._kind.suffix)
+        return replace(report, size=size, beside=files_beside(path, is_folder=not self._kind.suffix))
+
+    def _shrink(self, file: Path) -> None:
+        """Leave out names, which quantizers tell layers by, if the file is to be small."""
+        if self._kind.shrink is not None:
+            self._kind.shrink(file)
+
+    def _refusal(self, error: Exception) -> str:
+        """The error of a model that was not fused, and that a format, or its quantizer, has no form for."""
+        what = self._kind.name if self._quantization is None else f"{self._kind.name} as {self._quantization.mode!r}"
+        said = " ".join(str(error).split())[:300]
+        return f"the model cannot be written for {what} as it is, without being fused: {said}. Nothing was written"
 
     def _compared(self, file: Path) -> tuple[float, float]:
+        self._shrink(file)
         got, outputs = self._kind.logits(file, self._images), self._kind.run(file, self._images)
         what = f"what was exported for {self._kind.name}"
         return compare(got, self._expected, outputs, self._last, self._tolerance, what)
@@ -238,6 +256,7 @@ class _Check:
     def _quantized(self, file: Path) -> tuple[Any, ...]:
         asked = self._quantization
         worst = self._kind.quantize(file, asked.mode, asked.calibration)
+        self._shrink(file)
         outputs, types = asked.finite(self._kind.run(file, self._images)), ()
         if asked.types != ("float32", "float32"):
             types = self._kind.retype(file, asked.types, asked.input_range, self._images)

@@ -9,7 +9,9 @@ import numpy as np
 
 from nasnet_keras.inference import (
     litert,
+    litert_file,
     litert_int8,
+    litert_metadata,
     litert_types,
     onnx,
     onnx_int8,
@@ -17,6 +19,7 @@ from nasnet_keras.inference import (
     openvino_int8,
     saved_model,
 )
+from nasnet_keras.inference.beside import About
 from nasnet_keras.inference.targets import ONNX_RUNTIME, ONNX_RUNTIME_INT8, OPENVINO, TENSORFLOW, XNNPACK, Target
 from nasnet_keras.inference.tensor_type import TensorType
 
@@ -42,6 +45,8 @@ class Format:
         other_targets: the runtime as a target of those modes that want the network in another form.
         retype: `(path, types of input and output, range of the input, images)` changes the types of a quantized file.
         extra: of this package, which installs what the format needs.
+        shrink: `(path)` leaves out of a file what nothing computes with: the names of what is within it.
+        describe: `(path, About)` puts what is said of a classifier into a file, if the format has a place for it.
         second: suffix of a second file, without which the first is of no use; "" for formats of one file.
     """
 
@@ -57,12 +62,15 @@ class Format:
     quantize: Callable[[Path, str, np.ndarray | None], Callable[[np.ndarray], list[str]]] | None = None
     other_targets: Mapping[str, Target] = field(default_factory=dict)
     retype: Callable[..., tuple[TensorType, TensorType]] | None = None
+    shrink: Callable[[Path], None] | None = None
+    describe: Callable[[Path, About], None] | None = None
     extra: str = "export"
     second: str = ""
 
-    def target_of(self, mode: str | None) -> Target:
-        """The runtime for networks that are quantized in a mode, or not."""
-        return self.other_targets.get(mode, self.target)
+    def target_of(self, mode: str | None, small: bool = False) -> Target:
+        """The runtime for networks that are quantized in a mode, or not, and are to be small rather than fast."""
+        target = self.other_targets.get(mode, self.target)
+        return target.smallest() if small else target
 
     def beside(self, path: Path) -> Path:
         """The path of the second file."""
@@ -85,6 +93,8 @@ FORMATS = {
             litert_int8.MODES,
             litert_int8.quantize,
             retype=litert_types.retype,
+            shrink=litert_file.shrink,
+            describe=litert_metadata.describe,
         ),
         Format(
             "onnx",
@@ -97,6 +107,7 @@ FORMATS = {
             modes=onnx_int8.MODES,
             quantize=onnx_int8.quantize,
             other_targets={"int8": ONNX_RUNTIME_INT8},
+            shrink=onnx.shrink,
         ),
         Format(
             "openvino",

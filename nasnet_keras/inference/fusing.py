@@ -2,6 +2,7 @@
 
 import keras
 
+from nasnet_keras.inference.described import describe, description_of
 from nasnet_keras.inference.graph import Input, Node, Passthrough, rewrite
 from nasnet_keras.inference.passes import passed
 from nasnet_keras.inference.preprocessing import PREPROCESSING, RESIZING
@@ -37,7 +38,9 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         >>> bool(np.allclose(fuse_for_inference(model)(images), model(images), atol=1e-5))
         True
     """
-    return fused(model, TENSORFLOW)
+    made = fused(model, TENSORFLOW)
+    describe(made, description_of(model))
+    return made
 
 
 def fused(model: keras.Model, target: Target, preprocessing: bool = True) -> keras.Model:

@@ -1,10 +1,11 @@
 """A `.tflite` file as objects that can be changed, and back."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["operator_name", "packed", "producer", "read"]
+__all__ = ["operator_name", "packed", "producer", "read", "shrink"]
 
 _ALIGNMENT = 16  # bytes, which the format asks of constants
 _ZERO_POINT = 8  # bytes of one
@@ -49,6 +50,27 @@ def packed(model: Any) -> bytes:
             buffer.Pack = _Aligned(buffer.data)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def shrink(path: Path) -> None:
+    """Give short names to all tensors of a file but what it reads and writes, and write equal constants once."""
+    model = read(path.read_bytes())
+    for graph in model.subgraphs:
+        kept = {*graph.inputs, *graph.outputs}
+        for number, tensor in enumerate(graph.tensors):
+            if number not in kept:
+                tensor.name = f"t{number}"
+        known: dict[bytes, int] = {}
+        for tensor in graph.tensors:
+            data = model.buffers[tensor.buffer].data
+            if data is not None and len(data):
+                tensor.buffer = known.setdefault(np.asarray(data, np.uint8).tobytes(), tensor.buffer)
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used.update(entry.buffer for entry in model.metadata or ())
+    for number, buffer in enumerate(model.buffers):
+        if number not in used:
+            buffer.data = None
+    path.write_bytes(packed(model))
 
 
 def producer(graph: Any, tensor: int) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from nasnet_keras.inference.errors import FusionError
 from nasnet_keras.inference.graph import (
     Add,
     Concat,
@@ -50,7 +51,7 @@ _NOTHING = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, lay
 _NOTHING += (layers.RandomFlip, layers.RandomRotation, layers.RandomTranslation, layers.RandomZoom)
 _NOTHING += (layers.RandomBrightness, layers.RandomContrast)
 _CHANNELWISE = (layers.MaxPooling2D, layers.AveragePooling2D, AveragePooling2D)
-_CHANNELWISE += (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.ZeroPadding2D)
+_CHANNELWISE += (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.ZeroPadding2D, layers.UpSampling2D)
 _KEPT = (layers.Rescaling, layers.Normalization, layers.Resizing, layers.CenterCrop, layers.Flatten)
 _KEPT += (layers.Activation, layers.Softmax, layers.BatchNormalization)
 
@@ -64,7 +65,7 @@ def node_of(layer: Any, *inputs: Node) -> Node | None:
         inputs: the nodes that the layer reads.
 
     Raises:
-        ValueError: the layer has settings that cannot be fused; the error names it.
+        FusionError: the layer has settings that cannot be fused; the error names it.
     """
     raise NotImplementedError
 
@@ -87,9 +88,9 @@ def _(layer: BatchNorm, x: Node) -> Node:
 def _(layer: layers.Conv2D, x: Node) -> Node:
     relu = layer.activation is keras.activations.relu
     if layer.data_format != "channels_last" or layer.groups != 1 or len({*layer.dilation_rate}) > 1:
-        raise ValueError(f"layer {layer.name!r} cannot be fused: expected channels last, one group, a square dilation")
+        raise FusionError(f"layer {layer.name!r} cannot be fused: expected channels last, one group, a square dilation")
     if not relu and layer.activation is not keras.activations.linear:
-        raise ValueError(f"layer {layer.name!r} cannot be fused: expected a ReLU as its activation, or none")
+        raise FusionError(f"layer {layer.name!r} cannot be fused: expected a ReLU as its activation, or none")
     bias = np.zeros(layer.filters) if layer.bias is None else _values(layer.bias)
     values = _float32(_values(layer.kernel)), _float32(bias)
     return Conv(layer.name, (x,), *values, tuple(layer.strides), layer.padding, layer.dilation_rate[0], relu)
@@ -156,7 +157,7 @@ def _(layer: layers.Add, *xs: Node) -> Node:
 @node_of.register
 def _(layer: layers.Concatenate, *xs: Node) -> Node:
     if layer.axis not in (-1, 3):
-        raise ValueError(f"layer {layer.name!r} concatenates axis {layer.axis}, which cannot be fused: expected -1")
+        raise FusionError(f"layer {layer.name!r} concatenates axis {layer.axis}, which cannot be fused: expected -1")
     return Concat(layer.name, xs)
 
 
@@ -232,7 +233,7 @@ def _nothing(layer: Any, x: Node) -> Node:
 
 def _channelwise(layer: Any, x: Node) -> Node:
     if layer.get_config().get("data_format", "channels_last") != "channels_last":
-        raise ValueError(f"layer {layer.name!r} reads channels first, and cannot be fused: expected channels last")
+        raise FusionError(f"layer {layer.name!r} reads channels first, and cannot be fused: expected channels last")
     return Passthrough(layer.name, (x,), layer)
 
 

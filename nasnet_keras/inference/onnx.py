@@ -11,7 +11,7 @@ import numpy as np
 
 from nasnet_keras.inference.batches import in_batches
 
-__all__ = ["logits", "run", "write"]
+__all__ = ["logits", "run", "shrink", "write"]
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -41,6 +41,27 @@ def logits(path: Path, images: np.ndarray) -> np.ndarray:
         output.name = last.input[0]
         output.type.tensor_type.ClearField("shape")
     return _run(model.SerializeToString(), images)
+
+
+def shrink(path: Path) -> None:
+    """Give short names to all that is within a file, but to what it reads and writes."""
+    import onnx
+
+    model = onnx.load(path)
+    graph = model.graph
+    kept = {value.name for value in (*graph.input, *graph.output)}
+    names = {"": "", **{name: name for name in kept}}
+
+    def short(name: str) -> str:
+        return names.setdefault(name, f"t{len(names)}")
+
+    del graph.value_info[:]  # shapes that the operations say as well
+    for value in graph.initializer:
+        value.name = short(value.name)
+    for node in graph.node:
+        node.name, node.doc_string = "", ""
+        node.input[:], node.output[:] = map(short, node.input), map(short, node.output)
+    path.write_bytes(model.SerializeToString())
 
 
 def _run(model: str | bytes, images: np.ndarray) -> np.ndarray:

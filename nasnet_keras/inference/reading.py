@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from nasnet_keras.inference.errors import FusionError
 from nasnet_keras.inference.graph import Input, Node
 from nasnet_keras.inference.nodes import node_of
 
@@ -18,14 +19,17 @@ def read(model: keras.Model) -> Node:
             taken apart. Of the outputs `{"logits": …, "auxiliary": …}` only the logits are read.
 
     Raises:
-        ValueError: the model has several inputs or outputs, or a layer cannot be fused; the error names it.
+        FusionError: the model has several inputs or outputs, or a layer cannot be fused; the error names it.
     """
     inputs = getattr(model, "inputs", None)
     if not isinstance(model, keras.Model) or not isinstance(inputs, list) or len(inputs) != 1:
-        raise ValueError(f"expected a functional or sequential Keras model with one input, got {model!r}")
+        hint = ""
+        if isinstance(model, keras.Sequential) and not inputs:
+            hint = ", which knows no input yet: begin it with keras.Input(shape)"
+        raise FusionError(f"expected a functional or sequential Keras model with one input, got {model!r}{hint}")
     (image,) = inputs
     if len(image.shape) != 4:
-        raise ValueError(f"expected a model of images (batch, height, width, channels), got one of {image.shape}")
+        raise FusionError(f"expected a model of images (batch, height, width, channels), got one of {image.shape}")
     return _model(model, Input(image.name, (), tuple(image.shape[1:]), image.dtype))
 
 
@@ -41,7 +45,7 @@ def _model(model: keras.Model, x: Node, output: Any = None) -> Node:
     elif isinstance(output, list | tuple) and len(output) == 1:
         (output,) = output
     if not isinstance(output, keras.KerasTensor):
-        raise ValueError(f"model {model.name!r} has several outputs, {output!r}: expected one, or one named 'logits'")
+        raise FusionError(f"model {model.name!r} has several outputs, {output!r}: expected one, or one named 'logits'")
     nodes = {id(model.inputs[0]): x}
     waiting = [output]
     while waiting:
@@ -61,10 +65,12 @@ def _model(model: keras.Model, x: Node, output: Any = None) -> Node:
 def _computed(layer: Any, *inputs: Any, number: int | None = None) -> Node | None:
     """Compute a layer, or the output of a model that has a number."""
     if isinstance(layer, keras.Model) and isinstance(getattr(layer, "inputs", None), list):
+        if len(layer.inputs) != 1:
+            raise FusionError(f"the model {layer.name!r} within it has {len(layer.inputs)} inputs: expected one")
         return _model(layer, *inputs, None if number is None else keras.tree.flatten(layer.output)[number])
     # A class derived from a known one is not known: it may compute something else.
     if type(layer) not in node_of.registry:
-        raise ValueError(
+        raise FusionError(
             f"layer {layer.name!r} of type {type(layer).__name__} cannot be fused: expected layers that nasnet_keras "
             f"builds, and those of a classifier"
         )

@@ -9,7 +9,7 @@ from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.latency.errors import LatencyError
 from nasnet_keras.latency.process import answered
 from nasnet_keras.latency.protocol import Protocol
-from nasnet_keras.latency.runtimes import Request
+from nasnet_keras.latency.runtimes import Request, usual
 from nasnet_keras.latency.shapes import resolved
 from nasnet_keras.utils import environment
 from nasnet_keras.utils.checks import quoted
@@ -68,7 +68,7 @@ class Latency:
 
 def measure_latency(
     model_or_file: Any,
-    runtime: str = "litert",
+    runtime: str | None = None,
     threads: int = 1,
     *,
     input_shape: tuple[int, ...] | None = None,
@@ -87,7 +87,8 @@ def measure_latency(
         model_or_file: a Keras model that `export` takes, or the path of a file of the runtime: `.tflite` for LiteRT,
             `.onnx` for ONNX Runtime and OpenVINO, which also reads its own `.xml` with the `.bin` beside it, the folder
             of a SavedModel for TensorFlow.
-        runtime: `"litert"`, `"onnx"`, `"openvino"` or `"tensorflow"`.
+        runtime: `"litert"`, `"onnx"`, `"openvino"` or `"tensorflow"`; by default that of the file's ending, or LiteRT
+            for a model. Other usual names, such as `"tflite"`, are understood.
         threads: the number of threads to compute in. TensorFlow runs as many operations at once, one thread each: a
             network without branches, such as MnasNet, then computes in one. Other runtimes divide operations.
         input_shape: `(height, width, channels)`, for a model that reads images of any size.
@@ -116,9 +117,11 @@ def measure_latency(
         >>> latency.runtime, latency.input_shape, 0 < latency.median_ms < 1000
         ('litert', (1, 16, 16, 3), True)
     """
-    protocol = Protocol(runtime, threads, input_shape, batch_size, accuracy, precision, timeout_seconds)
-    if isinstance(model_or_file, (str, Path)):
-        return _timed(protocol.checked_file(Path(model_or_file)), protocol)
+    file = Path(model_or_file) if isinstance(model_or_file, (str, Path)) else None
+    chosen = usual(file) if runtime is None else runtime
+    protocol = Protocol(chosen, threads, input_shape, batch_size, accuracy, precision, timeout_seconds)
+    if file is not None:
+        return _timed(protocol.checked_file(file), protocol)
     with tempfile.TemporaryDirectory() as folder:
         return _timed(exported(model_or_file, Path(folder), protocol), protocol)
 

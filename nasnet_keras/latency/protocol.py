@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.latency.errors import LatencyError
-from nasnet_keras.latency.runtimes import Runtime, fitting, runtime
+from nasnet_keras.latency.runtimes import Runtime, fitting, runtime, runtime_named
 from nasnet_keras.utils import environment
 from nasnet_keras.utils.checks import choice, number, positive_integer, quoted
 
@@ -64,9 +64,9 @@ class Protocol:
         return path
 
     def _check(self) -> None:
-        runtime(self.runtime)
         choice("precision", self.precision, PRECISIONS)
         plain = {
+            "runtime": runtime_named(self.runtime),
             "threads": positive_integer("threads", self.threads, environment.cores()),
             "batch_size": positive_integer("batch_size", self.batch_size, 2**20),
             "input_shape": _checked_shape(self.input_shape),

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.inference.naming import ENDINGS, NAMES, known_name
 from nasnet_keras.latency.errors import LatencyError
 from nasnet_keras.latency.shapes import resolved
 from nasnet_keras.utils.checks import choice
 from nasnet_keras.utils.extras import install
 
-__all__ = ["RUNTIMES", "Loaded", "Request", "Runtime", "fitting", "runtime"]
+__all__ = ["RUNTIMES", "Loaded", "Request", "Runtime", "fitting", "runtime", "runtime_named", "usual"]
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,28 @@ class Runtime:
 
 
 def runtime(name: Any) -> Runtime:
-    """Find a runtime by its name.
+    """Find a runtime by its name, or another usual one, as that of its files.
 
     Raises:
         LatencyError: there is none of that name.
     """
+    known = known_name(name, NAMES)
+    found = known_name(name, {each: each for each in RUNTIMES}) or _BY_FORMAT.get(known, known)
     try:
-        choice("runtime", name, tuple(RUNTIMES))
+        choice("runtime", found or name, tuple(RUNTIMES))
     except ValueError as error:
         raise LatencyError(str(error)) from None
-    return RUNTIMES[name]
+    return RUNTIMES[found]
+
+
+def runtime_named(name: Any) -> str:
+    """Find the usual name of a runtime; see `runtime`.
+
+    Example:
+        >>> runtime_named("tflite"), runtime_named("SavedModel"), runtime_named("ort")
+        ('litert', 'tensorflow', 'onnx')
+    """
+    return runtime(name).name
 
 
 def _random(shape: Sequence[int], dtype: Any) -> np.ndarray:
@@ -193,6 +206,7 @@ def _tensorflow(request: Request) -> Loaded:
     return Loaded(run, shape)
 
 
+_BY_FORMAT = {"saved_model": "tensorflow"}
 _EXTRA = "export"
 RUNTIMES = {
     row.name: row
@@ -209,3 +223,17 @@ def fitting(path: Path) -> list[str]:
     """List the runtimes that read the file or folder at a path."""
     suffix = "" if path.is_dir() else path.suffix.lower() or "none"
     return [row.name for row in RUNTIMES.values() if suffix in (row.suffix, *row.more)]
+
+
+def usual(path: Path | None) -> str:
+    """Name the runtime that a file is for, by the ending of its path; LiteRT if there is none, or no file.
+
+    Example:
+        >>> usual(pathlib.Path("a.onnx")), usual(pathlib.Path("a.xml")), usual(None)
+        ('onnx', 'openvino', 'litert')
+    """
+    if path is None:
+        return "litert"
+    if path.suffix.lower() in filter(None, ENDINGS.values()):  # also of a folder, which then is no file for it
+        return next(row.name for row in RUNTIMES.values() if path.suffix.lower() in (row.suffix, *row.more))
+    return next(iter(fitting(path)), "litert")

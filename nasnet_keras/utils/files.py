@@ -11,7 +11,7 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def exchanging(path: Path, *others: Path) -> Iterator[Path]:
+def exchanging(path: Path, *others: Path, removed: Iterable[Path] = ()) -> Iterator[Path]:
     """As `replacing`, for what cannot be replaced in one step: a folder, or files of which others are read by `path`.
 
     The block writes all of them beside each other, under their own names. Nobody finds something old beside something
@@ -79,6 +79,7 @@ def exchanging(path: Path, *others: Path) -> Iterator[Path]:
     Args:
         path: of a file or folder.
         others: of files in the same folder, which are only read by those who found `path`.
+        removed: of further such files, which go if they are there.
 
     Raises:
         OSError: something cannot be written, or one of `others` is there and is no file.
@@ -101,8 +102,9 @@ def exchanging(path: Path, *others: Path) -> Iterator[Path]:
         for each in others:
             if each.exists() and not each.is_file():
                 raise FileExistsError(errno.EEXIST, "is no file, and would be replaced", str(each))
+        before = (path, *others, *removed)
         try:
-            for each in (path, *others):
+            for each in before:
                 if each.exists():
                     each.rename(old / each.name)
             for each in (*others, path):
@@ -111,7 +113,7 @@ def exchanging(path: Path, *others: Path) -> Iterator[Path]:
             for each in (path, *others):
                 if not (new / each.name).exists():
                     each.replace(new / each.name)
-            for each in (*others, path):
+            for each in reversed(before):
                 if (old / each.name).exists():
                     (old / each.name).replace(each)
             raise

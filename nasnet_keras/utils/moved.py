@@ -29,7 +29,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "drawing": ("plotting.svg",),
     "drop_path": ("layers.drop_path",),
     "environment": ("utils.environment",),
-    "exporting": ("inference.exporting", "inference.errors"),
+    "exporting": ("inference.exporting", "inference.errors", "inference.report"),
     "files": ("utils.files",),
     "fusion": ("inference.fusing",),
     "fusion.alignment": ("inference.alignment",),

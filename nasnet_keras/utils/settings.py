@@ -257,6 +257,8 @@ def _define(name: str, default: Any, text: str, kind: Kind, was: Former | None =
     if kind.flag == "enum" and was is not None:  # former values are legal, though help and errors do not offer them
         parser = flags.FLAGS[name].parser
         parser.parse = functools.partial(_parsed, parser.parse, was.values)
+    if kind.named is not None:
+        flags.FLAGS[name].parser.parse = kind.named
     return holder
 
 

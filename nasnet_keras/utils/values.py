@@ -22,6 +22,7 @@ __all__ = [
     "integer_if_any",
     "items",
     "limit",
+    "named",
     "nested",
     "number",
     "path",
@@ -48,6 +49,8 @@ class Kind:
         to_json: a function of a value that returns a JSON value.
         check_json: the check of values in files, if these have another form; else None.
         choices: the legal values of a call, if files of later versions may have others; else empty.
+        named: of a flag of the kind `enum`: a function of other names of the legal values that returns these; else
+            None.
     """
 
     check: Check
@@ -57,6 +60,7 @@ class Kind:
     to_json: Callable[[Any], Any] = lambda value: value
     check_json: Check | None = None
     choices: tuple[str, ...] = ()
+    named: Callable[[Any], str] | None = None
 
 
 def positive(most: int = MOST) -> Kind:
@@ -165,6 +169,20 @@ def choice(*legal: str) -> Kind:
         return value
 
     return Kind(check, "enum", {"enum_values": legal})
+
+
+def named(find: Callable[[Any], str], *legal: str) -> Kind:
+    """One of some texts, which other names stand for, too.
+
+    Args:
+        find: returns the text that a name stands for, or raises a ValueError.
+        legal: the texts.
+
+    Example:
+        >>> named(str.lower, "crop", "pad").check("fit", "Pad")
+        'pad'
+    """
+    return Kind(lambda name, value: find(value), "enum", {"enum_values": legal}, named=find)
 
 
 def choice_of_version(*legal: str) -> Kind:

@@ -47,7 +47,7 @@ def _exported(config: Any) -> Any:
     source = source_of(config.model)
     output = config.output_for(source.name)
     check_target(config.format, output, config.quantization)
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {"optimize": config.optimize}
     if config.quantization is not None:
         given |= {name: getattr(config, name) for name in ("quantization", "min_agreement")}
         given |= {name: getattr(config, name) for name in ("inference_input_type", "inference_output_type")}

@@ -2,23 +2,22 @@
 
 from dataclasses import dataclass
 
+from nasnet_keras.inference.naming import ENDINGS, format_for, format_named
 from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.utils import settings, values
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import as_in, documented, grouped, setting
 
-__all__ = ["FORMATS", "MODES", "TYPED", "ExportConfig"]
+__all__ = ["MODES", "TYPED", "ExportConfig"]
 
-FORMATS = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml", "saved_model": ""}
-"""The suffixes of files by format; of `nasnet_keras.inference.formats`, which imports Keras."""
 MODES = {
     "litert": ("weights", "dynamic", "int8"),
     "onnx": ("weights", "int8"),
     "openvino": ("weights", "int8"),
     "saved_model": (),
 }
-"""The ways to quantize by format."""
+"""The ways to quantize by format; of `nasnet_keras.inference.formats`, which imports Keras."""
 TYPED = ("litert",)
 """The formats that have other types than float32 to read and write."""
 
@@ -48,8 +47,8 @@ class ExportConfig:
     format: str | None = setting(
         None,
         "Format of the file: for LiteRT on phones and boards, ONNX Runtime, OpenVINO, or TensorFlow; by default that "
-        "of the name that --output gives, or else litert.",
-        values.choice(*FORMATS),
+        "of the ending of --output, or else litert. Other usual names, such as tflite and tf, mean the same.",
+        values.named(format_named, *ENDINGS),
     )
     quantization: str | None = setting(
         None,
@@ -89,6 +88,11 @@ class ExportConfig:
         "that it answered right; else nothing is written.",
         values.number("from 0 to 1", lambda value: 0.0 <= value <= 1.0),
     )
+    optimize: str = setting(
+        "speed",
+        "What the file is best at: speed, or size, which saves a few percent and answers the same.",
+        values.choice("speed", "size"),
+    )
     inference_input_type: str = setting(
         "float32", "Type in which a quantized file for litert reads images.", values.choice(*_TYPES)
     )
@@ -100,8 +104,10 @@ class ExportConfig:
         settings.check(self)
         if not self.model:
             raise ValueError("give --model: a name that nasnet-finetune --list prints, or the path of a model")
-        if self.format is None:
-            object.__setattr__(self, "format", self._format_of_output())
+        if self.output is not None:
+            object.__setattr__(self, "format", format_for(self.output, self.format))
+        elif self.format is None:
+            object.__setattr__(self, "format", "litert")
         given = self._given("calibration_dir", "labels")
         types = self._given("inference_input_type", "inference_output_type")
         if self.quantization is None and (more := given + types + self._given("min_agreement")):
@@ -126,22 +132,7 @@ class ExportConfig:
         usual = type(self).__dataclass_fields__
         return [f"--{name}" for name in names if getattr(self, name) != usual[name].default]
 
-    def _format_of_output(self) -> str:
-        """The format that the suffix of the output says."""
-        if self.output is None:
-            return "litert"
-        for name, suffix in FORMATS.items():
-            if suffix and self.output.endswith(suffix):
-                return name
-        name = self.output.rstrip("/").rpartition("/")[2]
-        if "." in name.strip("."):
-            raise ValueError(
-                f"--output={quoted(self.output)} ends in none of {', '.join(filter(None, FORMATS.values()))}: "
-                f"give --format"
-            )
-        return "saved_model"
-
     def output_for(self, name: str) -> str:
         """The path to write to, for a model of a name."""
         mode = "" if self.quantization is None else f"_{self.quantization}"
-        return self.output if self.output is not None else f"{name}{mode}{FORMATS[self.format]}"
+        return self.output if self.output is not None else f"{name}{mode}{ENDINGS[self.format]}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nasnet_keras.latency.command import LatencyCommand
 from nasnet_keras.latency.protocol import Protocol
-from nasnet_keras.latency.runtimes import RUNTIMES, fitting
+from nasnet_keras.latency.runtimes import RUNTIMES, runtime_named, usual
 from nasnet_keras.search import registry, spaces
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.meter import Meter
@@ -42,8 +42,9 @@ class LatencyConfig(SpaceSettings):
     networks: int = setting(60, "Number of networks to measure for a predictor.", values.positive())
     runtime: str | None = setting(
         None,
-        "Runtime to measure with; by default that of the file, or litert for a predictor.",
-        values.choice(*RUNTIMES),
+        "Runtime to measure with; by default that of the file's ending, or litert for a predictor. Other usual names, "
+        "such as tflite, mean the same.",
+        values.named(runtime_named, *RUNTIMES),
     )
     threads: int = as_in(CostSettings, "threads", group=Group.MEASURING)
     latency_command: str | None = as_in(CostSettings, "latency_command", group=Group.MEASURING)
@@ -92,9 +93,8 @@ class LatencyConfig(SpaceSettings):
             LatencyError: an argument of the measurement is not legal, or the command is none.
         """
         shape = None if path is None or (self.image_size, self.channels) == (None, None) else self.images
-        usual = (fitting(path) if path is not None else []) or ["litert"]
         command = None if self.latency_command is None else LatencyCommand(self.latency_command)
-        protocol = Protocol(self.runtime or usual[0], self.threads, shape, accuracy=self.accuracy)
+        protocol = Protocol(self.runtime or usual(path), self.threads, shape, accuracy=self.accuracy)
         return Meter(protocol, command, Path(self.output).parent)
 
     def drawn(self) -> DrawnNetworks:
