@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nasnet_keras.inference.beside import About
 from nasnet_keras.inference.litert_file import packed, read
 
@@ -35,7 +37,7 @@ def describe(path: Path, about: About) -> None:
 
     model = read(path.read_bytes())
     buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = data
+    buffer.data = np.frombuffer(data, np.uint8)
     model.buffers.append(buffer)
     entry.name, entry.buffer = _NAME, len(model.buffers) - 1
     model.metadata = [*(model.metadata or ()), entry]
@@ -55,7 +57,7 @@ def _metadata(input_range: tuple[float, float] | None, channels: int, is_float: 
     if is_float and input_range is not None:  # pixels become (pixel - mean) / deviation
         low, high = input_range
         deviation = 255 / (high - low)
-        options = _table(builder, {0: _floats(builder, [-low * deviation]), 1: _floats(builder, [deviation])})
+        options = _table(builder, {0: _floats(builder, [0.0 - low * deviation]), 1: _floats(builder, [deviation])})
         units.append(_table(builder, {1: options}, bytes_={0: _NORMALIZATION}))
     ranges = {} if input_range is None else {5: _range(builder, *input_range)}
     image = _table(builder, {}, bytes_={0: _COLORS.get(channels, 0)})
