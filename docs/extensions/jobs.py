@@ -1,0 +1,65 @@
+"""The manual of a job as a part of a page: what `--help` says, each flag as an entry that can be linked to.
+
+    ```{job} nasnet-train
+    ```
+"""
+
+import importlib
+import re
+import subprocess
+import sys
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from nasnet_keras.__main__ import JOBS
+
+_FLAG = re.compile(r"  (--\S+)(?:\s+(.*))?$")
+
+
+class Job(SphinxDirective):
+    """Writes the manual of one of `JOBS`."""
+
+    required_arguments = 1
+
+    def run(self):
+        """The paragraphs, the example and the groups of flags."""
+        (name,) = self.arguments
+        module = importlib.import_module(JOBS[name])
+        self.env.note_dependency(module.__file__)
+        command = [sys.executable, "-m", JOBS[name].removesuffix(".__main__"), "--help"]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout.removeprefix(f"{name}: ")
+        return list(self._parts(name, text.split("\n\n")))
+
+    def _parts(self, name, paragraphs):
+        for part in paragraphs:
+            first, *rest = part.splitlines()
+            if part.startswith("For example:"):
+                yield nodes.literal_block("", "\n".join(line.strip() for line in rest), language="bash")
+            elif rest and rest[0].startswith("  --"):
+                yield nodes.rubric("", first.rstrip(":"))
+                yield self._flags(name, rest)
+            else:
+                inline, _ = self.state.inline_text(" ".join(part.split()), self.lineno)
+                yield nodes.paragraph("", "", *inline)
+
+    def _flags(self, name, lines):
+        found = []
+        for line in lines:
+            if match := _FLAG.match(line):
+                found.append([match[1], match[2] or ""])
+            else:
+                found[-1][1] += f" {line.strip()}"
+        return nodes.definition_list("", *(self._flag(name, *flag) for flag in found))
+
+    def _flag(self, name, flag, meaning):
+        anchor = f"{name}-{flag.partition('=')[0].lstrip('-').replace('_', '-')}"
+        term = nodes.term("", "", nodes.literal("", flag), ids=[anchor])
+        inline, _ = self.state.inline_text(meaning.strip().replace("*", "\\*"), self.lineno)
+        return nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", "", *inline)))
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.add_directive("job", Job)
+    return {"parallel_read_safe": True}
