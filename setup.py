@@ -18,6 +18,11 @@ OPENVINO = [
     "openvino>=2025",  # inference/openvino.py: writing and running OpenVINO's files; latency/runtimes.py: measuring
 ]
 PANDAS = "pandas>=2.2"  # search/study/frame.py: trials as a table
+DOCS = [
+    "furo>=2025.7",  # docs/conf.py: the site's look
+    "myst-parser>=4",  # docs/conf.py: pages in Markdown
+    "sphinx>=8.1",  # docs/conf.py: the site
+]
 RAY = "ray>=2.52,<3"  # search/executors/ray_cluster.py: children on many machines
 
 
@@ -71,6 +76,7 @@ setup(
         "wrapt>=2",  # utils/lazy.py: layers that Keras knows of before they are imported
     ],
     extras_require={
+        "docs": DOCS,
         "export": EXPORT,
         "openvino": [*EXPORT, *OPENVINO],
         "pandas": PANDAS,
@@ -80,6 +86,7 @@ setup(
             *OPENVINO,  # tests/test_openvino.py, tests/test_latency.py, tests/test_quantized_onnx.py
             PANDAS,  # tests/test_frames.py
             RAY,  # tests/test_ray.py
+            *DOCS,  # tests/test_site.py
             "hypothesis>=6.100",  # tests/test_genotype.py and others: property tests
             "jedi>=0.19",  # tests/test_editors.py: what an editor completes
             "jax>=0.5",  # tests/test_backends.py, which tests PyTorch too if it is installed

@@ -16,7 +16,7 @@ from nasnet_keras.latency.runtimes import RUNTIMES
 from nasnet_keras.search.executors import ray_connection
 from nasnet_keras.utils import extras
 
-EXTRAS = ["export", "openvino", "pandas", "ray"]
+EXTRAS = ["docs", "export", "openvino", "pandas", "ray"]
 
 
 def pip(command):

@@ -165,13 +165,15 @@ def test_readme_code_runs(tmp_path, monkeypatch):
     write_predictor(_predictor(), "laptop.json")  # as a command of the page on latency does
     for page in (
         "README.md",
-        "docs/search.md",
+        "docs/index.md",
+        "docs/start.md",
+        "docs/searching.md",
         "docs/fine_tuning.md",
         "docs/inference.md",
         "docs/backbones.md",
         "docs/latency.md",
         "docs/proxies.md",
-    ):  # the second looks at the study that the first made
+    ):  # that on searching looks at the study that the first made
         blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         assert blocks
         names = {}

@@ -1,7 +1,7 @@
 """The manual of a job as a part of a page: what `--help` says, each flag as an entry that can be linked to.
 
-    ```{job} nasnet-train
-    ```
+```{job} nasnet-train
+```
 """
 
 import importlib

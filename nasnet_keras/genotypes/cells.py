@@ -152,7 +152,7 @@ class Cell:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """All states: the two inputs, then the state of each block."""
+        """All states, which are the two inputs and the state of each block."""
         return (CURRENT, PREVIOUS, *(block_state(index) for index in range(len(self.blocks))))
 
     @cached_property
@@ -166,7 +166,7 @@ class Cell:
 
     @property
     def width(self) -> int:
-        """The width of the output in units of F: each output counts 1, or 2 if its block concatenates."""
+        """The width of the output in units of F; each output counts 1, or 2 if its block concatenates."""
         wide = {block_state(index) for index, block in enumerate(self.blocks) if block.combine == "concat"}
         return sum(2 if output in wide else 1 for output in self.outputs)
 

@@ -109,7 +109,7 @@ class MacroGenotype(BaseGenotype):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The names of all outputs: the stem's, then one for each layer."""
+        """The names of all outputs, the stem's first, then one for each layer."""
         return (STEM, *map(layer_output, range(len(self.layers))))
 
     def describe(self) -> str:

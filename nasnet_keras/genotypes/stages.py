@@ -96,7 +96,7 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """The operation, its expansion if it has one, and its kernel: `"depthwise_3x3"`."""
+        """The operation, its expansion if it has one, and its kernel, as in `"depthwise_3x3"`."""
         expansion = f"_{self.expansion}" if self.operation == INVERTED else ""
         return f"{self.operation}{expansion}_{self.kernel}x{self.kernel}"
 

@@ -151,7 +151,7 @@ class Study:
 
     @property
     def candidates(self) -> list[Trial]:
-        """The trials to choose from: the derived ones if any of them is within the limits, else the search's."""
+        """The trials to choose from, derived ones if any of them is within the limits, else the search's."""
         return self.derived_trials if self._groups.best("derived") else self.trials
 
     @property
@@ -202,7 +202,7 @@ class Study:
 
     @property
     def front_costs(self) -> tuple[str, ...]:
-        """The names of the costs of the front: those that have limits, else `multiply_adds`."""
+        """The names of the costs of the front, which are those that have limits, else `multiply_adds`."""
         return tuple(self.limits) or ("multiply_adds",)
 
     @property

@@ -42,6 +42,7 @@ def load(
 
     Args:
         dataset: one of
+
             - `"digits"`: handwritten digits, 8×8 grey pixels, in the package;
             - the path of an `.npz` file with `train_images` and `train_labels`, and optionally `test_images`,
               `test_labels`, `validation_images`, `validation_labels`, `class_names` and `source`, as `save` writes it;
