@@ -21,9 +21,19 @@ autodoc_default_options = {"members": True}
 napoleon_use_rtype = False
 default_role = "code"  # docstrings write code in single backticks
 
-smartquotes = False  # which would make dashes of flags
-
 html_theme = "furo"
 html_title = f"nasnet_keras {release}"
 html_copy_source = False
 html_show_sourcelink = False
+
+
+def _code(app, what, name, value, options, lines):
+    """Show examples that are no dialogues with Python as code, too."""
+    for number, line in enumerate(lines[:-1]):
+        if line.strip() == "Example:" and not lines[number + 1].lstrip().startswith(">>>"):
+            lines[number : number + 1] = ["Example::", ""]
+
+
+def setup(app):
+    """Connect to Sphinx; this is before the docstrings' sections are read."""
+    app.connect("autodoc-process-docstring", _code, priority=400)

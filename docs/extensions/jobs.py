@@ -40,14 +40,16 @@ class Job(SphinxDirective):
                 yield nodes.rubric("", first.rstrip(":"))
                 yield self._flags(name, rest)
             else:
-                inline, _ = self.state.inline_text(" ".join(part.split()), self.lineno)
-                yield nodes.paragraph("", "", *inline)
+                yield self._paragraph(" ".join(part.split()))
 
     def _flags(self, name, lines):
         found = []
         for line in lines:
             if match := _FLAG.match(line):
                 found.append([match[1], match[2] or ""])
+            elif found[-1][0].endswith("|"):  # a list of choices that is too long for a line
+                choices, _, meaning = line.strip().partition(" ")
+                found[-1] = [found[-1][0] + choices, meaning]
             else:
                 found[-1][1] += f" {line.strip()}"
         return nodes.definition_list("", *(self._flag(name, *flag) for flag in found))
@@ -55,8 +57,14 @@ class Job(SphinxDirective):
     def _flag(self, name, flag, meaning):
         anchor = f"{name}-{flag.partition('=')[0].lstrip('-').replace('_', '-')}"
         term = nodes.term("", "", nodes.literal("", flag), ids=[anchor])
-        inline, _ = self.state.inline_text(meaning.strip().replace("*", "\\*"), self.lineno)
-        return nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", "", *inline)))
+        return nodes.definition_list_item("", term, nodes.definition("", self._paragraph(meaning.strip())))
+
+    @staticmethod
+    def _paragraph(text):
+        """Flags within a text are code, so that no dash is made of theirs."""
+        parts = re.split(r"(--[a-z]\w*(?:=\w+)?)", text)
+        kinds = (nodes.Text, lambda part: nodes.literal("", part))
+        return nodes.paragraph("", "", *(kinds[number % 2](part) for number, part in enumerate(parts) if part))
 
 
 def setup(app):
