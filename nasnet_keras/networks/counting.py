@@ -101,7 +101,10 @@ def model_cost(model: keras.Model, input_shape: Any = None) -> Cost:
 
 
 def layer_costs(model: keras.Model, input_shape: Any = None) -> LayerCosts:
-    """Count the cost of each layer of a Keras model; see `model_cost`, of which these are the arguments and errors.
+    """Count the cost of each layer of a Keras model.
+
+    Args:
+        model, input_shape: as of `model_cost`, which also raises the same errors.
 
     Example:
         >>> shared = keras.layers.Dense(4, name="twice")

@@ -62,8 +62,7 @@ def plot_pareto_front(study: Study, path: str | Path, cost: str | None = None) -
         ValueError: the path does not end in `.svg`, no trial has a reward yet, or none has such a cost.
         OSError: the file cannot be written.
 
-    Example, of a study in `study/`::
-
+    Example:
         study = load_study("study")
         for cost in study.cost_names:
             plot_pareto_front(study, f"{cost}.svg", cost)
