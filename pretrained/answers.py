@@ -48,8 +48,8 @@ def row(
         error: why the image could not be read.
 
     Example:
-        >>> row("1.jpg", np.array([0.125, 0.5, 0.375]), ["cat", "dog", "fox"], top=2)
-        ['1.jpg', 'dog', 0.5, 'fox', 0.375, '']
+        >>> list(map(str, row("1.jpg", np.array([0.125, 0.5, 0.375]), ["cat", "dog", "fox"], top=2)))
+        ['1.jpg', 'dog', '0.5', 'fox', '0.375', '']
     """
     if probabilities is None:
         return [path, *("" for _ in columns(names, top)[2:]), error]
@@ -71,9 +71,8 @@ def writing(path: Path, names: Sequence[str], top: int | None = None) -> Iterato
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "a.csv")
         ...     with writing(path, ["a", "b"], top=1) as write:
-        ...         write(row("1.jpg", np.array([0.25, 0.75]), ["a", "b"], top=1))
+        ...         written = write(row("1.jpg", np.array([0.25, 0.75]), ["a", "b"], top=1))
         ...     path.read_text()
-        16
         'path,label,probability,error\\n1.jpg,b,0.75,\\n'
     """
     with (
