@@ -18,6 +18,7 @@ _EXPORTS = {
     "list_models": "listing",
     "load": "registry",
     "predict": "prediction",
+    "verify": "verifying",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -9,6 +9,7 @@ from nasnet_keras.pretrained.prediction import Prediction as Prediction
 from nasnet_keras.pretrained.prediction import Predictions as Predictions
 from nasnet_keras.pretrained.prediction import predict as predict
 from nasnet_keras.pretrained.registry import load as load
+from nasnet_keras.pretrained.verifying import verify as verify
 
 __all__ = [
     "Classifier",
@@ -20,4 +21,5 @@ __all__ = [
     "list_models",
     "load",
     "predict",
+    "verify",
 ]

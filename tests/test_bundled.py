@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -17,10 +18,11 @@ import pytest
 from helpers import mostly_slow
 
 from nasnet_keras import fuse_for_inference, pretrained
-from nasnet_keras.card import decoded
 from nasnet_keras.networks.cost import genotype_cost
 from nasnet_keras.pretrained import registry
+from nasnet_keras.pretrained.listing import CARDS
 from nasnet_keras.training import datasets
+from nasnet_keras.weights.file import CardError
 from nasnet_keras.weights.published import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
@@ -87,9 +89,24 @@ def test_the_published_weights_are_those_of_the_applications(size, monkeypatch, 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_reference_outputs(name):
-    images, outputs = decoded(pretrained.card(name).reference)
-    answers = pretrained.load(name, classifier_activation=None).predict(images, verbose=0)
-    np.testing.assert_allclose(answers, outputs, rtol=1e-3, atol=1e-3)
+    assert pretrained.verify(name) < 1e-4
+
+
+def test_what_computes_something_else_is_told(tmp_path):
+    path = tmp_path / "a.json"
+    card = json.loads(Path(CARDS, "mnasnet_cifar10.json").read_text())
+    weights = CARDS.parent / "weights" / card["weights"]["file"]
+    (tmp_path / weights.name).write_bytes(weights.read_bytes())
+    for change, said in (
+        ({"reference": {}}, "has no reference images"),
+        (
+            {"preprocessing": {"scale": 1 / 120, "offset": -1.0}},
+            "mnasnet_cifar10 differs from its card by .* expected at",
+        ),
+    ):
+        path.write_text(json.dumps(card | change))
+        with pytest.raises(CardError, match=said):
+            pretrained.verify(path)
 
 
 @needs_data
