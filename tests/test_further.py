@@ -47,7 +47,7 @@ def folder(finished, tmp_path):
     return tmp_path / "run"
 
 
-def test_a_finished_training_goes_on_when_more_epochs_are_asked_for(folder, finished):
+def test_a_finished_training_goes_on_when_more_epochs_are_asked_for(folder, finished, caplog):
     dataset, before = colours(), (folder / "mine.weights.h5").read_bytes()
     result = train(config(folder, 2), dataset)
     assert (folder / "until_epoch_1/mine.weights.h5").read_bytes() == before
@@ -55,6 +55,10 @@ def test_a_finished_training_goes_on_when_more_epochs_are_asked_for(folder, fini
     assert [entry["epoch"] for entry in result.history] == [1], "of the epochs that were added"
     assert result.card.training["epochs_before"] == 1 and result.card.training["epochs"] == 1
     assert train(config(folder, 2), dataset).card == result.card, "it is finished, and nothing is trained again"
+    assert "are not read" not in caplog.text
+    weights = finished / "mine.weights.h5"
+    assert train(config(folder, 2, initial_weights=weights), dataset).card == result.card
+    assert f"is trained on from its own weights, and initial_weights={weights} are not read" in caplog.text
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     with pytest.raises(WorkdirError, match="was trained for 2 epochs, and 1 are asked for"):
         train(config(folder, 1), colours())
@@ -98,13 +102,14 @@ def test_a_kill_while_the_run_is_put_aside_costs_nothing(folder, moment, monkeyp
 
 
 @pytest.mark.slow
-def test_a_finished_fine_tuning_goes_on_with_its_classifier(trained, tmp_path, short_heads):
+def test_a_finished_fine_tuning_goes_on_with_its_classifier(trained, tmp_path, short_heads, caplog):
     """Also one of the head alone, which had no epoch."""
     images = pictures(24, tuple(COLOURS), seed=3)
     call = {
         "validation": pictures(9, tuple(COLOURS), seed=4),
         "workdir": tmp_path / "run",
         "class_names": list(COLOURS),
+        "name": "mine",
     }
     head = pretrained.fine_tune(card_of(trained), images, epochs=0, **call)
     damage(tmp_path / "run/start.npz")  # as a kill leaves it, between the removals of both states
@@ -115,6 +120,9 @@ def test_a_finished_fine_tuning_goes_on_with_its_classifier(trained, tmp_path, s
     assert training["fine_tuned_from"] == "colours_cifar10" == head.card.training["fine_tuned_from"]
     assert result.history[0]["validation_accuracy"] == head.history[0]["validation_accuracy"], "of the same classifier"
     assert pretrained.card(tmp_path / "run/until_epoch_0" / head.path.name) == head.card
+    assert "is not read" not in caplog.text
+    pretrained.fine_tune(tmp_path / "run/until_epoch_0" / head.path.name, images, epochs=1, **call)
+    assert f"is trained on from its own model, so that {head.card.name} is not read" in caplog.text
     shutil.rmtree(tmp_path / "run/until_epoch_0")
     for name in ("start.npz", "checkpoint.npz"):
         damage(tmp_path / "run" / name)
