@@ -19,7 +19,7 @@ FOLDERS = {
 }
 FLOORS = (  # from the ground up: a folder or a file imports from floors below its own
     "utils",
-    "genotypes images weights",
+    "genotypes images pages weights",
     "layers plotting",
     "networks inference",
     "applications card latency",

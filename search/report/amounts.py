@@ -1,6 +1,6 @@
 """Names and values of costs in words."""
 
-from nasnet_keras.search.report.markup import number, short
+from nasnet_keras.pages.markup import number, short
 
 __all__ = ["amount", "cost_name", "cost_title", "plain_amount"]
 

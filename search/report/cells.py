@@ -6,10 +6,10 @@ from html import escape
 
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.cells import Genotype
+from nasnet_keras.pages.markup import code, figure, section, short, table, text
 from nasnet_keras.plotting.cells import genotype_svg
 from nasnet_keras.search.equality import is_listed, network_name
 from nasnet_keras.search.report.facts import Facts
-from nasnet_keras.search.report.markup import code, figure, section, short, table, text
 from nasnet_keras.search.report.statistics import operation_shares
 from nasnet_keras.search.report.weightless import weightless_note, weightless_share
 from nasnet_keras.search.study.trial import Trial, fingerprint

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.pages.markup import code, duration, figure, integer, page, percent, section, table, text
 from nasnet_keras.search.report.axes import Axis
 from nasnet_keras.search.report.charts import Band, Chart, Line
 from nasnet_keras.search.report.legend import drawn
-from nasnet_keras.search.report.markup import code, duration, figure, integer, page, percent, section, table, text
 from nasnet_keras.search.report.several import Kind, Spread, Together, best_so_far, together
 from nasnet_keras.search.report.statistics import interval_of_difference, interval_of_mean, thinned
-from nasnet_keras.search.report.style import SERIES
+from nasnet_keras.search.report.style import SERIES, STYLE
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.utils.extras import install
 from nasnet_keras.utils.files import write_text
@@ -80,7 +80,7 @@ class Comparison:
             section("course", "Best reward over trials", _course(self.found)),
             section("studies", "Each study", _studies(self.found, folder)),
         ]
-        return page(title, "\n".join(body))
+        return page(title, "\n".join(body), STYLE)
 
     def __str__(self) -> str:
         lines = [_plain(_lead(self.found))]

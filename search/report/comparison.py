@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nasnet_keras.pages.markup import figure, integer, table, text
 from nasnet_keras.search.report.amounts import amount, cost_name, cost_title, plain_amount
 from nasnet_keras.search.report.facts import Facts
-from nasnet_keras.search.report.markup import figure, integer, table, text
 from nasnet_keras.search.report.matching import RATIO, EqualCost, equal_cost
 from nasnet_keras.search.report.statistics import expected_best, rank_sum
 from nasnet_keras.search.study.pareto import cost_of

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from nasnet_keras.pages.markup import number
 from nasnet_keras.search import registry
 from nasnet_keras.search.costs.limits import OVER_LIMIT
-from nasnet_keras.search.report.markup import number
 from nasnet_keras.search.report.places import UnderWay
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study

@@ -5,9 +5,9 @@ from functools import partial
 from statistics import mean
 from typing import Any
 
+from nasnet_keras.pages.markup import code, duration, figure, integer, number, percent, section, table, text
 from nasnet_keras.search.report.amounts import amount, cost_name, cost_title, plain_amount
 from nasnet_keras.search.report.facts import Facts, accuracy
-from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
 from nasnet_keras.search.report.matching import RATIO, nearest_pairs
 from nasnet_keras.search.report.statistics import interval_of_difference, interval_of_mean
 from nasnet_keras.search.study.pareto import cost_of

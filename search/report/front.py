@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from nasnet_keras.pages.markup import figure, number, section, text
 from nasnet_keras.search.report.amounts import amount, cost_name, cost_title, plain_amount
 from nasnet_keras.search.report.axes import Axis
 from nasnet_keras.search.report.charts import Chart, Dots, Line, Rule
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.finalists import cost_of_finalist
 from nasnet_keras.search.report.legend import DOTS, drawn
-from nasnet_keras.search.report.markup import figure, number, section, text
 from nasnet_keras.search.report.rewards import bounds
 from nasnet_keras.search.report.statistics import thinned
 from nasnet_keras.search.report.volume import front_table, volume

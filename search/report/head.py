@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from itertools import starmap
 from typing import Any
 
+from nasnet_keras.pages.markup import code, duration, figure, integer, number, percent, section, table, text
 from nasnet_keras.search import registry
 from nasnet_keras.search.costs.own import is_own
 from nasnet_keras.search.report.amounts import amount
 from nasnet_keras.search.report.facts import Facts, accuracy
-from nasnet_keras.search.report.markup import code, duration, figure, integer, number, percent, section, table, text
 from nasnet_keras.search.study.pareto import cost_of
 
 __all__ = ["failures", "head"]

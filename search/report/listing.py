@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from nasnet_keras.pages.markup import code, duration, figure, integer, section, table, text
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.amounts import cost_title, plain_amount
 from nasnet_keras.search.report.facts import Facts
-from nasnet_keras.search.report.markup import code, duration, figure, integer, section, table, text
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
 

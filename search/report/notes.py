@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from nasnet_keras.pages.markup import figure, integer, section, table, text
 from nasnet_keras.search.report.facts import Facts
-from nasnet_keras.search.report.markup import figure, integer, section, table, text
 
 __all__ = ["notes"]
 

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
+from nasnet_keras.pages.markup import page
 from nasnet_keras.search.report.cells import best_cells, operations
 from nasnet_keras.search.report.facts import gather
 from nasnet_keras.search.report.finalists import finalists
 from nasnet_keras.search.report.front import front
 from nasnet_keras.search.report.head import failures, head, title
 from nasnet_keras.search.report.listing import listing
-from nasnet_keras.search.report.markup import page
 from nasnet_keras.search.report.notes import notes
 from nasnet_keras.search.report.places import UnderWay
 from nasnet_keras.search.report.rebuild import rebuild
 from nasnet_keras.search.report.rewards import rewards
+from nasnet_keras.search.report.style import STYLE
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.utils.files import write_text
 
@@ -37,7 +38,8 @@ def report(study: Study, under_way: UnderWay | None = None) -> str:
         '<!DOCTYPE html>'
     """
     facts = gather(study, under_way)
-    return page(title(facts), "\n".join(part for section in _SECTIONS if (part := section(facts))))
+    body = "\n".join(part for section in _SECTIONS if (part := section(facts)))
+    return page(title(facts), body, STYLE)
 
 
 def write_report(study: Study, under_way: UnderWay | None = None) -> Path:

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from html import escape, unescape
 from pathlib import Path
 
+from nasnet_keras.pages.style import COLORS
 from nasnet_keras.search.report import front, rewards
 from nasnet_keras.search.report.axes import LEFT, RIGHT, WIDTH
 from nasnet_keras.search.report.charts import CHART_STYLE, Chart
 from nasnet_keras.search.report.facts import Facts, gather
 from nasnet_keras.search.report.legend import MARKS
-from nasnet_keras.search.report.style import COLORS, MARK_STYLE
+from nasnet_keras.search.report.style import MARK_STYLE
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.utils.checks import quoted

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nasnet_keras.search.report.markup import text
+from nasnet_keras.pages.markup import text
 
 __all__ = ["UnderWay"]
 

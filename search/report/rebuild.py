@@ -11,10 +11,10 @@ from nasnet_keras.card import Card
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.kinds import kind_of
 from nasnet_keras.networks.any import size_arguments
+from nasnet_keras.pages.markup import section, text
 from nasnet_keras.search.config import SearchConfig, child_recipe, defaults, may_change
 from nasnet_keras.search.objects import classes_in
 from nasnet_keras.search.report.facts import Facts
-from nasnet_keras.search.report.markup import section, text
 from nasnet_keras.search.study.trial import network_genotype
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.utils import settings

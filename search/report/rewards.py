@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nasnet_keras.pages.markup import figure, section
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.axes import Axis
 from nasnet_keras.search.report.charts import Band, Chart, Dots, Line, Rule
 from nasnet_keras.search.report.comparison import comparison
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.legend import DOTS, drawn
-from nasnet_keras.search.report.markup import figure, section
 from nasnet_keras.search.report.statistics import expected_best, improvements, running_mean, thinned
 from nasnet_keras.search.study.trial import Trial
 

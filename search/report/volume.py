@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nasnet_keras.pages.markup import code, figure, integer, number, table
 from nasnet_keras.search.report.amounts import amount, cost_title, plain_amount
 from nasnet_keras.search.report.axes import Axis
 from nasnet_keras.search.report.charts import Band, Chart, Line
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.legend import drawn
-from nasnet_keras.search.report.markup import code, figure, integer, number, table
 from nasnet_keras.search.report.statistics import thinned
 from nasnet_keras.search.study.pareto import cost_of, hypervolumes, points_of, reference_of
 from nasnet_keras.search.study.trial import Trial, fingerprint

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from nasnet_keras.search.report.charts import CHART_STYLE
-from nasnet_keras.search.report.style import STYLE
+from nasnet_keras.pages.style import STYLE
 
 __all__ = ["code", "duration", "figure", "integer", "number", "page", "percent", "section", "short", "table", "text"]
 
@@ -127,10 +126,15 @@ def section(name: str, title: str, *parts: str) -> str:
     return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{text(title)}</h2>\n{body}\n</section>'
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: str, style: str = "") -> str:
     """Set a whole page, which loads no file and runs no script.
 
     The name of a file that is not valid Unicode is shown by its bytes.
+
+    Args:
+        title: as plain text.
+        body: as HTML.
+        style: rules of what only this page has.
     """
     whole = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
@@ -138,7 +142,7 @@ def page(title: str, body: str) -> str:
         '<meta name="color-scheme" content="light dark"/>\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\"/>\n"
-        f"<title>{text(title)}</title>\n<style>{CHART_STYLE}{STYLE}</style>\n</head>\n"
+        f"<title>{text(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
     return whole.encode(errors="backslashreplace").decode()
