@@ -111,6 +111,7 @@ def _training_images(
 def _report(result: Any) -> None:
     from nasnet_keras.images.problems import of_record
     from nasnet_keras.pretrained.plan import FILE
+    from nasnet_keras.training.mistakes.files import told
     from nasnet_keras.utils.workdir import recorded
 
     count = int(result.confusion.sum())
@@ -124,7 +125,11 @@ def _report(result: Any) -> None:
             others[index] = 0
             taken = f"{names[others.argmax()]} ({others.max()})" if others.max() else ""
             print(f"{name:{width}}  {row[index]:5d} {row.sum():4d}  {taken}")
-    print(f"\nModel:   {result.saved_model}\nCard:    {result.path}")
+    if result.verdict:
+        print(f"\n{result.verdict}")
+    print(f"\nModel:    {result.saved_model}\nCard:     {result.path}")
+    if said := told(result.path.parent, result.card):
+        print(f"Mistakes: {said}")
     if left_out := of_record(recorded(result.path.parent, FILE)):
         print(f"\n{left_out}")
     training = result.card.training

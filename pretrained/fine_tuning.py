@@ -20,7 +20,9 @@ from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.pretrained.start import start
 from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.datasets.recording import record_files
 from nasnet_keras.training.further import BEFORE, START, clear
+from nasnet_keras.training.mistakes import files as mistakes
 from nasnet_keras.training.rehearsal import rehearse
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run
@@ -189,6 +191,9 @@ def _make(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
         _run(plan, folder, checkpoint_minutes)
     else:
         clear(folder)
+    if gone in ([], [saved]):
+        record_files(folder, plan.dataset)
+        mistakes.complete(folder, Card.read(folder / f"{plan.name}.json"), plan.dataset)
 
 
 def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
@@ -198,15 +203,16 @@ def _run(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
     trainer = _trainer(plan)
     seconds = start(trainer, plan, folder)
     run = Run(trainer, folder, checkpoint_minutes=checkpoint_minutes, patience=plan.patience)
+    record_files(folder, plan.dataset)
     if not plan.head_only:
         run.train()
     # Users' images stay with them.
     noise = np.random.default_rng(0).integers(0, 256, (2, *plan.dataset.image_shape), np.uint8)
     training = _training(plan, seconds + run.seconds, 0 if plan.head_only else trainer.epoch, run.kept_epoch)
-    card = save(trainer.stepper, trainer.state, plan.dataset, folder, plan.card, training, noise)
-    model = registry.load(folder / f"{card.name}.json")
-    write_saved(folder / saved, model.save)
-    result.write(folder, model, plan.dataset, run.history)
+    card, answers = save(trainer.stepper, trainer.state, plan.dataset, folder, plan.card, training, noise)
+    write_saved(folder / saved, registry.load(folder / f"{card.name}.json").save)
+    mistakes.write(folder, card, plan.dataset, answers)
+    result.write(folder, answers, plan.dataset, run.history)
     clear(folder)
 
 

@@ -1,6 +1,7 @@
 """The result of a fine-tuning run, as a value and as the files of its folder."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,12 @@ import numpy as np
 from nasnet_keras.card import Card
 from nasnet_keras.pretrained import registry
 from nasnet_keras.pretrained.prediction import Classifier, Predictions
+from nasnet_keras.pretrained.verdict import verdict
 from nasnet_keras.training import records
-from nasnet_keras.training.datasets.base import Dataset, Split
+from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.evaluation import JUDGED, Answers
+from nasnet_keras.training.mistakes.files import TABLE
+from nasnet_keras.training.mistakes.judged import judged
 from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.files import write_text
@@ -22,7 +27,6 @@ __all__ = ["RESULT", "FineTuneResult", "files", "read", "write"]
 
 RESULT = "result.json"
 """The name of the file that is written last: when it is there, all is there."""
-_JUDGED_ON = ("test", "validation")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,20 @@ class FineTuneResult:
         """The share of these images, from 0 to 1, that are classified right."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
+    @property
+    def mistakes(self) -> Path | None:
+        """The table of the images that are classified wrong, with the page `mistakes.html` beside it; None without."""
+        path = self.path.with_name(TABLE)
+        return path if path.is_file() else None
+
+    @property
+    def verdict(self) -> str:
+        """Which weights were kept and why, in words, and what to try if training the whole network made it worse.
+
+        It is empty if the head alone was trained.
+        """
+        return verdict(self.card, self.history)
+
     @cached_property
     def _classifier(self) -> Classifier:
         return Classifier(self.path)
@@ -70,11 +88,11 @@ def files(name: str) -> tuple[str, ...]:
     return f"{name}.json", weights_name(name), f"{name}.keras", RESULT
 
 
-def write(folder: Path, model: keras.Model, dataset: Dataset, history: list[dict[str, float]]) -> None:
-    """Judge a model on the test images, or on the validation images if there are none, and write `RESULT`."""
-    judged_on = "test" if len(dataset.test) else "validation"
-    confusion = _confusion(model, getattr(dataset, judged_on), len(dataset.class_names))
-    result = {"history": history, "confusion": confusion.tolist(), "judged_on": judged_on}
+def write(folder: Path, answers: Mapping[str, Answers], dataset: Dataset, history: list[dict[str, float]]) -> None:
+    """Write `RESULT`, of a model's answers to the test images, or to the validation images if there are none."""
+    last = judged(dataset, answers)[-1]
+    confusion = last.confusion(len(dataset.class_names))
+    result = {"history": history, "confusion": confusion.tolist(), "judged_on": last.name}
     write_text(folder / RESULT, json.dumps(result, indent=1) + "\n")
 
 
@@ -90,17 +108,10 @@ def read(folder: Path, name: str) -> FineTuneResult:
     card.weights.check(folder)
 
     def result(values: Any) -> FineTuneResult:
-        if not isinstance(values, dict) or values.get("judged_on") not in _JUDGED_ON:
-            raise ValueError(f"expected a result, judged on {' or '.join(_JUDGED_ON)} images, got {quoted(values)}")
+        if not isinstance(values, dict) or values.get("judged_on") not in JUDGED:
+            raise ValueError(f"expected a result, judged on {' or '.join(JUDGED)} images, got {quoted(values)}")
         history = records.history(values.get("history"), first=0)
         confusion = np.asarray(records.confusion(values.get("confusion"), len(card.class_names)), np.int64)
         return FineTuneResult(card, path, folder / f"{name}.keras", history, confusion, values["judged_on"])
 
     return records.read(folder / RESULT, result, "remove it to train again")
-
-
-def _confusion(model: keras.Model, split: Split, classes: int) -> np.ndarray:
-    predicted = np.argmax(model.predict(split.images, batch_size=64, verbose=0), -1)
-    confusion = np.zeros((classes, classes), np.int64)
-    np.add.at(confusion, (split.labels, predicted), 1)
-    return confusion

@@ -16,6 +16,7 @@ from nasnet_keras.training.datasets import labels, splits
 from nasnet_keras.training.datasets.base import SPLITS, Dataset, Loaded, Split, chosen, divided
 from nasnet_keras.training.datasets.class_names import class_names, some
 from nasnet_keras.training.datasets.labels import Labels
+from nasnet_keras.training.datasets.origins import Origins
 from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import quoted
 
@@ -30,12 +31,14 @@ class _Came:
 
     images: np.ndarray
     labels: Labels
+    origins: Origins | None = None
 
     def numbered(self, found: Sequence[str] | None, names: tuple[str, ...], key: str) -> Split:
         """The split, with labels that count the wanted names; as they came, they count the names found with them."""
         found = names if found is None else found
         numbers = labels.numbered(self.labels, found, f"{key} labels")
-        return Split(self.images, np.asarray([names.index(name) for name in found], np.int32)[numbers])
+        labels_of = np.asarray([names.index(name) for name in found], np.int32)
+        return Split(self.images, labels_of[numbers], self.origins)
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ def _arrays(value: Any, form: _Form, key: str) -> _Came:
     """A split from a `tf.data.Dataset`, batched or not, or from `(images, labels)`."""
     if isinstance(value, Split):
         images = form.array(value.images, "the images given")
-        return _Came(images, labels.read(value.labels, f"{key} labels"))
+        return _Came(images, labels.read(value.labels, f"{key} labels"), value.origins)
     if hasattr(value, "as_numpy_iterator"):
         came = _in_order(_collected(value, form, key))
     else:
@@ -223,7 +226,8 @@ def _in_order(came: _Came) -> _Came:
     digests = [hashlib.sha256(image.tobytes()).digest() for image in came.images]
     numbers = came.labels.numbers
     order = sorted(range(len(numbers)), key=lambda index: (digests[index], numbers[index]))
-    return _Came(came.images[order], Labels(numbers[order], came.labels.classes, came.labels.names))
+    in_order = Labels(numbers[order], came.labels.classes, came.labels.names)
+    return _Came(came.images[order], in_order, Origins.unknown(len(order)))
 
 
 def _class_names(found: Any, given: Any, of_train: Labels) -> tuple[str, ...]:

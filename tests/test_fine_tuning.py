@@ -43,7 +43,7 @@ def test_fine_tuning_on_a_folder(trained, tmp_path):
     files = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")}
     stem = "colours_cifar10_lamps"
     expected = {f"{stem}.json", f"{stem}.weights.h5", f"{stem}.keras", "result.json", "history.json"}
-    assert files == {*expected, "fine_tuning.json", "tensorboard"}
+    assert files == {*expected, "fine_tuning.json", "splits.json", "tensorboard"}
     # one call for new images, by files, folders and arrays; the .keras file stands alone and agrees
     paths = sorted((folder / "red").iterdir())[:3]
     by_path = result.predict(paths)

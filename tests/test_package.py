@@ -169,6 +169,7 @@ def test_readme_code_runs(tmp_path, monkeypatch):
         "docs/start.md",
         "docs/searching.md",
         "docs/fine_tuning.md",
+        "docs/validation_accuracy.md",
         "docs/inference.md",
         "docs/backbones.md",
         "docs/latency.md",

@@ -28,6 +28,7 @@ def main(values: dict[str, Any]) -> None:
     """Flags, then one call."""
     from nasnet_keras.training import datasets
     from nasnet_keras.training.config import TrainingConfig
+    from nasnet_keras.training.datasets.recording import are_files
     from nasnet_keras.training.flags import DATASET, changes, recipe
     from nasnet_keras.utils.progress import showing
     from nasnet_keras.utils.settings import from_flags
@@ -41,11 +42,12 @@ def main(values: dict[str, Any]) -> None:
 
     result = train(config, dataset, go_on="epochs" in changes())
     with showing("the figures of the run"):
-        _report(result)
+        _report(result, are_files(dataset))
 
 
-def _report(result: Any) -> None:
+def _report(result: Any, from_files: bool) -> None:
     from nasnet_keras.images.problems import of_record
+    from nasnet_keras.training.mistakes.files import told
     from nasnet_keras.utils.workdir import recorded
 
     card = result.card
@@ -54,7 +56,11 @@ def _report(result: Any) -> None:
         if f"{split}_accuracy" in card.metrics:
             accuracy, images = card.metrics[f"{split}_accuracy"], card.metrics[f"{split}_images"]
             print(f"{split} accuracy {accuracy:.4f} on {images:,} images")
-    print(f"Card:    {result.path}\nWeights: {result.path.with_name(card.weights.file)}")
+    if result.verdict:
+        print(f"\n{result.verdict}\n")
+    print(f"Card:     {result.path}\nWeights:  {result.path.with_name(card.weights.file)}")
+    if from_files and (said := told(result.path.parent, card)):
+        print(f"Mistakes: {said}")
     if left_out := of_record(recorded(result.path.parent, "training.json")):
         print(f"\n{left_out}")
     epochs = card.training["epochs"] + card.training.get("epochs_before", 0)

@@ -14,6 +14,7 @@ from typing import Any
 
 from absl import logging
 
+from nasnet_keras.training.mistakes.files import FILES as MISTAKES
 from nasnet_keras.training.run import CHECKPOINT
 from nasnet_keras.utils.manual import counted
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
@@ -130,11 +131,11 @@ def put_aside(found: Earlier, work: Workdir, names: Sequence[str], config: Calla
         for path in (making, found.folder):
             shutil.rmtree(path, ignore_errors=True)
         making.mkdir()
-        for name in (file, *names):
+        for name in (file, *names, *(name for name in MISTAKES if (folder / name).is_file())):
             shutil.copy2(folder / name, making / name)
         os.replace(making, found.folder)  # noqa: PTH105 – of folders
     new = config()
-    for name in names:
+    for name in (*names, *MISTAKES):
         (folder / name).unlink(missing_ok=True)
     if (folder / "tensorboard").is_dir():
         shutil.move(folder / "tensorboard", found.folder / "tensorboard")

@@ -17,12 +17,15 @@ from nasnet_keras.training import records
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import loading, splits
 from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.datasets.recording import are_files, record_files
 from nasnet_keras.training.further import BEFORE, Earlier, clear, earlier, finished_epochs, first_of, put_aside
+from nasnet_keras.training.mistakes import files as mistakes
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import CHECKPOINT, Run
 from nasnet_keras.training.trainer import Trainer
+from nasnet_keras.training.verdict import verdict
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 from nasnet_keras.weights.loading import load_weights
 
@@ -39,6 +42,17 @@ class TrainingResult:
     card: Card
     path: Path
     history: list[dict[str, float]]
+
+    @property
+    def verdict(self) -> str:
+        """What is wrong with the training and what to try, in words; empty if nothing is seen to be wrong."""
+        return verdict(self.card, self.history)
+
+    @property
+    def mistakes(self) -> Path | None:
+        """The table of the images that are classified wrong, with the page `mistakes.html` beside it; None without."""
+        path = self.path.with_name(mistakes.TABLE)
+        return path if path.is_file() else None
 
 
 def train(config: TrainingConfig, dataset: Dataset | str | Path, *, go_on: bool = True) -> TrainingResult:
@@ -87,10 +101,13 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path, *, go_on: bool 
     folder = Workdir(config.workdir, _FILE, _KIND, 1, this, complete=upgraded)
     try:
         card = folder.path / f"{this['name']}.json"
-        found = _finished(card, config.recipe.epochs)
-        return found or _trained(
-            config, dataset, card, initialize, {"initial_weights": this["initial_weights"], **before}
-        )
+        if found := _finished(card, config.recipe.epochs):
+            if are_files(dataset):
+                record_files(folder.path, dataset)
+                mistakes.complete(folder.path, found.card, dataset)
+            return found
+        begun_from = {"initial_weights": this["initial_weights"], **before}
+        return _trained(config, dataset, card, initialize, begun_from)
     finally:
         folder.close()
 
@@ -199,10 +216,13 @@ def _trained(
             initialize=initialize,
         )
     run = Run(trainer, card.parent, checkpoint_minutes=config.checkpoint_minutes)
+    record_files(card.parent, dataset)
     run.train()
     training = provenance(recipe, seed, run.seconds, recipe.epochs)
     training |= {name: value for name, value in begun_from.items() if value}
-    saved = save(trainer.stepper, trainer.state, dataset, card.parent, partial(config.card, dataset), training)
+    saved, answers = save(trainer.stepper, trainer.state, dataset, card.parent, partial(config.card, dataset), training)
+    if are_files(dataset):
+        mistakes.write(card.parent, saved, dataset, answers)
     run.remove_checkpoint()
     return TrainingResult(saved, card, run.history)
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from nasnet_keras.card import Card, encoded
 from nasnet_keras.networks.any import network_from_genotype
+from nasnet_keras.networks.large_images import loading_weights
 from nasnet_keras.training.datasets.base import Dataset
-from nasnet_keras.training.evaluation import accuracy
+from nasnet_keras.training.evaluation import JUDGED, Answers, answers
 from nasnet_keras.training.recipes import Recipe
 from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.training.step import State, StepConfig, TrainStep
@@ -21,7 +22,7 @@ from nasnet_keras.utils.files import write_saved
 from nasnet_keras.weights.file import WeightsFile
 from nasnet_keras.weights.loading import load_weights
 
-__all__ = ["provenance", "save"]
+__all__ = ["answers_of", "provenance", "save"]
 
 _REFERENCES = 4
 
@@ -34,7 +35,7 @@ def save(
     card_with: Callable[..., Card],
     training: dict[str, Any],
     reference_images: np.ndarray | None = None,
-) -> Card:
+) -> tuple[Card, dict[str, Answers]]:
     """Write the averaged weights of a state, without those that serve training only, and then their card.
 
     Args:
@@ -45,6 +46,9 @@ def save(
         training: for the card; see `provenance`.
         reference_images: images that the card shows with the model's answers; by default the data set's first of some
             classes.
+
+    Returns:
+        The card, and the model's answers to the images that it is judged on, by the name of their split.
     """
     draft = card_with(training=training)
     stepper.assign(state)
@@ -56,25 +60,60 @@ def save(
     path = folder / weights_name(draft.name)
     write_saved(path, model.save_weights)
     load_weights(model, path, known=True)
-    metrics, reference = _judged(model, dataset, reference_images)
+    judge = _Judge(model)
+    found = judge.answers(dataset)
+    reference = encoded(*judge.reference(dataset, reference_images))
+    metrics = _metrics(dataset, found)
     card = card_with(training=training, metrics=metrics, weights=WeightsFile.of(path), reference=reference)
     card.write(folder)
-    return card
+    return card, found
 
 
-def _judged(model: keras.Model, dataset: Dataset, images: np.ndarray | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A card's metrics, the shares of images that the model gets right, and its reference, answers to a few images."""
-    stepper = TrainStep(model, StepConfig())
-    state = stepper.initial()
+def answers_of(card: Card, folder: Path, dataset: Dataset) -> dict[str, Answers]:
+    """The answers of a saved model to the images that it is judged on, by the name of their split.
+
+    Args:
+        card: the card of the model.
+        folder: the folder of its weights.
+        dataset: the images.
+
+    Raises:
+        CardError: the weights are missing or damaged.
+    """
+    with loading_weights():
+        model = card.build()
+    load_weights(model, card.weights.check(folder), known=True)
+    return _Judge(model).answers(dataset)
+
+
+class _Judge:
+    """Gives the answers of a model that was saved."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._stepper = TrainStep(model, StepConfig())
+        self._state = self._stepper.initial()
+
+    def answers(self, dataset: Dataset) -> dict[str, Answers]:
+        """Return the answers to the validation and the test images, as far as there are some."""
+        splits = {name: getattr(dataset, name) for name in JUDGED}
+        return {name: answers(self._stepper, self._state, split) for name, split in splits.items() if split}
+
+    def reference(self, dataset: Dataset, images: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return a card's reference images, by default the first of some classes, and the logits."""
+        if images is None:
+            split = dataset.test or dataset.validation or dataset.train
+            _, firsts = np.unique(split.labels, return_index=True)
+            images = split.images[firsts[:_REFERENCES]]
+        return images, self._stepper.logits(self._state, images)
+
+
+def _metrics(dataset: Dataset, found: dict[str, Answers]) -> dict[str, Any]:
+    """A card's metrics: the shares of images that the model gets right."""
     metrics: dict[str, Any] = {"runs": 1}
-    for key in ("validation", "test"):
-        if split := getattr(dataset, key):
-            metrics |= {f"{key}_accuracy": accuracy(stepper, state, split), f"{key}_images": len(split)}
-    if images is None:
-        split = dataset.test or dataset.validation or dataset.train
-        _, firsts = np.unique(split.labels, return_index=True)
-        images = split.images[firsts[:_REFERENCES]]
-    return metrics, encoded(images, stepper.logits(state, images))
+    for name, given in found.items():
+        labels = getattr(dataset, name).labels
+        metrics |= {f"{name}_accuracy": float(np.mean(given.labels == labels)), f"{name}_images": len(labels)}
+    return metrics
 
 
 def provenance(recipe: Recipe, seed: int, seconds: float, epochs: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import os
 import signal
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nasnet_keras.training import checkpoint, records
+from nasnet_keras.training.curve import accuracy_of, standard_error
 from nasnet_keras.training.errors import Stopped
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.utils.files import write_text
@@ -72,9 +72,9 @@ class Run:
         """
         if not self.history:
             return None
-        best = max(map(_accuracy, self.history))
-        least = best - math.sqrt(best * (1.0 - best) / len(self.trainer.dataset.validation))
-        return max(entry["epoch"] for entry in self.history if _accuracy(entry) >= least)
+        best = max(map(accuracy_of, self.history))
+        least = best - standard_error(best, len(self.trainer.dataset.validation))
+        return max(entry["epoch"] for entry in self.history if accuracy_of(entry) >= least)
 
     def train(self) -> None:
         """Go on to the end.
@@ -132,7 +132,7 @@ class Run:
     def _out_of_patience(self) -> bool:
         if self._patience is None:
             return False
-        better = max(self.history, key=_accuracy)["epoch"]  # the first among equals: more of the same is not better
+        better = max(self.history, key=accuracy_of)["epoch"]  # the first among equals: more of the same is not better
         return self.trainer.epoch - better >= self._patience
 
     def _judged(self) -> dict[str, Any]:
@@ -146,6 +146,9 @@ class Run:
         shown = {"epoch": f"{epoch}/{trainer.recipe.epochs}", **figures}
         if self.history and "validation_accuracy" in self.history[-1]:
             shown["validation"] = f"{self.history[-1]['validation_accuracy']:.4f}"
+        if self._patience is not None and self.kept_epoch != self.history[-1]["epoch"]:
+            kept = next(entry for entry in self.history if entry["epoch"] == self.kept_epoch)
+            shown["kept"] = f"{kept['validation_accuracy']:.4f} of epoch {kept['epoch']}"
         return shown
 
     def _arrays(self) -> dict[str, Any]:
@@ -191,11 +194,6 @@ def on_signals(act: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
-
-
-def _accuracy(entry: dict[str, float]) -> float:
-    """The accuracy that an epoch is judged by."""
-    return entry.get("validation_weighted_accuracy", entry.get("validation_accuracy", 0.0))
 
 
 @contextmanager

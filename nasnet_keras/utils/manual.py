@@ -4,11 +4,13 @@ import shlex
 import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Manual", "counted", "next_steps", "shown"]
+__all__ = ["Manual", "counted", "documentation", "next_steps", "shown"]
 
 _WIDEST = 110
+_ROOT = Path(__file__).resolve().parent.parent.parent  # of a checkout
 _INDENT = 24  # of what a flag means
 _VALUES = {"int": "N", "float": "X", "comma separated list of strings": "A,B"}  # by absl's names of types
 
@@ -81,6 +83,17 @@ def next_steps(steps: Mapping[str, str | Sequence[str]]) -> str:
     width = max(map(len, steps)) + 3
     lines = {title: step if isinstance(step, str) else shlex.join(step) for title, step in steps.items()}
     return "\n".join(["Next:", *(f"  {f'{title}:':{width}s}{line}" for title, line in lines.items())])
+
+
+def documentation(name: str) -> str:
+    """Return the path of a page of the documentation, or its place in the source if the package is no checkout.
+
+    Example:
+        >>> documentation("fine_tuning.md").endswith("docs/fine_tuning.md")
+        True
+    """
+    path = _ROOT / "docs" / name
+    return str(path) if path.is_file() else f"docs/{name}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -28,6 +28,7 @@ from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.trial import fingerprint, genotype_of, genotype_text
 from nasnet_keras.training import datasets
 from nasnet_keras.training.config import TrainingConfig
+from nasnet_keras.training.curve import Curve, accuracy_of
 from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.job import train
@@ -230,6 +231,9 @@ class ChildEvaluator(Evaluator):
             write_saved(model, card.build(weights=result.path.with_name(card.weights.file)).save)
         metrics = {name: value for name, value in card.metrics.items() if name != "runs"}
         training = {"epochs": config.recipe.epochs, "training_seconds": 3600 * card.training["hours"]}
+        curve = Curve(result.history, card.metrics["validation_images"])
+        if curve.has_fallen:  # for a summary that tells of it
+            training |= {"best_epoch": curve.best["epoch"], "best_validation_accuracy": accuracy_of(curve.best)}
         return metrics["validation_accuracy"], {**metrics, **training, **card.cost}
 
     def publish(self, folder: Path, path: Path) -> dict[str, Any]:

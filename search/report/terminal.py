@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from statistics import mean
 from typing import Any
 
+from nasnet_keras.pages.markup import number
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.amounts import amount, cost_name
 from nasnet_keras.search.report.finalists import beyond_limits, why_winner
@@ -11,9 +12,11 @@ from nasnet_keras.search.report.weightless import weightless_note
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint, genotype_of
-from nasnet_keras.utils.manual import counted
+from nasnet_keras.utils.manual import counted, documentation
 
 __all__ = ["summary"]
+
+_FEW = 5  # children that may be alike by chance
 
 
 def summary(study: Study) -> str:
@@ -39,6 +42,7 @@ def summary(study: Study) -> str:
     ]
     if study.updates is not None:
         lines.append(f"Controller: {study.updates} updates, {study.config['children_per_update']} children each")
+    lines += _alike(study.candidates)
     if study.random_trials:
         lines.append(f"Rewards of the search:     {_rewards(study, study.candidates)}")
         lines.append(f"Rewards of random search:  {_rewards(study, study.random_trials)}")
@@ -52,6 +56,30 @@ def _without_weights(study: Study, result: dict[str, Any]) -> list[str]:
         if one["fingerprint"] == result.get("winner") and "genotype" in one:
             found.setdefault(one["fingerprint"], weightless_note(genotype_of(one["genotype"]), "the winner"))
     return [note for note in found.values() if note]
+
+
+def _alike(trials: list[Trial]) -> list[str]:
+    """Say so if no child can be told from another by its reward."""
+    rewards = [trial.reward for trial in trials if trial.reward is not None]
+    if len(rewards) < _FEW or max(rewards) > min(rewards):
+        return []
+    return [
+        f"All {len(rewards)} children have the same reward, as if they had learnt nothing: the search learns nothing "
+        f"of them either; see {documentation('validation_accuracy.md')}"
+    ]
+
+
+def _fallen(result: dict[str, Any]) -> list[str]:
+    """Say so if the winner was better before the end of its training."""
+    names = ("best_epoch", "best_validation_accuracy", "validation_accuracy")
+    epoch, best, last = (number(result.get(name)) for name in names)
+    if epoch is None or best is None or last is None:
+        return []
+    return [
+        f"More training made the winner worse: its validation accuracy was {best:.4f} after epoch {epoch:.0f}, and is "
+        f"{last:.4f} at the end. Try --final_epochs={epoch:.0f}, or a smaller --learning_rate; "
+        f"{documentation('validation_accuracy.md')} tells more"
+    ]
 
 
 def _costs(study: Study) -> list[str]:
@@ -129,4 +157,5 @@ def _files(study: Study, result: dict[str, Any]) -> list[str]:
             f"{counted(result['epochs'], 'epoch')}, {result['parameters']:,} parameters. "
             f"{why_winner(result.get('finalists', ()), study.objective.own)}",
         )
+        lines[1:1] = _fallen(result)
     return lines

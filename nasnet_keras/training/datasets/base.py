@@ -1,10 +1,9 @@
 """Data sets as values: images and their classes, for training, for choosing and for the final figure."""
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from absl import logging
 from nasnet_keras.images.fitting import is_dark, pixels
 from nasnet_keras.training.datasets import labels, splits
 from nasnet_keras.training.datasets.class_names import class_names, some
+from nasnet_keras.training.datasets.origins import Origins
 from nasnet_keras.utils import checks
 
 __all__ = ["SPLITS", "Dataset", "Division", "Loaded", "Split", "chosen", "divided", "slug"]
@@ -28,6 +28,7 @@ class Split:
     Attributes:
         images: `(count, height, width, channels)`, uint8 from 0 to 255.
         labels: the classes of the images, `(count,)`, int32 from 0.
+        origins: where they came from; None if nobody has said.
 
     Example:
         >>> len(Split(np.zeros((4, 8, 8, 1), "uint8"), np.zeros(4, "int32")).take([0, 2]))
@@ -36,13 +37,19 @@ class Split:
 
     images: np.ndarray
     labels: np.ndarray
+    origins: Origins | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: Any) -> "Split":
         """Return the images at `indices`, with their labels."""
-        return Split(self.images[indices], self.labels[indices])
+        origins = None if self.origins is None else self.origins.take(indices)
+        return Split(self.images[indices], self.labels[indices], origins)
+
+    def from_array(self, name: str) -> "Split":
+        """Return the same images, those of an array of this name unless it is known where they came from."""
+        return self if self.origins is not None else replace(self, origins=Origins.of_array(name, len(self)))
 
     @property
     def digest(self) -> str:
@@ -152,12 +159,12 @@ class Dataset:
         if rule == self.split:
             return self
         if division is None:
-            return dataclasses.replace(self, split=rule)
+            return replace(self, split=rule)
         parts = {key: getattr(self, key) for key in division.places}
         if any(len(parts[key]) != len(places) for key, places in division.places.items()):  # changed since
-            return dataclasses.replace(self, split=rule, division=None)
-        whole = Split(*(_joined(parts, division.places, name) for name in ("images", "labels")))
-        return dataclasses.replace(self, split=rule, **divided(whole, len(self.class_names), division.shares, rule))
+            return replace(self, split=rule, division=None)
+        whole = _joined(parts, division.places)
+        return replace(self, split=rule, **divided(whole, len(self.class_names), division.shares, rule))
 
 
 def chosen(fit: str, of_images: str) -> str:
@@ -172,7 +179,7 @@ def chosen(fit: str, of_images: str) -> str:
 
 def divided(whole: Split, classes: int, shares: Mapping[str, float], rule: str) -> dict[str, Any]:
     """Divide images into the splits of a `Dataset`; returns its fields."""
-    places = splits.divided(whole.labels, classes, shares, rule)
+    whole, places = whole.from_array("train"), splits.divided(whole.labels, classes, shares, rule)
     return {**{key: whole.take(where) for key, where in places.items()}, "division": Division(shares, places)}
 
 
@@ -182,16 +189,22 @@ def _in_form(split: Split, names: tuple[str, ...], what: str) -> Split:
     if len(images) != len(numbers):
         raise ValueError(f"expected as many {what % 'images'} as labels, got {len(images)} and {len(numbers)}")
     same = isinstance(split.labels, np.ndarray) and split.labels.dtype == np.int32 and split.labels.ndim == 1
-    return split if same and images is split.images else Split(images, numbers)
+    return split if same and images is split.images else replace(split, images=images, labels=numbers)
 
 
-def _joined(parts: Mapping[str, Split], places: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    """Join the images or labels of splits, each at its former index."""
-    arrays = {key: getattr(part, name) for key, part in parts.items()}
-    whole = np.empty((sum(map(len, arrays.values())), *arrays["train"].shape[1:]), arrays["train"].dtype)
-    for key, array in arrays.items():
-        whole[places[key]] = array
-    return whole
+def _joined(parts: Mapping[str, Split], places: Mapping[str, np.ndarray]) -> Split:
+    """Join splits, each image at its former index."""
+
+    def whole(of: Callable[[Split], np.ndarray]) -> np.ndarray:
+        arrays = {key: of(part) for key, part in parts.items()}
+        joined = np.empty((sum(map(len, arrays.values())), *arrays["train"].shape[1:]), arrays["train"].dtype)
+        for key, array in arrays.items():
+            joined[places[key]] = array
+        return joined
+
+    known = all(part.origins is not None for part in parts.values())
+    origins = replace(parts["train"].origins, names=whole(lambda part: part.origins.names)) if known else None
+    return Split(whole(lambda part: part.images), whole(lambda part: part.labels), origins)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from nasnet_keras.images.problems import Problems
 from nasnet_keras.images.reading import read_images, spread
 from nasnet_keras.training.datasets.base import Loaded, Split, slug
 from nasnet_keras.training.datasets.class_folders import EXPECTED, class_folders
+from nasnet_keras.training.datasets.origins import Origins
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["check", "load"]
@@ -66,7 +67,8 @@ def load(
         paths = [path for path, _ in labelled]
         images, kept = read_images(paths, image_shape or (None, None, 3), folder, fit, found)
         labels = [labelled[index][1] for index in kept]
-        splits[split] = Split(images, np.asarray(labels, np.int32))
+        origins = Origins.of_files(folder, [paths[index] for index in kept])
+        splits[split] = Split(images, np.asarray(labels, np.int32), origins)
         tried = {label for _, label in labelled} | {class_names.index(name) for name in by_class if not by_class[name]}
         for label in sorted(tried.difference(labels)):
             where = f"no {split} image of the class {class_names[label]} in {folder} can be read"

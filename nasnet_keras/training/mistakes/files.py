@@ -1,0 +1,74 @@
+"""The files of the mistakes of a network: a table of all of them, and a page that shows them."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nasnet_keras.card import Card
+from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.evaluation import JUDGED, Answers
+from nasnet_keras.training.mistakes.judged import Judged, judged, surest
+from nasnet_keras.training.mistakes.page import page_of
+from nasnet_keras.training.result import answers_of
+from nasnet_keras.utils.files import write_bytes, write_text
+from nasnet_keras.utils.progress import showing
+
+__all__ = ["FILES", "PAGE", "TABLE", "complete", "told", "write"]
+
+TABLE, PAGE = FILES = "mistakes.csv", "mistakes.html"
+"""The names of the files, in a run's folder."""
+_COLUMNS = ("path", "true", "predicted", "probability", "split")
+
+
+def write(folder: Path, card: Card, dataset: Dataset, answers: Mapping[str, Answers]) -> None:
+    """Write the files, or remove those of an earlier network if there are no mistakes. An error is a warning.
+
+    Args:
+        folder: the folder that they are written to.
+        card: the card of the network.
+        dataset: the images.
+        answers: the network's answers to the images of splits, by their names.
+    """
+    with showing("the list of wrong answers"):
+        found = judged(dataset, answers)
+        if not surest(found):
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
+            return
+        # Names of files that are not UTF-8 are written as Python would escape them.
+        write_bytes(folder / TABLE, _table(card.class_names, found).encode("utf-8", "backslashreplace"))
+        write_text(folder / PAGE, page_of(card.name, card.class_names, found))
+
+
+def complete(folder: Path, card: Card, dataset: Dataset) -> None:
+    """Make the files again if a finished run lacks some; its card says whether there are mistakes."""
+    if not _is_perfect(card) and not _are_there(folder):
+        with showing("the list of wrong answers"):
+            write(folder, card, dataset, answers_of(card, folder, dataset))
+
+
+def told(folder: Path, card: Card) -> str:
+    """Say where the files of a finished run are, or that there are no mistakes; empty if they could not be written."""
+    if _are_there(folder):
+        return f"{folder / PAGE} shows them, {folder / TABLE} lists all, the surest first"
+    return "none, in all images that it was judged on" if _is_perfect(card) else ""
+
+
+def _is_perfect(card: Card) -> bool:
+    return all(card.metrics.get(f"{name}_accuracy", 1.0) == 1.0 for name in JUDGED)
+
+
+def _are_there(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in FILES)
+
+
+def _table(class_names: Sequence[str], judged: Sequence[Judged]) -> str:
+    """The mistakes as CSV, the surest first."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for one, index in surest(judged):
+        true, taken = (class_names[labels[index]] for labels in (one.split.labels, one.answers.labels))
+        writer.writerow((one.shown(index), true, taken, f"{one.answers.probabilities[index]:.6g}", one.name))
+    return text.getvalue()
