@@ -182,7 +182,7 @@ def test_a_study_whose_objective_is_gone_can_be_read(tmp_path):
 
 
 def test_the_example_runs_from_its_folder(tmp_path):
-    assert EXAMPLE.read_text() in (EXAMPLE.parent / "search.md").read_text()
+    assert EXAMPLE.read_text() in (EXAMPLE.parent / "searching.md").read_text()
     (tmp_path / "own_objective.py").write_text(EXAMPLE.read_text())
     flags = ["--objective=own_objective:score", "--evaluator=tabular", "--table=nasnet_cells_cifar10", "--trials=4"]
     program = "from nasnet_keras.search.__main__ import console; console()"

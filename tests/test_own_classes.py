@@ -409,7 +409,7 @@ TabularEvaluator.evaluate = lambda *arguments: time.sleep(0.2) or quick(*argumen
 
 def test_the_example_is_killed_goes_on_and_gets_its_report(table, tmp_path):
     assert len(EXAMPLE.read_text().splitlines()) <= 40
-    assert EXAMPLE.read_text() in (EXAMPLE.parent / "search.md").read_text()
+    assert EXAMPLE.read_text() in (EXAMPLE.parent / "searching.md").read_text()
     whole = example(tmp_path / "whole", table)
     killed = example(tmp_path / "killed", table, SLOWLY)
     log = tmp_path / "killed" / "own" / "trials.jsonl"
