@@ -134,7 +134,6 @@ def _report(result: Any) -> None:
         print(f"\n{left_out}")
     training = result.card.training
     epochs = training["epochs"] + training.get("epochs_before", 0)
-    loaded = f"nasnet_keras.pretrained.load({str(result.path)!r})"
     steps = {
         "Classify images": [
             "nasnet-predict",
@@ -143,7 +142,7 @@ def _report(result: Any) -> None:
             "--output=answers.csv",
         ],
         "Train it on": f"the same command with an --epochs above {max(epochs, training['recipe']['epochs'])}",
-        "Export it": f"nasnet_keras.export({loaded}, 'model.tflite', 'litert')",
+        "Export it": ["nasnet-export", f"--model={result.path.parent}", "--output=model.tflite"],
     }
     print(f"\n{next_steps(steps)}")
 
