@@ -39,7 +39,7 @@ def test_it_is_smaller_and_answers_the_same(name, model, tmp_path, generator):
     fast = export(model, tmp_path / name, images=images)
     small = export(model, tmp_path / name, images=images, optimize="size")
     assert small.difference < 1e-5 and small.agreement == 1 and small.parameters_size == 4 * model.count_params()
-    assert small.size < 0.9 * fast.size if name != "folder" else small.size == fast.size
+    assert small.size < (0.9 if name != "folder" else 1.01) * fast.size
     assert difference(FORMATS[small.format].run(tmp_path / name, images), model(images)) < 1e-4
     if name in ("a.tflite", "a.onnx"):
         assert max(map(len, names_within(tmp_path / name))) < 6
