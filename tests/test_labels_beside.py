@@ -14,6 +14,7 @@ from test_house import ROOT
 
 import nasnet_keras as nk
 from nasnet_keras import ExportError, export, pretrained
+from nasnet_keras.inference.described import description_of
 from nasnet_keras.inference.formats import FORMATS
 from nasnet_keras.pretrained.export.__main__ import main
 from nasnet_keras.pretrained.export.config import ExportConfig
@@ -96,12 +97,14 @@ def test_trained_models_bring_their_names(trained, tmp_path, monkeypatch):
     low, high = (value * card.preprocessing["scale"] + card.preprocessing["offset"] for value in (0, 255))
     assert [one["input"]["range"] for one in about] == [[0, 255], pytest.approx([low, high])]
     assert {one["input"]["fit"] for one in about} == {"crop"} and about[0]["output"]["probabilities"]
-    logits = pretrained.load(card_of(trained), classifier_activation=None)
-    export(logits, "logits")
-    assert not json.loads((tmp_path / "logits/assets.extra/model.json").read_text())["output"]["probabilities"]
-    export(pretrained.load(card_of(trained), classes=7), "other")
-    export(pretrained.load(card_of(trained), include_top=False), "maps")
-    assert not (tmp_path / "other" / "assets.extra").exists() and not (tmp_path / "maps" / "assets.extra").exists()
+    for others in ({"classes": 7}, {"include_top": False}, {"weights": False}):
+        assert description_of(pretrained.load(card_of(trained), **others)).class_names == (), "no names of its own"
+
+
+def test_answers_without_a_softmax_are_no_probabilities(plain, tmp_path):
+    logits = keras.Model(plain.input, keras.layers.Dense(3)(plain.layers[-2].output))
+    report = export(logits, tmp_path / "logits", class_names=NAMES)
+    assert not json.loads(report.beside[1].read_text())["output"]["probabilities"]
 
 
 def blocks(language):
