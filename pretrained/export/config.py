@@ -59,7 +59,8 @@ class ExportConfig:
     output: str | None = setting(
         None,
         "Path to write to, NAME.tflite, NAME.onnx, NAME.xml, or a folder for saved_model; by default made of the "
-        "model's name, in this folder. An earlier export is replaced.",
+        "model's name, in this folder. An earlier export is replaced. The names of classes, and what is read, come in "
+        "files beside it.",
         values.path(),
     )
     calibration_dir: str | None = setting(
