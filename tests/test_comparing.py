@@ -49,6 +49,7 @@ def test_the_report_has_their_mean_and_spread(seeds):
     page = (folder / "report.html").read_text()
     assert "3 studies compared" in page and '<a href="seed_1/report.html">seed_1</a>' in page
     assert f"{row['best_reward']:.4f}&nbsp;±&nbsp;{row['best_reward_deviation']:.4f}" in page
+    assert "over 3 studies (highest" in page and "the mean is known to about ±" in page
     assert "series-0" in page and "bands reach from the lowest to the highest" in page
     said = str(found)
     assert re.search(

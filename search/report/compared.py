@@ -76,7 +76,7 @@ class Comparison:
         title = f"{_counted(self.studies)} {'compared' if len(self.studies) > 1 else 'so far'}"
         body = [
             f'<header>\n<h1>{text(title)}</h1>\n<p class="lead">{_lead(self.found)}</p>\n</header>',
-            section("kinds", "In short", *map(_verdict, self._pairs()), _kinds(self.found), _notes(self.found)),
+            section("kinds", "In short", *self._verdicts(), _kinds(self.found), _notes(self.found)),
             section("course", "Best reward over trials", _course(self.found)),
             section("studies", "Each study", _studies(self.found, folder)),
         ]
@@ -93,6 +93,14 @@ class Comparison:
     def __repr__(self) -> str:
         titles = "; ".join(f"{kind.title} ({len(kind.studies)})" for kind in self.found.kinds)
         return f"<Comparison of {_counted(self.studies)}: {titles}>"
+
+    def _verdicts(self) -> list[str]:
+        """Paragraphs on what was found: which kind is better, or how good the only one is."""
+        if len(self.found.kinds) > 1:
+            return list(map(_verdict, self._pairs()))
+        (kind,) = self.found.kinds
+        said = f"{code(kind.title)}: best after {counted(kind.trials, 'trial')} {text(_said(kind.equal))}"
+        return [f'<p class="verdict">{said}.</p>']
 
     def _pairs(self) -> list[tuple[Kind, Kind]]:
         """The kind of the highest mean beside each other one."""
@@ -237,8 +245,7 @@ def _course(found: Together) -> str:
         points = [place_ for place_ in thinned(count, _POINTS) if known[place_]]
         style = f"series-{place % len(SERIES)}"
         if len(kind.studies) > 1:
-            edges = [(at + 1, float(runs[:, at].min()), float(runs[:, at].max())) for at in points]
-            bands.append(Band(style, edges))
+            bands.append(Band(style, _steps(runs, points)))
         lines.append(Line(style, [(at + 1, float(runs[:, at].mean())) for at in points], step=True))
         heights += [float(runs[:, at].min()) for at in points] + [float(runs[:, at].max()) for at in points]
     if not heights:
@@ -257,6 +264,15 @@ def _course(found: Together) -> str:
     key = [(f"series-{place % len(SERIES)}", text(kind.title)) for place, kind in enumerate(found.kinds)]
     several = any(len(kind.studies) > 1 for kind in found.kinds)
     return drawn(chart, key, ["Lines are means over studies, bands reach from the lowest to the highest."] * several)
+
+
+def _steps(runs: np.ndarray, points: Sequence[int]) -> list[tuple[float, float, float]]:
+    """The lowest and the highest of all runs at some trials, each of which holds until the next."""
+    edges: list[tuple[float, float, float]] = []
+    for at in points:
+        edges += [(at + 1, *edges[-1][1:])] if edges else []
+        edges.append((at + 1, float(runs[:, at].min()), float(runs[:, at].max())))
+    return edges
 
 
 def _studies(found: Together, folder: Path) -> str:
