@@ -60,6 +60,7 @@ def table(tmp_path_factory):
 
 def config(workdir, table, **changes):
     values = {"space": "nasbench201", "operations": OPERATIONS, "evaluator": "tabular", "trials": 150, "window": 1}
+    values |= {"random_trials": 8}
     return SearchConfig(workdir, table=table, **{**values, **changes})
 
 
