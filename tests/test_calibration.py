@@ -84,7 +84,7 @@ def test_links_are_followed(folder, tmp_path_factory):
 def test_bad_folders(folder, tmp_path):
     (folder / "0" / "38.png").write_bytes(b"no image")
     (folder / "1" / "39.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(ExportError, match=r"no calibration images: .*38\.png: it is no BMP.*39\.png"):
+    with pytest.raises(ExportError, match=r"(?s)no calibration images: .*38\.png: it is no BMP.*39\.png"):
         calibration_images(folder, model())
     with pytest.raises(ExportError, match="1 or 3 channels, and the model reads 4"):
         calibration_images(folder, model((6, 8, 4)))
