@@ -75,10 +75,15 @@ def _check_evaluator(given: Values, usual: Values) -> None:
             f"evaluator {quoted(name)} judges genotypes of {', '.join(legal)} only, got {quoted(searched)}"
         )
     for setting in dict.fromkeys(setting for other in registry.EVALUATORS.values() for setting in other.requires):
-        if (setting in row.requires) != (given[setting] is not None):
+        if setting in row.requires and given[setting] is None:
+            raise ValueError(
+                f"the evaluator {quoted(name)} needs a {setting}: expected {setting}, or --{setting}, of which --help "
+                f"lists the values, got none"
+            )
+        if setting not in row.requires and given[setting] is not None:
             owners = [other for other, facts in registry.EVALUATORS.items() if setting in facts.requires]
             raise ValueError(
-                f"a {setting} must be given with the evaluator {_names(owners)} and no other, got {quoted(name)} and "
+                f"a {setting} is for the evaluator {_names(owners)} and no other, got {quoted(name)} with "
                 f"{quoted(given[setting])}"
             )
     for owner, other in registry.EVALUATORS.items():
