@@ -3,6 +3,7 @@
 Run as a program in an environment with another backend, it compares that backend's answers.
 """
 
+import csv
 import dataclasses
 import functools
 import hashlib
@@ -155,10 +156,28 @@ def test_pages_have_the_tables_of_the_cards():
     printed = subprocess.run(
         [sys.executable, ROOT / "tools" / "model_table.py", "--print"], capture_output=True, text=True, check=True
     ).stdout
-    models, quantized = printed.strip("\n").split("\n\n")
+    models, zoo, quantized = printed.strip("\n").split("\n\n")
     assert models.count("\n") == len(NAMES) + 1 and f"{models}\n<!--" in (ROOT / "README.md").read_text()
+    assert f"{zoo}\n<!--" in (ROOT / "docs/models/README.md").read_text()
     assert f"{quantized}\n<!--" in (ROOT / "docs/inference.md").read_text()
     assert quantized.count("\n") == 1 + sum(len(pretrained.card(name).quantized) for name in NAMES)
+
+
+def test_pages_of_models_are_those_of_the_cards(tmp_path):
+    subprocess.run([sys.executable, ROOT / "tools" / "model_pages.py", f"--output={tmp_path}"], check=True)
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(written) == 3 * len(BUNDLED) + 1
+    for name, data in written.items():
+        assert (ROOT / "docs/models" / name).read_bytes() == data, name
+    rows = list(csv.DictReader(written["models.csv"].decode().splitlines()))
+    assert [row["name"] for row in rows if row["downloaded"] == "False"] and len(rows) == len(NAMES)
+    assert all(float(row["litert_int8_1_threads_ms"]) > 0 for row in rows if row["downloaded"] == "False")
+    for name in BUNDLED:
+        pairs = json.loads((ROOT / "docs/models" / f"{name}_confusion.json").read_text())
+        metrics = pretrained.card(name).metrics
+        assert sum(count for _, _, count in pairs) == metrics["test_images"]
+        right = sum(count for true, predicted, count in pairs if true == predicted)
+        assert right / metrics["test_images"] == pytest.approx(metrics["test_accuracy"], abs=0.003)
 
 
 if __name__ == "__main__":

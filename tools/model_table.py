@@ -18,8 +18,12 @@ _ROOT = Path(__file__).resolve().parent.parent
 _THREADS = (1, 2)
 
 
-def models() -> str:
-    """The table of models, in Markdown: the best model of each data set first."""
+def models(folder: str) -> str:
+    """The table of models, in Markdown: the best model of each data set first.
+
+    Args:
+        folder: of their pages, from the page of the table.
+    """
     lines = [
         "| model | genotype | data set | image | test accuracy | parameters | multiply-adds | latency | weights |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -40,7 +44,8 @@ def models() -> str:
             _latency(card),
             f"{size}{', downloaded' if card.weights.url and card.weights.size else ''}",
         )
-        lines.append(f"| `{card.name}` | {' | '.join(cells)} |")
+        name = f"`{card.name}`" if card.weights.url else f"[`{card.name}`]({folder}{card.name}.md)"
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -67,7 +72,8 @@ def quantized() -> str:
 
 
 PLACES: dict[str, tuple[str, Callable[[], str]]] = {
-    "README.md": ("models", models),
+    "README.md": ("models", lambda: models("docs/models/")),
+    "docs/models/README.md": ("models", lambda: models("")),
     "docs/inference.md": ("quantized models", quantized),
 }
 """The pages, and what stands where in them."""
