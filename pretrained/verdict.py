@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasnet_keras.card import Card
+from nasnet_keras.pretrained.recipe import FINE_TUNE
 from nasnet_keras.training.curve import Curve, accuracy_of
 from nasnet_keras.training.further import BEFORE
 from nasnet_keras.training.verdict import shares, slower, variety, with_advice
@@ -30,7 +31,8 @@ def verdict(card: Card, history: Sequence[Mapping[str, Any]]) -> str:
     if kept:
         return _gain(history, kept, start)
     trained = Curve(history[1:], images)
-    best = f"at best {_after(trained.best)}, and " if trained.best is not trained.last else ""
+    was_better = accuracy_of(trained.best) > accuracy_of(trained.last)
+    best = f"at best {_after(trained.best)}, and " if was_better else ""
     said = (
         f"{start[0].upper()}{start[1:]} was kept: with it, {shares(history[0])} were right. Training the whole network "
         f"made it worse: {best}{_after(trained.last)}, the last one."
@@ -63,7 +65,7 @@ def _advice(card: Card, trained: Curve) -> dict[str, str]:
             f"it knows those that it was trained on ({trained.last['accuracy']:.4f} of them right); "
             f"{variety(card)} varies them"
         )
-    steps["smaller steps"] = slower(recipe)
+    steps["smaller steps"] = slower(recipe, FINE_TUNE.to_json())
     if training["batch_norm"] != "frozen" and (images < _FEW_IMAGES or recipe["batch_size"] < _SMALL_BATCH):
         steps["the statistics of the trained network"] = "--batch_norm=frozen, for few images or small batches"
     if of_a_class < _FEW_OF_A_CLASS:

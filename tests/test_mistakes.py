@@ -163,7 +163,7 @@ def test_the_page_is_small_for_any_number_of_classes(classes, tmp_path):
     table = text[text.index('id="classes"') :]
     assert all(table.count(f'<th scope="row">{name}</th>') == 1 for name in names), "each has its accuracy"
     assert page.words.count(" No. ") == (classes > MOST)
-    matrix = text[text.index('<div class="matrix">') :].partition("</table>")[0]
+    matrix = text[text.index('<div class="matrix"') :].partition("</table>")[0]
     rows, columns = matrix.count("<tr>") - 1, matrix.count('scope="col"')
     assert 2 <= rows <= MOST and columns == rows + (classes > MOST) and rows == min(classes, rows)
     assert matrix.count("<td") == 1 + rows * columns

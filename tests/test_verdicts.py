@@ -14,6 +14,8 @@ from nasnet_keras.training.verdict import verdict as of_training
 
 RECIPE = {"epochs": 6, "batch_size": 32, "learning_rate": 0.006, "muon_rate": 0.03, "average_decay": 0.98}
 
+WILD = {"recipe": {**RECIPE, "learning_rate": 1.0, "muon_rate": 0.5}}
+
 
 def history(*shares, first=0, accuracy=0.6, weighted=False):
     key = "validation_weighted_accuracy" if weighted else "validation_accuracy"
@@ -39,6 +41,8 @@ def test_training_that_made_it_worse_is_told_with_both_figures():
     )
     assert "smaller steps: --muon_rate=0.01 --learning_rate=0.002" in said and "--head_only" in said
     assert "validation_accuracy.md" in said.splitlines()[-1]
+    assert "--muon_rate=0.01 --learning_rate=0.005" in of_fine_tuning(card(0, **WILD), history(0.8, 0.4, 0.4))
+    assert "worse: 0.4000 after epoch 2, the last one" in of_fine_tuning(card(0), history(0.8, 0.4, 0.4))
     before = of_fine_tuning(card(0, epochs_before=5), history(0.8, 0.4, weighted=True))
     assert before.startswith("The model of 5 epochs was kept: with it, 0.8000 of the validation images, every class")
     assert "made it worse: 0.4000 after epoch 1, the last one." in before

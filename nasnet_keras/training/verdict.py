@@ -60,10 +60,11 @@ def with_advice(said: str, steps: Mapping[str, str]) -> str:
     return "\n".join([said, "What to try, the likeliest first:", *lines, f"{page} goes through all causes, in order."])
 
 
-def slower(recipe: Mapping[str, Any]) -> str:
-    """Write the flags of a recipe's rates, a third of those it had."""
+def slower(recipe: Mapping[str, Any], usual: Mapping[str, Any] | None = None) -> str:
+    """Write the flags of a recipe's rates: a third of those it had, or the usual ones where these are lower."""
     rates = {name: recipe.get(name) for name in ("muon_rate", "learning_rate")}
-    return " ".join(f"--{name}={rate / 3:.2g}" for name, rate in rates.items() if rate)
+    lower = {name: min(rate / 3, (usual or {}).get(name, rate)) for name, rate in rates.items() if rate}
+    return " ".join(f"--{name}={rate:.2g}" for name, rate in lower.items())
 
 
 def variety(card: Card) -> str:

@@ -13,6 +13,7 @@ __all__ = ["MOST", "STYLE", "by_class", "confusions", "frequent", "most_confused
 
 MOST = 20
 """The most classes of a matrix of numbers; of more, it has those that are confused the most."""
+_SHORT = 3  # letters of a name that is read across
 _PAIRS = 10  # rows of the table of confusions
 _FONT = 35.0  # hundredths of the screen's width for a row of letters, of which a column has one and its heads four
 _STRONGEST = 0.5  # opacity of a cell; ink is readable on it, light and dark
@@ -29,6 +30,7 @@ overflow:hidden;white-space:nowrap;font-weight:400;font-size:inherit;color:var(-
 .matrix thead th{vertical-align:bottom;padding:.3em 0}
 .matrix thead span{display:inline-block;writing-mode:vertical-rl;transform:rotate(180deg);max-height:9em;
 overflow:hidden;text-overflow:ellipsis}
+.matrix.short thead span{writing-mode:horizontal-tb;transform:none}
 .matrix col:first-child{width:22%}
 .matrix .right{background:rgb(var(--right)/var(--a))}
 .matrix .wrong{background:rgb(var(--wrong)/var(--a))}
@@ -86,10 +88,11 @@ def _numbers(confusion: np.ndarray, class_names: Sequence[str], chosen: list[int
         cells = "".join(_cell(count, confusion[true].sum(), taken == true) for taken, count in counts)
         name = text(class_names[true])
         rows.append(f'<tr><th scope="row" title="{name}">{name}</th>{cells}</tr>')
+    short = " short" * all(len(head) <= _SHORT for head in heads)
     width = f"max-width:{14 + 3.6 * len(heads):g}em;font-size:clamp(.5rem,{_FONT / (len(heads) + 4):.3g}vw,.88rem)"
     return (
-        f'<div class="matrix"><table style="{width}"><caption>{text(caption)}; a row is a true class, a column a '
-        f'predicted one</caption>\n<colgroup><col/><col span="{len(heads)}"/></colgroup>\n'
+        f'<div class="matrix{short}"><table style="{width}"><caption>{text(caption)}; a row is a true class, a column '
+        f'a predicted one</caption>\n<colgroup><col/><col span="{len(heads)}"/></colgroup>\n'
         f"<thead><tr><td></td>{head}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>"
     )
 
