@@ -13,11 +13,12 @@ from PIL import Image
 from nasnet_keras import pretrained
 from nasnet_keras.images.problems import ImagesError, Problems, of_record
 from nasnet_keras.images.reading import read_folder
+from nasnet_keras.pretrained import plan
 from nasnet_keras.pretrained.__main__ import _report as report_fine_tuning
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.search import SearchConfig
 from nasnet_keras.search.evaluators.child import ChildEvaluator
-from nasnet_keras.training import datasets
+from nasnet_keras.training import datasets, job
 from nasnet_keras.training.__main__ import _report as report_training
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.job import train
@@ -182,7 +183,7 @@ def test_a_training_records_what_it_left_out_and_says_it_at_the_end(flowers, tmp
     result = train(config, datasets.load(flowers, image_size=16, skip_unreadable=True))
     recorded = json.loads((tmp_path / "run" / "training.json").read_text())["config"]
     assert recorded["skipped"] == LEFT_OUT
-    report_training(result)
+    report_training(result, from_files=True)
     said = "files and folders left out: 1 cannot be read, 1 has no images\n  - green/1.png\n  - lily\n"
     assert said in capsys.readouterr().out
     assert train(config, datasets.load(flowers, image_size=16, skip_unreadable=True)).card == result.card
@@ -191,21 +192,12 @@ def test_a_training_records_what_it_left_out_and_says_it_at_the_end(flowers, tmp
     with pytest.raises(WorkdirError) as raised:
         train(config, datasets.load(flowers, image_size=16, skip_unreadable=True))
     assert "green/1.png was left out and is there now; red/0.png was there and is left out now" in str(raised.value)
-    plain = json.loads((tmp_path / "run" / "training.json").read_text())
-    assert plain["config"] == recorded, "nothing was changed"
+    assert json.loads((tmp_path / "run" / "training.json").read_text())["config"] == recorded, "nothing was changed"
 
 
-def test_a_training_of_an_earlier_version_left_nothing_out(flowers, tmp_path):
-    shutil.rmtree(flowers / "lily")
-    (flowers / "green" / "1.png").unlink()
-    recipe = Recipe(epochs=1, batch_size=4, learning_rate=0.01)
-    config = TrainingConfig(tmp_path / "run", SMALL_GENOTYPE, recipe=recipe, num_repeats=1, filters=4, name="mine")
-    result = train(config, datasets.load(flowers, image_size=16))
-    path = tmp_path / "run" / "training.json"
-    plain = json.loads(path.read_text())
-    assert plain["config"].pop("skipped") == {}
-    path.write_text(json.dumps(plain))
-    assert train(config, datasets.load(flowers, image_size=16, skip_unreadable=True)).card == result.card
+def test_runs_of_an_earlier_version_left_nothing_out():
+    assert job._upgraded({}, "mine")["skipped"] == plan.upgraded({})["skipped"] == {}
+    assert plan.upgraded({"skipped": LEFT_OUT})["skipped"] == LEFT_OUT
 
 
 def test_a_fine_tuning_records_it_as_well(trained, flowers, tmp_path, short_heads, capsys):
