@@ -108,6 +108,17 @@ def test_labels_follow_from_the_names_of_classes(photos):
         Source(top, "mine", "crop", ()).labelled(str(photos))
 
 
+def test_images_that_cannot_be_read_are_left_out_if_the_user_says_so(photos):
+    (photos / "red" / "1.png").write_bytes(b"no image")
+    model = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.GlobalAveragePooling2D()])
+    source = Source(model, "a", "crop", CLASSES)
+    for read in (source.calibration, source.labelled):
+        with pytest.raises(ValueError, match=r"red/1\.png: .*; --skip_unreadable"):
+            read(str(photos))
+    assert len(source.calibration(str(photos), skip_unreadable=True)) == 59
+    assert np.bincount(source.labelled(str(photos), skip_unreadable=True)[1]).tolist() == [20, 20, 19]
+
+
 def test_calibration_images_are_brought_to_size_as_the_card_says(photos):
     model = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.GlobalAveragePooling2D()])
     found = [Source(model, "a", fit, ()).calibration(str(photos)) for fit in ("crop", "pad")]

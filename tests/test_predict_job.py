@@ -173,6 +173,22 @@ def test_sources_of_images(new, caplog):
             listed([source])
 
 
+def test_a_folder_that_cannot_be_listed_costs_itself_alone(new, monkeypatch):
+    whole = os.scandir
+
+    def failing(path):
+        if str(path).endswith("green"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    found = listed(["new"])
+    assert [image for image in found if image.name.startswith("green")] == [
+        Listed(Path("new/green"), "green", "the folder cannot be listed: Permission denied")
+    ]
+    assert len(found) == 9
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
