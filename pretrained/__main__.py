@@ -7,7 +7,7 @@ sees, on TensorFlow. A run that was stopped continues when the same command is g
 from typing import Any
 
 from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
-from nasnet_keras.utils.manual import Manual, next_steps
+from nasnet_keras.utils.manual import Manual, next_steps, path_of_model
 
 __all__ = ["console", "main"]
 
@@ -137,12 +137,12 @@ def _report(result: Any) -> None:
     steps = {
         "Classify images": [
             "nasnet-predict",
-            f"--model={result.path.parent}",
+            f"--model={path_of_model(result.path.parent)}",
             "--images=FOLDER",
             "--output=answers.csv",
         ],
         "Train it on": f"the same command with an --epochs above {max(epochs, training['recipe']['epochs'])}",
-        "Export it": ["nasnet-export", f"--model={result.path.parent}", "--output=model.tflite"],
+        "Export it": ["nasnet-export", f"--model={path_of_model(result.path.parent)}", "--output=model.tflite"],
     }
     print(f"\n{next_steps(steps)}")
 

@@ -6,17 +6,13 @@ from pathlib import Path
 
 import keras
 
-from nasnet_keras.card import is_card
+from nasnet_keras.card import Card, is_card
+from nasnet_keras.inference.described import describe
+from nasnet_keras.inference.preprocessing import reads_pixels
 from nasnet_keras.pretrained import listing, registry
 from nasnet_keras.utils.checks import FITS, quoted
 
-__all__ = ["NAMES", "AnyModel", "load_any"]
-
-NAMES = (
-    "a name that nasnet-finetune --list prints, or the path of a card or weight file, of a file NAME.keras, or of the "
-    "folder of a run of nasnet-train or nasnet-finetune"
-)
-"""What `load_any` takes, in words."""
+__all__ = ["AnyModel", "load_any"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +46,11 @@ class AnyModel:
 
 
 def load_any(model: str) -> AnyModel:
-    """Load the model that a text names, see `NAMES`.
+    """Load the model that a text names.
+
+    Args:
+        model: what `pretrained.load` takes, or the path of a file `NAME.keras`. What a card beside that file says of
+            its images and classes holds for it; the weights are those of the file itself.
 
     Raises:
         ValueError: there is no such model, or it cannot be loaded.
@@ -60,10 +60,25 @@ def load_any(model: str) -> AnyModel:
         (64, 64, 3)
     """
     path = Path(model)
-    if model.endswith(".keras") and not is_card(path.with_suffix(".json")):
-        return AnyModel(_saved(path), path.stem, FITS[0], ())
+    if path.suffix == ".keras":
+        return (
+            _beside_card(path) if is_card(path.with_suffix(".json")) else AnyModel(_saved(path), path.stem, FITS[0], ())
+        )
     card = listing.card(model)
     return AnyModel(registry.load(model), card.name, card.fit, tuple(card.class_names))
+
+
+def _beside_card(path: Path) -> AnyModel:
+    """The model of a file `NAME.keras`, with what the card beside it says of its images and classes."""
+    card = Card.read(path.with_suffix(".json"))
+    model = _saved(path)
+    if model.output_shape != (None, len(card.class_names)):
+        raise ValueError(
+            f"{path} answers with {quoted(model.output_shape)}, and {path.stem}.json beside it names "
+            f"{len(card.class_names)} classes: expected the card of this model, or none"
+        )
+    describe(model, registry.described(card, reads_pixels(model)))
+    return AnyModel(model, card.name, card.fit, tuple(card.class_names))
 
 
 def _saved(path: Path) -> keras.Model:

@@ -4,7 +4,7 @@ import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
 
-from nasnet_keras.card import Card
+from nasnet_keras.card import Card, is_card
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.near import suggestion
 from nasnet_keras.utils.workdir import is_workdir
@@ -44,7 +44,7 @@ def card(model: str | Path) -> Card:
             `NAME.weights.h5`; or of a folder that has these two, as that of a run.
 
     Raises:
-        CardError: there is no such model, or its card cannot be used.
+        CardError: there is no such model, its card cannot be used, or a name is also that of a folder with a card.
 
     Example:
         >>> card("amoebanet_d_tiny_imagenet").class_names[3]
@@ -57,7 +57,7 @@ def card_path(model: str | Path) -> Path:
     """The path of the card that a name, or the path of a card, a weight file or their folder, stands for.
 
     Raises:
-        CardError: there is no such model.
+        CardError: there is no such model, or a name is also that of a folder with a card.
     """
     if not isinstance(model, str | Path):
         raise CardError(f"expected a name of list_models(), or the path of a card, got {type(model).__name__}")
@@ -67,13 +67,19 @@ def card_path(model: str | Path) -> Path:
         if not path.is_file():
             raise CardError(f"no card {path} beside {text}: expected the two that nasnet-train wrote")
         return path
-    if _is_folder(text) and (isinstance(model, Path) or "/" in text or text not in list_models()):
-        return _card_in(Path(text))
+    names = list_models()
+    if _is_folder(text):
+        if isinstance(model, Path) or text not in names:
+            return _card_in(Path(text))
+        if any(map(is_card, Path(text).glob("*.json"))):
+            raise CardError(
+                f"{text} is a model of the package, and a folder here with a model of its own: give ./{text} for that "
+                f"of the folder, or the name from another folder for that of the package"
+            )
     if isinstance(model, Path) or text.endswith(".json") or "/" in text:
         if not Path(text).is_file():
             raise CardError(f"no card {quoted(text)}: expected the path of NAME.json, or a name of list_models()")
         return Path(text)
-    names = list_models()
     if text not in names:
         raise CardError(f"no model {quoted(text)}: {suggestion(text, names)}, or the path of a card, NAME.json")
     return CARDS / f"{text}.json"

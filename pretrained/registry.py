@@ -20,7 +20,7 @@ from nasnet_keras.utils.files import write_saved
 from nasnet_keras.weights.file import CardError, WeightsFile
 from nasnet_keras.weights.loading import load_weights
 
-__all__ = ["load", "saved", "weights_file"]
+__all__ = ["described", "load", "saved", "weights_file"]
 
 _WEIGHTS = Path(__file__).parent / "weights"
 _loaded: weakref.WeakKeyDictionary[keras.Model, Card] = weakref.WeakKeyDictionary()
@@ -45,7 +45,8 @@ def load(
             one of each. Weights that are not in the package are downloaded into Keras' cache directory (see
             `nasnet_keras.weights.download`).
         include_top: whether to end in the classifier. Without it, the output is the last map.
-        classes: number of classes. If it differs from the card's, a new classifier replaces the trained one.
+        classes: number of classes. If it differs from the card's, a new classifier replaces the trained one. If it does
+            not, the trained one stays, with a warning, and exports do not name its classes.
         input_shape: `(height, width, channels)`, by default the card's; height and width may be None.
         preprocessing: whether the model scales images on its own. Without it, the model reads `images * scale + offset`
             with the card's values.
@@ -69,6 +70,11 @@ def load(
         (2, 200)
     """
     path = card_path(model)
+    if str(model).endswith(".keras"):
+        raise CardError(
+            f"{model} is a whole model, which keras.models.load_model loads: expected its card, {path}, or its weight "
+            f"file"
+        )
     found = Card.read(path)
     shape = _input_shape(found, input_shape)
     if isinstance(weights, str | Path):
@@ -95,8 +101,14 @@ def load(
                 "%s: its classifier of %d classes was dropped; the new one of %d classes is not trained",
                 *(found.name, trained, classes),
             )
-        if same_head:
-            describe(built, _described(found, preprocessing))
+        if same_head and classes is not None:
+            logging.warning(
+                "%s: its trained classifier is kept, since it has %d classes, too; the names of its classes are not "
+                "known of the model: leave out classes to keep them",
+                *(found.name, trained),
+            )
+        if same_head and classes is None:
+            describe(built, described(found, preprocessing))
         if not network:
             _loaded[built] = found if None in shape else dataclasses.replace(found, input_shape=shape)
     return built
@@ -106,8 +118,13 @@ def _scaled(images: Any, found: Card) -> Any:
     return keras.layers.Rescaling(**found.preprocessing, name="preprocessing")(images)
 
 
-def _described(found: Card, preprocessing: bool) -> Description:
-    """What a card says of the images and the classes of its model, for exports."""
+def described(found: Card, preprocessing: bool) -> Description:
+    """Tell what a card says of the images and the classes of its model, for exports.
+
+    Args:
+        found: the card.
+        preprocessing: whether the model scales images on its own.
+    """
     low, high = found.input_range
     if not preprocessing:
         low, high = (value * found.preprocessing["scale"] + found.preprocessing["offset"] for value in (low, high))

@@ -97,7 +97,7 @@ def test_trained_models_bring_their_names(trained, tmp_path, monkeypatch):
     low, high = (value * card.preprocessing["scale"] + card.preprocessing["offset"] for value in (0, 255))
     assert [one["input"]["range"] for one in about] == [[0, 255], pytest.approx([low, high])]
     assert {one["input"]["fit"] for one in about} == {"crop"} and about[0]["output"]["probabilities"]
-    for others in ({"classes": 7}, {"include_top": False}, {"weights": False}):
+    for others in ({"classes": 3}, {"classes": 7}, {"include_top": False}, {"weights": False}):
         assert description_of(pretrained.load(card_of(trained), **others)).class_names == (), "no names of its own"
 
 

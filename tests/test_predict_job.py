@@ -211,6 +211,15 @@ def saved(units, activation, shape=(8, 8, 3)):
     return load_any("other.keras")
 
 
+def test_a_model_that_may_read_scaled_values_is_told(caplog):
+    image = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 1, activation="softmax")(image))
+    FastClassifier(saved(3, "softmax"))
+    assert not caplog.text
+    FastClassifier(AnyModel(keras.Model(image, pooled), "scaled", "crop", ()))
+    assert "scaled does not begin with a layer Rescaling or Normalization, and gets pixels from 0 to 255" in caplog.text
+
+
 def test_models_that_keras_saved(new):
     classify = FastClassifier(saved(4, "softmax"))
     assert classify.names == ("0", "1", "2", "3") and classify.shape == (8, 8, 3)

@@ -12,10 +12,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from colours import card_of, pictures, weights_of
+from colours import COLOURS, card_of, pictures, weights_of
 
 from nasnet_keras import pretrained
 from nasnet_keras.card import Card, decoded
+from nasnet_keras.inference.described import description_of
+from nasnet_keras.pretrained.any_model import load_any
+from nasnet_keras.utils.manual import path_of_model
 from nasnet_keras.weights.file import CardError, WeightsFile
 
 
@@ -65,8 +68,10 @@ def test_a_new_number_of_classes_drops_exactly_the_head(trained, caplog):
         assert ("logits" in variable.path) or np.array_equal(variable.numpy(), kept[variable.path]), variable.path
     assert model.output_shape == (None, 7)
     caplog.clear()
+    pretrained.load(card_of(trained))
+    assert not caplog.text
     pretrained.load(card_of(trained), classes=3)
-    assert not caplog.text, "as many classes as there are keep the head"
+    assert "its trained classifier is kept, since it has 3 classes, too" in caplog.text
 
 
 def test_names_and_patterns():
@@ -82,6 +87,35 @@ def test_names_and_patterns():
         pretrained.card("/nowhere/a.json")
     with pytest.raises(CardError, match="no card /nowhere/a.json beside /nowhere/a.weights.h5"):
         pretrained.load("/nowhere/a.weights.h5")
+
+
+def test_a_name_that_is_also_a_folder_with_a_model_is_not_guessed(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = pretrained.card("mnasnet_cifar10")
+    folder = tmp_path / "mnasnet_cifar10"
+    folder.mkdir()
+    assert pretrained.card("mnasnet_cifar10") == shipped, "a folder without a model means nothing"
+    shutil.copytree(trained, folder, dirs_exist_ok=True)
+    for function in (pretrained.card, pretrained.load, load_any):
+        with pytest.raises(CardError, match=r"and a folder here with a model of its own: give \./mnasnet_cifar10 for"):
+            function("mnasnet_cifar10")
+    own = path_of_model(Path("mnasnet_cifar10"))
+    assert pretrained.card(own) == pretrained.card(Path("mnasnet_cifar10")) == pretrained.card(trained)
+
+
+def test_a_whole_model_is_not_taken_for_the_weights_beside_it(copied):
+    model = pretrained.load(copied)
+    model.get_layer("logits").bias.assign([0.0, 0.0, 99.0])
+    path = card_of(copied).with_suffix(".keras")
+    model.save(path)
+    found = load_any(str(path))
+    assert found.class_names == tuple(COLOURS) and (found.model.predict(pictures(4)[0], verbose=0)[:, 2] > 0.99).all()
+    assert description_of(found.model).input_range == (0.0, 255.0)
+    with pytest.raises(CardError, match=r"\.keras is a whole model, which keras.models.load_model loads: expected its"):
+        pretrained.load(path)
+    edit(copied, class_names=["a", "b"])
+    with pytest.raises(ValueError, match=r"answers with \(None, 3\), and .* names 2 classes"):
+        load_any(str(path))
 
 
 def test_arguments_that_cannot_be(trained):

@@ -7,7 +7,7 @@ sees, on TensorFlow. A run that was stopped continues from its last checkpoint w
 from typing import Any
 
 from nasnet_keras.utils.jobs import run_job  # nothing slow here: see there
-from nasnet_keras.utils.manual import Manual, next_steps
+from nasnet_keras.utils.manual import Manual, next_steps, path_of_model
 
 
 def _define_flags() -> tuple[Any, ...]:
@@ -68,7 +68,7 @@ def _report(result: Any, from_files: bool) -> None:
         "Train it on": f"the same command with an --epochs above {epochs}",
         "Classify images": [
             "nasnet-predict",
-            f"--model={result.path.parent}",
+            f"--model={path_of_model(result.path.parent)}",
             "--images=FOLDER",
             "--output=answers.csv",
         ],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Manual", "counted", "documentation", "next_steps", "shown"]
+__all__ = ["Manual", "counted", "documentation", "next_steps", "path_of_model", "shown"]
 
 _WIDEST = 110
 _ROOT = Path(__file__).resolve().parent.parent.parent  # of a checkout
@@ -83,6 +83,16 @@ def next_steps(steps: Mapping[str, str | Sequence[str]]) -> str:
     width = max(map(len, steps)) + 3
     lines = {title: step if isinstance(step, str) else shlex.join(step) for title, step in steps.items()}
     return "\n".join(["Next:", *(f"  {f'{title}:':{width}s}{line}" for title, line in lines.items())])
+
+
+def path_of_model(path: Path) -> str:
+    """Write the path of a model so that a flag does not take it for the name of a model of the package.
+
+    Example:
+        >>> path_of_model(Path("mine")), path_of_model(Path("runs/mine")), path_of_model(Path("."))
+        ('./mine', 'runs/mine', '.')
+    """
+    return f"./{path}" if len(path.parts) == 1 else str(path)
 
 
 def documentation(name: str) -> str:

@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+from absl import logging
 
 from nasnet_keras.inference.fusing import fuse_for_inference
+from nasnet_keras.inference.preprocessing import normalizes, reads_pixels
 from nasnet_keras.pretrained.any_model import AnyModel
 from nasnet_keras.utils.checks import quoted
 
@@ -16,7 +18,8 @@ class FastClassifier:
     """A fused model that answers with the probabilities of classes.
 
     Args:
-        loaded: the model. If Keras saved it, its classes are called by their numbers.
+        loaded: the model. If its classes have no names, they are called by their numbers. It gets pixels from 0 to 255:
+            a warning tells if none of its first layers rescales them.
 
     Attributes:
         names: of the classes, by number.
@@ -31,6 +34,12 @@ class FastClassifier:
         self._name, self.shape, self.fit = loaded.name, loaded.shape, loaded.fit
         if self.shape[-1] not in (1, 3):
             raise ValueError(f"{loaded.name} reads images of {self.shape[-1]} channels: expected one or three")
+        if not reads_pixels(loaded.model) and not normalizes(loaded.model):
+            logging.warning(
+                "%s does not begin with a layer Rescaling or Normalization, and gets pixels from 0 to 255: if it was "
+                "trained on other values its answers are wrong; save it with such a layer in front",
+                loaded.name,
+            )
         self._model = _fused(loaded.model)
         units = self._model.outputs[0].shape[1:]
         if len(self._model.outputs) != 1 or len(units) != 1:

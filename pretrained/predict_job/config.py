@@ -29,7 +29,7 @@ class PredictConfig:
     model: str | None = setting(
         None,
         "The model: a name that nasnet-finetune --list prints, or the path of a card or weight file, of a file "
-        "NAME.keras, or of the folder of a run of nasnet-finetune or nasnet-train.",
+        "NAME.keras that reads pixels from 0 to 255, or of the folder of a run of nasnet-finetune or nasnet-train.",
         values.text(),
     )
     images: tuple[str, ...] = setting(
