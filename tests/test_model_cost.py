@@ -4,6 +4,7 @@ import inspect
 import math
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
@@ -42,7 +43,7 @@ def of_operation(operation):
             return math.prod(out[0]) * inputs[0][0 if operation.get_attr("transpose_a") else 1]
         case "BatchMatMulV2":
             return math.prod(out[0]) * inputs[0][-2 if operation.get_attr("adj_x") else -1]
-        case "Einsum":
+        case "Einsum" if len(inputs) > 1:
             terms = operation.get_attr("equation").decode().split("->")[0].split(",")
             return math.prod(
                 {c: n for t, s in zip(terms, inputs, strict=True) for c, n in zip(t, s, strict=True)}.values()
@@ -249,6 +250,107 @@ def test_layers_of_ones_own():
     with pytest.raises(ValueError, match="cannot count 'first' of type Mixing, 'second' of type Mixing: expected"):
         nk.model_cost(keras.Model(image, Mixing(name="second")(Mixing(name="first")(image))))
     assert nk.model_cost(keras.Model(image, Scaled()(Counted()(image)))) == nk.Cost(42, 42, 7 * 36)
+
+
+class LowRank(layers.Dense):
+    """Counts less than its parent."""
+
+    def multiply_adds(self, input_shape):
+        return math.prod(input_shape[1:-1]) * 2
+
+
+class Twice(layers.Wrapper):
+    """Calls its layer twice, which nobody can see."""
+
+    def call(self, x):
+        return self.layer(self.layer(x))
+
+
+class Joined(Mixing):
+    """Reads two tensors."""
+
+    def build(self, first_shape, second_shape):
+        super().build(first_shape)
+
+    def call(self, first, second):
+        return first @ self.kernel + second
+
+    def compute_output_shape(self, first_shape, second_shape):
+        return first_shape
+
+    def multiply_adds(self, input_shape):
+        first, second = input_shape
+        return math.prod(first[1:]) * second[-1]
+
+
+class Headed(keras.Model):
+    """A functional model that computes more than its graph."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.head = layers.Dense(10)
+
+    def call(self, x):
+        return self.head(super().call(x))
+
+
+class Owner(keras.Model):
+    """A functional model with a weight that no layer has."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.own = self.add_weight(shape=(5,))
+
+
+def test_what_overrides_its_parent_is_not_counted_as_its_parent():
+    series = keras.Input(SERIES)
+    assert nk.model_cost(keras.Model(series, LowRank(9)(series))).multiply_adds == 7 * 2
+    assert (
+        nk.model_cost(keras.Model([series, other := keras.Input(SERIES)], Joined()(series, other))).multiply_adds == 252
+    )
+    with pytest.raises(ValueError, match="cannot count 'twice' of type Twice"):
+        nk.model_cost(keras.Model(series, Twice(layers.Dense(6), name="twice")(series)))
+    with pytest.raises(ValueError, match="without a call of its own"):
+        nk.model_cost(Headed(series, layers.Dense(3)(series)))
+    with pytest.raises(ValueError, match="of type Headed"):
+        nk.model_cost(keras.Model(series, Headed(series, layers.Dense(3)(series))(series)))
+    owner = Owner(series, layers.Dense(3)(series))
+    for model in (owner, keras.Model(series, owner(series))):
+        assert nk.model_cost(model) == nk.Cost(26, 26, 7 * 18)
+
+
+def test_arguments_by_name_constants_and_dictionaries():
+    query, value, state = keras.Input(SERIES), keras.Input((11, 6)), keras.Input((5,))
+    masks = [keras.Input((7,), dtype="bool"), keras.Input((11,), dtype="bool")]
+    attention = keras.Model([query, value, *masks], layers.Attention()([query, value], mask=masks))
+    assert nk.model_cost(attention).multiply_adds == 7 * 11 * 12
+    recurrent = keras.Model([query, state], layers.GRU(5)(initial_state=state, sequences=query))
+    assert nk.model_cost(recurrent).multiply_adds == 7 * 3 * 5 * 11
+    constants = [ops.tensordot(query, np.ones((6, 3), "float32"), axes=1), ops.einsum("bij->bji", query)]
+    constants.append(ops.matmul(np.ones((3, 7), "float32"), query))
+    assert nk.model_cost(keras.Model(query, constants)).multiply_adds == 7 * 6 * 3 + 3 * 7 * 6
+    wide, narrow = keras.Input((6,), name="z"), keras.Input((2,), name="a")
+    inner = keras.Model([wide, narrow], layers.Concatenate()([layers.Dense(5)(wide), layers.Dense(1)(narrow)]))
+    outer = keras.Model([wide, narrow], inner({"z": wide, "a": narrow}))
+    assert nk.model_cost(outer).multiply_adds == 6 * 5 + 2
+    fixed = keras.Input(batch_shape=(4, 6))
+    both = keras.Model([wide, fixed], layers.Dense(3)(layers.Add()([wide, fixed])))
+    assert nk.model_cost(both).multiply_adds == 18
+    assert (
+        nk.model_cost(keras.Sequential([keras.Input((None, 4)), layers.Dense(2)]), [np.int64(3), 4]).multiply_adds == 24
+    )
+
+
+def test_both_directions_and_quantized_layers():
+    both = layers.Bidirectional(layers.ConvLSTM2D(4, 3, padding="same", return_sequences=True))
+    assert nk.model_cost(model_of(both, (5, *IMAGE))).multiply_adds == 2 * 5 * 72 * 9 * (6 + 4) * 16
+    model = model_of(layers.MultiHeadAttention(2, 8), (8, 8), (8, 8))
+    before = nk.model_cost(model).multiply_adds
+    model.quantize("int4")
+    assert nk.model_cost(model).multiply_adds == before
+    model = model_of(layers.EinsumDense("abc,cd->abd", output_shape=(None, 8)), SERIES)
+    model.quantize("int4")
+    assert nk.model_cost(model).multiply_adds == 7 * 6 * 8
 
 
 def test_the_table_has_what_costs_anything():

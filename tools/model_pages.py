@@ -90,11 +90,9 @@ def _page(card: Card) -> str:
         "Fine-tune it on images of your own, and export it:",
         _code("bash", "\n".join(_wrapped(line.format(name=card.name)) for line in _COMMANDS)),
         "## Latency",
-        "Of one image, on "
-        + card.latencies[0]["processor"]
-        + " that nothing else ran on; [Latency](../latency.md) has the protocol. Files in int8 were calibrated with "
-        "100 training images, and answered 4,000 test images, of which the file in float32 has "
-        + f"{card.quantized[0]['float32_accuracy']:.2%} right.",
+        f"Of one image, measured on {card.latencies[0]['processor']} while nothing else ran; "
+        "[Latency](../latency.md) has the protocol. Files in int8 were calibrated with 100 training images, and answered "
+        f"4,000 test images, of which the file in float32 has {card.quantized[0]['float32_accuracy']:.2%} right.",
         _table(("runtime", "precision", "size, MiB", "accuracy", "1 thread, ms", "2 threads, ms"), _latencies(card)),
         "## Training",
         f"![Accuracy over the epochs]({card.name}_training.svg)",
@@ -144,7 +142,7 @@ def _latencies(card: Card) -> list[tuple[str, ...]]:
             ("float32", each["float32_size"], each["float32_accuracy"], [plain[runtime, n] for n in (1, 2)]),
             ("int8", each["size"], each["test_accuracy"], [now[n] for n in (1, 2)]),
         ):
-            figures = f"{size / 2**20:.1f}", f"{accuracy:.2%}", *(f"{time:.3g}" for time in times)
+            figures = f"{size / 2**20:.1f}", f"{accuracy:.2%}", *(f"{time:#.3g}" for time in times)
             rows.append((runtime, precision, *figures))
     return rows
 

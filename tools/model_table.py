@@ -65,7 +65,7 @@ def quantized() -> str:
                 engine,
                 f"{each['test_accuracy']:.2%}",
                 f"{each['size'] / each['float32_size']:.2f}",
-                *(cell for time, ratio in times for cell in (f"{time:.3g}", f"{ratio:.2f}")),
+                *(cell for time, ratio in times for cell in (f"{time:#.3g}", f"{ratio:.2f}")),
             )
             lines.append(f"| `{card.name}` | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -91,7 +91,7 @@ def _medians(latencies: list[dict] | tuple[dict, ...]) -> dict[tuple[str, int], 
 def _latency(card: Card) -> str:
     """The latency of one image by LiteRT in one thread."""
     known = _medians(card.latencies)
-    return f"{known['litert', 1]:.3g} ms" if known else ""
+    return f"{known['litert', 1]:#.3g} ms" if known else ""
 
 
 def main(argv: list[str]) -> None:

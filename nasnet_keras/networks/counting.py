@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from nasnet_keras.networks.cost import Cost
 from nasnet_keras.networks.multiply_adds import Call, multiply_adds
-from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.checks import integer, quoted
 
 __all__ = ["LayerCost", "LayerCosts", "layer_costs", "model_cost"]
 
@@ -85,12 +86,14 @@ def model_cost(model: keras.Model, input_shape: Any = None) -> Cost:
 
     Returns:
         The cost for one example. Convolutions and products count, also those of attention and of recurrent layers;
-        normalization, pooling, sums and activations do not.
+        normalization, pooling, sums and activations do not, and neither does what a `Lambda` layer or a layer of your
+        own without weights computes.
 
     Raises:
-        ValueError: the model is not functional, its input size is unknown, or it holds layers with weights whose
-            multiply-adds are not known; the error names them. A layer of your own counts itself if it has a method
-            `multiply_adds(input_shape)`, for one example of a shape whose batch axis is None.
+        ValueError: the model is not functional or has a `call` of its own, its input size is unknown, or it holds
+            layers with weights whose multiply-adds are not known; the error names them. A layer of your own counts
+            itself if it has a method `multiply_adds(input_shape)`, for one example of a shape whose batch axis is None;
+            if it reads several tensors, of a list of shapes.
 
     Example:
         >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, use_bias=False)])
@@ -112,17 +115,19 @@ def layer_costs(model: keras.Model, input_shape: Any = None) -> LayerCosts:
         >>> layer_costs(keras.Model(image, shared(shared(image))))[0].multiply_adds
         32
     """
-    if not isinstance(getattr(model, "inputs", None), list) or not model.inputs:
-        raise ValueError(f"model_cost needs a built functional or sequential model, got {quoted(model)}")
+    if not _is_open(model) or not model.inputs:
+        raise ValueError(
+            f"model_cost needs a built functional or sequential model without a call of its own, got {quoted(model)}"
+        )
     found: dict[int, list[Any]] = {}
     unknown: dict[str, str] = {}
     shapes = _input_shapes(model, input_shape)
-    for name, layer, call in _calls(model, _symbolic(model, shapes), ""):
-        count = multiply_adds(layer, call)
+    for name, layer, call in [*_calls(model, _symbolic(model, shapes), ""), (model.name, model, None)]:
+        count = 0 if call is None else multiply_adds(layer, call)
         if count is None:
             unknown.setdefault(name, type(layer).__name__)
             continue
-        known = found.setdefault(id(layer), [name, layer, call.outputs, 0, 0])
+        known = found.setdefault(id(layer), [name, layer, [] if call is None else call.outputs, 0, 0])
         known[3] += count
         known[4] += 1
     if unknown:
@@ -152,37 +157,62 @@ def _symbolic(model: Any, shapes: list[tuple[int, ...]]) -> list[keras.KerasTens
     return [keras.KerasTensor(shape, tensor.dtype) for shape, tensor in zip(shapes, model.inputs, strict=True)]
 
 
-def _calls(model: Any, inputs: list[Any], before: str) -> list[tuple[str, Any, Call]]:
-    """Run a model on shapes, and list the calls of layers and operations; those within models and wrappers, too."""
-    made: list[tuple[str, Any, Call]] = []
+def _calls(model: Any, inputs: list[Any], before: str) -> list[tuple[str, Any, Call | None]]:
+    """Run a model on shapes, and list the calls of layers and operations; those within models and wrappers, too.
+
+    A model or wrapper that is opened follows what is within it, without a call: it may have weights of its own.
+    """
+    made: list[tuple[str, Any, Call | None]] = []
 
     def run(operation: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = operation.compute_output_spec(*args, **kwargs)
-        given = [("", x) for x in _tensors(args)]
-        given += [(name, x) for name, value in kwargs.items() for x in _tensors(value)]
-        made.extend(_opened(operation, given, _tensors(outputs), f"{before}{operation.name}"))
+        name = f"{before}{operation.name}"
+        if _is_open(operation):
+            made.extend([*_calls(operation, _ordered(operation, *args, **kwargs), f"{name}/"), (name, operation, None)])
+        else:
+            given = [("", x) for x in _tensors(args)]
+            given += [(keyword, x) for keyword, value in kwargs.items() for x in _tensors(value)]
+            made.extend(_opened(operation, given, _tensors(outputs), name))
         return outputs
 
     keras.Function(model.inputs, model.outputs)._run_through_graph(inputs, call_fn=run)
     return made
 
 
+def _is_open(layer: Any) -> bool:
+    """Tell whether a layer is a model whose calls are known: functional or sequential, with the `call` of these."""
+    owner = next((each for each in type(layer).__mro__ if "call" in vars(each)), object)
+    functional = isinstance(layer, keras.Model) and isinstance(getattr(layer, "inputs", None), list)
+    return functional and owner.__module__.startswith("keras.")
+
+
+def _ordered(model: Any, given: Any, *others: Any, **settings: Any) -> list[Any]:
+    """The tensors that a model is called with, in the order of its inputs."""
+    del others, settings
+    names = [tensor.name for tensor in model.inputs]
+    if isinstance(given, Mapping) and set(names) <= set(given):
+        return [given[name] for name in names]
+    return _tensors(given)
+
+
 def _opened(
     operation: Any, given: list[tuple[str, Any]], computed: list[Any], name: str
-) -> list[tuple[str, Any, Call]]:
-    """The calls that a call of an operation makes: its own, or those of the layers within.
+) -> list[tuple[str, Any, Call | None]]:
+    """The calls that a call of an operation makes: its own, or those of the layer that it wraps.
 
     Args:
         given: the tensors that it reads, with the names of those that are keyword arguments.
     """
-    if isinstance(operation, keras.Model) and isinstance(getattr(operation, "inputs", None), list):
-        return _calls(operation, [x for _, x in given], f"{name}/")
-    if isinstance(operation, keras.layers.Wrapper) and not isinstance(operation, keras.layers.Bidirectional):
-        if isinstance(operation, keras.layers.TimeDistributed):
+    if type(operation) in (keras.layers.TimeDistributed, keras.layers.SpectralNormalization):
+        if type(operation) is keras.layers.TimeDistributed:
             given = [(keyword, _merged(x)) for keyword, x in given[:1]]  # others are masks
             computed = list(map(_merged, computed))
-        inner = _opened(operation.layer, given, computed, f"{name}/{operation.layer.name}")
-        return [*inner, (name, operation, Call([], [], []))]
+        inner, within = operation.layer, f"{name}/{operation.layer.name}"
+        if _is_open(inner):
+            calls = [*_calls(inner, [x for _, x in given], f"{within}/"), (within, inner, None)]
+        else:
+            calls = _opened(inner, given, computed, within)
+        return [*calls, (name, operation, None)]
     shapes = ([tuple(x.shape) for x in each] for each in ((x for _, x in given), computed))
     return [(name, operation, Call(*shapes, [keyword for keyword, _ in given]))]
 
@@ -194,7 +224,8 @@ def _merged(x: Any) -> keras.KerasTensor:
 
 
 def _tensors(values: Any) -> list[Any]:
-    return [x for x in keras.tree.flatten(values) if isinstance(x, keras.KerasTensor) or keras.ops.is_tensor(x)]
+    kinds = keras.KerasTensor, np.ndarray
+    return [x for x in keras.tree.flatten(values) if isinstance(x, kinds) or keras.ops.is_tensor(x)]
 
 
 def _input_shapes(model: Any, given: Any) -> list[tuple[int, ...]]:
@@ -213,20 +244,21 @@ def _input_shapes(model: Any, given: Any) -> list[tuple[int, ...]]:
         raise ValueError(
             f"the model has {len(own)} inputs: expected as many shapes as input_shape, got {quoted(given)}"
         )
+    batch = next((shape[0] for shape in own if shape[0]), 1)
     shapes = []
-    for (batch, *sizes), shape in zip(own, asked, strict=True):
+    for (_, *sizes), wanted in zip(own, asked, strict=True):
         sizes = tuple(sizes)
-        known = isinstance(shape, Sequence) and all(type(size) is int and size > 0 for size in shape)
-        if not known or len(shape) != len(sizes):
+        shape = tuple(map(integer, wanted)) if isinstance(wanted, Sequence) else ()
+        if len(shape) != len(sizes) or not all(size is not None and size > 0 for size in shape):
             raise ValueError(
                 f"model_cost needs a known input size: the model reads {sizes}, input_shape is {given}; "
                 f"give input_shape={_example(sizes)}"
             )
         if any(fixed is not None and fixed != size for fixed, size in zip(sizes, shape, strict=True)):
-            raise ValueError(f"the model reads inputs of {sizes}, which is not input_shape={tuple(shape)}")
-        shapes.append((batch or 1, *shape))
+            raise ValueError(f"the model reads inputs of {sizes}, which is not input_shape={shape}")
+        shapes.append((batch, *shape))
     return shapes
 
 
 def _example(sizes: tuple[int | None, ...]) -> str:
-    return "(height, width, channels)" if len(sizes) == 3 else f"a tuple of {len(sizes)} numbers"
+    return "(height, width, channels)" if len(sizes) == 3 else f"({', '.join(['size'] * len(sizes))},)"

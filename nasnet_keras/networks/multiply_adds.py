@@ -1,7 +1,7 @@
 """How many multiply-adds a call of a Keras layer makes: those of convolutions and of products, one rule for each kind.
 
-A rule knows a layer's settings and the shapes of what it reads and computes, never its weights, so that quantized and
-adapted layers count as the plain ones. Zeros beyond the border of a map are multiplied, too, as the papers count.
+A rule knows a layer's settings and the shapes of what it reads and computes, so that quantized and adapted layers count
+as the plain ones. Zeros beyond the border of a map are multiplied, too, as the papers count.
 """
 
 import functools
@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 
 import keras
 from keras import layers
-
-from nasnet_keras.layers.normalized import CountedLayer
 
 __all__ = ["Call", "multiply_adds"]
 
@@ -35,8 +33,9 @@ class Call(NamedTuple):
 def multiply_adds(operation: Any, call: Call) -> int | None:
     """Count the multiply-adds of a call, for all examples that it reads; None if that is not known.
 
-    A layer of a class that nobody knows may count itself, by a method `multiply_adds(input_shape)` for one example. One
-    whose weights are all vectors has nothing to make products with.
+    A layer may count itself, by a method `multiply_adds(input_shape)` for one example, which gets a list of shapes if
+    the layer reads several tensors. One of a class that nobody knows, whose weights are all vectors or which has none,
+    has nothing to make products with: it counts 0.
 
     Example:
         >>> multiply_adds(keras.layers.Dense(4), Call([(1, 3)], [(1, 4)], [""]))
@@ -45,10 +44,14 @@ def multiply_adds(operation: Any, call: Call) -> int | None:
     if not isinstance(operation, keras.Layer):
         rule = _OPERATIONS.get(type(operation).__name__)
         return 0 if rule is None else rule(operation, call)
-    rule = _rule.dispatch(type(operation))
-    if rule is _unknown and callable(getattr(operation, "multiply_adds", None)):
-        rule = _counted
-    return rule(operation, call)
+    if callable(getattr(operation, "multiply_adds", None)):
+        return _counted(operation, call)
+    return _rule.dispatch(type(operation))(operation, call)
+
+
+def _counted(layer: Any, call: Call) -> int:
+    shapes = [(None, *shape[1:]) for shape in call.inputs]
+    return call.inputs[0][0] * layer.multiply_adds(shapes[0] if len(shapes) == 1 else shapes)
 
 
 def _unknown(layer: Any, call: Call) -> int | None:
@@ -70,12 +73,6 @@ def _of(*classes: type) -> Any:
     return register
 
 
-@_of(CountedLayer)
-def _counted(layer: Any, call: Call) -> int:
-    (shape,) = call.inputs
-    return shape[0] * layer.multiply_adds((None, *shape[1:]))
-
-
 @_of(
     layers.BatchNormalization,
     layers.Discretization,
@@ -86,10 +83,9 @@ def _counted(layer: Any, call: Call) -> int:
     layers.PReLU,
     layers.RMSNormalization,
     layers.UnitNormalization,
-    layers.Wrapper,
 )
 def _free(layer: Any, call: Call) -> int:
-    """Weights that are looked up, or that scale values one by one, count nothing; what a layer wraps counts itself."""
+    """Weights that are looked up, or that scale values one by one, count nothing."""
     del layer, call
     return 0
 
@@ -141,7 +137,8 @@ def _dense(layer: Any, call: Call) -> int:
 
 @_of(layers.EinsumDense)
 def _einsum_dense(layer: Any, call: Call) -> int:
-    return _einsum(layer.equation, [call.inputs[0], layer.kernel.shape])
+    kernel = getattr(layer, "original_kernel_shape", None) or layer.kernel.shape  # int4 packs two weights into a byte
+    return _einsum(layer.equation, [call.inputs[0], kernel])
 
 
 @_of(layers.Dot)
@@ -158,23 +155,21 @@ def _multi_head(layer: Any, call: Call) -> int:
     shapes |= {name: shape for name, shape in pairs if name}
     query, value = shapes["query"], shapes["value"]
     key = shapes.get("key", value)
-    read = {"key": key, "value": value}
-    found = 0
-    for weight in layer.weights:
-        *_, part, name = weight.path.split("/")
-        if name == "kernel":
-            found += math.prod(read.get(part, query)[:-1]) * math.prod(weight.shape)
     settings = layer.get_config()
     heads = settings.get("num_heads") or settings["num_query_heads"]
+    readers = settings.get("num_key_value_heads") or heads
     size = settings.get("key_dim") or settings["head_dim"]
+    wide = settings.get("value_dim") or size
+    gates = wide if settings.get("use_gate") else 0
+    given = math.prod(query) * heads * (size + gates) + readers * (math.prod(key) * size + math.prod(value) * wide)
     axes = settings.get("attention_axes") or tuple(range(1, len(query) - 1))
-    pairs = math.prod(query[:-1]) * math.prod(key[axis] for axis in axes)
-    return found + heads * pairs * (size + (settings.get("value_dim") or size))
+    seen = math.prod(query[:-1]) * math.prod(key[axis] for axis in axes)
+    return given + heads * (seen * (size + wide) + math.prod(call.outputs[0]) * wide)
 
 
 @_of(layers.Attention)
 def _attention(layer: Any, call: Call) -> int:
-    query, value, *key = call.inputs
+    query, value, *key = (shape for name, shape in zip(call.keywords, call.inputs, strict=True) if not name)
     pairs = math.prod(query[:-1]) * value[-2]
     scores = (key[0] if key else value)[-1] if layer.score_mode == "dot" or layer.use_scale else 0
     return pairs * (scores + value[-1])
@@ -186,11 +181,23 @@ def _additive_attention(layer: Any, call: Call) -> int:
     return math.prod(query[:-1]) * value[-2] * (query[-1] * bool(layer.use_scale) + value[-1])
 
 
-@_of(layers.RNN, layers.Bidirectional)
+@_of(layers.RNN)
 def _recurrent(layer: Any, call: Call) -> int:
     """Every weight of the cells is used once a step."""
-    examples, steps = call.inputs[0][:2]
+    examples, steps = _sequences(call)[:2]
     return examples * steps * _kernels(layer)
+
+
+@_of(layers.Bidirectional)
+def _bidirectional(layer: Any, call: Call) -> int | None:
+    found = [_rule.dispatch(type(one))(one, call) for one in (layer.forward_layer, layer.backward_layer)]
+    return None if None in found else sum(found)
+
+
+def _sequences(call: Call) -> Shape:
+    """The shape of the series that a recurrent layer reads, whatever else it is given."""
+    named = dict(zip(call.keywords, call.inputs, strict=True))
+    return named.get("sequences", call.inputs[0])
 
 
 @_of(layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell, layers.StackedRNNCells)
@@ -201,19 +208,22 @@ def _cell(layer: Any, call: Call) -> int:
 @_of(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)
 def _conv_recurrent(layer: Any, call: Call) -> int:
     """Every kernel is used once a step at each position of the state."""
-    examples, steps = call.inputs[0][:2]
+    examples, steps = _sequences(call)[:2]
     state = call.outputs[0][2:] if layer.return_sequences else call.outputs[0][1:]
-    return examples * steps * math.prod(state) // layer.cell.filters * _kernels(layer)
+    positions = state[:-1] if layer.cell.data_format == "channels_last" else state[1:]
+    return examples * steps * math.prod(positions) * _kernels(layer)
 
 
 def _kernels(layer: Any) -> int:
     """The number of all weights but biases, of which some cells have two rows."""
-    return sum(math.prod(one.shape) for one in layer.weights if len(one.shape) > 1 and "bias" not in one.name)
+    return sum(math.prod(one.shape) for one in layer.weights if len(one.shape) > 1 and one.name != "bias")
 
 
 def _einsum(equation: str, shapes: list[Shape]) -> int:
-    """The product of all letters' sizes."""
+    """The product of all letters' sizes, where several tensors are multiplied."""
     terms = equation.replace(" ", "").split("->")[0].split(",")
+    if len(terms) == 1:
+        return 0
     sizes: dict[Any, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         before, dots, after = term.partition("...")
