@@ -91,8 +91,8 @@ def _page(card: Card) -> str:
         _code("bash", "\n".join(_wrapped(line.format(name=card.name)) for line in _COMMANDS)),
         "## Latency",
         f"Of one image, measured on {card.latencies[0]['processor']} while nothing else ran; "
-        "[Latency](../latency.md) has the protocol. Files in int8 were calibrated with 100 training images and answered "
-        f"4,000 test images, of which the file in float32 has {card.quantized[0]['float32_accuracy']:.2%} right.",
+        "[Latency](../latency.md) has the protocol. Files in int8 were calibrated with 100 training images and answered"
+        f" 4,000 test images, of which the file in float32 has {card.quantized[0]['float32_accuracy']:.2%} right.",
         _table(("runtime", "precision", "size, MiB", "accuracy", "1 thread, ms", "2 threads, ms"), _latencies(card)),
         "## Training",
         f"![Accuracy over the epochs]({card.name}_training.svg)",
