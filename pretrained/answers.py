@@ -1,6 +1,5 @@
 """The table of a classifier's answers, a row for each image, which a job and `Predictions.write_csv` write alike."""
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.utils.csv_rows import row_writer
 from nasnet_keras.utils.files import replacing
 
 __all__ = ["columns", "row", "writing"]
@@ -79,9 +79,9 @@ def writing(path: Path, names: Sequence[str], top: int | None = None) -> Iterato
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns(names, top))
-        yield writer.writerow
+        write = row_writer(file)
+        write(columns(names, top))
+        yield write
 
 
 def _places(names: Sequence[str], top: int) -> int:

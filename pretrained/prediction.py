@@ -70,7 +70,7 @@ class Predictions(list[Prediction]):
         names = list(self[0].probabilities) if self else []
         with answers.writing(Path(path), names) as write:
             for one in self:
-                write([one.path or "", one.label, one.probability, *one.probabilities.values(), ""])
+                write(answers.row(str(one.path or ""), np.asarray([*one.probabilities.values()]), names))
             for where, error in self.unreadable.items():
                 write(answers.row(str(where), None, names, error=error))
 

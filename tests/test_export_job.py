@@ -173,6 +173,7 @@ def test_a_model_is_loaded_whatever_json_lies_beside_it(model, tmp_path):
         ({"output": "a.onnx", "format": "tflite"}, "'a.onnx' has the ending of format 'onnx', and format is 'litert'"),
         ({"output": "photos"}, "'photos' is there, a folder that is no SavedModel"),
         ({"output": "gone/a.onnx"}, "no folder 'gone'"),
+        ({"output": ".tflite"}, "'.tflite' is an ending without a name: expected NAME.tflite"),
         ({"quantization": "int8"}, "--quantization=int8 needs --calibration_dir"),
         ({"quantization": "weights"}, "needs images to compare answers on: --calibration_dir or --labels"),
         ({"labels": "photos"}, "--labels: for a quantized model; give --quantization, too"),

@@ -300,6 +300,9 @@ def test_bad_requests(plain, tmp_path, monkeypatch):
         ("a.tflite", "tf", "of format 'litert', and format is 'tf': leave that out, or give the path of a folder"),
         ("notes", "onnx", r"NAME\.onnx, for format 'onnx'"),
         ("a.ONNX", None, r"small letters, .*a\.onnx"),
+        ("a.onnx/", None, r"a\.onnx/' is the path of a folder, with the ending of a file of format 'onnx'"),
+        (".tflite", None, r"\.tflite' is an ending without a name: expected NAME\.tflite"),
+        ("m.", None, r"m\.' ends in none of \.tflite"),
         ("a.pt", None, r"ends in none of \.tflite, \.onnx, \.xml: end it so, or give format saved_model"),
         ("a.h5", None, r"'\.h5' is Keras' own format: write it by model\.save\('NAME\.keras'\)"),
         ("a.keras", "tf", r"'\.keras' is Keras' own format"),
@@ -311,7 +314,7 @@ def test_bad_requests(plain, tmp_path, monkeypatch):
         ("notes/mine.txt", "saved_model", "mine.txt' is there, a file"),
     ):
         with pytest.raises(ExportError, match=message):
-            export(plain, tmp_path / path, format_)
+            export(plain, f"{tmp_path}/{path}", format_)
     for images in (np.zeros((0, 16, 16, 3)), np.zeros((2, 16, 16)), np.zeros((2, 16, 16, 1)), ["a"], 5):
         with pytest.raises(ExportError, match=r"expected images to check with of \(count, any, any, 3\), and some"):
             export(plain, tmp_path / "a.onnx", "onnx", images=images)

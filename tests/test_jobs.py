@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from absl import flags
 
 from nasnet_keras.search.executors.handle import Handle
 from nasnet_keras.training.checkpoint import CheckpointError
@@ -92,6 +93,18 @@ def test_exit_codes_and_streams():
     assert code == 1 and err == "\nStopped. The same command goes on from the checkpoint in mine.\n"
     code, out, _ = run("print(values)", "--help")
     assert code == 0 and "The folder." in out
+
+
+def test_a_leading_tilde_is_the_users_folder_in_each_text(monkeypatch):
+    own = flags.FlagValues()
+    flags.DEFINE_integer("verbosity", 0, "", flag_values=own)
+    flags.DEFINE_string("output", None, "", flag_values=own)
+    flags.DEFINE_multi_string("images", None, "", flag_values=own)
+    flags.DEFINE_multi_string("more", None, "", flag_values=own)
+    monkeypatch.setattr(flags, "FLAGS", own)
+    monkeypatch.setenv("HOME", "/users/me")
+    jobs._parse(["job", "--output=~/t.csv", "--images=~/photos", "--images=a/~/b", "--images=~"])
+    assert (own.output, own.images, own.more) == ("/users/me/t.csv", ["/users/me/photos", "a/~/b", "~"], None)
 
 
 # --- what is shown

@@ -14,6 +14,7 @@ from test_house import ROOT
 
 import nasnet_keras as nk
 from nasnet_keras import ExportError, export, pretrained
+from nasnet_keras.inference.beside import lines_of
 from nasnet_keras.inference.described import description_of
 from nasnet_keras.inference.formats import FORMATS
 from nasnet_keras.pretrained.export.__main__ import main
@@ -55,6 +56,24 @@ def test_names_of_classes_come_beside_the_file(plain, tmp_path):
     (tmp_path / "a.tflite.json").write_text('{"mine": true}')
     export(plain, tmp_path / "a.tflite")
     assert "a.tflite.json" in there(tmp_path), "a user's own file stays"
+
+
+def test_what_is_not_of_an_earlier_export_is_not_replaced(plain, tmp_path):
+    own = tmp_path / "own.tflite.labels.txt"
+    own.write_text("mine")
+    (tmp_path / "b.tflite.json").write_text('{"mine": true}')
+    (tmp_path / "c.tflite.json").mkdir()
+    before = there(tmp_path)
+    for name, said in (("own", "no file of an earlier export"), ("b", "no file of an earlier"), ("c", "a folder")):
+        with pytest.raises(ExportError, match=f"{name}.tflite.* is there, {said}.*choose another name"):
+            export(plain, tmp_path / f"{name}.tflite", class_names=NAMES)
+    assert there(tmp_path) == before and own.read_text() == "mine"
+
+
+def test_names_that_differ_are_lines_that_differ():
+    assert lines_of(["a b", "a  b"]) == ["a b", "a  b"]
+    with pytest.raises(ExportError, match="would be the same line of labels"):
+        lines_of(["a\nb", "a b"])
 
 
 @pytest.mark.parametrize("name", ["folder", "a.onnx", pytest.param("a.xml", marks=pytest.mark.slow)])

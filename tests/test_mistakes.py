@@ -96,7 +96,7 @@ def test_images_of_arrays_are_named_by_their_places(tmp_path):
 
 def test_the_table_has_the_surest_mistakes_first_and_any_name(tmp_path, monkeypatch):
     folder = tmp_path / 'a, "b"\nc'
-    names = np.array(["red/1.png", 'a,b\n"c"/2 ü\udcff.png', "red/3.png", "=1+1/4.png"], object)
+    names = np.array(["red/1.png", 'a,b\n"c"/2 ü\udcff.png', "red/3.png", "=1+1/4\r.png"], object)
     origins = Origins(names, folder)
     test = answered([0, 1, 0, 1], [1, 0, 0, 0], "test", [0.6, 0.9, 0.99, 0.7], origins)
     validation = answered([0, 1], [1, 1], probabilities=[0.8, 0.9])
@@ -108,7 +108,7 @@ def test_the_table_has_the_surest_mistakes_first_and_any_name(tmp_path, monkeypa
     assert [(row["path"], row["split"]) for row in rows] == [
         (f"{folder}/{names[1]}".replace("\udcff", "\\udcff"), "test"),
         ("validation[0]", "validation"),
-        (f"{folder}/=1+1/4.png", "test"),
+        (f"{folder}/=1+1/4\r.png", "test"),
         (f"{folder}/red/1.png", "test"),
     ]
     assert (rows[0]["true"], rows[0]["predicted"], rows[0]["probability"]) == ("=1+1", classes[0], "0.9")

@@ -147,6 +147,40 @@ def test_a_table_that_is_there_is_not_lost(request, new, monkeypatch):
     assert len(table()) == 3
 
 
+def test_a_table_takes_the_place_of_files_alone(loaded, new, monkeypatch):
+    os.mkfifo("pipe.csv")
+    Path("link.csv").symlink_to("nowhere.csv")
+    for name in ("pipe.csv", "link.csv"):
+        for overwrite in (False, True):
+            with pytest.raises(
+                ValueError, match=f"--output={name} is there and is a link or a device: expected a file"
+            ):
+                job(model=loaded, images=["new/blue"], output=name, overwrite=overwrite)
+    whole = predicting.row
+
+    def meanwhile(*arguments, **given):
+        Path("answers.csv").write_text("precious")
+        return whole(*arguments, **given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(predicting, "row", meanwhile)
+        with pytest.raises(ValueError, match="answers.csv is there already"):
+            job(model=loaded, images=["new/blue"])
+    assert Path("answers.csv").read_text() == "precious" and not list(Path().glob(".*"))
+    job(model=loaded, images=["new/blue"], overwrite=True)
+
+
+def test_any_name_of_a_file_is_read_back_and_shown(loaded, new, capsys):
+    odd = "=1+1\ra,b\x1b[31m.png"
+    shutil.copy("out.png", odd)
+    Path("bad\x1b[31m.png").write_bytes(b"no image")
+    job(3, model=loaded, images=[odd, "bad\x1b[31m.png", "bad\x1b[31m.png"])
+    assert [row["path"] for row in table()] == [odd, "bad\x1b[31m.png", "bad\x1b[31m.png"]
+    shown = capsys.readouterr()
+    assert "1 of 3 images classified" in shown.out and "2 images could not be read:" in shown.err
+    assert "'bad\\x1b[31m.png': " in shown.err and "\x1b" not in shown.err
+
+
 def test_sources_of_images(new, caplog):
     assert [image.name for image in listed(["new/blue"])] == ["0.png", "3.png", "6.png"]
     two = listed(["new/blue", "new/blue/0.png"])
@@ -162,11 +196,13 @@ def test_sources_of_images(new, caplog):
     assert not [image for image in listed(["new"], follow_links=True) if image.error]
     Path("empty").mkdir()
     Path("empty.txt").write_text("\n")
+    Path("wide.txt").write_text("new/blue/3.png\n", encoding="utf-16")
     for source, message in (
         ("gone", "--images: there is no folder or file 'gone'"),
         ("a" * 5000, "there is no folder or file"),
         ("a\0b", "there is no folder or file"),
         ("empty", "no images in empty: expected files of .bmp"),
+        ("wide.txt", "the list wide.txt is UTF-16, as PowerShell writes it: save it as UTF-8"),
         ("empty.txt", "the list empty.txt is empty: expected the path of an image in each line"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -11,6 +11,7 @@ from test_house import ROOT
 from nasnet_keras import Block, Cell, Edge, ExportError, Genotype, NASNetFromGenotype, export
 from nasnet_keras.inference.formats import FORMATS
 from nasnet_keras.inference.litert_file import read
+from nasnet_keras.inference.onnx import shrink
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,20 @@ def test_it_is_quantized_as_the_other(name, model, tmp_path, generator):
     fast = export(model, tmp_path / name, **given).size
     assert export(model, tmp_path / name, **given, optimize="size").size < fast
     assert np.isfinite(FORMATS["litert" if name == "a.tflite" else "onnx"].run(tmp_path / name, images)).all()
+
+
+def test_short_names_are_none_of_those_that_stay(tmp_path):
+    """A model of Keras may call its input or output as a short name is."""
+    kind, shape = onnx.TensorProto.FLOAT, (2,)
+    outside = [onnx.helper.make_tensor_value_info(name, kind, shape) for name in ("t1", "t0")]
+    steps = [("t1", "first"), ("first", "second"), ("second", "t0")]
+    nodes = [onnx.helper.make_node("Neg", [read], [written]) for read, written in steps]
+    model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", outside[:1], outside[1:]))
+    path = tmp_path / "a.onnx"
+    onnx.save(model, path)
+    shrink(path)
+    graph = onnx.load(path).graph
+    assert [(*node.input, *node.output) for node in graph.node] == [("t1", "t2"), ("t2", "t3"), ("t3", "t0")]
 
 
 def test_aims_are_two(model, tmp_path):

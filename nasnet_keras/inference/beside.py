@@ -1,6 +1,8 @@
 """The files beside an exported classifier, for the program that runs it: its labels, and what it reads and answers."""
 
 import json
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,14 @@ from typing import Any
 import keras
 
 from nasnet_keras.inference.described import Description
+from nasnet_keras.inference.errors import ExportError
 from nasnet_keras.inference.logits import split
 from nasnet_keras.inference.preprocessing import reads_pixels
 from nasnet_keras.inference.tensor_type import TensorType
+from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.json_text import parse, text_of
 
-__all__ = ["About", "files_beside", "left_beside"]
+__all__ = ["About", "check_beside", "files_beside", "left_beside", "lines_of"]
 
 _FORMAT = "nasnet_keras.exported"
 _VERSION = 1
@@ -41,7 +45,42 @@ def left_beside(path: Path) -> tuple[Path, ...]:
         plain = parse(text_of(about, _MOST_BYTES))
     except (OSError, ValueError):
         return ()
-    return (labels, about) if isinstance(plain, dict) and plain.get("format") == _FORMAT else ()
+    if not isinstance(plain, dict) or plain.get("format") != _FORMAT:
+        return ()
+    return tuple(path for path in (labels, about) if path.is_file())
+
+
+def check_beside(path: Path) -> None:
+    """Check that nothing is in the way of the files beside a path, but those of an earlier export.
+
+    Raises:
+        ExportError: a file of the user's own, or a folder, is.
+    """
+    theirs = left_beside(path)
+    for each in files_beside(path, is_folder=False):
+        if os.path.lexists(each) and each not in theirs:
+            what = "a folder" if each.is_dir() else "no file of an earlier export"
+            raise ExportError(
+                f"{str(each)!r} is there, {what}, and the names of classes or what is read would be written to it: "
+                f"remove it, or choose another name than {path.name!r}"
+            )
+
+
+def lines_of(names: Sequence[str]) -> list[str]:
+    """List the lines of a labels file, one for each name of a class.
+
+    Raises:
+        ExportError: two names make the same line.
+
+    Example:
+        >>> lines_of(["a cat", "a  cat", "two\\nlines"])
+        ['a cat', 'a  cat', 'two lines']
+    """
+    lines = [" ".join(name.splitlines()) for name in names]
+    if len(set(lines)) != len(lines):
+        same = [name for name, line in zip(names, lines, strict=True) if lines.count(line) > 1]
+        raise ExportError(f"the names of classes {quoted(same[:2])} would be the same line of labels: pass class_names")
+    return lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +101,7 @@ class About:
     @property
     def labels(self) -> bytes:
         """The text of the labels file."""
-        lines = [" ".join(name.split()) for name in self.description.class_names]
+        lines = lines_of(self.description.class_names)
         return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
 
     @property

@@ -79,7 +79,9 @@ def format_for(path: str | Path, word: Any = None) -> str:
     """
     named = None if word is None else format_named(word)
     text, path = str(path), Path(path)
-    ending = path.suffix
+    ending, is_folder = path.suffix, text.endswith(("/", "\\"))
+    if path.name.lower() in filter(None, ENDINGS.values()):
+        raise ExportError(f"{text!r} is an ending without a name: expected NAME{path.name.lower()}")
     by_ending = next((name for name, known in ENDINGS.items() if known and known == ending.lower()), None)
     if by_ending is not None and ending != ENDINGS[by_ending]:
         raise ExportError(f"write the ending in small letters, {path.with_suffix(ENDINGS[by_ending])}, got {text!r}")
@@ -89,6 +91,8 @@ def format_for(path: str | Path, word: Any = None) -> str:
             f"{text!r} has the ending of format {by_ending!r}, and format is {word!r}: leave that out, or give the "
             f"path of {other}"
         )
+    if by_ending is not None and is_folder:
+        raise ExportError(f"{text!r} is the path of a folder, with the ending of a file of format {by_ending!r}")
     if by_ending is not None:
         return by_ending
     if named not in (None, "saved_model"):
@@ -100,8 +104,8 @@ def format_for(path: str | Path, word: Any = None) -> str:
             f"a SavedModel is a folder, which has a file {_SAVED}: give the path of the folder, such as "
             f"{str(path.with_suffix(''))!r}, got {text!r}"
         )
-    is_folder = not ending or text.endswith(("/", "\\")) or (path / _SAVED).is_file()
-    if named is None and not is_folder:
+    plain = not ending and not path.name.endswith(".")
+    if named is None and not plain and not is_folder and not (path / _SAVED).is_file():
         raise ExportError(
             f"{text!r} ends in none of {', '.join(filter(None, ENDINGS.values()))}: end it so, or give format "
             f"saved_model to write a folder of that name"

@@ -1,5 +1,6 @@
 """A fused model ↔ a file for ONNX Runtime."""
 
+import itertools
 import os
 import warnings
 from collections.abc import Iterator
@@ -51,9 +52,12 @@ def shrink(path: Path) -> None:
     graph = model.graph
     kept = {value.name for value in (*graph.input, *graph.output)}
     names = {"": "", **{name: name for name in kept}}
+    free = (name for number in itertools.count() if (name := f"t{number}") not in kept)
 
     def short(name: str) -> str:
-        return names.setdefault(name, f"t{len(names)}")
+        if name not in names:
+            names[name] = next(free)
+        return names[name]
 
     del graph.value_info[:]  # shapes that the operations say as well
     for value in graph.initializer:

@@ -164,9 +164,17 @@ def _parse(arguments: list[str]) -> list[str]:
         flags.FLAGS.verbosity = logging.WARNING
     for name in flags.FLAGS:
         flag = flags.FLAGS[name]
-        if isinstance(flag.value, str) and flag.value.startswith("~/"):
-            flag.value = os.path.expanduser(flag.value)  # noqa: PTH111 – the text need not be a path
+        if isinstance(flag.value, list):  # of a flag that may be repeated
+            flag.value = [_expanded(one) for one in flag.value]
+        else:
+            flag.value = _expanded(flag.value)
     return rest
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("~/"):
+        return os.path.expanduser(value)  # noqa: PTH111 – the text need not be a path
+    return value
 
 
 def _stop(number: int, frame: Any) -> None:

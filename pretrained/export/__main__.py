@@ -41,12 +41,18 @@ def main(values: dict[str, Any]) -> None:
 def _exported(config: Any) -> Any:
     """Load, read and export, with a word on each step."""
     _say(f"Loading {config.model}")
-    from nasnet_keras.inference.exporting import check_target, export  # imports Keras
+    from pathlib import Path
+
+    from nasnet_keras.inference.beside import check_beside  # imports Keras
+    from nasnet_keras.inference.exporting import check_target, export
+    from nasnet_keras.inference.naming import ENDINGS
     from nasnet_keras.pretrained.export.source import source_of
 
     source = source_of(config.model)
     output = config.output_for(source.name)
     check_target(config.format, output, config.quantization)
+    if source.class_names and ENDINGS[config.format]:
+        check_beside(Path(output))
     given: dict[str, Any] = {"optimize": config.optimize}
     if config.quantization is not None:
         given |= {name: getattr(config, name) for name in ("quantization", "min_agreement")}

@@ -91,7 +91,8 @@ class ExportConfig:
     )
     optimize: str = setting(
         "speed",
-        "What the file is best at: speed, or size, which saves a few percent and answers the same.",
+        "What the file is best at: speed, or size, which saves 0.5 to 2.3 percent of the models of the package and "
+        "answers the same.",
         values.choice("speed", "size"),
     )
     inference_input_type: str = setting(

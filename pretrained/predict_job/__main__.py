@@ -53,24 +53,36 @@ def _answered(config: Any, images: Any) -> Any:
     from nasnet_keras.pretrained.any_model import load_any  # imports Keras
     from nasnet_keras.pretrained.predict_job.classifier import FastClassifier
     from nasnet_keras.pretrained.predict_job.predicting import write_answers
+    from nasnet_keras.utils.files import guard, unguard
 
-    classifier = FastClassifier(load_any(config.model))
-    return write_answers(classifier, images, Path(config.output), config.top, config.batch_size)
+    classifier, output = FastClassifier(load_any(config.model)), Path(config.output)
+    guard(output, config.check_output)  # a file that came meanwhile is as precious
+    try:
+        return write_answers(classifier, images, output, config.top, config.batch_size)
+    finally:
+        unguard(output, config.check_output)
 
 
 def _report(config: Any, answered: Any) -> None:
     count, unreadable = answered.labels.total(), answered.unreadable
     print(f"{config.output}: {count:,} of {count + len(unreadable):,} images classified")
     for label, images in answered.labels.most_common(_LABELS):
-        print(f"  {label}: {images:,} ({images / count:.1%})")
+        print(f"  {_printable(label)}: {images:,} ({images / count:.1%})")
     if len(answered.labels) > _LABELS:
         print(f"  and {len(answered.labels) - _LABELS} more classes")
     print(f"\n{next_steps({'Read it in Python': f'pandas.read_csv({config.output!r})'})}")
     if unreadable:
-        lines = [f"  {name}: {reason}" for name, reason in list(unreadable.items())[:_SHOWN]]
+        lines = [f"  {_printable(name)}: {_printable(reason)}" for name, reason in unreadable[:_SHOWN]]
         lines += [f"  and {len(unreadable) - _SHOWN:,} more"] if len(unreadable) > _SHOWN else []
         sys.stdout.flush()
         print("\n".join([f"{counted(len(unreadable), 'image')} could not be read:", *lines]), file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """A text as it is, or quoted if a terminal would take letters of it for commands."""
+    from nasnet_keras.utils.checks import quoted
+
+    return text if text.isprintable() else quoted(text)
 
 
 def _settings() -> tuple[type, ...]:

@@ -1,5 +1,7 @@
 """The settings of the job `nasnet-predict`."""
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +70,7 @@ class PredictConfig:
             raise ValueError("give --images: a folder of images, an image, or a file NAME.txt of paths of images")
 
     def check_output(self) -> None:
-        """Check, before anything slow begins, that the table can be written.
+        """Check, before anything slow begins and again before it is written, that the table may be written.
 
         Raises:
             ValueError: it is there already, or cannot be.
@@ -80,5 +82,8 @@ class PredictConfig:
             )
         if not path.parent.is_dir():
             raise ValueError(f"--output={self.output}: there is no folder {path.parent}")
-        if path.exists() and not self.overwrite:
+        there = os.path.lexists(path)
+        if there and not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError(f"--output={self.output} is there and is a link or a device: expected a file to replace")
+        if there and not self.overwrite:
             raise ValueError(f"--output={self.output} is there already: name another file, or give --overwrite")

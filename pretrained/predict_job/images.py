@@ -1,5 +1,6 @@
 """The images that are classified: those of folders, single ones, and those that a file lists."""
 
+import codecs
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,9 +80,12 @@ def _in_folder(folder: Path, top: Path | None, follow_links: bool) -> list[Liste
 def _in_list(path: Path) -> list[Listed]:
     """The images that a file names, by paths as the shell takes them."""
     try:
-        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")  # names of files need not be UTF-8
+        data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"--images: cannot read the list {path}: {error.strerror}") from None
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f"--images: the list {path} is UTF-16, as PowerShell writes it: save it as UTF-8")
+    text = data.decode("utf-8-sig", "surrogateescape")  # names of files need not be UTF-8
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     found = [Listed(Path(line), line) for line in lines if line.strip()]
     if not found:

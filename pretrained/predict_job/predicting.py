@@ -24,11 +24,11 @@ class Answered:
 
     Attributes:
         labels: the number of images by their most probable class.
-        unreadable: the reason for each image that could not be read, by its name in the table.
+        unreadable: the name in the table of each image that could not be read, and the reason.
     """
 
     labels: Counter[str] = field(default_factory=Counter)
-    unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
 def write_answers(
@@ -61,7 +61,7 @@ def write_answers(
                     answered.labels[names[int(probabilities.argmax())]] += 1
                     write(row(image.name, probabilities, names, top))
                 else:
-                    answered.unreadable[image.name] = pixels
+                    answered.unreadable.append((image.name, pixels))
                     write(row(image.name, None, names, top, error=pixels))
             bar.update(len(batch))
     return answered

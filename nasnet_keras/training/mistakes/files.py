@@ -1,6 +1,5 @@
 """The files of the mistakes of a network: a table of all of them, and a page that shows them."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from nasnet_keras.training.evaluation import JUDGED, Answers
 from nasnet_keras.training.mistakes.judged import Judged, judged, surest
 from nasnet_keras.training.mistakes.page import page_of
 from nasnet_keras.training.result import answers_of
+from nasnet_keras.utils.csv_rows import row_writer
 from nasnet_keras.utils.files import write_bytes, write_text
 from nasnet_keras.utils.progress import showing
 
@@ -66,9 +66,9 @@ def _are_there(folder: Path) -> bool:
 def _table(class_names: Sequence[str], judged: Sequence[Judged]) -> str:
     """The mistakes as CSV, the surest first."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    write_row = row_writer(text)
+    write_row(_COLUMNS)
     for one, index in surest(judged):
         true, taken = (class_names[labels[index]] for labels in (one.split.labels, one.answers.labels))
-        writer.writerow((one.shown(index), true, taken, f"{one.answers.probabilities[index]:.6g}", one.name))
+        write_row((one.shown(index), true, taken, f"{one.answers.probabilities[index]:.6g}", one.name))
     return text.getvalue()
