@@ -38,7 +38,7 @@ def main(values: dict[str, Any]) -> None:
     from nasnet_keras.search.config import SearchConfig
     from nasnet_keras.search.plausible import check_objective
     from nasnet_keras.search.study.known import check_continues, check_objects, known_settings, told
-    from nasnet_keras.search.study.seeds import Seeds, recorded_seeds
+    from nasnet_keras.search.study.seeds import Seeds, recorded_seeds, settings_of_seeds
     from nasnet_keras.training.flags import DATASET, changes, is_named
     from nasnet_keras.utils.settings import from_flags
 
@@ -46,7 +46,7 @@ def main(values: dict[str, Any]) -> None:
     workdir, asked, begun = values["workdir"], values.pop("seeds"), recorded_seeds(values["workdir"])
     first = workdir if begun is None else Seeds(begun.first, 1).folders(workdir)[begun.first]
     check_objects(first)
-    known = known_settings(first)
+    known = known_settings(first) or settings_of_seeds(workdir)
     if known:  # only what differs needs to be typed
         values = {name: value for name, value in values.items() if name == "workdir" or flags.FLAGS[name].present}
     typed = from_flags(SearchConfig, values)
@@ -89,7 +89,11 @@ def _search_all(config: Any, seeds: int) -> None:
 
 def _steps_of(found: Any, config: Any, seeds: int) -> dict[str, list[str]]:
     """What to type after a search with several seeds."""
-    best = max((one for one in found.studies if one.best is not None), key=lambda one: one.best.reward)
+    from nasnet_keras.search.study.seeds import Seeds
+
+    searched = Seeds(config.seed, seeds).folders(config.workdir).values()  # the others may go on with other settings
+    judged = [one for one in found.studies if one.best is not None and one.path in searched]
+    best = max(judged, key=lambda one: one.best.reward)
     command = ["nasnet-search", f"--workdir={config.workdir}"]
     steps = {"Search with more seeds": [*command, f"--seeds={2 * seeds}"]}
     of_best = _steps(best)

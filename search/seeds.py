@@ -1,5 +1,8 @@
 """A search with several seeds: one study after another, and one report of all."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from absl import logging
 
 from nasnet_keras.search.config import SearchConfig
@@ -7,7 +10,7 @@ from nasnet_keras.search.loop import run
 from nasnet_keras.search.report.compared import Comparison, compare
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.known import check_continues
-from nasnet_keras.search.study.seeds import SeedsFolder
+from nasnet_keras.search.study.seeds import SeedsFolder, load_studies
 from nasnet_keras.utils.progress import showing
 
 __all__ = ["run_seeds"]
@@ -25,7 +28,7 @@ def run_seeds(config: SearchConfig, seeds: int) -> Comparison:
         seeds: the number of seeds.
 
     Returns:
-        The comparison of the studies, whose page is `report.html` of the folder.
+        The comparison of the folder's studies, also of earlier calls' seeds; its page is `report.html` of the folder.
 
     Raises:
         SearchError: as of `run`.
@@ -37,19 +40,19 @@ def run_seeds(config: SearchConfig, seeds: int) -> Comparison:
     """
     folder = SeedsFolder(config, seeds)
     try:
-        configs, studies = folder.configs(), []
+        configs, done = folder.configs(), {}
         for one in configs:
             check_continues(one)  # before the first of them takes hours
         for number, one in enumerate(configs, 1):
             logging.warning("seed %d, in %s (%d of %d)", one.seed, one.workdir, number, len(configs))
-            studies.append(run(one))
-            _show(studies, folder)
-        return compare(studies)
+            done[one.workdir] = run(one)
+            with showing("the report of all seeds"):
+                _compared(folder, done).write(folder.path / "report.html")
+        return _compared(folder, done)
     finally:
         folder.close()
 
 
-def _show(studies: list[Study], folder: SeedsFolder) -> None:
-    """Write the report of the studies so far."""
-    with showing("the report of all seeds"):
-        compare(studies).write(folder.path / "report.html")
+def _compared(folder: SeedsFolder, done: Mapping[Path, Study]) -> Comparison:
+    """Compare all studies of the folder, those of this call with the values of its settings."""
+    return compare(done.get(one.path, one) for one in load_studies(folder.path))

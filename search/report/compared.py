@@ -73,7 +73,7 @@ class Comparison:
 
     def page(self, folder: Path = Path()) -> str:
         """Compose the page; links lead from a folder to the studies' own pages, where these are within it."""
-        title = f"{_counted(self.studies)} {'compared' if len(self.studies) > 1 else 'so far'}"
+        title = _counted(self.studies) + (" compared" if len(self.studies) > 1 else "")
         body = [
             f'<header>\n<h1>{text(title)}</h1>\n<p class="lead">{_lead(self.found)}</p>\n</header>',
             section("kinds", "In short", *self._verdicts(), _kinds(self.found), _notes(self.found)),

@@ -2,6 +2,7 @@
 
 `study.json` has the settings that may not change under `config`, and all of the latest sitting under `sitting`. Of the
 latter, those that may change are known, but not those of its place: the next sitting may be on another machine.
+`seeds.json`, of a search with several seeds, is alike.
 """
 
 import dataclasses
@@ -34,20 +35,31 @@ _SITTING = "sitting"
 _PATHS = ("dataset", "data_dir", "table", "prior", "latency", "costs")
 
 
-def remember(path: Path, config: SearchConfig) -> None:
+def remember(path: Path, config: SearchConfig, file: str = _FILE, **beside: Any) -> None:
     """Record the settings of a sitting, those that may change too, and files by their whole paths.
+
+    Args:
+        path: the folder.
+        config: the configuration of the sitting.
+        file: the file that describes the folder.
+        beside: what else is recorded of the sitting, as JSON values.
 
     Raises:
         OSError: they cannot be written.
     """
-    plain = json.loads((path / _FILE).read_text(encoding="utf-8"))
-    sitting = {name: _whole(name, value) for name, value in config.to_json().items() if name != "workdir"}
+    plain = json.loads((path / file).read_text(encoding="utf-8"))
+    sitting = {name: _whole(name, value) for name, value in config.to_json().items() if name != "workdir"} | beside
     if plain.get(_SITTING) != sitting:
-        write_text(path / _FILE, json.dumps({**plain, _SITTING: sitting}, indent=2) + "\n")
+        write_text(path / file, json.dumps({**plain, _SITTING: sitting}, indent=2) + "\n")
 
 
-def known_settings(workdir: str | Path) -> dict[str, Any]:
+def known_settings(workdir: str | Path, file: str = _FILE, beside: Collection[str] = ()) -> dict[str, Any]:
     """Read the settings of the study in a folder, as JSON values by name; none if there is no study to be read.
+
+    Args:
+        workdir: the folder.
+        file: the file that describes it.
+        beside: the names of what is recorded of a sitting beside settings.
 
     Raises:
         StudyError: the settings of the latest sitting are damaged.
@@ -57,23 +69,23 @@ def known_settings(workdir: str | Path) -> dict[str, Any]:
         {}
     """
     try:
-        plain = parse(text_of(Path(workdir, _FILE)))
+        plain = parse(text_of(Path(workdir, file)))
         found = upgraded_config(plain["config"])
     except (OSError, ValueError, KeyError, TypeError):  # a search that continues the folder raises the error
         return {}
     if _SITTING in plain:
-        found |= _of_sitting(Path(workdir, _FILE), plain[_SITTING], found["evaluator"])
+        found |= _of_sitting(Path(workdir, file), plain[_SITTING], found["evaluator"], beside)
         found |= _places(found, plain[_SITTING])
     return {name: value for name, value in found.items() if name in settings(SearchConfig) and name != "workdir"}
 
 
-def _of_sitting(file: Path, sitting: Any, evaluator: str) -> dict[str, Any]:
+def _of_sitting(file: Path, sitting: Any, evaluator: str, beside: Collection[str]) -> dict[str, Any]:
     """The settings of the latest sitting that another may change, but for those of its place."""
     known = settings(SearchConfig)
     try:
         if not isinstance(sitting, dict):
             raise ValueError(f"an object was expected, got {quoted(sitting)}")
-        found = upgraded(SearchConfig, sitting)
+        found = upgraded(SearchConfig, {name: value for name, value in sitting.items() if name not in beside})
         if unknown := sorted({*found} - {*known}):
             raise ValueError(f"there is no setting {quoted(unknown[0])}: {suggestion(unknown[0], known)}")
         check_json(SearchConfig, found)
@@ -85,19 +97,22 @@ def _of_sitting(file: Path, sitting: Any, evaluator: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name in free}
 
 
-def in_present_words(workdir: str | Path, config: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+def in_present_words(
+    workdir: str | Path, config: dict[str, Any], now: dict[str, Any], file: str = _FILE
+) -> dict[str, Any]:
     """Write a study's limits, rates and paths as in another configuration, if they mean the same.
 
     Args:
         workdir: the study's folder.
         config: its configuration, in the words of this version.
         now: the other one.
+        file: the file that describes the folder.
 
     Raises:
         ValueError: the settings of one of them contradict each other.
     """
     try:
-        sitting = parse(text_of(Path(workdir, _FILE))).get(_SITTING)
+        sitting = parse(text_of(Path(workdir, file))).get(_SITTING)
     except (OSError, ValueError, AttributeError):
         sitting = None
     known = sitting if isinstance(sitting, dict) else {}

@@ -1,11 +1,11 @@
 """The folder of a search that is run with several seeds: a study for each in a folder `seed_N`.
 
-`seeds.json` has the settings that all of them share, and the seeds of the latest sitting. Each study is one like any
-other: with its own children, random children, finalists and report. They share settings, images and tables, and nothing
-that one of them found.
+`seeds.json` has the settings that all of them share, and those of the latest sitting with its seeds. Each study is one
+like any other: with its own children, random children, finalists and report. They share settings, images and tables,
+and nothing that one of them found.
 """
 
-import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,24 @@ from typing import Any
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study, load_study
-from nasnet_keras.search.study.upgrades import in_words_of, upgraded_config
+from nasnet_keras.search.study.known import in_present_words, known_settings, remember
+from nasnet_keras.search.study.upgrades import upgraded_config
 from nasnet_keras.utils import values
 from nasnet_keras.utils.checks import integer, positive_integer, quoted
-from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.settings import setting
 from nasnet_keras.utils.workdir import Workdir
 
-__all__ = ["FILE", "SeedSettings", "Seeds", "SeedsFolder", "load_studies", "recorded_seeds"]
+__all__ = ["FILE", "SeedSettings", "Seeds", "SeedsFolder", "load_studies", "recorded_seeds", "settings_of_seeds"]
 
 FILE = "seeds.json"
 _FORMAT = "nasnet_keras.seeds"
 _VERSION = 1
 _SITTING = "sitting"
+_NUMBER = "seeds"  # of a sitting, beside its settings
 _MOST = 1000
+_FOLDER = re.compile(r"seed_(\d{1,10})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -83,16 +85,34 @@ def recorded_seeds(workdir: str | Path) -> Seeds | None:
     try:
         plain = parse(text_of(path))
         sitting = plain[_SITTING]
-        first, count = integer(sitting["seed"]), integer(sitting["seeds"])
+        first, count = integer(sitting["seed"]), integer(sitting[_NUMBER])
         if first is None or count is None or first < 0 or not 1 <= count <= _MOST:
-            raise ValueError(f"{_SITTING} cannot be {quoted(sitting)}")
+            given = {name: sitting[name] for name in ("seed", _NUMBER)}
+            raise ValueError(f"{_SITTING} cannot be {quoted(given)}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path} is damaged: {error}") from None
     return Seeds(first, count)
 
 
+def settings_of_seeds(workdir: str | Path) -> dict[str, Any]:
+    """Read the settings of a search with several seeds, as JSON values by name; none if there is no such search.
+
+    Those of its first study are known when that has begun; these are known before.
+
+    Raises:
+        StudyError: the file that has them is damaged.
+
+    Example:
+        >>> settings_of_seeds("nowhere")
+        {}
+    """
+    seeds = recorded_seeds(workdir)
+    known = {} if seeds is None else known_settings(workdir, FILE, (_NUMBER,))
+    return {**known, "seed": seeds.first} if known else {}
+
+
 def load_studies(workdir: str | Path) -> list[Study]:
-    """Read the studies of several seeds that have begun, without changing them.
+    """Read the studies of all seeds that have begun, in their order, without changing them.
 
     Args:
         workdir: the folder of a search that was run with several seeds.
@@ -103,10 +123,9 @@ def load_studies(workdir: str | Path) -> list[Study]:
     Example:
         print(compare(load_studies("s5")))
     """
-    seeds = recorded_seeds(workdir)
-    if seeds is None:
+    if recorded_seeds(workdir) is None:
         raise StudyError(f"{workdir} holds no search with several seeds: load_study reads a single one")
-    return [load_study(path) for path in seeds.folders(workdir).values() if (path / "study.json").exists()]
+    return list(map(load_study, _begun(Path(workdir))))
 
 
 class SeedsFolder:
@@ -119,42 +138,46 @@ class SeedsFolder:
     Raises:
         StudyError: the folder holds a single study, a search with other settings, or something else; or another
             process writes to it.
-        ValueError: the number is no positive integer.
+        ValueError: the number is no positive integer, or there are not as many seeds from the first one on.
     """
 
     def __init__(self, config: SearchConfig, seeds: int) -> None:
         self.seeds = Seeds(config.seed, positive_integer("seeds", seeds, _MOST))
-        self._config, self.path = config, Path(config.workdir)
+        self.path = Path(config.workdir)
+        folders = self.seeds.folders(self.path)
+        self._configs = [replace(config, workdir=path, seed=seed) for seed, path in folders.items()]
         if (self.path / "study.json").exists():
             raise StudyError(f"{self.path} holds a single study: name a new folder for several seeds")
         identity = {name: value for name, value in config.identity().items() if name != "seed"}
 
         def present(before: dict[str, Any]) -> dict[str, Any]:
+            if not _begun(self.path):  # a search that failed before its first study, or was killed: nothing is lost
+                return identity
             try:
-                known = in_words_of(upgraded_config(before), identity)
+                known = in_present_words(self.path, upgraded_config(before), identity, FILE)
             except ValueError as error:
                 raise StudyError(f"{self.path / FILE} is damaged: {error}") from None
             return {name: value for name, value in known.items() if name != "seed"}
 
         self._folder = Workdir(self.path, FILE, _FORMAT, _VERSION, identity, StudyError, present)
         try:
-            self._remember()
+            if not _begun(self.path):
+                self._folder.begin_anew(identity)
+            remember(self.path, config, FILE, **{_NUMBER: seeds})
         except OSError as error:
             self.close()
             raise StudyError(f"cannot write the folder {self.path}: {error}") from None
 
     def configs(self) -> list[SearchConfig]:
         """The configuration of each seed."""
-        folders = self.seeds.folders(self.path)
-        return [replace(self._config, workdir=path, seed=seed) for seed, path in folders.items()]
+        return self._configs
 
     def close(self) -> None:
         """Let other processes write to the folder."""
         self._folder.close()
 
-    def _remember(self) -> None:
-        """Record the seeds of this sitting."""
-        plain = json.loads((self.path / FILE).read_text(encoding="utf-8"))
-        sitting = {"seed": self.seeds.first, "seeds": self.seeds.count}
-        if plain.get(_SITTING) != sitting:
-            write_text(self.path / FILE, json.dumps({**plain, _SITTING: sitting}, indent=2) + "\n")
+
+def _begun(workdir: Path) -> list[Path]:
+    """The folders of the seeds whose studies have begun, also in earlier sittings, by ascending seeds."""
+    found = {path: _FOLDER.fullmatch(path.name) for path in workdir.iterdir() if (path / "study.json").exists()}
+    return sorted((path for path, name in found.items() if name), key=lambda path: int(path.name[5:]))

@@ -1,0 +1,90 @@
+"""Searches with several seeds that fail early, are stopped, are moved, or go on with other seeds."""
+
+import json
+import subprocess
+import sys
+
+import own_objectives
+import pytest
+
+from nasnet_keras.search import SearchConfig, load_studies, run_seeds
+from nasnet_keras.search.loop import SearchError
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.seeds import SeedsFolder, recorded_seeds, settings_of_seeds
+from nasnet_keras.search.tables import located
+
+TABLE = {"evaluator": "tabular", "table": "nasnet_cells_cifar10", "algorithm": "random", "trials": 3, "finalists": 0}
+
+
+def seeds_of(folder):
+    return [one.config["seed"] for one in load_studies(folder)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"limit": "parameters=1"}, "no genotype"),
+        ({"objective": own_objectives.of_loss}, "the objective failed with KeyError"),
+    ],
+)
+def test_a_search_that_failed_before_its_first_study_begins_anew(wrong, said, tmp_path):
+    with pytest.raises(SearchError, match=said):
+        run_seeds(SearchConfig(tmp_path, **TABLE, **wrong), 2)
+    run_seeds(SearchConfig(tmp_path, **TABLE, limit="parameters=1e6"), 2)
+    assert seeds_of(tmp_path) == [0, 1]
+    with pytest.raises(StudyError, match="limit was"):
+        run_seeds(SearchConfig(tmp_path, **TABLE), 2)
+
+
+def test_seeds_beyond_the_last_one_are_refused_before_a_folder_is_made(tmp_path):
+    with pytest.raises(ValueError, match="seed must be"):
+        run_seeds(SearchConfig(tmp_path / "s3", seed=2147483647, **TABLE), 3)
+    assert not (tmp_path / "s3").exists()
+
+
+def test_the_command_goes_on_where_no_study_has_begun(tmp_path):
+    folder = tmp_path / "s2"
+    SeedsFolder(SearchConfig(folder, seed=4, **TABLE), 2).close()  # as a kill leaves it
+    known = settings_of_seeds(folder)
+    assert known["seed"] == 4 and known["trials"] == 3 and known["table"] == TABLE["table"]
+    command = [sys.executable, "-m", "nasnet_keras.search", f"--workdir={folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "--trials=3 --algorithm=random" in done.stderr
+    assert [(one.config["seed"], len(one.trials)) for one in load_studies(folder)] == [(4, 3), (5, 3)]
+
+
+def test_what_an_earlier_version_recorded_of_the_seeds_is_enough(tmp_path):
+    SeedsFolder(SearchConfig(tmp_path, **TABLE), 2).close()
+    plain = json.loads((tmp_path / "seeds.json").read_text())
+    (tmp_path / "seeds.json").write_text(json.dumps({**plain, "sitting": {"seed": 1, "seeds": 2}}))
+    known = settings_of_seeds(tmp_path)
+    assert known["algorithm"] == "random" and known["seed"] == 1 and "trials" not in known
+    assert run_seeds(SearchConfig(tmp_path, **{**known, **TABLE, "recipe": None}), 2).studies
+
+
+def test_a_relative_path_is_the_same_file_from_another_folder(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    source = located(TABLE["table"])
+    table = f"table{source.suffix}"
+    (tmp_path / "home" / table).write_bytes(source.read_bytes())
+    run_seeds(SearchConfig("s2", **{**TABLE, "table": table}), 2)
+    monkeypatch.chdir(tmp_path)
+    again = run_seeds(SearchConfig("home/s2", **{**TABLE, "table": f"home/{table}", "trials": 4}), 2)
+    assert [len(one.trials) for one in again.studies] == [4, 4]
+
+
+def test_no_seed_is_dropped_from_the_report(tmp_path):
+    run_seeds(SearchConfig(tmp_path, **TABLE), 2)
+    more = run_seeds(SearchConfig(tmp_path, seed=5, **TABLE), 1)
+    assert seeds_of(tmp_path) == [0, 1, 5] == [one.config["seed"] for one in more.studies]
+    assert "3 studies compared" in (tmp_path / "report.html").read_text()
+    assert len(run_seeds(SearchConfig(tmp_path, **TABLE), 1).studies) == 3
+    assert recorded_seeds(tmp_path).count == 1
+
+
+def test_one_seed_is_one_study(tmp_path):
+    run_seeds(SearchConfig(tmp_path, **TABLE), 1)
+    page = (tmp_path / "report.html").read_text()
+    assert "<h1>1 study</h1>" in page and "so far" not in page
