@@ -122,6 +122,10 @@ def fine_tune(
     if "licence" in recipe:
         warnings.warn("licence is now license", DeprecationWarning, stacklevel=2)
         license = recipe.pop("licence")
+    if isinstance(model, str) and model in listing.list_models() and Path(workdir).absolute() == Path(model).absolute():
+        raise ValueError(
+            f"workdir has the name of the model, {model}, which would mean the folder next time: expected another one"
+        )
     with registry.saved(model) as path:
         source = listing.card(path)
         shape = _shape(source, image_size)

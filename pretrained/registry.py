@@ -69,12 +69,7 @@ def load(
         >>> tuple(load("amoebanet_d_tiny_imagenet")(images).shape)
         (2, 200)
     """
-    path = card_path(model)
-    if str(model).endswith(".keras"):
-        raise CardError(
-            f"{model} is a whole model, which keras.models.load_model loads: expected its card, {path}, or its weight "
-            f"file"
-        )
+    path = _card_path(model)
     found = Card.read(path)
     shape = _input_shape(found, input_shape)
     if isinstance(weights, str | Path):
@@ -153,9 +148,10 @@ def saved(model: str | Path | keras.Model) -> Iterator[str | Path]:
     For a model that `load` made, it is the path of a temporary card of its present weights without the classifier's.
 
     Raises:
-        CardError: `load` did not make the model, or made it with further arguments of the network.
+        CardError: `load` did not make the model, or made it with further arguments of the network, or there is none.
     """
     if not isinstance(model, keras.Model):
+        _card_path(model)
         yield model
         return
     known = _loaded.get(model)
@@ -183,8 +179,19 @@ def weights_file(model: str | Path) -> Path:
         CardError: there is no such model, or the file is missing or damaged.
         DownloadError: it cannot be downloaded.
     """
-    path = card_path(model)
+    path = _card_path(model)
     return _weights_file(path, Card.read(path))
+
+
+def _card_path(model: str | Path) -> Path:
+    """The path of the card whose weights a name or a path stands for, which are not those of a file `NAME.keras`."""
+    path = card_path(model)
+    if str(model).endswith(".keras"):
+        raise CardError(
+            f"{model} is a whole model, which keras.models.load_model loads: expected its card, {path}, or its weight "
+            f"file"
+        )
+    return path
 
 
 def _weights_file(path: Path, found: Card) -> Path:

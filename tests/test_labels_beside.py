@@ -136,6 +136,10 @@ def test_the_job_writes_them_and_the_snippet_for_python_reads_them(trained, tmp_
     monkeypatch.chdir(tmp_path)
     usual = {name: ExportConfig.__dataclass_fields__[name].default for name in settings(ExportConfig)}
     main({**usual, "model": str(card_of(trained)), "output": "model.tflite"})
+    (tmp_path / "b.tflite.json").mkdir()
+    late = {"output": "b.tflite", "quantization": "int8", "calibration_dir": "gone"}
+    with pytest.raises(ExportError, match=r"b\.tflite\.json' is there, a folder"):  # before images are looked for
+        main({**usual, "model": str(card_of(trained)), **late})
     pixels = np.clip(COLOURS["green"] + generator.normal(0, 40, (40, 60, 3)), 0, 255).astype("uint8")
     Image.fromarray(pixels).save("photo.jpg")
     names = {}

@@ -99,6 +99,8 @@ def test_a_name_that_is_also_a_folder_with_a_model_is_not_guessed(trained, tmp_p
     for function in (pretrained.card, pretrained.load, load_any):
         with pytest.raises(CardError, match=r"and a folder here with a model of its own: give \./mnasnet_cifar10 for"):
             function("mnasnet_cifar10")
+    with pytest.raises(ValueError, match="workdir has the name of the model, searched_cifar10, which would mean"):
+        pretrained.fine_tune("searched_cifar10", "images", workdir="searched_cifar10")
     own = path_of_model(Path("mnasnet_cifar10"))
     assert pretrained.card(own) == pretrained.card(Path("mnasnet_cifar10")) == pretrained.card(trained)
 
@@ -113,6 +115,8 @@ def test_a_whole_model_is_not_taken_for_the_weights_beside_it(copied):
     assert description_of(found.model).input_range == (0.0, 255.0)
     with pytest.raises(CardError, match=r"\.keras is a whole model, which keras.models.load_model loads: expected its"):
         pretrained.load(path)
+    with pytest.raises(CardError, match=r"\.keras is a whole model"):
+        pretrained.fine_tune(path, "images", workdir=copied / "mine")
     edit(copied, class_names=["a", "b"])
     with pytest.raises(ValueError, match=r"answers with \(None, 3\), and .* names 2 classes"):
         load_any(str(path))

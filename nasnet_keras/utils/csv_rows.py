@@ -14,6 +14,7 @@ def row_writer(file: TextIO) -> Callable[[Sequence[Any]], None]:
     one.
 
     Example:
+        >>> import io
         >>> file = io.StringIO()
         >>> write = row_writer(file)
         >>> write(["a b", 1]), write(["a\\rb", 2])
