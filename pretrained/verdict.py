@@ -59,7 +59,8 @@ def _advice(card: Card, trained: Curve) -> dict[str, str]:
     of_a_class = images / len(card.class_names)
     steps: dict[str, str] = {}
     if len(trained.history) > 1 and trained.best is trained.last:
-        steps["more epochs"] = f"it was still rising: --epochs={3 * recipe['epochs']} --patience={2 * recipe['epochs']}"
+        epochs = training.get(BEFORE, 0) + 3 * recipe["epochs"]  # --epochs counts all, also those of trainings before
+        steps["more epochs"] = f"it was still rising: --epochs={epochs} --patience={2 * recipe['epochs']}"
     if trained.is_overfitted:
         steps["more images"] = (
             f"it knows those that it was trained on ({trained.last['accuracy']:.4f} of them right); "

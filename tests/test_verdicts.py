@@ -53,6 +53,7 @@ def test_training_that_made_it_worse_is_told_with_both_figures():
     [
         ({}, history(0.8, 0.4, 0.3), "smaller steps", ("--head_only",)),
         ({}, history(0.8, 0.3, 0.5), "more epochs: it was still rising: --epochs=18", ("smaller steps",)),
+        ({"epochs_before": 20}, history(0.8, 0.3, 0.5), "more epochs: it was still rising: --epochs=38", ()),
         ({}, history(0.8, 0.6, 0.55, accuracy=0.98), "more images: it knows those", ("--cutout=16", "0.9800")),
         ({"train": 90}, history(0.8, 0.4, 0.3), "smaller steps", ("--batch_norm=frozen",)),
         ({"train": 40}, history(0.8, 0.4, 0.3), "smaller steps", ("there are 20 of a class",)),
@@ -92,9 +93,17 @@ def test_a_training_from_scratch_that_got_worse_or_learnt_nothing_is_told():
     )
     nothing = of_training(card(classes=10), history(0.1, 0.16, 0.12, first=1))
     assert nothing.startswith("It has not learnt: at best 0.1600 of the validation images are right, and guessing gets")
+    further = of_training(card(epochs_before=20), history(0.6, 0.8, 0.5, first=1))
+    assert "--epochs=22, in a new --workdir; until_epoch_20 has the model from before" in further, "--epochs counts all"
     for fine in (history(0.6, 0.8, 0.79, first=1), history(0.8, first=1), []):
         assert not of_training(card(), fine)
     assert not of_training(card(validation=0), history(0.6, 0.8, 0.5, first=1))
+
+
+@pytest.mark.parametrize(("images", "share"), [(1, 1.0), (4, 1.0), (4, 0.5), (10, 0.8)])
+def test_of_few_images_nothing_is_told(images, share):
+    assert not of_training(card(validation=images), history(share, first=1)), "all right, or right by chance"
+    assert of_training(card(validation=64), history(0.5, first=1)).startswith("It has not learnt")
 
 
 def test_a_small_difference_may_be_chance():

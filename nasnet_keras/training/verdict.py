@@ -5,6 +5,7 @@ from typing import Any
 
 from nasnet_keras.card import Card
 from nasnet_keras.training.curve import Curve, accuracy_of, standard_error
+from nasnet_keras.training.further import BEFORE
 from nasnet_keras.utils.manual import documentation
 
 __all__ = ["OF_ALL", "shares", "slower", "variety", "verdict", "with_advice"]
@@ -24,7 +25,9 @@ def verdict(card: Card, history: Sequence[Mapping[str, Any]]) -> str:
         return ""
     curve, recipe = Curve(history, images), card.training.get("recipe", {})
     best, last, guessed = accuracy_of(curve.best), accuracy_of(curve.last), 1.0 / len(card.class_names)
-    if best <= guessed + 2 * standard_error(guessed, images):
+    chance = 2 * standard_error(guessed, images)
+    # Of so few images that chance may decide most of them, nothing is told.
+    if chance <= (1 - guessed) / 2 and best <= guessed + chance:
         said = f"It has not learnt: at best {best:.4f} {OF_ALL} are right, and guessing gets {guessed:.4f} right"
         return with_advice(
             f"{said}.", {"other steps": f"{slower(recipe)}, or a higher rate; see the loss of each epoch"}
@@ -34,7 +37,9 @@ def verdict(card: Card, history: Sequence[Mapping[str, Any]]) -> str:
     epoch = curve.best["epoch"]
     said = f"More training made it worse: after epoch {epoch}, {best:.4f} {OF_ALL} were right, after the last one, "
     said += f"{curve.last['epoch']}, whose weights are kept, {last:.4f}."
-    steps = {"fewer epochs": f"--epochs={epoch}, in a new --workdir"}
+    before = card.training.get(BEFORE, 0)  # --epochs counts them too, and those of the history are of the last cycle
+    kept = f"; until_epoch_{before} has the model from before these epochs" if before else ""
+    steps = {"fewer epochs": f"--epochs={before + epoch}, in a new --workdir{kept}"}
     if curve.is_overfitted:
         known = curve.last["accuracy"]
         words = f"it knows its training images ({known:.4f} are right): {variety(card)}, or more images"
