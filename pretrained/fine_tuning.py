@@ -196,7 +196,6 @@ def _make(plan: Plan, folder: Path, checkpoint_minutes: float) -> None:
     else:
         clear(folder)
     if gone in ([], [saved]):
-        record_files(folder, plan.dataset)
         mistakes.complete(folder, Card.read(folder / f"{plan.name}.json"), plan.dataset)
 
 

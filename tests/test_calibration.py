@@ -123,3 +123,46 @@ def test_the_first_layers_tell_which_values_are_read(layers, expected):
         return
     with pytest.raises(ExportError, match="the model reads"):
         calibration_images(other, network)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        [keras.layers.RandomFlip(), keras.layers.Rescaling(1 / 255)],
+        [keras.layers.RandomCrop(4, 4), keras.layers.ZeroPadding2D(1), keras.layers.Rescaling(1 / 255)],
+        [keras.Sequential([keras.Input((6, 8, 3)), keras.layers.RandomFlip(), keras.layers.Rescaling(1 / 255)])],
+        [keras.Sequential([keras.layers.RandomFlip(), keras.layers.RandomRotation(0.1)]), keras.layers.Rescaling(0.01)],
+        [keras.Sequential([keras.Sequential([keras.layers.Rescaling(1 / 255)]), keras.layers.ReLU()])],
+    ],
+    ids=["flipped", "cropped and padded", "within a model", "after a model that keeps values", "within two models"],
+)
+def test_pixels_are_followed_to_where_they_are_rescaled(begin):
+    network = keras.Sequential([keras.Input((6, 8, 3)), *begin, keras.layers.Conv2D(2, 1)])
+    pixels = np.stack([picture(number) for number in range(40)]).astype("float32")
+    assert input_range(calibration_images(pixels, network), network) == (0, 255)
+    with pytest.raises(ExportError, match="the model reads values from 0 to 255, got calibration images from 0 to 1"):
+        calibration_images(pixels / 255, network)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda x: x / 255.0,
+        lambda x: keras.applications.resnet.preprocess_input(x),
+        keras.layers.BatchNormalization(),
+        keras.layers.Rescaling(1.0, offset=[-103.9, -116.8, -123.7]),
+        keras.layers.Lambda(lambda x: x / 255.0),
+        keras.layers.Normalization(mean=0.5, variance=0.1),
+    ],
+    ids=["an operation", "means of channels", "batch normalization", "a mean", "a function", "normalization"],
+)
+def test_what_is_read_by_other_layers_may_be_of_any_range(begin):
+    image = keras.Input((6, 8, 3))
+    network = keras.Model(image, keras.layers.Conv2D(2, 1)(begin(image)))
+    pixels = np.stack([picture(number) for number in range(40)]).astype("float32")
+    assert input_range(calibration_images(pixels, network), network) == (0, 255)
+    low, high = input_range(calibration_images(pixels / 255, network), network)
+    assert 0 <= low < 0.01 and 0.99 < high <= 1
+    pixels[0, 0, 0, 0] = np.inf
+    with pytest.raises(ExportError, match="values that are not finite"):
+        calibration_images(pixels, network)

@@ -92,6 +92,18 @@ def test_in_int8_by_the_same_passes(format_, mode, tmp_path, colors):
     assert report.size < 2 * before, "a network as small as this is mostly names"
 
 
+def test_in_int8_whatever_values_it_reads(tmp_path, colors, generator):
+    """What the layers of others do with images is not known."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(8, 3)(image * (1 / 255.0))
+    model = keras.Model(image, keras.layers.Dense(CLASSES)(keras.layers.GlobalAveragePooling2D()(x)))
+    randomize(model, generator)
+    types = {"inference_input_type": "uint8"}
+    given = {"quantization": "int8", "calibration": colors, "min_agreement": 0.5}
+    report = export(model, tmp_path / "a.tflite", **given, **types)
+    assert report.unfused and report.input.scale == pytest.approx(1.0) and report.input.zero_point == 0
+
+
 @pytest.mark.slow
 def test_a_mobilenet(tmp_path, generator):
     model = keras.applications.MobileNetV2((64, 64, 3), alpha=0.35, weights=None, classes=10)

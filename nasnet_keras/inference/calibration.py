@@ -12,7 +12,7 @@ import numpy as np
 from nasnet_keras.images.reading import read_folder, spread
 from nasnet_keras.inference.errors import ExportError
 from nasnet_keras.inference.given import array_of, check_finite, check_range, converted
-from nasnet_keras.inference.preprocessing import normalizes, reads_pixels
+from nasnet_keras.inference.preprocessing import LARGEST_SCALED, reads_pixels, tells_range
 
 __all__ = ["LEAST_IMAGES", "MOST_IMAGES", "calibration_images", "input_range"]
 
@@ -21,7 +21,7 @@ MOST_IMAGES = 100
 _WHAT = "calibration images"
 
 
-def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
+def calibration_images(data: Any, model: keras.Model, has_range: bool | None = None) -> np.ndarray:
     """Take up to `MOST_IMAGES` images of data.
 
     Args:
@@ -29,6 +29,8 @@ def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
             taken; a `tf.data.Dataset` of images, pairs of images and labels, or dictionaries with the key `"image"`, in
             batches or not, which the first images are taken of; or the path of a folder of image files.
         model: that is quantized, of a known image size.
+        has_range: whether it is known which values the model reads, so that other images are refused; None tells it by
+            the model's first layers.
 
     Raises:
         ExportError: these are no images for the model: too few different ones, of other shapes or of another range.
@@ -51,14 +53,19 @@ def calibration_images(data: Any, model: keras.Model) -> np.ndarray:
         raise ExportError(f"expected calibration images of (count, {expected}), got {images.dtype} of {images.shape}")
     images = converted(images[spread(len(images), MOST_IMAGES)], model)
     _check_different(images)
-    check_range(images, model, _WHAT)
+    if tells_range(model) if has_range is None else has_range:
+        check_range(images, model, _WHAT)
     return images
 
 
 def input_range(images: np.ndarray, model: keras.Model) -> tuple[float, float]:
-    """Tell the range of the values that a model reads: from 0 to 255 if it rescales them, else that of some images."""
+    """Tell the range of the values that a model reads: from 0 to 255 if it rescales them, else that of some images.
+
+    Images that can only be pixels are from 0 to 255, also if those at hand have not both: so a file reads bytes as they
+    come.
+    """
     low, high = float(images.min()), float(images.max())
-    pixels = reads_pixels(model) or (normalizes(model) and low >= 0 and 2 < high <= 255)
+    pixels = reads_pixels(model) or (low >= 0 and LARGEST_SCALED < high <= 255)
     return (0.0, 255.0) if pixels else (low, high)
 
 

@@ -20,6 +20,7 @@ from nasnet_keras.inference.formats import FORMATS, Format
 from nasnet_keras.inference.fusing import fused
 from nasnet_keras.inference.logits import split
 from nasnet_keras.inference.naming import check_free, format_for
+from nasnet_keras.inference.preprocessing import tells_range
 from nasnet_keras.inference.quantization import Quantization, quantization_of
 from nasnet_keras.inference.report import ExportReport
 from nasnet_keras.inference.targets import TENSORFLOW
@@ -71,7 +72,8 @@ def export(
             to a half as large; `"int8"`, with which the network also computes in int8, with scales found by
             calibration, and is the fastest; or for `"litert"` `"dynamic"`, with scales found for each image.
         calibration: images like those to come, at least 32 different ones, of which up to 100 are used: an array, a
-            `tf.data.Dataset` or a folder of image files. `"int8"` needs them.
+            `tf.data.Dataset` or a folder of image files. `"int8"` needs them. Those of another range than the model
+            reads are refused if that is known: of a model that is fused and begins with layers that tell it.
         labels: the number of the right class of each of `images`, from 0, to report accuracies.
         min_agreement: the least share of `images`, by default those of calibration, that a quantized classifier must
             answer as the model does, from 0 to 1; with labels, of the images that the model answers right.
@@ -120,7 +122,8 @@ def export(
         check_beside(path)
     asked, types = None, (inference_input_type, inference_output_type)
     if quantization is not None:
-        asked = quantization_of(kind, quantization, fast, calibration, images, labels, min_agreement, types)
+        has_range = form.unfused is None and tells_range(model)
+        asked = quantization_of(kind, quantization, fast, calibration, images, labels, min_agreement, types, has_range)
     elif types != ("float32", "float32"):
         raise ExportError("inference_input_type and inference_output_type are for a quantized model: pass quantization")
     elif real(min_agreement) != _AGREEMENT:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from nasnet_keras.inference.errors import ExportError
-from nasnet_keras.inference.preprocessing import LARGEST_SCALED, normalizes, reads_pixels
+from nasnet_keras.inference.preprocessing import LARGEST_SCALED, reads_pixels
 
 __all__ = ["array_of", "check_finite", "check_range", "converted"]
 
@@ -36,14 +36,12 @@ def check_finite(images: np.ndarray, what: str) -> None:
 
 
 def check_range(images: np.ndarray, model: keras.Model, what: str) -> None:
-    """Check that images, at least one, are in the range that a model reads.
+    """Check that images, at least one, are in the range that a model reads, by layers that tell it.
 
     Raises:
         ExportError: they are pixels where scaled values are read, or the other way round.
     """
     low, high = float(images.min()), float(images.max())
-    if normalizes(model):
-        return
     pixels = reads_pixels(model)
     if pixels and (low < 0 or high <= 2 or high > 255):
         raise ExportError(f"the model reads values from 0 to 255, got {what} from {low:g} to {high:g}")

@@ -94,11 +94,13 @@ def quantization_of(
     labels: Any,
     min_agreement: float,
     types: tuple[str, str],
+    has_range: bool = True,
 ) -> Quantization:
     """Check what is asked for; see `export` for the arguments.
 
     Args:
         model: that will be quantized.
+        has_range: whether it is known which values it reads, so that images of other ones are refused.
 
     Raises:
         ExportError: images, labels or the share are missing or wrong.
@@ -121,12 +123,13 @@ def quantization_of(
         raise ExportError(f"quantization {mode!r} needs images to compare answers on: pass images, or calibration")
     if labels is not None and images is None:
         raise ExportError("labels are those of the images that answers are compared on: pass images, too")
-    found = None if calibration is None else calibration_images(calibration, model)
+    found = None if calibration is None else calibration_images(calibration, model, has_range)
     if images is None:
         images = found
     else:
         images = checked_images(images, model)
-        check_range(images, model, "images to check with")
+        if has_range:
+            check_range(images, model, "images to check with")
     known = input_range(images if found is None else found, model)
     return Quantization(mode, found, images, _labels(labels, len(images), model.output_shape[1]), least, types, known)
 

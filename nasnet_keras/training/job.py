@@ -103,7 +103,6 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path, *, go_on: bool 
         card = folder.path / f"{this['name']}.json"
         if found := _finished(card, config.recipe.epochs):
             if are_files(dataset):
-                record_files(folder.path, dataset)
                 mistakes.complete(folder.path, found.card, dataset)
             return found
         begun_from = {"initial_weights": this["initial_weights"], **before}

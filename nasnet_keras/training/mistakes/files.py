@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nasnet_keras.card import Card
 from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.datasets.recording import is_recorded, record_files
 from nasnet_keras.training.evaluation import JUDGED, Answers
 from nasnet_keras.training.mistakes.judged import Judged, judged, surest
 from nasnet_keras.training.mistakes.page import page_of
@@ -33,8 +34,7 @@ def write(folder: Path, card: Card, dataset: Dataset, answers: Mapping[str, Answ
     with showing("the list of wrong answers"):
         found = judged(dataset, answers)
         if not surest(found):
-            for name in FILES:
-                (folder / name).unlink(missing_ok=True)
+            _remove(folder)
             return
         # Names of files that are not UTF-8 are written as Python would escape them.
         write_bytes(folder / TABLE, _table(card.class_names, found).encode("utf-8", "backslashreplace"))
@@ -42,7 +42,13 @@ def write(folder: Path, card: Card, dataset: Dataset, answers: Mapping[str, Answ
 
 
 def complete(folder: Path, card: Card, dataset: Dataset) -> None:
-    """Make the files again if a finished run lacks some; its card says whether there are mistakes."""
+    """Record the images' files, and make those of the mistakes of a finished run again if it lacks some.
+
+    Its card says whether there are mistakes. Files that have other names of images than those of now are removed first.
+    """
+    if not is_recorded(folder, dataset):
+        _remove(folder)
+        record_files(folder, dataset)
     if not _is_perfect(card) and not _are_there(folder):
         with showing("the list of wrong answers"):
             write(folder, card, dataset, answers_of(card, folder, dataset))
@@ -53,6 +59,11 @@ def told(folder: Path, card: Card) -> str:
     if _are_there(folder):
         return f"{folder / PAGE} shows them, {folder / TABLE} lists all, the surest first"
     return "none, in all images that it was judged on" if _is_perfect(card) else ""
+
+
+def _remove(folder: Path) -> None:
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _is_perfect(card: Card) -> bool:
