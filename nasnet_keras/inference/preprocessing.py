@@ -7,7 +7,7 @@ from keras import layers
 from nasnet_keras.inference.nodes import node_of
 from nasnet_keras.layers.batch_norm import BatchNorm
 
-__all__ = ["LARGEST_SCALED", "PREPROCESSING", "RESIZING", "reads_pixels", "tells_range"]
+__all__ = ["LARGEST_SCALED", "PREPROCESSING", "RESIZING", "normalizes", "reads_pixels", "tells_range"]
 
 PREPROCESSING = (layers.Rescaling, layers.Normalization)
 RESIZING = (layers.Resizing, layers.CenterCrop)
@@ -33,6 +33,11 @@ def reads_pixels(model: keras.Model) -> bool:
         (True, False)
     """
     return any(_scales_pixels(layer) for layer in _first(model))
+
+
+def normalizes(model: keras.Model) -> bool:
+    """Tell whether a model subtracts a mean itself, so that it says nowhere which values it reads."""
+    return any(isinstance(layer, layers.Normalization) for layer in _first(model))
 
 
 def tells_range(model: keras.Model) -> bool:
