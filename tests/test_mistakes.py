@@ -243,13 +243,13 @@ def test_a_fine_tuning_finds_the_wrong_label(trained, mixed, tmp_path):
     assert tuned(epochs=0).card == result.card
     assert {name: (tmp_path / "run" / name).read_bytes() for name in before} == before
     # and names images as they are called now
-    (mixed / "validation/blue/wrong.png").rename(mixed / "validation/blue/0_odd.png")
+    (mixed / "validation/blue/wrong.png").rename(mixed / "validation/blue/wrong_one.png")
     assert tuned(epochs=0).card == result.card
     (row,) = rows_of(tmp_path / "run")
-    assert row["path"] == str(mixed / "validation/blue/0_odd.png")
+    assert row["path"] == str(mixed / "validation/blue/wrong_one.png")
     page = checked((tmp_path / "run/mistakes.html").read_text())
-    assert "validation/blue/0_odd.png" in page.words and "wrong.png" not in page.words
-    assert "0_odd.png" in (tmp_path / "run/splits.json").read_text()
+    assert "validation/blue/wrong_one.png" in page.words and "wrong.png" not in page.words
+    assert "wrong_one.png" in (tmp_path / "run/splits.json").read_text()
 
 
 @pytest.mark.slow
