@@ -129,6 +129,70 @@ def test_other_models_of_keras():
     }
 
 
+def conv(x, filters=4, stride=1, name=None):
+    return keras.layers.Conv2D(filters, 3, stride, "same", name=name)(x)
+
+
+def test_of_a_model_of_branches_it_takes_where_they_come_together():
+    """As Inception's: the deepest branch is not the block's output; an auxiliary classifier reads the block before."""
+    image = keras.Input((64, 64, 3))
+    x = conv(image, 4, 2, "stem")
+    for block in range(2):
+        deep = conv(conv(conv(x)), 4)
+        gate = keras.layers.Dense(8)(keras.layers.GlobalAveragePooling2D(keepdims=True)(x))
+        x = keras.layers.Multiply()([keras.layers.Concatenate(name=f"both_{block}")([conv(x), deep]), gate])
+        x = keras.layers.ReLU(name=f"block_{block}")(x)
+        if not block:
+            auxiliary = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
+    down = [conv(conv(conv(x)), 4, 2), conv(x, 4, 2), keras.layers.MaxPooling2D(2)(x)]
+    x = keras.layers.Concatenate(name="smaller")(down)
+    x = keras.layers.Add(name="last")([conv(conv(x, 16), 16), x])
+    head = keras.layers.Average()([keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x)), auxiliary])
+    assert named(nk.taps(keras.Model(image, head))) == {2: "block_1", 4: "last"}
+    assert named(nk.taps(keras.Model(image, x))) == {2: "block_1", 4: "last"}
+
+
+def test_a_stride_that_no_single_map_ends_is_left_out():
+    """As Keras' NASNet: cells read the two before them, and so does the reduction."""
+    image = keras.Input((None, None, 3))
+    before = x = conv(image, 4, 2, "stem")
+    for _ in range(3):
+        before, x = x, keras.layers.Add()([conv(x), conv(before)])
+    older, x = conv(before, 4, 2), keras.layers.Add()([conv(x, 4, 2), conv(before, 4, 2)])
+    for _ in range(2):
+        older, x = x, keras.layers.Add()([conv(x), conv(older)])
+    older, x = conv(older, 4, 2), keras.layers.Add()([conv(x, 4, 2), conv(older, 4, 2)])
+    x = keras.layers.ReLU(name="last")(keras.layers.Add()([conv(x), older]))
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    assert named(nk.taps(model)) == {2: "stem", 8: "last"}
+    with pytest.raises(ValueError, match="strides 2, 8, and none of 4 that all ways to the next stride pass"):
+        nk.taps(model, (2, 4))
+
+
+def test_maps_behind_an_enlargement_are_none():
+    """As of a U-Net: those of the encoder, which the decoder reads too, and the coarsest."""
+    image = keras.Input((64, 64, 3))
+    x, skipped = image, []
+    for level in range(3):
+        x = conv(conv(x), 4, name=f"encoder_{level}")
+        skipped.append(x)
+        x = keras.layers.MaxPooling2D(2)(x)
+    x = conv(conv(x), 4, name="middle")
+    for level in (2, 1, 0):
+        x = conv(keras.layers.Concatenate()([keras.layers.UpSampling2D(2)(x), skipped[level]]))
+    expected = {1: "encoder_0", 2: "encoder_1", 4: "encoder_2", 8: "middle"}
+    assert named(nk.taps(keras.Model(image, conv(x, 2)))) == expected
+
+
+def test_layers_of_others_that_have_names_of_this_package():
+    image = keras.Input((64, 64, 3))
+    x = keras.layers.ReLU(name="layer_1_relu")(conv(image, 4, 2, "layer_1_conv"))
+    x = keras.layers.ReLU(name="layer_1_end")(conv(x, 4, 2, "layer_1_down"))
+    x = conv(x, 4, 2, "head_conv")
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    assert named(nk.taps(model)) == {2: "layer_1_relu", 4: "layer_1_end", 8: "head_conv"}
+
+
 def test_models_that_it_cannot_serve():
     base = NETWORKS["cifar"][0]((32, 32, 3))
     image = keras.Input((32, 32, 3))

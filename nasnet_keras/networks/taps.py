@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from nasnet_keras.networks.bottlenecks import bottlenecks
 from nasnet_keras.utils.checks import integer, quoted
 
 __all__ = ["taps"]
@@ -23,7 +24,9 @@ def taps(model: Any, strides: Iterable[int] | None = None) -> dict[int, Any]:
     The stride of a map is how many pixels of the image, in height and in width, one of its positions stands for. Of the
     networks of this package these are outputs of stems, cells, stages or layers, as the following part reads them: if
     that begins with a ReLU, they lack it. The one of the largest stride is what the network returns with
-    `include_top=False`. Of other Keras models it is the last tensor before something with a stride reads it.
+    `include_top=False`. Of other Keras models it is the last tensor of the stride that all ways to the next stride
+    pass, such as the concatenated branches of a block. A stride without such a tensor is left out: that of cells which
+    read the two cells before them, for example. Of their maps behind an enlargement, as in a U-Net, none is taken.
 
     Args:
         model: a functional or sequential Keras model of one image `(batch, height, width, channels)`, with or without a
@@ -69,7 +72,7 @@ def taps(model: Any, strides: Iterable[int] | None = None) -> dict[int, Any]:
     if missing := [stride for stride in wanted if stride not in known]:
         raise ValueError(
             f"the model {model.name!r} has feature maps of the strides {', '.join(map(str, known))}, and none of "
-            f"{', '.join(map(str, missing))}"
+            f"{', '.join(map(str, missing))}{'' if found.is_own else ' that all ways to the next stride pass'}"
         )
     return {stride: known[stride] for stride in wanted}
 
@@ -123,10 +126,13 @@ class _Maps:
     Attributes:
         image: the input of the model.
         within: the names of models within it.
+        is_own: whether it is a network of this package, so that the names of its layers tell its parts.
     """
 
     image: Any
     within: list[str] = field(default_factory=list)
+    is_own: bool = False
+    _outputs: list[Any] = field(default_factory=list)
     _known: dict[int, _Map] = field(default_factory=dict)
     _readers: dict[int, list[_Map]] = field(default_factory=dict)
 
@@ -138,6 +144,7 @@ class _Maps:
 
     def add(self, output: Any) -> None:
         """Follow an output back to the image, and learn of each tensor on the way."""
+        self._outputs.append(output)
         waiting = [output]
         while waiting:
             tensor = waiting[-1]
@@ -152,18 +159,26 @@ class _Maps:
                     self._learn(layer, node)
 
     def last(self) -> dict[int, Any]:
-        """The last tensor of each stride that is no inner one of its part."""
+        """The last tensor of each stride that is no inner one of its part, or that all ways to the next stride pass."""
         import keras
 
         deepest: dict[int, _Map] = {}
-        for one in self._known.values():
+        for one in self._known.values() if self.is_own else self._bottlenecks():
             stride = one.stride
             bordered = isinstance(one.tensor._keras_history[0], keras.layers.ZeroPadding2D)  # for what has the stride
-            if stride is None or bordered or not one.learned or not self._leaves(one):
+            if stride is None or bordered or not one.learned or (self.is_own and not self._leaves(one)):
                 continue
             if stride not in deepest or one.depth > deepest[stride].depth:
                 deepest[stride] = one
         return {stride: deepest[stride].tensor for stride in sorted(deepest)}
+
+    def _bottlenecks(self) -> list[_Map]:
+        """The tensors that all ways to the next stride pass."""
+        every = list(self._known.values())  # each after those that it is computed of
+        numbers = {id(one.tensor): number for number, one in enumerate(every)}
+        readers = [[numbers[id(each.tensor)] for each in self._readers.get(id(one.tensor), [])] for one in every]
+        found = bottlenecks([one.stride for one in every], readers, {numbers[id(one)] for one in self._outputs})
+        return [every[number] for of_stride in found.values() for number in of_stride]
 
     def _leaves(self, one: _Map) -> bool:
         """Whether something outside its part reads a tensor, or nothing does, or something that makes no map of it."""
@@ -181,6 +196,7 @@ class _Maps:
         learned = weights or any(one.learned for one in given)
         depth = 1 + max((one.depth for one in given), default=0)
         found = _PART.match(layer.name)
+        self.is_own = self.is_own or bool(found and type(layer).__module__.startswith("nasnet_keras."))
         for tensor, spec in zip(node.output_tensors, self._specs(layer, node), strict=True):
             made = _Map(tensor, spec, depth, learned, found[1] if found else "")
             self._known[id(tensor)] = made
