@@ -17,7 +17,7 @@ from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, ExecutorError, Task, as_completed
 from nasnet_keras.search.finals import finish, is_finished, keep_front, keep_notes
 from nasnet_keras.search.judged import Judged
-from nasnet_keras.search.own import Own
+from nasnet_keras.search.own import Own, check_unchanged
 from nasnet_keras.search.pipeline import Pipeline
 from nasnet_keras.search.remaining import parts_of
 from nasnet_keras.search.remeasuring import measure_anew, measured
@@ -101,6 +101,7 @@ def run(
     except (ValueError, ExecutorError) as error:
         raise SearchError(str(error)) from error
     with running:
+        check_unchanged(config)
         try:
             proposing, judging, costing, facts = own.make(config)
         except ValueError as error:

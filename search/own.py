@@ -1,7 +1,9 @@
 """The objects that a search is given in place of names: their checks, and their record in the study."""
 
 import dataclasses
+import itertools
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,8 @@ from nasnet_keras.search import algorithms, evaluators, executors, registry
 from nasnet_keras.search.algorithms.base import Algorithm
 from nasnet_keras.search.combinations import check_place
 from nasnet_keras.search.config import SearchConfig, defaults
-from nasnet_keras.search.costing import Costing
+from nasnet_keras.search.costing import BEFORE, Costing
+from nasnet_keras.search.costs.own import ObjectiveError, load_own, value_of
 from nasnet_keras.search.equality import FACT, distinct_by
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
@@ -26,18 +29,22 @@ from nasnet_keras.search.priors import read_prior
 from nasnet_keras.search.proposing import begun_with
 from nasnet_keras.search.rows import ExecutorRow
 from nasnet_keras.search.spaces.base import Space
+from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.known import check_objects
+from nasnet_keras.search.study.trial import EQUAL
+from nasnet_keras.search.study.trial_log import read_trials
 from nasnet_keras.search.testing.algorithms import check_proposal
 from nasnet_keras.search.testing.contract import ContractError
 from nasnet_keras.search.testing.spaces import check_corners
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.settings import settings
 
-__all__ = ["Own"]
+__all__ = ["Own", "check_unchanged"]
 
 _INTERFACES: Mapping[str, type] = MappingProxyType(
     {"algorithm": Algorithm, "evaluator": Evaluator, "executor": Executor, "space": Space}
 )
+_RECOMPUTED = 16  # rewards of a study that goes on
 _searched: WeakValueDictionary[int, Algorithm] = WeakValueDictionary()  # by identity
 
 
@@ -200,6 +207,37 @@ class Own:
         if self.algorithm is not None:
             found |= {name: None for row in registry.ALGORITHMS.values() for name in row.parameters}
         return found
+
+
+def check_unchanged(config: SearchConfig) -> None:
+    """Check that the objective of one's own still gives the first children of the study the rewards that they have.
+
+    Raises:
+        StudyError: it gives another one, or none.
+    """
+    own, path = config.search_objective().own, Path(config.workdir, "trials.jsonl")
+    if own is None or not path.exists():
+        return
+    try:
+        trials = read_trials(path)
+    except (OSError, ValueError):  # `Study.open` raises the error
+        return
+    function = load_own(own)
+    judged = (one for one in trials if one.reward is not None and BEFORE in one.metrics and EQUAL not in one.metrics)
+    for trial in itertools.islice(judged, _RECOMPUTED):
+        figures = {**trial.metrics, **trial.costs, "reward": trial.metrics[BEFORE]}
+        del figures[BEFORE]
+        try:
+            value = value_of(function, figures)
+            made = f"gives {value:.6g}"
+        except ObjectiveError as error:
+            value, made = math.nan, f"cannot judge: {error}"
+        if not math.isclose(value, trial.reward, rel_tol=1e-6, abs_tol=1e-9):
+            raise StudyError(
+                f"objective={own} is another function than the one that {config.workdir} was begun with: trial "
+                f"{trial.trial} has the reward {trial.reward:.6g}, and from its figures the function now {made}. Name "
+                f"a new folder, or take the earlier function back; its value must depend on the figures alone"
+            )
 
 
 def _try_in_table(costing: Costing, evaluator: Evaluator, space: Space, config: SearchConfig) -> None:

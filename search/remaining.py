@@ -2,10 +2,12 @@
 
 import math
 import time
+from pathlib import Path
 
 from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.study.folder import Study
+from nasnet_keras.search.study.seeds import FILE
 
 __all__ = ["Remaining", "parts_of"]
 
@@ -35,6 +37,8 @@ class Remaining:
     def __init__(self, config: SearchConfig, study: Study) -> None:
         self._config, self._study = config, study
         self._parts = parts_of(config)
+        several = Path(config.workdir, "..", FILE).exists()
+        self._whose = f"left_of_seed_{config.seed}" if several else "left_in_all"  # further seeds are not known here
         self._begun: tuple[float, int] | None = None  # the time, and the number of children that were there
 
     def seconds(self) -> float | None:
@@ -52,7 +56,7 @@ class Remaining:
     def shown(self) -> dict[str, str]:
         """What is left, in words, for a bar; nothing if it is not known, or none is left that can be estimated."""
         seconds = self.seconds()
-        return {} if not seconds else {"left_in_all": f"about {_in_words(seconds)}"}
+        return {} if not seconds else {self._whose: f"about {_in_words(seconds)}"}
 
     def _times_a_child(self) -> float:
         """How many times as long as a child a finalist lasts; 0 if its training is no longer one of the same kind."""

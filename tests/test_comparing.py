@@ -171,6 +171,41 @@ def test_spaces_and_limits_that_differ_are_told(tmp_path):
     assert found.rows()[1]["best_reward"] is None, "none is within its limit"
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "title"),
+    [
+        ({"algorithm_config": {"size": 3}}, {"algorithm_config": {"size": 4}}, "algorithm.size=4"),
+        ({"space_config": {"wide": False}}, {"space_config": {"wide": True}}, "space.wide=True"),
+        ({"latency_predictor": {"crc32": "aa"}}, {"latency_predictor": {"crc32": "bb"}}, "latency_predictor=bb"),
+    ],
+)
+def test_objects_of_other_arguments_and_other_predictors_are_other_kinds(ours, theirs, title, tmp_path):
+    found = compare([fake(tmp_path / "a", **ours), fake(tmp_path / "b", **ours), fake(tmp_path / "c", **theirs)])
+    assert [len(kind.studies) for kind in found.found.kinds] == [2, 1]
+    assert found.rows()[1]["search"] == f"ppo, {title}"
+    assert ("Spaces differ" in found.page()) == ("space_config" in ours)
+
+
+def test_equal_figures_are_not_taken_for_certain_ones(tmp_path):
+    best = [fake(tmp_path / f"a{seed}", 0.75, seed=seed) for seed in range(2)]
+    others = [fake(tmp_path / f"b{seed}", 0.5, seed=seed, algorithm="random") for seed in range(2)]
+    said = str(compare([*best, *others]))
+    assert "±" not in said and "0.7500 in all of 2 studies (equal figures do not tell how well" in said
+    assert "is on average 0.2500 above that of random. The figures of each search are equal, which does not" in said
+
+
+def test_a_choice_among_several_kinds_is_told(tmp_path):
+    names = ("ppo", "random", "evolution")
+    found = [
+        fake(tmp_path / f"{name}{seed}", 0.5 + place / 10 + seed / 50, seed=seed, algorithm=name)
+        for place, name in enumerate(names)
+        for seed in range(2)
+    ]
+    said = "The best of 3 searches was chosen by these figures, so that it looks better than it is"
+    assert said in str(compare(found)) and said in compare(found).page()
+    assert "was chosen by these figures" not in str(compare(found[:4]))
+
+
 @pytest.mark.slow
 def test_seeds_run_in_processes(tmp_path):
     flags = {"trials": 2, "random_trials": 0, "num_blocks": 1, "filters": 2, "epochs": 1, "finalists": 0, "seeds": 2}

@@ -203,7 +203,7 @@ class Counted:
         return self.counts[group]
 
 
-def test_the_rest_of_a_search_is_estimated_from_the_children_of_this_sitting(monkeypatch):
+def test_the_rest_of_a_search_is_estimated_from_the_children_of_this_sitting(monkeypatch, tmp_path):
     now = [100.0]
     monkeypatch.setattr("nasnet_keras.search.remaining.time.monotonic", lambda: now[0])
     settings = {"trials": 13, "random_trials": 5, "final_epochs": 20}
@@ -218,6 +218,11 @@ def test_the_rest_of_a_search_is_estimated_from_the_children_of_this_sitting(mon
     study.counts["search"] += 4
     now[0] += 10.0  # two seconds a child: 5 of the search, 5 random ones, 4 finalists of 4 * 2 * 4 times a child
     assert remaining.seconds() == 2.0 * (5 + 5 + 4 * 32) and remaining.shown() == {"left_in_all": "about 5 min"}
+    (tmp_path / "seed_3").mkdir()
+    (tmp_path / "seeds.json").touch()
+    one_of_several = Remaining(SearchConfig(tmp_path / "seed_3", seed=3, **settings), Counted())
+    monkeypatch.setattr(one_of_several, "seconds", lambda: 20.0)
+    assert one_of_several.shown() == {"left_of_seed_3": "about 20 s"}, "the further seeds are not in it"
     study.counts |= {"search": 13, "random": 5}
     alone = Remaining(SearchConfig("s1", **settings, finalists=0), study)
     assert alone.seconds() is None

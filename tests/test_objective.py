@@ -181,6 +181,21 @@ def test_a_study_whose_objective_is_gone_can_be_read(tmp_path):
     assert before == {one: one.read_bytes() for one in study.path.iterdir() if one.is_file()}
 
 
+def test_a_study_does_not_go_on_with_a_function_that_was_edited(tmp_path, monkeypatch):
+    settings = {**TABLE, "algorithm": "random", "objective": "own_objectives:cheap"}
+    study = run(SearchConfig(tmp_path / "s1", **settings))
+    before = {one: one.read_bytes() for one in study.path.iterdir() if one.is_file()}
+    monkeypatch.setattr(own_objectives, "cheap", own_objectives.negative)
+    with pytest.raises(StudyError, match="another function than the one that .*s1 was begun with: trial 0 has the rew"):
+        run(SearchConfig(study.path, **{**settings, "trials": 9}))
+    monkeypatch.setattr(own_objectives, "cheap", own_objectives.small)
+    with pytest.raises(StudyError, match="now (gives|cannot judge: the objective failed)"):
+        run(SearchConfig(study.path, **{**settings, "trials": 9}))
+    assert before == {one: one.read_bytes() for one in study.path.iterdir() if one.is_file()}
+    monkeypatch.undo()
+    assert len(run(SearchConfig(study.path, **{**settings, "trials": 9})).trials) == 9
+
+
 def test_the_example_runs_from_its_folder(tmp_path):
     assert EXAMPLE.read_text() in (EXAMPLE.parent / "searching.md").read_text()
     (tmp_path / "own_objective.py").write_text(EXAMPLE.read_text())

@@ -7,7 +7,7 @@ import sys
 import own_objectives
 import pytest
 
-from nasnet_keras.search import SearchConfig, load_studies, run_seeds
+from nasnet_keras.search import SearchConfig, compare, load_studies, load_study, run, run_seeds
 from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.seeds import SeedsFolder, recorded_seeds, settings_of_seeds
@@ -88,3 +88,47 @@ def test_one_seed_is_one_study(tmp_path):
     run_seeds(SearchConfig(tmp_path, **TABLE), 1)
     page = (tmp_path / "report.html").read_text()
     assert "<h1>1 study</h1>" in page and "so far" not in page
+
+
+def test_a_study_that_is_behind_does_not_cut_the_others(tmp_path):
+    run_seeds(SearchConfig(tmp_path, **TABLE), 3)
+    log = tmp_path / "seed_2" / "trials.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:1]))
+    found = compare(load_studies(tmp_path))
+    assert [one.path.name for one in found.studies] == ["seed_0", "seed_1"] and found.found.trials == 3
+    assert (
+        f"Left out is what has fewer trials so far than others of its kind, or no reward yet: {log.parent} (1 trial)"
+        in (str(found))
+    )
+    assert "(1 trial)" in found.page()
+    log.write_text("")
+    assert len(compare([tmp_path]).studies) == 2
+    for one in range(2):
+        (tmp_path / f"seed_{one}" / "trials.jsonl").write_text("")
+    with pytest.raises(StudyError, match="has no trial with a reward"):
+        compare([tmp_path])
+
+
+def test_the_report_keeps_all_seeds_while_they_go_on(tmp_path, monkeypatch):
+    run_seeds(SearchConfig(tmp_path, **TABLE), 2)
+    titles = []
+
+    def written(path, page):
+        titles.append(page.partition("<h1>")[2].partition("<")[0])
+
+    monkeypatch.setattr("nasnet_keras.search.report.compared.write_text", written)
+    again = run_seeds(SearchConfig(tmp_path, **{**TABLE, "trials": 4}), 2)
+    assert titles == ["2 studies compared"] * 2 and again.found.trials == 4
+
+
+def test_who_takes_a_folder_of_seeds_for_a_study_is_told_what_it_is(tmp_path):
+    run_seeds(SearchConfig(tmp_path, **TABLE), 1)
+    said = (
+        "seeds.json, of a search with several seeds: its studies are in its folders seed_N, search.load_studies reads"
+    )
+    with pytest.raises(StudyError, match=f"holds no study that can be read: no such file, but {said}"):
+        load_study(tmp_path)
+    with pytest.raises(StudyError, match=rf"has no study.json, and is not empty \(it has {said}.* search.run_seeds"):
+        run(SearchConfig(tmp_path, **TABLE))
+    with pytest.raises(SearchError, match=f"prior=.*{said}"):
+        run(SearchConfig(tmp_path / "new", **{**TABLE, "algorithm": "bayesian", "prior": tmp_path}))

@@ -18,6 +18,10 @@ __all__ = ["Workdir", "WorkdirError", "check_same", "is_workdir", "read_descript
 
 _SHOWN = 20  # differences
 _DESCRIPTIONS = ("fine_tuning.json", "seeds.json", "study.json", "training.json")  # of the package's jobs
+_EXPLAINED = {  # how to go on with a folder that is taken for another job's
+    "seeds.json": ", of a search with several seeds: its studies are in its folders seed_N, search.load_studies reads "
+    "them all, and search.run_seeds, or nasnet-search alone, goes on with them"
+}
 _SKIPPED = "skipped"  # files that were left out, by path
 _OF_IMAGES = {  # fields by which images are identified, which files of earlier versions lack
     "split": "the rule by which images are put aside",
@@ -94,8 +98,10 @@ class Workdir:
         if not (self.path / file).exists():
             others = sorted(entry.name for entry in self.path.iterdir() if not entry.name.startswith("."))
             if others:
+                shown = next((name for name in others if name in _EXPLAINED), others[0])
                 raise self._error(
-                    f"{self.path} has no {file}, and is not empty (it has {others[0]}): name a new folder"
+                    f"{self.path} has no {file}, and is not empty (it has {shown}{_EXPLAINED.get(shown, '')}): name a "
+                    f"new folder"
                 )
         self._lock = _lock(self.path, self._error)
         guard(self.path, self.check)
@@ -157,7 +163,7 @@ def read_description(
         plain = parse(text_of(path / file))
     except (OSError, ValueError) as problem:
         others = [other for other in _DESCRIPTIONS if other != file and (path / other).exists()]
-        said = f", but {others[0]}" if others else ""
+        said = f", but {others[0]}{_EXPLAINED.get(others[0], '')}" if others else ""
         raise error(f"{path} holds no {name} that can be read: {problem}{said}") from None
     if not isinstance(plain, dict) or plain.get("format") != kind or not isinstance(plain.get("config"), dict):
         raise error(f"{path / file} does not describe a {name}")

@@ -88,7 +88,7 @@ class Comparison:
             best = f"best after {counted(kind.trials, 'trial')}: {_said(kind.equal)}"
             tests = f"; test accuracy of winners: {_said(kind.tests, ' %')}" if kind.tests.values else ""
             lines.append(f"  {kind.title}: {best}{tests}")
-        return "\n".join([*lines, *(_plain(_verdict(pair)) for pair in self._pairs())])
+        return "\n".join([*lines, *map(_plain, self._differences())])
 
     def __repr__(self) -> str:
         titles = "; ".join(f"{kind.title} ({len(kind.studies)})" for kind in self.found.kinds)
@@ -97,10 +97,19 @@ class Comparison:
     def _verdicts(self) -> list[str]:
         """Paragraphs on what was found: which kind is better, or how good the only one is."""
         if len(self.found.kinds) > 1:
-            return list(map(_verdict, self._pairs()))
+            return self._differences()
         (kind,) = self.found.kinds
         said = f"{code(kind.title)}: best after {counted(kind.trials, 'trial')} {text(_said(kind.equal))}"
         return [f'<p class="verdict">{said}.</p>']
+
+    def _differences(self) -> list[str]:
+        """Paragraphs on the best kind beside each other one, and on what its choice among several does to them."""
+        found = list(map(_verdict, self._pairs()))
+        chosen = (
+            f'<p class="verdict">The best of {len(found) + 1} searches was chosen by these figures, so that it looks '
+            f"better than it is: each interval holds for two searches that were named before.</p>"
+        )
+        return found if len(found) < 2 else [*found, chosen]
 
     def _pairs(self) -> list[tuple[Kind, Kind]]:
         """The kind of the highest mean beside each other one."""
@@ -160,8 +169,15 @@ def _lead(found: Together) -> str:
     )
     return (
         f"{_counted(found.studies)} {where} on {code(images)}, judged "
-        f"in the same way, of {counted(found.trials, 'trial')} at least.{shared}"
+        f"in the same way, of {counted(found.trials, 'trial')} at least.{shared}{_left_out(found)}"
     )
+
+
+def _left_out(found: Together) -> str:
+    """The studies that are left out as yet, in a sentence as HTML."""
+    named = [f"{code(one.path)} ({counted(len(one.trials), 'trial')})" for one in found.left_out]
+    why = "fewer trials so far than others of its kind, or no reward yet"
+    return f" Left out is what has {why}: {', '.join(named)}." if named else ""
 
 
 def _kinds(found: Together) -> str:
@@ -199,9 +215,12 @@ def _said(spread: Spread, unit: str = "") -> str:
     digits = 2 if unit or abs(spread.mean) >= 2 else 4
     if spread.deviation is None:
         return f"{spread.mean:.{digits}f}{unit}"
+    many = f"{len(spread.values)} studies"
+    if len({*spread.values}) == 1:
+        return f"{spread.mean:.{digits}f}{unit} in all of {many} (equal figures do not tell how well the mean is known)"
     known = interval_of_mean(spread.values)
     return (
-        f"{spread.mean:.{digits}f} ± {spread.deviation:.{digits}f}{unit} over {len(spread.values)} studies (highest "
+        f"{spread.mean:.{digits}f} ± {spread.deviation:.{digits}f}{unit} over {many} (highest "
         f"{spread.best:.{digits}f}; the mean is known to about ±{known:.{digits}f})"
     )
 
@@ -217,6 +236,9 @@ def _verdict(pair: tuple[Kind, Kind]) -> str:
     )
     if len(ours) + len(theirs) < 3:
         return f'<p class="verdict">{said}. One study of each says nothing of chance: run several seeds.</p>'
+    if len({*ours}) == len({*theirs}) == 1:
+        why = "The figures of each search are equal, which does not tell what chance alone may give"
+        return f'<p class="verdict">{said}. {why}.</p>'
     spread = interval_of_difference(ours, theirs)
     chance = "chance alone would hardly give as much" if gain > spread else "chance alone may well give as much"
     return f'<p class="verdict">{said}, which is known to about ±{figure(spread)} (95&nbsp;%): {chance}.</p>'
@@ -229,7 +251,7 @@ def _notes(found: Together) -> str:
     notes = []
     if len(limits) > 1:
         notes.append(f"Limits differ ({text('; '.join(sorted(limits)))}), and each best is within its own.")
-    if "space" in found.differing or "num_blocks" in found.differing or "operations" in found.differing:
+    if any(name in ("space", "num_blocks", "operations") or name.startswith("space.") for name in found.differing):
         notes.append("Spaces differ, so that rewards say as much of the spaces as of the algorithms.")
     if len(finals) > 1:
         notes.append("Winners were not all trained by the same settings.")

@@ -15,6 +15,7 @@ from nasnet_keras.search.equality import is_listed, network_name
 from nasnet_keras.search.report.facts import accuracy
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study, load_study
+from nasnet_keras.search.study.known import known_settings
 from nasnet_keras.search.study.seeds import load_studies, recorded_seeds
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.utils.checks import quoted
@@ -27,6 +28,7 @@ _IMAGES = ("digest", "split", "images", "image_shape")  # facts, by which data s
 _TABLES = ("table_crc32", "costs_crc32")
 _PLACES = ("dataset", "data_dir", "table")  # say where those are
 _NO_KIND = ("seed", "deterministic", "data_dir")
+_OBJECTS = ("algorithm", "space")  # given as objects, which studies of one kind were begun with equal arguments of
 _SHOWN = 5  # differences in an error
 
 
@@ -107,10 +109,13 @@ class Together:
     Attributes:
         studies: the studies.
         kinds: the studies by kinds, in the order in which they were given.
+        left_out: studies that have begun and are left out, as long as they have fewer trials than others of their kind
+            that are done, or no reward.
     """
 
     studies: tuple[Study, ...]
     kinds: tuple[Kind, ...]
+    left_out: tuple[Study, ...] = ()
 
     @property
     def trials(self) -> int:
@@ -149,23 +154,48 @@ def together(studies: Iterable[Study | str | Path]) -> Together:
     paths = [one.path.resolve() for one in found]
     if twice := next((one for one, path in zip(found, paths, strict=True) if paths.count(path) > 1), None):
         raise StudyError(f"{twice.path} is given twice")
+    members = _by_kinds(found)
+    left_out = tuple(one for group in members.values() for one in _behind(group))
+    found = tuple(one for one in found if one not in left_out)
     for one in found:
-        if not any(trial.reward is not None for trial in one.trials):
+        if not _is_rewarded(one):
             raise StudyError(f"{one.path} has no trial with a reward, so that it cannot be compared")
         _check_alike(found[0], one)
-    trials = min(len(one.trials) for one in found)
-    members: dict[str, list[Study]] = {}
-    for one in found:
-        members.setdefault(json.dumps(_identity(one), sort_keys=True), []).append(one)
+    trials, members = min(len(one.trials) for one in found), _by_kinds(found)
     titles = _titles([group[0] for group in members.values()])
     kinds = (Kind(title, tuple(group), trials) for title, group in zip(titles, members.values(), strict=True))
-    return Together(found, tuple(kinds))
+    return Together(found, tuple(kinds), left_out)
 
 
 def _loaded(one: Study | str | Path) -> list[Study]:
     if isinstance(one, Study):
         return [one]
     return [load_study(one)] if recorded_seeds(one) is None else load_studies(one)
+
+
+def _by_kinds(studies: Iterable[Study]) -> dict[str, list[Study]]:
+    """The studies by what those of one kind have in common."""
+    members: dict[str, list[Study]] = {}
+    for one in studies:
+        members.setdefault(json.dumps(_identity(one), sort_keys=True), []).append(one)
+    return members
+
+
+def _behind(group: Sequence[Study]) -> list[Study]:
+    """Those of one kind that would cut the others to the few trials that they have so far; never all of them."""
+    asked = [known_settings(one.path).get("trials") for one in group]  # of its latest sitting
+    pairs = list(zip(group, asked, strict=True))
+    shortest = min((len(one.trials) for one, trials in pairs if len(one.trials) >= (trials or 0)), default=0)
+    found = [
+        one
+        for one, trials in pairs
+        if trials is not None and (not _is_rewarded(one) or len(one.trials) < min(trials, shortest))
+    ]
+    return found if len(found) < len(group) else []
+
+
+def _is_rewarded(study: Study) -> bool:
+    return any(trial.reward is not None for trial in study.trials)
 
 
 def _check_alike(first: Study, other: Study) -> None:
@@ -212,7 +242,15 @@ def _identity(study: Study) -> dict[str, Any]:
     """The settings in which studies of one kind agree."""
     known, free = settings(SearchConfig), may_change(study.config.get("evaluator", "child"))
     names = [name for name in known if name not in {*free, *_NO_KIND, *_PLACES}]
-    return {name: study.config.get(name) for name in names}
+    found = {name: study.config.get(name) for name in names}
+    for kind in _OBJECTS:
+        found |= {f"{kind}.{name}": value for name, value in _object(study, f"{kind}_config").items()}
+    return {**found, "latency_predictor": _object(study, "latency_predictor").get("crc32")}
+
+
+def _object(study: Study, name: str) -> Mapping[str, Any]:
+    found = study.config.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _differing(studies: Sequence[Study]) -> dict[str, list[str]]:
