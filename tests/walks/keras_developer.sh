@@ -1,9 +1,9 @@
 # A Keras developer: a backbone for a head of their own, training, saving, exporting.
 source "$(dirname "$0")/said.sh"
 
-said "did you mean 'NASNetFromGenotype'" python -c "import nasnet_keras as nk; nk.NasNetFromGenotype"
-said "num_classes.*classes" python -c "import nasnet_keras as nk; nk.NASNetFromGenotype('nasnet_a', num_classes=3)"
-said "nasnet_a" python -c "import nasnet_keras as nk; nk.NASNetFromGenotype('nasnet-a', num_repeats=1)"
+raised "did you mean 'NASNetFromGenotype'" python -c "import nasnet_keras as nk; nk.NasNetFromGenotype"
+raised "num_classes.*classes" python -c "import nasnet_keras as nk; nk.NASNetFromGenotype('nasnet_a', num_classes=3)"
+raised "nasnet_a" python -c "import nasnet_keras as nk; nk.NASNetFromGenotype('nasnet-a', num_repeats=1)"
 
 cat > developer.py <<'PYTHON'
 import keras
@@ -44,10 +44,10 @@ heard "mine.onnx: onnx"
 heard "other.tflite: litert"
 heard "Cost\(parameters="
 test -s mine.tflite.labels.txt
-said "LiteRT" python -c "
+raised "LiteRT" python -c "
 import nasnet_keras as nk, keras
 nk.export(keras.models.load_model('mine.keras'), 'x.tflit')"
 mkdir taken.tflite
-said "taken.tflite.* folder" python -c "
+raised "taken.tflite.* folder" python -c "
 import nasnet_keras as nk, keras
 nk.export(keras.models.load_model('mine.keras'), 'taken.tflite')"

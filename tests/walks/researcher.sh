@@ -2,8 +2,8 @@
 source "$(dirname "$0")/said.sh"
 
 SECONDS=0
-said "did you mean 'bayesian'" nasnet-search --algorithm=bayesain --workdir=s1
-said "trial" nasnet-search --trails=6 --workdir=s1
+refused "did you mean 'bayesian'" nasnet-search --algorithm=bayesain --workdir=s1
+refused "trials" nasnet-search --trails=6 --workdir=s1
 test $SECONDS -lt 20
 test ! -e s1/study.json
 
@@ -17,7 +17,7 @@ export PYTHONPATH=$PWD
 said "Best|best" nasnet-search --workdir=s1 --limit=parameters=2e5 --objective=mine:small_and_right $small
 heard "Next:"
 said "Best|best" nasnet-search --workdir=s1 --trials=5
-said "5" python -c "
+said "^5$" python -c "
 from nasnet_keras import search
 study = search.load_study('s1')
 print(repr(study))
