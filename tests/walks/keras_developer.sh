@@ -44,7 +44,7 @@ heard "mine.onnx: onnx"
 heard "other.tflite: litert"
 heard "Cost\(parameters="
 test -s mine.tflite.labels.txt
-raised "LiteRT" python -c "
+raised "ends in none of .tflite" python -c "
 import nasnet_keras as nk, keras
 nk.export(keras.models.load_model('mine.keras'), 'x.tflit')"
 mkdir taken.tflite
