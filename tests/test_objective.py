@@ -13,7 +13,7 @@ import pytest
 from helpers import mostly_slow
 from own_classes import Climbing, Pairs, Priced
 
-from nasnet_keras.search import SearchConfig, load_study, run
+from nasnet_keras.search import SearchConfig, load_study, own, run
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.search.costs.own import load_own, value_of
 from nasnet_keras.search.loop import SearchError
@@ -74,7 +74,8 @@ def test_under_limits_what_an_algorithm_is_told_keeps_the_order_whatever_the_sig
     assert free.told(Trial(0, "a", "ok", -0.5, {}, 1.0, 0)) == -0.5
 
 
-def test_an_error_costs_the_trial_alone(tmp_path):
+def test_an_error_costs_the_trial_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(own, "_try_in_table", lambda *given: None)  # which may meet one of the large cells by chance
     study = run(SearchConfig(tmp_path, algorithm="random", objective="own_objectives:small", **{**TABLE, "trials": 20}))
     status = {one.status: one for one in study.trials}
     assert {*status} == {"ok", "crashed"} and all(
