@@ -32,7 +32,7 @@ class Curve:
         images: the number of validation images.
 
     Example:
-        >>> shares = enumerate((0.5, 0.8, 0.6))
+        >>> shares = enumerate((0.5, 0.9, 0.6))
         >>> curve = Curve([{"epoch": epoch, "validation_accuracy": share} for epoch, share in shares], images=100)
         >>> curve.best["epoch"], curve.has_fallen
         (1, True)
@@ -53,9 +53,14 @@ class Curve:
 
     @property
     def has_fallen(self) -> bool:
-        """Whether the last epoch is worse than the best one by more than a standard error."""
+        """Whether the last epoch is worse than the best one by more than chance alone makes of one among many.
+
+        Three standard errors, of an accuracy with two images more of each answer: the best of many epochs is lucky, and
+        of few images all may be right.
+        """
         best = accuracy_of(self.best)
-        return accuracy_of(self.last) < best - standard_error(best, self.images)
+        known = (best * self.images + 2) / (self.images + 4)
+        return accuracy_of(self.last) < best - 3 * standard_error(known, self.images)
 
     @property
     def is_overfitted(self) -> bool:
