@@ -31,9 +31,9 @@ def resolving(
         modules: names that are modules themselves: the place of each, within the package.
 
     Example:
-        >>> get, names = resolving("nasnet_keras", {"Genotype": "genotypes.cells"})
-        >>> get("Genotype").__name__, "Genotype" in names()
-        ('Genotype', True)
+        >>> get, names = resolving("email", {"Message": "message"})
+        >>> get("Message").__name__, "Message" in names()
+        ('Message', True)
     """
 
     LAZY[package] = {name: f"{package}.{module}" for name, module in exports.items()}
