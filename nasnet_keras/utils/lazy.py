@@ -32,8 +32,8 @@ def resolving(
 
     Example:
         >>> get, names = resolving("email", {"Message": "message"})
-        >>> get("Message").__name__, "Message" in names()
-        ('Message', True)
+        >>> get("Message").__name__, "Message" in names(), LAZY.pop("email")
+        ('Message', True, {'Message': 'email.message'})
     """
 
     LAZY[package] = {name: f"{package}.{module}" for name, module in exports.items()}
