@@ -333,6 +333,8 @@ def test_arguments_by_name_constants_and_dictionaries():
     inner = keras.Model([wide, narrow], layers.Concatenate()([layers.Dense(5)(wide), layers.Dense(1)(narrow)]))
     outer = keras.Model([wide, narrow], inner({"z": wide, "a": narrow}))
     assert nk.model_cost(outer).multiply_adds == 6 * 5 + 2
+    named = keras.Model([wide, narrow], inner(inputs=[wide, narrow]))
+    assert nk.model_cost(named) == nk.model_cost(outer)
     fixed = keras.Input(batch_shape=(4, 6))
     both = keras.Model([wide, fixed], layers.Dense(3)(layers.Add()([wide, fixed])))
     assert nk.model_cost(both).multiply_adds == 18

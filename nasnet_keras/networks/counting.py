@@ -168,7 +168,8 @@ def _calls(model: Any, inputs: list[Any], before: str) -> list[tuple[str, Any, C
         outputs = operation.compute_output_spec(*args, **kwargs)
         name = f"{before}{operation.name}"
         if _is_open(operation):
-            made.extend([*_calls(operation, _ordered(operation, *args, **kwargs), f"{name}/"), (name, operation, None)])
+            given = args[0] if args else kwargs["inputs"]
+            made.extend([*_calls(operation, _ordered(operation, given), f"{name}/"), (name, operation, None)])
         else:
             given = [("", x) for x in _tensors(args)]
             given += [(keyword, x) for keyword, value in kwargs.items() for x in _tensors(value)]
@@ -186,9 +187,8 @@ def _is_open(layer: Any) -> bool:
     return functional and owner.__module__.startswith("keras.")
 
 
-def _ordered(model: Any, given: Any, *others: Any, **settings: Any) -> list[Any]:
+def _ordered(model: Any, given: Any) -> list[Any]:
     """The tensors that a model is called with, in the order of its inputs."""
-    del others, settings
     names = [tensor.name for tensor in model.inputs]
     if isinstance(given, Mapping) and set(names) <= set(given):
         return [given[name] for name in names]
