@@ -10,6 +10,7 @@ without importing Keras.
 from nasnet_keras import inference, layers  # noqa: F401 – they tell Keras of the layers that saved models hold
 from nasnet_keras.genotypes.kinds import KINDS
 from nasnet_keras.utils import moved
+from nasnet_keras.utils.keras_package import watch_keras
 from nasnet_keras.utils.lazy import resolving
 
 __version__ = "0.1.0"
@@ -59,3 +60,4 @@ __all__ = sorted([*_EXPORTS, *_MODULES])
 __getattr__, __dir__ = resolving(__name__, _EXPORTS, _MODULES)
 
 moved.install(__name__)
+watch_keras()

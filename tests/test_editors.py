@@ -121,6 +121,13 @@ def test_a_misspelt_name_gets_a_suggestion(typed, error, meant):
     assert meant in str(caught.value)
 
 
+@pytest.mark.parametrize("statement", ["nk.model_costs", "nk.genotypes.NASNET_B", "nk.Genotipe", "nk.search.run_"])
+def test_a_traceback_suggests_one_name_once(statement):
+    code = f"import nasnet_keras as nk; {statement}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stderr.lower().count("did you mean") == 1, done.stderr
+
+
 @pytest.mark.parametrize("name", ["train", "plot", "Model"])
 def test_a_name_that_is_a_little_like_another_is_not_taken_for_it(name):
     with pytest.raises(AttributeError, match=f"has no attribute '{name}'$"):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from nasnet_keras.utils.keras_package import BrokenKerasError, check_keras
 from nasnet_keras.utils.manual import Manual
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def run_job(
             sys.exit(f"{name}: {_unexpected(arguments[1])} ({_MORE})")
         values = {flag.name: flag.value for flag in own}
         try:
+            check_keras()
             main(values | ({} if operands is None else {operands: arguments[1:]}))
         except BaseException as error:
             if (message := _message(error, f"{kept} in {values[place]}")) is None:
@@ -145,7 +147,7 @@ def _message(error: BaseException, kept: str) -> str | None:
     items = [line for line in str(error).split("\n") if line.startswith(_ITEM)]
     if isinstance(error, MemoryError) or type(error).__name__ in _OUT_OF_MEMORY:
         lines = ["there is not enough memory:", *(lines or ["a smaller batch_size needs less"])]
-    elif not isinstance(error, (ValueError, OSError)):
+    elif not isinstance(error, (ValueError, OSError, BrokenKerasError)):
         return None
     text = " ".join(lines) or type(error).__name__
     return "\n".join([_cut(text, _LONGEST), *(_cut(item, _LONGEST_ITEM) for item in items)])

@@ -48,7 +48,10 @@ def resolving(
             return moved.renamed(package, name)
         except AttributeError as error:
             near = None if name.startswith("_") else meant(name)
-            raise AttributeError(f"{error}; did you mean {near!r}?" if near else str(error)) from None
+            if near is None:
+                raise
+            # With a name and no object, the error gets no further suggestion from Python's traceback.
+            raise AttributeError(f"{error}; did you mean {near!r}?", name=name) from None
 
     def meant(name: str) -> str | None:
         """The name that a wrong one was meant to be: of the package, or of one of its modules."""
