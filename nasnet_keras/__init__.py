@@ -42,6 +42,7 @@ _EXPORTS = {
     "measure_latency": "latency.measuring",
     "model_cost": "networks.counting",
     "plot_genotype": "plotting.cells",
+    "plot_training_curve": "training.picture",
     "taps": "networks.taps",
     **{kind.genotype: f"genotypes.{kind.module}" for kind in KINDS},
     **{kind.function: f"networks.{kind.module}" for kind in KINDS if "." not in kind.function},

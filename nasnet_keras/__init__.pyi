@@ -41,6 +41,7 @@ from nasnet_keras.networks.nasbench201 import NASBench201FromGenotype as NASBenc
 from nasnet_keras.networks.stages import StagesFromGenotype as StagesFromGenotype
 from nasnet_keras.networks.taps import taps as taps
 from nasnet_keras.plotting.cells import plot_genotype as plot_genotype
+from nasnet_keras.training.picture import plot_training_curve as plot_training_curve
 
 __version__: str
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "measure_latency",
     "model_cost",
     "plot_genotype",
+    "plot_training_curve",
     "pretrained",
     "search",
     "taps",

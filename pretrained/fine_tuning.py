@@ -21,8 +21,9 @@ from nasnet_keras.pretrained.start import start
 from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.datasets.recording import record_files
-from nasnet_keras.training.further import BEFORE, START, clear
+from nasnet_keras.training.further import START, clear
 from nasnet_keras.training.mistakes import files as mistakes
+from nasnet_keras.training.records import BEFORE
 from nasnet_keras.training.rehearsal import rehearse
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import Run

@@ -8,7 +8,8 @@ from absl import logging
 from nasnet_keras.card import Card
 from nasnet_keras.pretrained import result
 from nasnet_keras.pretrained.plan import FILE, KIND, Plan, upgraded
-from nasnet_keras.training.further import BEFORE, earlier, first_of, put_aside
+from nasnet_keras.training.further import earlier, first_of, put_aside
+from nasnet_keras.training.records import BEFORE
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 
 __all__ = ["going_on"]

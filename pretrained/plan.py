@@ -13,8 +13,8 @@ from nasnet_keras.card import Card
 from nasnet_keras.networks.any import network_config
 from nasnet_keras.pretrained.recipe import BATCH_NORM
 from nasnet_keras.training.datasets.base import Dataset, Split
-from nasnet_keras.training.further import BEFORE
 from nasnet_keras.training.recipes import PREPROCESSING, Recipe
+from nasnet_keras.training.records import BEFORE
 from nasnet_keras.training.rehearsal import card_of
 from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import quoted

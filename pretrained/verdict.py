@@ -6,7 +6,7 @@ from typing import Any
 from nasnet_keras.card import Card
 from nasnet_keras.pretrained.recipe import FINE_TUNE
 from nasnet_keras.training.curve import Curve, accuracy_of
-from nasnet_keras.training.further import BEFORE
+from nasnet_keras.training.records import BEFORE
 from nasnet_keras.training.verdict import shares, slower, variety, with_advice
 from nasnet_keras.utils.manual import counted
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from absl import logging
@@ -17,20 +16,16 @@ from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.front import judged
 from nasnet_keras.search.study.pareto import cost_of, spread_along
+from nasnet_keras.search.study.result import final_folder, finalist_name
 from nasnet_keras.search.study.trial import Trial, fingerprint
 
-__all__ = ["Drawn", "best_trials", "final_folder", "random_finalists", "tasks_of"]
+__all__ = ["Drawn", "best_trials", "random_finalists", "tasks_of"]
 
 _DRAWS = 20  # for each random finalist
 _MEASURED = 4  # for each random finalist, beyond those that were judged as children
 
 Drawn = tuple[int, Any]
 """A random genotype with its number."""
-
-
-def final_folder(config: SearchConfig) -> Path:
-    """Return the folder, within a study's, in which its finalists are trained."""
-    return Path("final", "_".join(f"{name}_{value}" for name, value in config.final_settings().items()))
 
 
 def best_trials(config: SearchConfig, study: Study) -> list[Trial]:
@@ -72,9 +67,11 @@ def random_finalists(
     draws = _DRAWS * config.finalists
     over = {name for name, one in judged(study).items() if not study.objective.within(one.costs)}
     pool = [one for one in _distinct(study, drawn, draws) if fingerprint(one[1]) not in over and _fits(one[1], costing)]
-    folder, finished = study.path / final_folder(config), (study.path / "result.json").exists()
+    folder, finished = study.path / final_folder(config.final_settings()), (study.path / "result.json").exists()
     begun = set() if finished else {path.name for path in folder.glob("random_*")}
-    rewarded = {f"random_{fingerprint(one.genotype)}" for one in study.random_trials if one.reward is not None}
+    rewarded = {
+        finalist_name("random", fingerprint(one.genotype)) for one in study.random_trials if one.reward is not None
+    }
     best = best_trials(config, study)
     ours = {_name(study, one.genotype) for one in best}
     others = [one for one in pool if _name(study, one[1]) not in ours] or list(pool)
@@ -92,11 +89,11 @@ def random_finalists(
 
 def tasks_of(config: SearchConfig, study: Study, random: dict[int, tuple[Any, dict[str, float]]]) -> list[Task]:
     """Make the tasks of the best genotypes of the search, and of random ones."""
-    folder = study.path / final_folder(config)
+    folder = study.path / final_folder(config.final_settings())
     chosen = [("search", trial.trial, trial.genotype) for trial in best_trials(config, study)]
     chosen += [("random", number, genotype) for number, (genotype, _) in random.items()]
     return [
-        Task(group, number, genotype, config.seed, folder / f"{group}_{fingerprint(genotype)}")
+        Task(group, number, genotype, config.seed, folder / finalist_name(group, fingerprint(genotype)))
         for group, number, genotype in chosen
     ]
 

@@ -15,12 +15,12 @@ from nasnet_keras.search.costing import Costing
 from nasnet_keras.search.costs.own import ObjectiveError
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor, Outcome, Task, as_completed
-from nasnet_keras.search.finalists import best_trials, final_folder, random_finalists, tasks_of
+from nasnet_keras.search.finalists import best_trials, random_finalists, tasks_of
 from nasnet_keras.search.plausible import of_finalist
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.front import front_record, judged, with_costs
-from nasnet_keras.search.study.result import are_notes
+from nasnet_keras.search.study.result import are_notes, final_folder, finalist_name
 from nasnet_keras.search.study.trial import fingerprint
 from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.utils import files
@@ -145,8 +145,8 @@ def _gone(config: SearchConfig, study: Study, result: dict[str, Any]) -> list[st
     if not {"card", "model"} <= result.keys():  # an evaluator that trains nothing
         return []
     names = [result["card"], weights_name(Path(result["card"]).stem), result["model"]]
-    trained = [f"{one['origin']}_{one['fingerprint']}" for one in result["finalists"] if one["status"] == "ok"]
-    folders = [Path(), *(final_folder(config) / name for name in trained)]
+    trained = [finalist_name(one["origin"], one["fingerprint"]) for one in result["finalists"] if one["status"] == "ok"]
+    folders = [Path(), *(final_folder(config.final_settings()) / name for name in trained)]
     return [str(folder / name) for folder in folders for name in names if not (study.path / folder / name).exists()]
 
 

@@ -20,9 +20,7 @@ import nasnet_keras as nk
 from nasnet_keras import genotypes, pretrained
 from nasnet_keras.card import Card
 from nasnet_keras.pretrained.listing import CARDS
-from nasnet_keras.search.report.axes import Axis
-from nasnet_keras.search.report.charts import Chart, Line
-from nasnet_keras.search.report.pictures import picture
+from nasnet_keras.training.picture import plot_training_curve
 from nasnet_keras.utils.environment import prepare
 from nasnet_keras.utils.files import write_text
 
@@ -45,7 +43,9 @@ def main(argv: list[str]) -> None:
         print(card.name, flush=True)
     for card in shipped:
         nk.plot_genotype(card.genotype, output / f"{card.name}.svg")
-        write_text(output / f"{card.name}_training.svg", _curve(card))
+        history = json.loads((_FOLDER / f"{card.name}.json").read_text(encoding="utf-8"))
+        title = f"{card.name}: accuracy over the epochs of its last training"
+        plot_training_curve(history, output / f"{card.name}_training.svg", title)
         write_text(output / f"{card.name}.md", _page(card))
     write_text(output / "models.csv", _csv(cards))
 
@@ -59,19 +59,6 @@ def _confusion(card: Card) -> list[list[int]]:
     predicted = model.predict(test.images, batch_size=64, verbose=0).argmax(-1)
     pairs, counts = np.unique(np.stack([test.labels, predicted], 1), axis=0, return_counts=True)
     return [[*pair, count] for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True)]
-
-
-def _curve(card: Card) -> str:
-    """The accuracies over the epochs of the last training, as SVG text."""
-    log = json.loads((_FOLDER / f"{card.name}.json").read_text(encoding="utf-8"))
-    series = {"mean": "accuracy", "best": "validation_accuracy"}
-    words = {"mean": "augmented training images", "best": "validation images, averaged weights"}
-    lines = [Line(style, [(row["epoch"], row[name]) for row in log if name in row]) for style, name in series.items()]
-    values = [y for line in lines for _, y in line.points]
-    axis = Axis("epoch", 1, max(len(log), 2))
-    title = f"{card.name}: accuracy over the epochs of its last training"
-    chart = Chart("training", title, title, axis, "accuracy", (min(values), max(values)), lines)
-    return picture(chart, words.items(), title)
 
 
 def _page(card: Card) -> str:

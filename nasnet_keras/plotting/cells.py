@@ -9,7 +9,7 @@ from nasnet_keras.genotypes.reading import resolve_genotype
 from nasnet_keras.plotting.layers import column_svg
 from nasnet_keras.plotting.layout import COLUMN_GAP, Layout, layout
 from nasnet_keras.plotting.svg import BOX_WIDTH, MARGIN, document
-from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.checks import svg_path
 from nasnet_keras.utils.files import write_text
 
 __all__ = ["genotype_svg", "plot_genotype"]
@@ -36,9 +36,7 @@ def plot_genotype(genotype: BaseGenotype | str | Path, path: str | Path) -> Path
         >>> plot_genotype("nasnet_a", pathlib.Path(tempfile.mkdtemp()) / "nasnet_a.svg").name
         'nasnet_a.svg'
     """
-    path = Path(path)
-    if path.suffix != ".svg":
-        raise ValueError(f"the picture is an SVG file: expected a path that ends in .svg, got {quoted(str(path))}")
+    path = svg_path(path)
     write_text(path, genotype_svg(resolve_genotype(genotype)))
     return path
 

@@ -15,14 +15,12 @@ from typing import Any
 from absl import logging
 
 from nasnet_keras.training.mistakes.files import FILES as MISTAKES
+from nasnet_keras.training.records import BEFORE, folder_before
 from nasnet_keras.training.run import CHECKPOINT
 from nasnet_keras.utils.manual import counted
 from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
 
-__all__ = ["BEFORE", "START", "Earlier", "clear", "earlier", "finished_epochs", "first_of", "put_aside"]
-
-BEFORE = "epochs_before"
-"""The field of a configuration that says how many epochs the trainings had that it goes on from."""
+__all__ = ["START", "Earlier", "clear", "earlier", "finished_epochs", "first_of", "put_aside"]
 
 START = "start.npz"
 """The name of the file that keeps the state that a fine-tuning starts from."""
@@ -66,13 +64,13 @@ def earlier(folder: Path, file: str, wanted: int, names: Sequence[str]) -> Earli
     if total is None:
         return None
     finished = _is_finished(folder, names)
-    halfway = _aside(folder, total).is_dir() and not (folder / CHECKPOINT).exists()  # in being put aside
+    halfway = folder_before(folder, total).is_dir() and not (folder / CHECKPOINT).exists()  # in being put aside
     if wanted > total and (finished or halfway):
-        return Earlier(total, _aside(folder, total), aside=False)
+        return Earlier(total, folder_before(folder, total), aside=False)
     if BEFORE not in config:
         return None
     before = config[BEFORE]
-    aside = _aside(folder, before)
+    aside = folder_before(folder, before)
     if wanted != total and finished:
         raise WorkdirError(
             f"{folder} was trained for {counted(total, 'epoch')}, and {wanted} are asked for, which counts all of "
@@ -156,7 +154,3 @@ def _epochs(config: dict[str, Any]) -> int | None:
 
 def _is_finished(folder: Path, names: Sequence[str]) -> bool:
     return all((folder / name).is_file() for name in names)
-
-
-def _aside(folder: Path, epochs: int) -> Path:
-    return folder / f"until_epoch_{epochs}"

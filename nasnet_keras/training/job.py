@@ -18,9 +18,10 @@ from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import loading, splits
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.datasets.recording import are_files, record_files
-from nasnet_keras.training.further import BEFORE, Earlier, clear, earlier, finished_epochs, first_of, put_aside
+from nasnet_keras.training.further import Earlier, clear, earlier, finished_epochs, first_of, put_aside
 from nasnet_keras.training.mistakes import files as mistakes
 from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.records import BEFORE
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import CHECKPOINT, Run

@@ -11,7 +11,15 @@ from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.workdir import WorkdirError
 
-__all__ = ["confusion", "history", "read", "seconds"]
+__all__ = ["BEFORE", "confusion", "folder_before", "history", "read", "seconds"]
+
+BEFORE = "epochs_before"
+"""The field of a configuration that says how many epochs the trainings had that it goes on from."""
+
+
+def folder_before(folder: Path, epochs: int) -> Path:
+    """Return the folder, within that of a run, in which the run as it was after so many epochs is put aside."""
+    return folder / f"until_epoch_{epochs}"
 
 
 def read(path: Path, check: Callable[[Any], Any], advice: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 from nasnet_keras.card import Card
 from nasnet_keras.training.curve import Curve, accuracy_of, standard_error
-from nasnet_keras.training.further import BEFORE
+from nasnet_keras.training.records import BEFORE
 from nasnet_keras.utils.manual import documentation
 
 __all__ = ["OF_ALL", "shares", "slower", "variety", "verdict", "with_advice"]

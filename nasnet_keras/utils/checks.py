@@ -20,6 +20,7 @@ __all__ = [
     "quoted",
     "real",
     "seed",
+    "svg_path",
     "text",
     "weights_file",
 ]
@@ -190,3 +191,15 @@ def weights_file(value: str | Path) -> Path:
     if not found:
         raise ValueError(f"no weights file {quoted(str(value))}: expected the path of a .weights.h5 file")
     return Path(value)
+
+
+def svg_path(path: Any) -> Path:
+    """Return the path of a picture that is to be written; raise a ValueError unless it ends in `.svg`.
+
+    Example:
+        >>> svg_path("cell.svg").name
+        'cell.svg'
+    """
+    if not isinstance(path, str | Path) or Path(path).suffix != ".svg":
+        raise ValueError(f"the picture is an SVG file: expected a path that ends in .svg, got {quoted(str(path))}")
+    return Path(path)

@@ -65,7 +65,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "search.attention": ("search.controllers.enas",),
     "search.backend": ("utils.environment",),
     "search.chain_policy": ("search.controllers.nas",),
-    "search.charts": ("search.report.charts", "search.report.axes"),
+    "search.charts": ("pages.charts", "pages.axes"),
     "search.checkpoints": ("search.study.checkpoints",),
     "search.controller": ("search.controllers.base", "search.controllers.lstm"),
     "search.evaluators.mirrored": ("training.mirrored",),

@@ -14,7 +14,7 @@ from nasnet_keras.utils.files import guard, unguard, write_text
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.locks import LockedError, LockedFile, NoLocksError
 
-__all__ = ["Workdir", "WorkdirError", "check_same", "is_workdir", "read_description", "recorded"]
+__all__ = ["Workdir", "WorkdirError", "check_same", "description_of", "is_workdir", "read_description", "recorded"]
 
 _SHOWN = 20  # differences
 _DESCRIPTIONS = ("fine_tuning.json", "seeds.json", "study.json", "training.json")  # of the package's jobs
@@ -142,7 +142,12 @@ def recorded(path: str | Path, file: str) -> dict[str, Any]:
 
 def is_workdir(path: Path) -> bool:
     """Tell whether a folder is a job's: people put such folders among their images, and name them alike."""
-    return any((path / name).exists() for name in _DESCRIPTIONS)
+    return description_of(path) is not None
+
+
+def description_of(path: Path) -> str | None:
+    """Return the name of the file that describes a job's folder, such as `study.json`; None if there is none."""
+    return next((name for name in _DESCRIPTIONS if (path / name).exists()), None)
 
 
 def _describe(kind: str, version: int, config: dict[str, Any]) -> str:

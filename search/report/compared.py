@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from nasnet_keras.pages.axes import Axis
+from nasnet_keras.pages.charts import Band, Chart, Line
+from nasnet_keras.pages.legend import SERIES, drawn, line
 from nasnet_keras.pages.markup import code, duration, figure, integer, page, percent, section, table, text
-from nasnet_keras.search.report.axes import Axis
-from nasnet_keras.search.report.charts import Band, Chart, Line
-from nasnet_keras.search.report.legend import drawn
 from nasnet_keras.search.report.several import Kind, Spread, Together, best_so_far, together
 from nasnet_keras.search.report.statistics import interval_of_difference, interval_of_mean, thinned
-from nasnet_keras.search.report.style import SERIES, STYLE
+from nasnet_keras.search.report.style import STYLE
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.utils.extras import install
 from nasnet_keras.utils.files import write_text
@@ -283,7 +283,7 @@ def _course(found: Together) -> str:
         y_range=(low - margin, high + margin),
         layers=(*bands, *lines),
     )
-    key = [(f"series-{place % len(SERIES)}", text(kind.title)) for place, kind in enumerate(found.kinds)]
+    key = [(line(f"series-{place % len(SERIES)}"), text(kind.title)) for place, kind in enumerate(found.kinds)]
     several = any(len(kind.studies) > 1 for kind in found.kinds)
     return drawn(chart, key, ["Lines are means over studies, bands reach from the lowest to the highest."] * several)
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from nasnet_keras.pages.axes import Axis
+from nasnet_keras.pages.charts import Chart, Dots, Line, Rule
+from nasnet_keras.pages.legend import drawn
 from nasnet_keras.pages.markup import figure, number, section, text
 from nasnet_keras.search.report.amounts import amount, cost_name, cost_title, plain_amount
-from nasnet_keras.search.report.axes import Axis
-from nasnet_keras.search.report.charts import Chart, Dots, Line, Rule
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.finalists import cost_of_finalist
-from nasnet_keras.search.report.legend import DOTS, drawn
+from nasnet_keras.search.report.marks import DOTS, MARKS
 from nasnet_keras.search.report.rewards import bounds
 from nasnet_keras.search.report.statistics import thinned
 from nasnet_keras.search.report.volume import front_table, volume
@@ -75,9 +76,9 @@ def _over(facts: Facts) -> str:
 
 
 def chart(facts: Facts, cost: str) -> tuple[Chart, list[tuple[str, str]]]:
-    """Make the chart of a cost that a child with a reward has, and its key: names of marks with their meanings."""
+    """Make the chart of a cost that a child with a reward has, and its key: marks with their meanings."""
     shown = _shown(facts, cost)
-    return _chart(facts, cost, shown), [(name, words) for name, words in _KEY.items() if name in shown]
+    return _chart(facts, cost, shown), [(MARKS[name], words) for name, words in _KEY.items() if name in shown]
 
 
 def _shown(facts: Facts, cost: str) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nasnet_keras.pages.axes import Axis
+from nasnet_keras.pages.charts import Band, Chart, Dots, Line, Rule
+from nasnet_keras.pages.legend import drawn
 from nasnet_keras.pages.markup import figure, section
 from nasnet_keras.search.costs.limits import OVER_LIMIT
-from nasnet_keras.search.report.axes import Axis
-from nasnet_keras.search.report.charts import Band, Chart, Dots, Line, Rule
 from nasnet_keras.search.report.comparison import comparison
 from nasnet_keras.search.report.facts import Facts
-from nasnet_keras.search.report.legend import DOTS, drawn
+from nasnet_keras.search.report.marks import DOTS, MARKS
 from nasnet_keras.search.report.statistics import expected_best, improvements, running_mean, thinned
 from nasnet_keras.search.study.trial import Trial
 
@@ -49,13 +50,13 @@ def bounds(values: Sequence[float]) -> tuple[float, float]:
 
 
 def chart(facts: Facts) -> tuple[Chart, list[tuple[str, str]]]:
-    """Make the chart of a study with a reward at least, and its key: names of marks with their meanings as HTML."""
+    """Make the chart of a study with a reward at least, and its key: marks with their meanings as HTML."""
     shown = {"random": _random(facts), "over": facts.over_limit, "failed": facts.failed}
     key = [
         (name, f"{words}, within the limit" if name == "best" and facts.limits else words)
         for name, words in _KEY.items()
     ]
-    return _chart(facts, _window(facts)), [(name, words) for name, words in key if shown.get(name, True)]
+    return _chart(facts, _window(facts)), [(MARKS[name], words) for name, words in key if shown.get(name, True)]
 
 
 def _figure(facts: Facts) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nasnet_keras.pages.axes import Axis
+from nasnet_keras.pages.charts import Band, Chart, Line
+from nasnet_keras.pages.legend import drawn
 from nasnet_keras.pages.markup import code, figure, integer, number, table
 from nasnet_keras.search.report.amounts import amount, cost_title, plain_amount
-from nasnet_keras.search.report.axes import Axis
-from nasnet_keras.search.report.charts import Band, Chart, Line
 from nasnet_keras.search.report.facts import Facts
-from nasnet_keras.search.report.legend import drawn
+from nasnet_keras.search.report.marks import MARKS
 from nasnet_keras.search.report.statistics import thinned
 from nasnet_keras.search.study.pareto import cost_of, hypervolumes, points_of, reference_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
@@ -38,12 +39,12 @@ def volume(facts: Facts) -> str:
     layers = [
         Line("best", [(children[place].trial + 1, ours[place]) for place in thinned(len(ours), _POINTS)], step=True)
     ]
-    key = [("best", "of the search’s children so far")]
+    key = [(MARKS["best"], "of the search’s children so far")]
     if random:
         counts, means, lows, highs = _of_random(points_of(random, facts.costs), corner, scale or 1.0)
         layers.insert(0, Band("spread", list(zip(counts, lows, highs, strict=True))))
         layers.insert(1, Line("random", list(zip(counts, means, strict=True))))
-        key.append(("random", "of as many random children: mean and middle 80&nbsp;% over orders of drawing"))
+        key.append((MARKS["random"], "of as many random children: mean and middle 80&nbsp;% over orders of drawing"))
     chart = _chart(facts, layers, ours, means[-1] if random else None)
     reference = ", ".join(amount(name, most) for name, most in zip(facts.costs, corner, strict=False))
     reference += f"; reward {figure(corner[-1])}"

@@ -1,15 +1,30 @@
 """The result of a search: `result.json` of a study's folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse, text_of
 
-__all__ = ["are_notes", "check_metrics", "read_result"]
+__all__ = ["are_notes", "check_metrics", "final_folder", "finalist_name", "read_result"]
 
 _LONGEST = 200  # letters of a name
+
+
+def final_folder(settings: Mapping[str, Any]) -> Path:
+    """Return the folder, within a study's, in which finalists are trained by some settings.
+
+    Example:
+        >>> final_folder({"epochs": 30, "filters": 16}).name
+        'epochs_30_filters_16'
+    """
+    return Path("final", "_".join(f"{name}_{value}" for name, value in settings.items()))
+
+
+def finalist_name(origin: str, fingerprint: str) -> str:
+    """Return the name of a finalist's folder within it; the origin is `search` or `random`."""
+    return f"{origin}_{fingerprint}"
 
 
 def _is_object(value: Any) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from nasnet_keras.search.report.axes import LEFT, RIGHT, TOP, WIDTH, Axis, Frame, axes
+from nasnet_keras.pages.axes import LEFT, RIGHT, TOP, WIDTH, Axis, Frame, axes
 
 __all__ = ["CHART_STYLE", "SHAPES", "Band", "Chart", "Dots", "Line", "Rule"]
 
