@@ -102,6 +102,7 @@ setup(
             "nasnet-finetune = nasnet_keras.pretrained.__main__:console",
             "nasnet-latency = nasnet_keras.search.latency.__main__:console",
             "nasnet-predict = nasnet_keras.pretrained.predict_job.__main__:console",
+            "nasnet-report = nasnet_keras.search.report.__main__:console",
             "nasnet-search = nasnet_keras.search.__main__:console",
             "nasnet-train = nasnet_keras.training.__main__:console",
         ]

@@ -15,6 +15,7 @@ JOBS = {
     "nasnet-search": "nasnet_keras.search.__main__",
     "nasnet-export": "nasnet_keras.pretrained.export.__main__",
     "nasnet-latency": "nasnet_keras.search.latency.__main__",
+    "nasnet-report": "nasnet_keras.search.report.__main__",
 }
 """The console scripts of the package, by the modules whose `console` they call."""
 

@@ -48,7 +48,7 @@ def test_help_has_an_example_on_top_then_what_one_needs_first(job):
     assert tuple(found)[: len(manual.first)] == manual.first
     assert f"  {job} " in done.stdout.partition("What one needs first:")[0], "a command to begin with"
     titles = re.findall(r"^(\S.*):\n  --", done.stdout, re.MULTILINE)
-    assert len(titles) > 2 and titles[0] == "What one needs first"
+    assert len(titles) > 1 + (len(found) > 4) and titles[0] == "What one needs first"
     for cls in manual.settings():
         assert not [name for name, one in settings(cls).items() if one.group is None]
 

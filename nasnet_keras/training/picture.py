@@ -15,12 +15,16 @@ from nasnet_keras.training.curve import accuracy_of
 from nasnet_keras.utils.checks import integer, svg_path
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.manual import counted
-from nasnet_keras.utils.workdir import WorkdirError, description_of, recorded
+from nasnet_keras.utils.workdir import description_of, not_of, recorded
 
-__all__ = ["plot_training_curve", "training_curve_svg"]
+__all__ = ["HISTORY", "RUNS", "plot_training_curve", "training_curve_svg"]
 
-_HISTORY = "history.json"
-_RUNS = ("training.json", "fine_tuning.json")  # what describes the folder of a training
+HISTORY = "history.json"
+"""The name of the file with the figures of each epoch."""
+
+RUNS = ("training.json", "fine_tuning.json")
+"""The names of the files that describe the folder of a training."""
+
 _MOST = 100  # epochs of a line whose points are drawn
 _STYLE = """path.training{stroke:var(--accent);stroke-dasharray:7 4}
 path.validation{stroke:var(--best)}
@@ -91,26 +95,17 @@ def training_curve_svg(run: str | Path | _History, title: str | None = None) -> 
 def _cycles(folder: Path) -> Iterator[tuple[int, _History]]:
     """The histories of a run, each with the number of epochs before it: one that was trained on has several."""
     file = description_of(folder)
-    if file not in _RUNS and not (folder / _HISTORY).is_file():
-        raise WorkdirError(_no_run(folder, file))
+    if file not in RUNS and not (folder / HISTORY).is_file():
+        raise not_of(folder, (*RUNS, HISTORY), "nasnet-train or nasnet-finetune")
     place, before = folder, math.inf
     while True:
         count = recorded(place, file).get(records.BEFORE, 0) if file else 0
         count = count if type(count) is int and 0 < count < before else 0
-        if (place / _HISTORY).exists():
-            yield count, records.read(place / _HISTORY, _checked, "only a training writes it")
+        if (place / HISTORY).exists():
+            yield count, records.read(place / HISTORY, _checked, "only a training writes it")
         place, before = records.folder_before(folder, count), count
         if not count or not place.is_dir():
             return
-
-
-def _no_run(folder: Path, file: str | None) -> str:
-    expected = "expected the folder of a run of nasnet-train or nasnet-finetune"
-    if not folder.is_dir():
-        return f"{folder} is {'a file' if folder.exists() else 'missing'}: {expected}"
-    if file is not None:
-        return f"{folder} has {file}, of a search, and holds no training: {expected}"
-    return f"{folder} holds no training, as it has neither {' nor '.join((*_RUNS, _HISTORY))}: {expected}"
 
 
 def _checked(value: Any) -> _History:

@@ -14,7 +14,16 @@ from nasnet_keras.utils.files import guard, unguard, write_text
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.locks import LockedError, LockedFile, NoLocksError
 
-__all__ = ["Workdir", "WorkdirError", "check_same", "description_of", "is_workdir", "read_description", "recorded"]
+__all__ = [
+    "Workdir",
+    "WorkdirError",
+    "check_same",
+    "description_of",
+    "is_workdir",
+    "not_of",
+    "read_description",
+    "recorded",
+]
 
 _SHOWN = 20  # differences
 _DESCRIPTIONS = ("fine_tuning.json", "seeds.json", "study.json", "training.json")  # of the package's jobs
@@ -148,6 +157,22 @@ def is_workdir(path: Path) -> bool:
 def description_of(path: Path) -> str | None:
     """Return the name of the file that describes a job's folder, such as `study.json`; None if there is none."""
     return next((name for name in _DESCRIPTIONS if (path / name).exists()), None)
+
+
+def not_of(path: Path, files: Iterable[str], jobs: str) -> WorkdirError:
+    """Return the error that a folder is none of some jobs.
+
+    Args:
+        path: of the folder, which may be missing, or be a file.
+        files: what the folder of one of the jobs would have one of.
+        jobs: their names.
+    """
+    expected = f"expected the folder of a run of {jobs}"
+    if not path.is_dir():
+        return WorkdirError(f"{path} is {'a file' if path.exists() else 'missing'}: {expected}")
+    other = description_of(path)
+    found = f", but {other}" if other else ""
+    return WorkdirError(f"{path} has none of {', '.join(files)}{found}: {expected}")
 
 
 def _describe(kind: str, version: int, config: dict[str, Any]) -> str:

@@ -6,23 +6,20 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nasnet_keras.pages.axes import Axis
-from nasnet_keras.pages.charts import Band, Chart, Line
-from nasnet_keras.pages.legend import SERIES, drawn, line
+from nasnet_keras.pages.legend import SERIES_STYLE, drawn
 from nasnet_keras.pages.markup import code, duration, figure, integer, page, percent, section, table, text
+from nasnet_keras.pages.picture import picture
+from nasnet_keras.search.report import course
 from nasnet_keras.search.report.several import Kind, Spread, Together, best_so_far, together
-from nasnet_keras.search.report.statistics import interval_of_difference, interval_of_mean, thinned
+from nasnet_keras.search.report.statistics import interval_of_difference, interval_of_mean
 from nasnet_keras.search.report.style import STYLE
 from nasnet_keras.search.study.folder import Study
+from nasnet_keras.utils.checks import svg_path
 from nasnet_keras.utils.extras import install
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.manual import counted
 
 __all__ = ["Comparison", "compare"]
-
-_POINTS = 400
 
 
 @dataclass(frozen=True)
@@ -71,16 +68,37 @@ class Comparison:
         write_text(path, self.page(path.parent))
         return path
 
+    def plot(self, path: str | Path) -> Path:
+        """Draw the best reward so far over trials as an SVG file: means over the studies of a kind, and their bounds.
+
+        Raises:
+            ValueError: the path does not end in `.svg`, or no study has a child within its limits yet.
+            OSError: it cannot be written.
+        """
+        path = svg_path(path)
+        write_text(path, self.svg())
+        return path
+
+    def svg(self) -> str:
+        """Draw the best reward so far over trials as SVG text; see `plot`."""
+        made = course.chart(self.found, _described(self.found))
+        if made is None:
+            raise ValueError("no study has a child within its limits yet, so that there is nothing to draw")
+        return picture(*made, f"{self._title}: best reward over trials", SERIES_STYLE)
+
+    @property
+    def _title(self) -> str:
+        return _counted(self.studies) + (" compared" if len(self.studies) > 1 else "")
+
     def page(self, folder: Path = Path()) -> str:
         """Compose the page; links lead from a folder to the studies' own pages, where these are within it."""
-        title = _counted(self.studies) + (" compared" if len(self.studies) > 1 else "")
         body = [
-            f'<header>\n<h1>{text(title)}</h1>\n<p class="lead">{_lead(self.found)}</p>\n</header>',
+            f'<header>\n<h1>{text(self._title)}</h1>\n<p class="lead">{_lead(self.found)}</p>\n</header>',
             section("kinds", "In short", *self._verdicts(), _kinds(self.found), _notes(self.found)),
             section("course", "Best reward over trials", _course(self.found)),
             section("studies", "Each study", _studies(self.found, folder)),
         ]
-        return page(title, "\n".join(body), STYLE)
+        return page(self._title, "\n".join(body), STYLE)
 
     def __str__(self) -> str:
         lines = [_plain(_lead(self.found))]
@@ -260,41 +278,15 @@ def _notes(found: Together) -> str:
 
 def _course(found: Together) -> str:
     """The best reward so far, as a mean over the studies of each kind with their lowest and highest."""
-    count, bands, lines, heights = found.trials, [], [], []
-    for place, kind in enumerate(found.kinds):
-        runs = np.array([best_so_far(one, count) for one in kind.studies])
-        known = ~np.isnan(runs).any(axis=0)
-        points = [place_ for place_ in thinned(count, _POINTS) if known[place_]]
-        style = f"series-{place % len(SERIES)}"
-        if len(kind.studies) > 1:
-            bands.append(Band(style, _steps(runs, points)))
-        lines.append(Line(style, [(at + 1, float(runs[:, at].mean())) for at in points], step=True))
-        heights += [float(runs[:, at].min()) for at in points] + [float(runs[:, at].max()) for at in points]
-    if not heights:
+    made = course.chart(found, _described(found))
+    if made is None:
         return "<p>No study has a child within its limits yet.</p>"
-    low, high = min(heights), max(heights)
-    margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
-    chart = Chart(
-        name="course_chart",
-        title="Best reward over trials",
-        description="; ".join(f"{kind.title}: {_said(kind.equal)}" for kind in found.kinds),
-        axis=Axis("children evaluated", 0.0, count + 1.0),
-        y_label="best reward",
-        y_range=(low - margin, high + margin),
-        layers=(*bands, *lines),
-    )
-    key = [(line(f"series-{place % len(SERIES)}"), text(kind.title)) for place, kind in enumerate(found.kinds)]
     several = any(len(kind.studies) > 1 for kind in found.kinds)
-    return drawn(chart, key, ["Lines are means over studies, bands reach from the lowest to the highest."] * several)
+    return drawn(*made, ["Lines are means over studies, bands reach from the lowest to the highest."] * several)
 
 
-def _steps(runs: np.ndarray, points: Sequence[int]) -> list[tuple[float, float, float]]:
-    """The lowest and the highest of all runs at some trials, each of which holds until the next."""
-    edges: list[tuple[float, float, float]] = []
-    for at in points:
-        edges += [(at + 1, *edges[-1][1:])] if edges else []
-        edges.append((at + 1, float(runs[:, at].min()), float(runs[:, at].max())))
-    return edges
+def _described(found: Together) -> str:
+    return "; ".join(f"{kind.title}: {_said(kind.equal)}" for kind in found.kinds)
 
 
 def _studies(found: Together, folder: Path) -> str:

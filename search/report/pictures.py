@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nasnet_keras.pages.picture import picture
 from nasnet_keras.search.report import front, rewards
-from nasnet_keras.search.report.facts import Facts, gather
+from nasnet_keras.search.report.facts import gather
 from nasnet_keras.search.report.marks import MARK_STYLE
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
@@ -39,7 +39,9 @@ def plot_optimization_history(study: Study, path: str | Path) -> Path:
 
 def optimization_history_svg(study: Study) -> str:
     """Draw the rewards of a study over its trials as SVG text; see `plot_optimization_history`."""
-    facts = _gathered(study)
+    facts = gather(study)
+    if not facts.successful:
+        raise ValueError(_nothing(study))
     return picture(*rewards.chart(facts), f"{_name(study)}: reward over trials", MARK_STYLE)
 
 
@@ -70,9 +72,12 @@ def plot_pareto_front(study: Study, path: str | Path, cost: str | None = None) -
 
 def pareto_front_svg(study: Study, cost: str | None = None) -> str:
     """Draw the rewards of a study against a cost as SVG text; see `plot_pareto_front`."""
-    facts = _gathered(study)
+    facts = gather(study)
+    known = facts.derived or facts.successful
+    if not known:
+        raise ValueError(_nothing(study))
     cost = study.front_costs[0] if cost is None else cost
-    if not any(cost_of(trial, cost) is not None for trial in facts.derived or facts.successful):
+    if not any(cost_of(trial, cost) is not None for trial in known):
         raise ValueError(f"no trial with a reward has the cost {quoted(cost)}: {suggestion(cost, study.cost_names)}")
     return picture(*front.chart(facts, cost), f"{_name(study)}: reward against {cost}", MARK_STYLE)
 
@@ -81,8 +86,5 @@ def _name(study: Study) -> str:
     return study.path.absolute().name
 
 
-def _gathered(study: Study) -> Facts:
-    facts = gather(study)
-    if not (facts.derived or facts.successful):
-        raise ValueError(f"no trial of {study.path} has a reward yet, so that there is nothing to draw")
-    return facts
+def _nothing(study: Study) -> str:
+    return f"no trial of {study.path} has a reward yet, so that there is nothing to draw"

@@ -1,0 +1,164 @@
+"""All pictures of a folder: of a search, of a search with several seeds, or of a training."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nasnet_keras.card import Card
+from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.plotting.cells import genotype_svg
+from nasnet_keras.search import spaces
+from nasnet_keras.search.registry import SPACES
+from nasnet_keras.search.report.compared import compare
+from nasnet_keras.search.report.pictures import optimization_history_svg, pareto_front_svg
+from nasnet_keras.search.study.errors import StudyError
+from nasnet_keras.search.study.folder import Study, load_study
+from nasnet_keras.search.study.result import final_folder, finalist_name
+from nasnet_keras.search.study.seeds import FILE as SEEDS
+from nasnet_keras.search.study.seeds import load_studies
+from nasnet_keras.search.study.trial import fingerprint, network_genotype
+from nasnet_keras.training.picture import HISTORY, RUNS, training_curve_svg
+from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.workdir import description_of, not_of, recorded
+
+__all__ = ["Figures", "figures"]
+
+_STUDY = "study.json"
+
+
+@dataclass
+class Figures:
+    """The pictures of a folder.
+
+    Attributes:
+        pictures: SVG text by the name of a picture, such as `best_genotype`.
+        lacking: by the name of a picture that there is not, or not yet: why.
+    """
+
+    pictures: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, draw: Callable[[], str]) -> None:
+        """Add what a function draws, or the ValueError that says why it cannot."""
+        try:
+            self.pictures[name] = draw()
+        except ValueError as error:
+            self.lacking[name] = str(error)
+
+    def add_all(self, others: "Figures", folder: str) -> None:
+        """Add those of another folder, whose names begin with its own."""
+        for name, drawn in others.pictures.items():
+            self.pictures[f"{folder}/{name}"] = drawn
+        for name, reason in others.lacking.items():
+            self.lacking[f"{folder}/{name}"] = reason
+
+
+def figures(folder: Path, costs: Sequence[str] = ()) -> Figures:
+    """Draw what there is to draw of a folder, at any moment of a search or a training; nothing is written.
+
+    Args:
+        folder: of a study, of a search with several seeds, or of a training or a fine-tuning.
+        costs: the names of the costs of Pareto plots; none for all that children have.
+
+    Raises:
+        ValueError: the folder is none of these, or is damaged; or there is nothing to draw yet, or no such cost.
+    """
+    file = description_of(folder)
+    if file == _STUDY:
+        return _of_study(load_study(folder), costs)
+    if file == SEEDS:
+        return _of_seeds(folder, costs)
+    if file is None and not (folder / HISTORY).is_file():
+        raise not_of(folder, (_STUDY, SEEDS, *RUNS, HISTORY), "nasnet-search, nasnet-train or nasnet-finetune")
+    if costs:
+        raise ValueError(f"{folder} holds a training, and --cost is for the folder of a search")
+    return _of_training(folder)
+
+
+def _of_study(study: Study, costs: Sequence[str]) -> Figures:
+    if not any(one.reward is not None for one in (*study.trials, *study.derived_trials)):
+        raise ValueError(f"no trial of {study.path} has a reward yet, so that there is nothing to draw")
+    found = Figures()
+    found.add("optimization_history", lambda: optimization_history_svg(study))
+    for cost in costs:
+        found.pictures[f"pareto_front_{cost}"] = pareto_front_svg(study, cost)
+    known = dict.fromkeys([*study.cost_names, *(name for one in study.derived_trials for name in one.costs)])
+    for cost in () if costs else known:
+        found.add(f"pareto_front_{cost}", lambda cost=cost: pareto_front_svg(study, cost))
+    if not costs and not known:
+        found.lacking["pareto_front"] = "no child has a cost"
+    found.add("best_genotype", lambda: genotype_svg(_best(study)))
+    try:
+        winner = (study.result or {}).get("winner")
+    except StudyError as error:
+        found.lacking["winner"] = str(error)
+    else:
+        _add_winner(found, study, winner)
+    return found
+
+
+def _best(study: Study) -> BaseGenotype:
+    """The genotype of the best child, as a network is built of it.
+
+    Raises:
+        ValueError: there is none, or no network of it is known.
+    """
+    if study.best is None:
+        raise ValueError("no child is within the limits yet")
+    genotype, space = study.best.genotype, study.config.get("space")
+    built = network_genotype(genotype)
+    if built is None and space in SPACES:  # a benchmark's name for a network
+        built = spaces.make(space).architecture(genotype)
+    if built is None:
+        raise ValueError(f"it is {quoted(genotype)}, of which no network is known")
+    return built
+
+
+def _add_winner(found: Figures, study: Study, winner: Any) -> None:
+    """Add the training of the winner, and its genotype unless it is the best child's."""
+    if winner is None:
+        found.lacking["winner_training"] = "no finalist has been trained yet"
+        return
+    folder = study.path / final_folder(study.result.get("settings", {})) / finalist_name("search", winner)
+    if folder.is_dir():
+        title = f"{study.path.absolute().name}: accuracy of the winner over epochs"
+        found.add("winner_training", lambda: training_curve_svg(folder, title))
+    else:
+        found.lacking["winner_training"] = f"there is no {folder}"
+    others = (one.genotype for one in study.candidates if fingerprint(one.genotype) == winner)
+    genotype = next(others, None)
+    if genotype != study.best.genotype and isinstance(genotype, BaseGenotype):
+        found.pictures["winner_genotype"] = genotype_svg(genotype)
+
+
+def _of_seeds(folder: Path, costs: Sequence[str]) -> Figures:
+    studies = load_studies(folder)
+    if not studies:
+        raise StudyError(f"no search of {folder} has begun yet, so that there is nothing to draw")
+    found = Figures()
+    found.add("best_reward", lambda: compare(studies).svg())
+    for study in studies:
+        if any(one.reward is not None for one in (*study.trials, *study.derived_trials)):
+            found.add_all(_of_study(study, costs), study.path.name)
+    if not found.pictures:
+        raise StudyError(f"no trial of {folder} has a reward yet, so that there is nothing to draw")
+    return found
+
+
+def _of_training(folder: Path) -> Figures:
+    found = Figures({"training_curve": training_curve_svg(folder)})
+    found.add("genotype", lambda: genotype_svg(_trained(folder, recorded(folder, description_of(folder) or ""))))
+    return found
+
+
+def _trained(folder: Path, config: Mapping[str, Any]) -> BaseGenotype:
+    """The genotype of a training that has ended.
+
+    Raises:
+        ValueError: it has not, or its card is damaged.
+    """
+    path = folder / f"{config.get('name')}.json"
+    if not path.is_file():
+        raise ValueError("it is in the card that a training writes in the end, and there is none yet")
+    return Card.read(path).genotype
