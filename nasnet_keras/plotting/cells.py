@@ -65,7 +65,7 @@ def _cells_svg(genotype: Genotype) -> str:
         boxes = placed.boxes
         parts.append(f'<text class="title" x="{MARGIN}" y="{top + MARGIN + 14:g}">{escape(title)}</text>')
         parts += _draw(cell, placed)
-        top = max(box.y + box.height for box in boxes.values()) + MARGIN
+        top = max(*(box.y + box.height for box in boxes.values()), *placed.lanes.values()) + MARGIN
         width = max(width, *(box.x + BOX_WIDTH + MARGIN for box in boxes.values()))
     return document(width, top + MARGIN, parts)
 
