@@ -1,12 +1,10 @@
 """The commands, the script and the manifest of the page on clusters, as far as they run without one."""
 
-import json
 import os
 import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,42 +12,10 @@ import click
 import pytest
 import yaml
 from imported_ray import scripts
+from page_commands import commands, configs
 
 ROOT = Path(__file__).parent.parent
 PAGE, FOLDER = ROOT / "docs" / "cluster.md", ROOT / "docs" / "cluster"
-
-_PARSE = """
-import json, sys, types
-found = []
-stand_in = types.ModuleType("nasnet_keras.search.loop")
-stand_in.run = found.append
-sys.modules["nasnet_keras.search.loop"] = stand_in
-from absl import flags
-from nasnet_keras.search.__main__ import _define_flags, main
-own = _define_flags()
-for command in json.loads(sys.argv[1]):
-    for name in flags.FLAGS:
-        flags.FLAGS[name].unparse()
-    rest = flags.FLAGS(["nasnet-search", *command])
-    assert rest[1:] == [], rest
-    main({flag.name: flag.value for flag in own})
-print(json.dumps([config.to_json() for config in found]))
-"""
-
-
-def commands(text: str) -> list[list[str]]:
-    """The commands of the blocks of a page, one list of words each; `--` parts a command of another one."""
-    blocks = "".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
-    return [words for line in blocks.splitlines() if (words := shlex.split(line, comments=True))]
-
-
-def configs(searches: list[list[str]]) -> list[dict]:
-    """The configurations of searches by their arguments."""
-    done = subprocess.run(
-        [sys.executable, "-c", _PARSE, json.dumps(searches)], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def check_ray(words: list[str]) -> None:

@@ -1,5 +1,9 @@
 """Fused models: the outputs of the models that they come from, whatever these are made of."""
 
+import re
+from collections import Counter
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,11 +11,14 @@ import tensorflow as tf
 from helpers import difference, mostly_slow, random_genotype, randomize
 from test_bundled import BUNDLED
 
-from nasnet_keras import NASNetFromGenotype, fuse_for_inference, genotypes, pretrained
+from nasnet_keras import NASNetFromGenotype, applications, fuse_for_inference, genotypes, pretrained
 from nasnet_keras.card import decoded
 from nasnet_keras.inference.fusing import fused
+from nasnet_keras.inference.graph import Conv, Depthwise, PaddedPool, Relu, consumers
+from nasnet_keras.inference.passes import merged, relu_absorbed
+from nasnet_keras.inference.reading import read
 from nasnet_keras.inference.targets import ONNX_RUNTIME, TENSORFLOW, XNNPACK, Target
-from nasnet_keras.layers.pooling import PaddedPooling2D
+from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
 
 TOLERANCE = 1e-4
 ENGINES = (TENSORFLOW, ONNX_RUNTIME, XNNPACK, Target(multiple=5, most_taps=9))
@@ -231,3 +238,21 @@ def test_what_cannot_be_fused_is_named(generator):
         fuse_for_inference("nasnet_a")
     with pytest.raises(ValueError, match="images"):
         fuse_for_inference(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+
+
+@pytest.mark.slow
+def test_the_page_on_fusing_counts_operations_as_the_passes_do():
+    """Its table: batch normalizations, ReLUs, pools in cells, and convolutions, full and depthwise."""
+    page = (Path(__file__).parent.parent / "docs/fusing.md").read_text()
+    rows = re.findall(r"^\|.*?(\|[ \d,|]+\|)$", page, re.MULTILINE)
+    shown = [list(map(int, re.findall(r"\d+", row))) for row in rows]
+    model = applications.NASNetMobile(weights=None)
+    graph, found = read(model), []
+    for output in (graph, merged(graph), relu_absorbed(merged(graph))):
+        nodes = consumers(output)
+        count = Counter(type(node) for node in nodes)
+        pools = sum(isinstance(node, PaddedPool) for node in nodes)
+        pools += sum(isinstance(getattr(node, "layer", None), AveragePooling2D) for node in nodes)
+        found.append([0, count[Relu], pools, count[Conv], count[Depthwise]])
+    normalizations = sum(hasattr(layer, "moving_variance") for layer in model.layers)
+    assert shown == [[normalizations, *found[0][1:]], *found]

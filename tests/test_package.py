@@ -160,27 +160,24 @@ def test_examples_in_docstrings(name):
     assert result.attempted and not result.failed
 
 
+PAGES = ["README.md"]  # that on searching looks at the study that the first made
+PAGES += sorted(
+    path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md") if "```python" in path.read_text()
+)
+PAGES.remove("docs/devices.md")  # test_labels_beside.py runs it, with the files that it reads
+
+
 @pytest.mark.slow
-def test_readme_code_runs(tmp_path, monkeypatch):
+def test_code_of_all_pages_runs(tmp_path, monkeypatch, capsys):
+    """Where a block of text follows a block of Python, that is what it prints."""
     monkeypatch.chdir(tmp_path)
     write_predictor(_predictor(), "laptop.json")  # as a command of the page on latency does
-    for page in (
-        "README.md",
-        "docs/index.md",
-        "docs/start.md",
-        "docs/searching.md",
-        "docs/fine_tuning.md",
-        "docs/validation_accuracy.md",
-        "docs/inference.md",
-        "docs/backbones.md",
-        "docs/latency.md",
-        "docs/proxies.md",
-    ):  # that on searching looks at the study that the first made
-        blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-        assert blocks
-        names = {}
-        for block in blocks:
+    for page in PAGES:
+        names, text = {}, (ROOT / page).read_text()
+        for block, shown in re.findall(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", text, re.DOTALL):
             exec(compile(block, page, "exec"), names)
+            printed = capsys.readouterr().out
+            assert not shown or printed == shown, page
 
 
 def _predictor():

@@ -1,7 +1,9 @@
 import itertools
 import re
+import runpy
 import xml.etree.ElementTree as ElementTree
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from nasnet_keras.plotting.cells import genotype_svg
 from nasnet_keras.search import spaces
 from nasnet_keras.search.registry import SPACES
 
+ROOT = Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
 LETTER = 6.3  # the mean width of letters of 12 pixels, and no less
 
@@ -89,12 +92,9 @@ def test_files(tmp_path):
 
 
 def test_the_pictures_in_the_docs_are_those_of_the_catalogue():
-    from pathlib import Path
-
-    folder = Path(__file__).parent.parent / "docs" / "genotypes"
     for name in genotypes.names(BaseGenotype):
-        assert (folder / f"{name}.svg").read_text() == genotype_svg(genotypes.get(name))
-        assert f"{name}.svg" in (folder / "README.md").read_text()
+        assert (ROOT / f"docs/genotypes/{name}.svg").read_text() == genotype_svg(genotypes.get(name))
+        assert f"{name}.svg" in (ROOT / "docs/genotypes/README.md").read_text()
 
 
 @cache
@@ -161,3 +161,10 @@ def test_genotypes_of_each_kind_are_drawn_whole_inside_the_picture(kind, tmp_pat
             (tmp_path / "a.json").write_text(genotype.to_json())
             for given in (genotype, genotype.to_json(), tmp_path / "a.json"):
                 assert plot_genotype(given, tmp_path / "a.svg").read_text() == genotype_svg(genotype)
+
+
+def test_the_drawings_of_pages_are_those_of_the_script():
+    for name, drawing in runpy.run_path(str(ROOT / "tools/drawings.py"))["DRAWINGS"].items():
+        text = drawing()
+        assert ElementTree.fromstring(text).tag == f"{SVG}svg"
+        assert (ROOT / f"docs/pictures/{name}.svg").read_text() == text, "python tools/make_pictures.py"

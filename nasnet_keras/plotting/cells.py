@@ -1,5 +1,6 @@
 """Genotypes as pictures: SVG text, made without another program."""
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from nasnet_keras.plotting.svg import BOX_WIDTH, MARGIN, document
 from nasnet_keras.utils.checks import svg_path
 from nasnet_keras.utils.files import write_text
 
-__all__ = ["genotype_svg", "plot_genotype"]
+__all__ = ["cells_svg", "genotype_svg", "plot_genotype"]
 
 _TITLE = 34  # height of a title
 
@@ -52,13 +53,24 @@ def genotype_svg(genotype: BaseGenotype) -> str:
         >>> genotype_svg(NASNET_A)[:4]
         '<svg'
     """
-    return _cells_svg(genotype) if isinstance(genotype, Genotype) else column_svg(genotype.rows())
-
-
-def _cells_svg(genotype: Genotype) -> str:
-    cells = {"Normal cell": genotype.normal, "Reduction cell": genotype.reduction}
+    if not isinstance(genotype, Genotype):
+        return column_svg(genotype.rows())
     if genotype.normal == genotype.reduction:
-        cells = {"Normal and reduction cell": genotype.normal}
+        return cells_svg({"Normal and reduction cell": genotype.normal})
+    return cells_svg({"Normal cell": genotype.normal, "Reduction cell": genotype.reduction})
+
+
+def cells_svg(cells: Mapping[str, Cell]) -> str:
+    """Draw cells below each other, under their titles, as SVG text.
+
+    Args:
+        cells: by title, at least one.
+
+    Example:
+        >>> from nasnet_keras.genotypes import NASNET_A
+        >>> "Reduction cell of 2018" in cells_svg({"Reduction cell of 2018": NASNET_A.reduction})
+        True
+    """
     parts, top, width = [], 0.0, 0.0
     for title, cell in cells.items():
         placed = layout(cell, top + MARGIN + _TITLE)
