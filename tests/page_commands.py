@@ -15,7 +15,7 @@ _FLAGS = """
 import importlib, json, sys
 from absl import flags
 from nasnet_keras.__main__ import JOBS
-job, operands = sys.argv[1], sys.argv[1] == "nasnet-latency"
+job, operands = sys.argv[1], sys.argv[1] in ("nasnet-latency", "nasnet-report")
 module = importlib.import_module(JOBS[job])
 own = module._define_flags()
 
