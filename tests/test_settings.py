@@ -1,6 +1,7 @@
 """What follows from the facts of a setting: checks, flags, and the upgrade of what was called otherwise before."""
 
 import dataclasses
+import inspect
 from dataclasses import MISSING, dataclass
 
 import pytest
@@ -13,6 +14,7 @@ from nasnet_keras.utils.settings import (
     check,
     check_json,
     define_flags,
+    documented,
     from_flags,
     setting,
     settings,
@@ -125,3 +127,11 @@ def test_flags(parsed):
     listed = {flag.name for flag in flags.FLAGS.get_key_flags_for_module(__name__)}
     assert {*names, "settings_size"} <= listed and "settings_cubed" not in listed
     assert flags.FLAGS["settings_judge"].help == "<child|supernet>: Judge."
+
+
+@pytest.mark.parametrize("written", ["Set.\n\n    More.\n    ", "Set.\n\nMore.\n"])  # before and since Python 3.13
+def test_settings_are_listed_in_the_docstring_as_far_to_the_left_as_its_text(written):
+    cls = type("Some", (), {"__doc__": written, "settings_rounds": setting(3, "Number of rounds.", values.positive())})
+    cls.__annotations__ = {"settings_rounds": int}
+    expected = ["Set.", "", "More.", "", "Attributes:", "    settings_rounds: Number of rounds."]
+    assert inspect.getdoc(documented(dataclass(cls))).splitlines() == expected

@@ -7,6 +7,7 @@ added, or renamed, in one place.
 
 import dataclasses
 import functools
+import inspect
 import sys
 import textwrap
 import warnings
@@ -133,8 +134,9 @@ def documented(cls: type[T]) -> type[T]:
     """Add the settings of a dataclass to its docstring; a class decorator."""
     known = (_described(name, one.help) for name, one in settings(cls).items())
     if cls.__doc__ is not None:
-        listed = textwrap.indent("\n".join(known), " " * 8)
-        cls.__doc__ = f"{cls.__doc__.rstrip()}\n\n    Attributes:\n{listed}\n    "
+        written = inspect.cleandoc(cls.__doc__)  # as Python 3.13 keeps it
+        listed = textwrap.indent("\n".join(known), " " * 4)
+        cls.__doc__ = f"{written}\n\nAttributes:\n{listed}\n"
     return cls
 
 
