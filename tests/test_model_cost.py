@@ -160,6 +160,14 @@ def test_every_layer_of_keras_with_weights_has_a_rule():
     assert set(missing) <= {"SpectralNormalization", "Softmax", "ReLU"}, missing
 
 
+@pytest.mark.skipif(not hasattr(layers, "TernaryDense"), reason="Keras has it since 3.16")
+def test_a_layer_of_three_values_counts_as_the_plain_one():
+    model = model_of(layers.TernaryDense(8), SERIES)
+    assert nk.model_cost(model).multiply_adds == 7 * 6 * 8
+    model.quantize("ternary")
+    assert nk.model_cost(model).multiply_adds == 7 * 6 * 8
+
+
 def test_operations_of_keras():
     a, b, c = keras.Input((7, 6)), keras.Input((6, 4)), keras.Input((9, 8, 6))
     kernel = ops.ones((3, 3, 6, 4))

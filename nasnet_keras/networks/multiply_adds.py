@@ -129,7 +129,7 @@ def _channels(layer: Any, call: Call) -> int:
     return call.inputs[0][-1 if layer.data_format == "channels_last" else 1]
 
 
-@_of(layers.Dense)
+@_of(layers.Dense, *filter(None, [getattr(layers, "TernaryDense", None)]))  # since Keras 3.16
 def _dense(layer: Any, call: Call) -> int:
     del layer
     return math.prod(call.outputs[0]) * call.inputs[0][-1]
