@@ -1,6 +1,7 @@
 """Three folders, one import package: `search/` and `pretrained/` are linked into `nasnet_keras/`, so that nothing named
 `search` is installed, and a checkout imports as it is."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -31,11 +32,17 @@ def version() -> str:
     return line.split('"')[1]
 
 
+def description() -> str:
+    """The README for a package index, which shows it alone: without what links to files beside it, or shows them."""
+    parts = (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")
+    return "\n\n".join(part for part in parts if not re.search(r"\]\((?!https:)", part))
+
+
 setup(
     name="nasnet_keras",
     version=version(),
     description="NASNet-family networks from genotypes, exact to the parameter, and the search that finds them",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description=description(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],

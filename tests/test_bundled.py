@@ -156,9 +156,8 @@ def test_pages_have_the_tables_of_the_cards():
     printed = subprocess.run(
         [sys.executable, ROOT / "tools" / "model_table.py", "--print"], capture_output=True, text=True, check=True
     ).stdout
-    models, zoo, quantized = printed.strip("\n").split("\n\n")
-    assert models.count("\n") == len(NAMES) + 1 and f"{models}\n<!--" in (ROOT / "README.md").read_text()
-    assert f"{zoo}\n<!--" in (ROOT / "docs/models/README.md").read_text()
+    models, quantized = printed.strip("\n").split("\n\n")
+    assert models.count("\n") == len(NAMES) + 1 and f"{models}\n<!--" in (ROOT / "docs/models/README.md").read_text()
     assert f"{quantized}\n<!--" in (ROOT / "docs/inference.md").read_text()
     assert quantized.count("\n") == 1 + sum(len(pretrained.card(name).quantized) for name in NAMES)
 

@@ -81,6 +81,29 @@ def test_the_source_distribution_has_what_the_wheel_has(built):
     assert modules <= members.keys() and {"setup.py", "LICENSE", "NOTICE", "README.md"} <= members.keys()
 
 
+def test_a_package_index_shows_nothing_that_leads_nowhere(built):
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = [name for name in file.namelist() if name.endswith(".dist-info/METADATA")]
+        shown = file.read(name).decode().partition("\n\n")[2]
+    readme = (ROOT / "README.md").read_text()
+    first, last = readme.split("\n\n")[1], readme.rstrip().rpartition("\n\n")[2]
+    assert shown.startswith("# nasnet_keras\n") and first in shown and last in shown
+    assert "nk.model_cost(" in shown and "nasnet-search --dataset" in shown
+    assert not re.search(r"\]\((?!https:)", shown) and re.search(r"\]\((?!https:)", readme)
+
+
+def test_the_readme_is_a_screen_with_a_picture_and_its_links_lead_somewhere():
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.splitlines()) < 70 and re.search(r"!\[[^]]+\]\([^)]+\.svg\)", readme)
+    assert "nk.model_cost(" in readme.partition("nasnet-finetune")[0], "what many come for stands above"
+    links = re.findall(r"\]\(([^)]+)\)", readme)
+    assert len(links) > 20 and not [link for link in links if not (ROOT / link).is_file()]
+    shown = {Path(link).name for link in links}
+    others = {"README.md", "benchmarks.md", "index.md"}  # of the site
+    assert not {path.name for path in (ROOT / "docs").glob("*.md")} - shown - others - {"prior.md", "proxies.md"}
+
+
 def test_what_is_installed_imports(built):
     run_python(IMPORTED.format(root=str(built / "target")))
 
@@ -160,7 +183,7 @@ def test_examples_in_docstrings(name):
     assert result.attempted and not result.failed
 
 
-PAGES = ["README.md"]  # that on searching looks at the study that the first made
+PAGES = ["README.md"]
 PAGES += sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md") if "```python" in path.read_text()
 )

@@ -1,6 +1,6 @@
-"""Write the tables of trained models, from their cards: the README's, and that of quantized files.
+"""Write the tables of trained models, from their cards: that of the models, and that of quantized files.
 
-python tools/model_table.py           # writes README.md and docs/inference.md
+python tools/model_table.py           # writes docs/models/README.md and docs/inference.md
 python tools/model_table.py --print   # prints the tables
 """
 
@@ -18,12 +18,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 _THREADS = (1, 2)
 
 
-def models(folder: str) -> str:
-    """The table of models, in Markdown: the best model of each data set first.
-
-    Args:
-        folder: of their pages, from the page of the table.
-    """
+def models() -> str:
+    """The table of models, in Markdown: the best model of each data set first."""
     lines = [
         "| model | genotype | data set | image | test accuracy | parameters | multiply-adds | latency | weights |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -44,7 +40,7 @@ def models(folder: str) -> str:
             _latency(card),
             f"{size}{', downloaded' if card.weights.url and card.weights.size else ''}",
         )
-        name = f"`{card.name}`" if card.weights.url else f"[`{card.name}`]({folder}{card.name}.md)"
+        name = f"`{card.name}`" if card.weights.url else f"[`{card.name}`]({card.name}.md)"
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -72,8 +68,7 @@ def quantized() -> str:
 
 
 PLACES: dict[str, tuple[str, Callable[[], str]]] = {
-    "README.md": ("models", lambda: models("docs/models/")),
-    "docs/models/README.md": ("models", lambda: models("")),
+    "docs/models/README.md": ("models", models),
     "docs/inference.md": ("quantized models", quantized),
 }
 """The pages, and what stands where in them."""
