@@ -34,8 +34,9 @@ class Job(SphinxDirective):
     def _parts(self, name, paragraphs):
         for part in paragraphs:
             first, *rest = part.splitlines()
-            if part.startswith("For example:"):
-                yield nodes.literal_block("", "\n".join(line.strip() for line in rest), language="bash")
+            if part.startswith(("For example:", "  ")):  # commands, of which some follow no heading
+                commands = part.removeprefix("For example:").strip().splitlines()
+                yield nodes.literal_block("", "\n".join(map(str.strip, commands)), language="bash")
             elif rest and rest[0].startswith("  --"):
                 yield nodes.rubric("", first.rstrip(":"))
                 yield self._flags(name, rest)
