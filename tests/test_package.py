@@ -99,9 +99,6 @@ def test_the_readme_is_a_screen_with_a_picture_and_its_links_lead_somewhere():
     assert "nk.model_cost(" in readme.partition("nasnet-finetune")[0], "what many come for stands above"
     links = re.findall(r"\]\(([^)]+)\)", readme)
     assert len(links) > 20 and not [link for link in links if not (ROOT / link).is_file()]
-    shown = {Path(link).name for link in links}
-    others = {"README.md", "benchmarks.md", "index.md"}  # of the site
-    assert not {path.name for path in (ROOT / "docs").glob("*.md")} - shown - others - {"prior.md", "proxies.md"}
 
 
 def test_what_is_installed_imports(built):
