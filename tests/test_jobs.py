@@ -16,7 +16,7 @@ from nasnet_keras.search.executors.handle import Handle
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError, Stopped
 from nasnet_keras.utils import jobs
-from nasnet_keras.utils.noise import is_noise, level_wanted
+from nasnet_keras.utils.noise import Noise, is_noise, level_wanted
 from nasnet_keras.utils.workdir import WorkdirError
 from nasnet_keras.weights.download import DownloadError
 
@@ -159,6 +159,7 @@ NEWS = (
     b"Traceback (most recent call last):",
     b"",
 )
+TRACE = (b"=== Source Location Trace: === ", b"external/xla/xla/stream_executor/cuda/cuda_status.cc:50", b"")
 
 
 def test_noise_is_told_from_news(monkeypatch):
@@ -171,11 +172,19 @@ def test_noise_is_told_from_news(monkeypatch):
         assert level_wanted() == level
 
 
+def test_where_a_message_came_from_goes_with_the_message():
+    lines = [NOISE[4], *TRACE, b"", NEWS[0], *TRACE, TRACE[1], *NOISE[3:5], *TRACE[:2], NEWS[-3], TRACE[1]]
+    noise = Noise(2)
+    left = [line for line in lines if not noise(line)]
+    assert left == [b"", NEWS[0], *TRACE, TRACE[1], NEWS[-3], TRACE[1]]
+
+
 def test_noise_is_left_out_and_last_words_are_kept():
-    said = "\\n".join(line.decode() for line in (*NOISE, *NEWS[:2]))
+    said = "\\n".join(line.decode() for line in (*NOISE, *NEWS[:2], NOISE[4], *TRACE))
     code, _, err = run(f'os.write(2, b"""{said}\\nlast"""); os.abort()')
     assert code == -signal.SIGABRT
     assert all(line.decode() in err for line in (*NEWS[:2], b"last")) and NOISE[1].decode() not in err
+    assert "Trace" not in err
     _, _, err = run(f'os.write(2, b"""{said}""")', env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"})
     assert NOISE[1].decode() in err
     _, out, _ = run("import psutil; print(psutil.Process().children())")
@@ -186,7 +195,7 @@ def test_the_last_words_of_a_process_are_no_noise(tmp_path):
     with (tmp_path / "log").open("wb+") as log:
         handle = Handle.__new__(Handle)
         handle._log, handle._said = log, 5
-        log.write(b"old\n\n" + b"\n".join(NOISE) + b"\nKilled by hand\n" + NOISE[1])
+        log.write(b"old\n\n" + b"\n".join((*NOISE, NOISE[4], *TRACE)) + b"\nKilled by hand\n" + NOISE[1])
         log.flush()
         assert handle._last_words() == "Killed by hand"
 

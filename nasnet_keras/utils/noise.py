@@ -7,7 +7,7 @@ import os
 import re
 import signal
 
-__all__ = ["is_noise", "leave_out", "level_wanted"]
+__all__ = ["Noise", "is_noise", "leave_out", "level_wanted"]
 
 _SEVERITIES = b"IWEF"
 _LOGGED = re.compile(
@@ -23,6 +23,10 @@ _HARMLESS = (  # messages that call themselves errors
     b"when one has already been registered",  # cuFFT, cuDNN and cuBLAS, by each of two libraries
     b"Falling back to the default Eigen-based implementation",  # oneDNN lacks a kernel on this processor
 )
+_TRACE = (
+    b"=== Source Location Trace: ==="  # since TensorFlow 2.22, after some messages: lines of places, and an empty one
+)
+_PLACE = re.compile(rb"\S+\.(?:cc|cu|h):\d+")
 _HELD = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -45,6 +49,30 @@ def is_noise(line: bytes, level: int) -> bool:
     if found is None:
         return False
     return _SEVERITIES.index(found[1] or found[2]) < level or (level >= 2 and any(text in line for text in _HARMLESS))
+
+
+class Noise:
+    """Tells, one line of an output after the other, which ones are noise; where a message came from goes with it.
+
+    Args:
+        level: the number of severities that are not wanted, as of `level_wanted`.
+
+    Example:
+        >>> noise = Noise(2)
+        >>> [noise(line) for line in (b"INFO: Created TensorFlow Lite delegate", b"=== Source Location Trace: ===")]
+        [True, True]
+    """
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._noise = self._tracing = False
+
+    def __call__(self, line: bytes) -> bool:
+        inside = self._tracing and (not line or _PLACE.fullmatch(line) is not None)
+        self._tracing = line.startswith(_TRACE) or (inside and bool(line))
+        if not (inside or self._tracing):
+            self._noise = is_noise(line, self._level)
+        return self._noise
 
 
 def leave_out(level: int) -> int:
@@ -90,10 +118,10 @@ def _read_in_a_grandchild(reading: int, writing: int, level: int) -> None:
 
 def _pass_on(reading: int, writing: int, level: int) -> None:
     """Copy the lines that are no noise."""
-    rest = b""
+    rest, noise = b"", Noise(level)
     while data := os.read(reading, 1 << 16):
         *lines, rest = (rest + data).split(b"\n")
-        _write(writing, b"".join(line + b"\n" for line in lines if not is_noise(line, level)))
+        _write(writing, b"".join(line + b"\n" for line in lines if not noise(line)))
     _write(writing, rest)
 
 

@@ -18,7 +18,7 @@ from nasnet_keras.search.executors.base import BUSY, ExecutorError, Outcome, Tas
 from nasnet_keras.search.executors.clock import Clock
 from nasnet_keras.search.executors.worker import command, read_outcome, task_line
 from nasnet_keras.utils.checks import quoted
-from nasnet_keras.utils.noise import is_noise, level_wanted
+from nasnet_keras.utils.noise import Noise, level_wanted
 
 __all__ = ["Handle"]
 
@@ -299,8 +299,8 @@ class Handle:
 
     def _last_words(self) -> str:
         """The last output of the worker and its child since the task began, without noise."""
-        lines = self._output(10 * _LAST_WORDS).split(b"\n")
-        words = b"\n".join(line for line in lines if not is_noise(line, level_wanted()))
+        lines, noise = self._output(10 * _LAST_WORDS).split(b"\n"), Noise(level_wanted())
+        words = b"\n".join(line for line in lines if not noise(line))
         return words[-_LAST_WORDS:].decode(errors="replace").strip()
 
     def _output(self, most: int) -> bytes:
