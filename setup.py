@@ -21,7 +21,8 @@ OPENVINO = [
 PANDAS = "pandas>=2.2"  # search/study/frame.py: trials as a table
 DOCS = [
     "furo>=2025.7",  # docs/conf.py: the site's look
-    "myst-parser>=4",  # docs/conf.py: pages in Markdown
+    "ipykernel>=6",  # docs/tutorials/: running notebooks
+    "myst-nb>=1.4",  # docs/conf.py: pages in Markdown, some of them notebooks
     "sphinx>=8.1",  # docs/conf.py: the site
 ]
 RAY = "ray>=2.52,<3"  # search/executors/ray_cluster.py: children on many machines
@@ -83,7 +84,7 @@ setup(
         "wrapt>=2",  # utils/lazy.py: layers that Keras knows of before they are imported
     ],
     extras_require={
-        "docs": DOCS,
+        "docs": [*EXPORT, *DOCS],  # docs/tutorials/your_own_images.md writes files for phones
         "export": EXPORT,
         "openvino": [*EXPORT, *OPENVINO],
         "pandas": PANDAS,

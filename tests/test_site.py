@@ -1,17 +1,26 @@
-"""The site: its reference has every public name and every command, and it builds without a warning."""
+"""The site: its reference has every public name and every command, it builds, and its notebooks run."""
 
 import importlib
+import json
+import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from nasnet_keras.__main__ import JOBS
 
 DOCS = Path(__file__).parent.parent / "docs"
 REFERENCE = sorted((DOCS / "reference").rglob("*.md"))
+TUTORIALS = {  # plots of each
+    "your_own_images": 3,
+    "an_algorithm_of_your_own": 3,
+    "a_row_of_a_papers_table": 1,
+}
 VALUES = {  # described by their page, where names of modules and constants need no entry
     "nasnet_keras": {"applications", "conventions", "genotypes", "pretrained", "search"},
     "nasnet_keras.genotypes.conventions": {"DARTS_FIELDS", "ENAS_OPERATIONS", "GenotypeError"},
@@ -55,14 +64,52 @@ def test_every_command_has_a_page():
     assert {page.stem for page in (DOCS / "reference/jobs").glob("*.md")} == set(JOBS)
 
 
-@pytest.fixture(scope="module")
+def test_every_tutorial_is_tested_and_begins_with_its_installation():
+    assert {page.stem for page in (DOCS / "tutorials").glob("*.md")} == set(TUTORIALS)
+    for name in TUTORIALS:
+        first = (DOCS / f"tutorials/{name}.md").read_text().partition("```{code-cell} ipython3\n")[2]
+        assert first.startswith(":tags: [skip-execution]\n\n%pip install --quiet --editable"), name
+
+
+@pytest.fixture(scope="session")
 def site(tmp_path_factory):
+    """The site; processes that share the tests share it, since its notebooks take minutes."""
     pytest.importorskip("sphinx")
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(folder / "cache"), str(DOCS)]
-    built = subprocess.run([*command, str(folder / "html")], capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "site"
+    errors = folder / "errors.txt"
+    with FileLock(folder.with_suffix(".lock")):
+        if not errors.exists():
+            before = changes()
+            command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(folder / "cache")]
+            built = subprocess.run([*command, str(DOCS), str(folder / "html")], capture_output=True, text=True)
+            left = f"left beside the pages: {changes() - before}\n" if changes() - before else ""
+            errors.write_text(left + (built.stderr if built.returncode else ""))
+    assert not errors.read_text(), errors.read_text()
     return folder / "html"
+
+
+def changes():
+    """The files beside the pages that git knows nothing of, also ignored ones."""
+    command = ["git", "status", "--porcelain", "--ignored", "--untracked-files=all", "--", "."]
+    listed = subprocess.run(command, cwd=DOCS, capture_output=True, text=True).stdout.splitlines()
+    return {line for line in listed if "__pycache__" not in line}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_tutorial_ran_and_its_plots_are_in_the_page(site, name):
+    (path,) = (site / "_downloads").glob(f"*/{name}.ipynb")
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    skipped = [cell for cell in cells if "skip-execution" in cell["metadata"].get("tags", ())]
+    assert skipped == cells[:1] and "%pip install" in "".join(skipped[0]["source"])
+    assert all(cell["execution_count"] for cell in cells[1:]) and len(cells) > 8
+    page = (site / f"tutorials/{name}.html").read_text()
+    made = re.findall(r'<img alt="([^"]+)" src="([^"]+/[0-9a-f]{64}\.svg)"', page)
+    assert len(made) == TUTORIALS[name]
+    for said, source in made:
+        assert not said.endswith(".svg"), "a plot says in words what it shows"
+        ElementTree.parse(site / "tutorials" / source)
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ _HARMLESS = (  # messages that call themselves errors
     b"failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)",  # there is no driver
     b"when one has already been registered",  # cuFFT, cuDNN and cuBLAS, by each of two libraries
     b"Falling back to the default Eigen-based implementation",  # oneDNN lacks a kernel on this processor
+    b"NodeDef mentions attribute use_unbounded_threadpool which is not in the op definition",  # tf.data's own pass
 )
 _TRACE = (
     b"=== Source Location Trace: ==="  # since TensorFlow 2.22, after some messages: lines of places, and an empty one
