@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 project = "nasnet_keras"
 author = "the authors of nasnet_keras"
 release = version = nasnet_keras.__version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "elsewhere", "jobs"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "elsewhere", "fields", "jobs"]
 exclude_patterns = ["extensions", "cluster", "models/genotypes"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

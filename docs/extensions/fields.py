@@ -1,0 +1,99 @@
+"""The fields of a dataclass as they stand in a file: their names, their JSON types and what they mean.
+
+```{fields} nasnet_keras.search.config.SearchConfig
+:under: sitting
+:without: workdir
+```
+
+Of settings the help is shown, and what a file of an earlier version means that lacks them; of other fields, their line
+in the docstring.
+"""
+
+import dataclasses
+import inspect
+import re
+import types
+import typing
+from importlib import import_module
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from nasnet_keras.utils.settings import settings
+
+_TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null", dict: "object"}
+_LISTS = (list, tuple)
+
+
+class Fields(SphinxDirective):
+    """Describes the fields of a dataclass."""
+
+    required_arguments = 1
+    option_spec: typing.ClassVar = {"under": str, "without": str.split}
+
+    def run(self):
+        """One entry a field."""
+        module, _, name = self.arguments[0].rpartition(".")
+        cls, prefix = getattr(import_module(module), name), self.options.get("under", "")
+        self.env.note_dependency(inspect.getfile(cls))
+        left_out = self.options.get("without", ())
+        entries = (self._entry(prefix, *field) for field in fields(cls) if field[0] not in left_out)
+        return [nodes.definition_list("", *entries)]
+
+    def _entry(self, prefix, name, kind, meaning):
+        path = f"{prefix}.{name}" if prefix else name
+        term = nodes.term("", "", nodes.literal("", path), nodes.Text(f", {kind}" if kind else ""))
+        parts = re.split(r"(`[^`]+`|--[a-z]\w*(?:=\w+)?)", meaning)
+        words = [
+            nodes.literal("", part.strip("`")) if number % 2 else nodes.Text(part) for number, part in enumerate(parts)
+        ]
+        return nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", "", *words)))
+
+
+def fields(cls):
+    """The names, types and meanings of the fields of a dataclass."""
+    known, lines, hints = settings(cls), _lines(cls), typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if not field.init:
+            continue
+        meaning = (
+            known[field.name].help + _older(known[field.name]) if field.name in known else lines.get(field.name, "")
+        )
+        yield field.name, _type(hints[field.name]), meaning
+
+
+def _older(one):
+    """What files mean that lack a setting, and its former name."""
+    missing = one.assumed is not dataclasses.MISSING and not callable(one.assumed)
+    words = f" A file without it means `{_json(one.assumed)}`." if missing else ""
+    return words + (f" Formerly `{one.was.name}`." if one.was is not None and one.was.name else "")
+
+
+def _json(value):
+    return {None: "null", True: "true", False: "false"}.get(value, value) if isinstance(value, bool | None) else value
+
+
+def _lines(cls):
+    """The attributes in a docstring by their names."""
+    _, _, text = (inspect.getdoc(cls) or "").partition("Attributes:\n")
+    text = re.split(r"\n\n|\n\S", text)[0]
+    found = {}
+    for names, meaning in re.findall(r"^    (\w[\w, ]*): (.*(?:\n {5,}.*)*)", text, re.MULTILINE):
+        words = " ".join(meaning.split())
+        found |= dict.fromkeys(names.split(", "), words[:1].upper() + words[1:])
+    return found
+
+
+def _type(hint):
+    """The JSON types of an annotation, in words; empty if it is of another class, whose own page says more."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        words = [_type(part) for part in typing.get_args(hint)]
+        return " or ".join(dict.fromkeys(filter(None, words)))
+    origin = typing.get_origin(hint) or hint
+    return "list" if origin in _LISTS else _TYPES.get(origin, "object" if origin is dict else "")
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.add_directive("fields", Fields)
+    return {"parallel_read_safe": True}
