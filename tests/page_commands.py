@@ -69,6 +69,6 @@ def _run(code: str, job: str, given: Sequence[list[str]], folder: Path | None) -
     line = [sys.executable, "-c", _FLAGS + code, job, json.dumps(given)]
     paths = [str(ROOT / "docs"), *filter(None, [os.environ.get("PYTHONPATH")])]  # with the objective of a page
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120, cwd=folder, env=environment)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=600, cwd=folder, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -83,16 +83,16 @@ def test_the_command_searches_with_several_seeds_and_goes_on(tmp_path):
     folder = tmp_path / "s2"
     typed = [f"--{name}={value}" for name, value in EVOLUTION.items()]
     command = [sys.executable, "-m", "nasnet_keras.search", f"--workdir={folder}"]
-    done = subprocess.run([*command, *typed, "--seeds=2", "--seed=7"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, *typed, "--seeds=2", "--seed=7"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "seed 8, in" in done.stderr and "(2 of 2)" in done.stderr and "over 2 studies" in done.stdout
     assert f"nasnet-search --workdir={folder} --seeds=4" in done.stdout
     assert re.search(rf"Search on: +nasnet-search --workdir={folder} --trials=10\n", done.stdout)
-    done = subprocess.run([*command, "--trials=6"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, "--trials=6"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert [(one.config["seed"], len(one.trials)) for one in load_studies(folder)] == [(7, 6), (8, 6)]
     (folder / "seeds.json").write_text(json.dumps({"sitting": {"seed": 0, "seeds": -1}}))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 1 and "seeds.json is damaged: sitting cannot be" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -457,7 +457,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(trained, tmp_path):
         return [{name: value for name, value in entry.items() if name != "seconds"} for entry in history]
 
     process = subprocess.Popen(command("killed"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     history = tmp_path / "killed" / "history.json"
     while not (history.exists() and len(json.loads(history.read_text())) >= 3):
         assert process.poll() is None and time.monotonic() < deadline

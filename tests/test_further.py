@@ -160,7 +160,7 @@ def test_the_job_trains_on_only_if_epochs_are_typed(tmp_path, typed):
         "console()"
     )
     command = [sys.executable, "-c", code, f"--workdir={tmp_path / 'run'}", *typed]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert f"asked {{'go_on': {bool(typed)}}}" in done.stderr
 
 

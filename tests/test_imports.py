@@ -50,7 +50,7 @@ def test_names_on_other_backends(backend):
 def test_operations_are_listed_without_keras():
     """A search asks a predictor for latencies, in a process that builds no network."""
     statement = "import sys, nasnet_keras.latency.operations; assert not {'keras', 'tensorflow'} & {*sys.modules}"
-    subprocess.run([sys.executable, "-c", statement], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", statement], check=True, timeout=600)
 
 
 def test_a_saved_model_loads_whatever_was_imported_first(tmp_path):

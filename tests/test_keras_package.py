@@ -51,7 +51,7 @@ def run(code, folder):
         cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         env={**os.environ, "PYTHONPATH": folder[0]},
     )
 

@@ -24,7 +24,7 @@ def typed(module, *arguments, **environment):
         [sys.executable, "-m", module.removesuffix(".__main__"), *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         env={**os.environ, "COLUMNS": "80", **environment},
     )
 
@@ -121,5 +121,5 @@ def test_what_there_is_has_every_console_script():
 def test_the_packages_snippet_runs():
     code = importlib.import_module("nasnet_keras.__main__")._PYTHON
     lines = [line for line in code.splitlines() if "load(" not in line and "FromGenotype" not in line]
-    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr

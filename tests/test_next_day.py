@@ -36,7 +36,7 @@ finally:
 
 def typed(folder, *flags):
     command = [sys.executable, "-c", WATCHED, f"--workdir={folder}", *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture

@@ -203,13 +203,13 @@ def test_the_example_runs_from_its_folder(tmp_path):
     flags = ["--objective=own_objective:score", "--evaluator=tabular", "--table=nasnet_cells_cifar10", "--trials=4"]
     program = "from nasnet_keras.search.__main__ import console; console()"
     command = [sys.executable, "-c", f"import sys; sys.path.remove(''); {program}", "--workdir=s1", *flags]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     study = load_study(tmp_path / "s1")
     assert study.config["objective"] == "own_objective:score" and len(study.random_trials) == 4
     assert study.best.reward == value_of(load_own_from(tmp_path), {**study.best.metrics, **study.best.costs})
     command += ["--objective=own_objective:scoer", "--workdir=s2"]
-    wrong = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    wrong = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert wrong.returncode == 1 and re.search("nasnet-search: objective=own_objective:scoer cannot be", wrong.stderr)
 
 

@@ -413,7 +413,7 @@ def test_the_example_is_killed_goes_on_and_gets_its_report(table, tmp_path):
     whole = example(tmp_path / "whole", table)
     killed = example(tmp_path / "killed", table, SLOWLY)
     log = tmp_path / "killed" / "own" / "trials.jsonl"
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while not (log.exists() and log.read_text().count("\n") >= 5) and time.monotonic() < deadline:
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)

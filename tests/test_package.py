@@ -42,7 +42,7 @@ for module in (nasnet_keras, nasnet_keras.search.config, nasnet_keras.pretrained
 
 
 def run_python(code):
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=600).stdout
 
 
 @pytest.fixture(scope="module")

@@ -309,7 +309,7 @@ def test_images_come_in_their_order_and_a_few_at_a_time(tmp_path, monkeypatch):
 def test_the_command(trained, new):
     def typed(*arguments):
         command = [sys.executable, "-m", "nasnet_keras.pretrained.predict", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
     done = typed(f"--model={trained}", "--images=new/blue", "--images=new/green", "--output=a.csv", "--top=1")
     assert done.returncode == 3 and "a.csv: 5 of 6 images classified" in done.stdout, done.stderr

@@ -269,9 +269,9 @@ def test_nothing_is_written_unless_all_is_drawn(tmp_path):
 
 def test_the_command_says_what_is_wrong_in_a_line(tmp_path):
     command = [sys.executable, "-m", "nasnet_keras.search.report"]
-    done = subprocess.run([*command, "nowhere"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, "nowhere"], capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("nasnet-report: nowhere is missing")
     assert done.stderr.count("\n") == 1
     words = [f"--workdir={RUNS / 'trained'}", "--output=paper"]
-    done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and done.stdout == "paper/training_curve.svg\npaper/genotype.svg\n", done.stderr

@@ -48,7 +48,7 @@ def test_the_command_goes_on_where_no_study_has_begun(tmp_path):
     known = settings_of_seeds(folder)
     assert known["seed"] == 4 and known["trials"] == 3 and known["table"] == TABLE["table"]
     command = [sys.executable, "-m", "nasnet_keras.search", f"--workdir={folder}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "--trials=3 --algorithm=random" in done.stderr
     assert [(one.config["seed"], len(one.trials)) for one in load_studies(folder)] == [(4, 3), (5, 3)]

@@ -40,7 +40,7 @@ def begin_again(path):
     """In another process."""
     code = "from nasnet_keras.utils.workdir import Workdir; "
     code += f"Workdir({str(path)!r}, 'job.json', 'nasnet_keras.job', 1, {{}})"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 def contents(folder):
@@ -193,7 +193,7 @@ print(environment.cores(), environment.processor(), len(subprocesses._environmen
 folder.close()
 """
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and int(done.stdout.split()[0]) >= 1, done.stderr
     assert json.loads((tmp_path / "job.json").read_text())["format"] == "nasnet_keras.job"
 

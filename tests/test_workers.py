@@ -80,7 +80,7 @@ def task(number=0, **changes):
     return Task(**{"group": "search", "number": number, "genotype": CELL, "seed": number, **changes})
 
 
-def outcome_of(executor, seconds=60.0):
+def outcome_of(executor, seconds=600.0):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if outcome := executor.wait(0.2):
