@@ -264,6 +264,10 @@ def test_nothing_is_written_unless_all_is_drawn(tmp_path):
         report("a/run", output="file")
     Path("file").unlink()
     assert listed(tmp_path) == before
+    assert ReportSettings(("a/run/..", "b"), output="paper").places() == {
+        Path("a/run/.."): Path("paper/a"),
+        Path("b"): Path("paper/b"),
+    }
     assert ReportSettings(("a/run", "a/run"), output="paper").places() == {Path("a/run"): Path("paper")}, "one folder"
 
 

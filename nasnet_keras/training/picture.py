@@ -15,7 +15,7 @@ from nasnet_keras.training.curve import accuracy_of
 from nasnet_keras.utils.checks import integer, svg_path
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.manual import counted
-from nasnet_keras.utils.workdir import description_of, not_of, recorded
+from nasnet_keras.utils.workdir import description_of, folder_name, not_of, recorded
 
 __all__ = ["HISTORY", "RUNS", "plot_training_curve", "training_curve_svg"]
 
@@ -80,7 +80,7 @@ def plot_training_curve(run: str | Path | _History, path: str | Path, title: str
 def training_curve_svg(run: str | Path | _History, title: str | None = None) -> str:
     """Draw the accuracies of a training over its epochs as SVG text; see `plot_training_curve`."""
     if isinstance(run, str | Path):
-        cycles, whose = dict(_cycles(Path(run))), f"{Path(run).absolute().name}: "
+        cycles, whose = dict(_cycles(Path(run))), f"{folder_name(run)}: "
     else:
         cycles, whose = {0: _checked(run)}, ""
     lines = [one for one in _series(dict(sorted(cycles.items()))) if one.points]

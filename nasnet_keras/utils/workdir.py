@@ -1,6 +1,7 @@
 """The folder of a job: one writer, one configuration, and never a folder of something else."""
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterable
 from importlib import metadata
@@ -19,6 +20,7 @@ __all__ = [
     "WorkdirError",
     "check_same",
     "description_of",
+    "folder_name",
     "is_workdir",
     "not_of",
     "read_description",
@@ -157,6 +159,16 @@ def is_workdir(path: Path) -> bool:
 def description_of(path: Path) -> str | None:
     """Return the name of the file that describes a job's folder, such as `study.json`; None if there is none."""
     return next((name for name in _DESCRIPTIONS if (path / name).exists()), None)
+
+
+def folder_name(path: str | Path) -> str:
+    """Return the name of a folder, also of one that is written as `.` or `a/..`; a link keeps its own.
+
+    Example:
+        >>> folder_name("runs/mine/.."), folder_name(".") == Path.cwd().name
+        ('runs', True)
+    """
+    return os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119 – pathlib follows links
 
 
 def not_of(path: Path, files: Iterable[str], jobs: str) -> WorkdirError:

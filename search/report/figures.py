@@ -20,7 +20,7 @@ from nasnet_keras.search.study.seeds import load_studies
 from nasnet_keras.search.study.trial import fingerprint, network_genotype
 from nasnet_keras.training.picture import HISTORY, RUNS, training_curve_svg
 from nasnet_keras.utils.checks import quoted
-from nasnet_keras.utils.workdir import description_of, not_of, recorded
+from nasnet_keras.utils.workdir import description_of, folder_name, not_of, recorded
 
 __all__ = ["Figures", "figures"]
 
@@ -122,7 +122,7 @@ def _add_winner(found: Figures, study: Study, winner: Any) -> None:
         return
     folder = study.path / final_folder(study.result.get("settings", {})) / finalist_name("search", winner)
     if folder.is_dir():
-        title = f"{study.path.absolute().name}: accuracy of the winner over epochs"
+        title = f"{folder_name(study.path)}: accuracy of the winner over epochs"
         found.add("winner_training", lambda: training_curve_svg(folder, title))
     else:
         found.lacking["winner_training"] = f"there is no {folder}"

@@ -11,6 +11,7 @@ from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.utils.checks import quoted, svg_path
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.near import suggestion
+from nasnet_keras.utils.workdir import folder_name
 
 __all__ = ["optimization_history_svg", "pareto_front_svg", "plot_optimization_history", "plot_pareto_front"]
 
@@ -42,7 +43,7 @@ def optimization_history_svg(study: Study) -> str:
     facts = gather(study)
     if not facts.successful:
         raise ValueError(_nothing(study))
-    return picture(*rewards.chart(facts), f"{_name(study)}: reward over trials", MARK_STYLE)
+    return picture(*rewards.chart(facts), f"{folder_name(study.path)}: reward over trials", MARK_STYLE)
 
 
 def plot_pareto_front(study: Study, path: str | Path, cost: str | None = None) -> Path:
@@ -79,11 +80,7 @@ def pareto_front_svg(study: Study, cost: str | None = None) -> str:
     cost = study.front_costs[0] if cost is None else cost
     if not any(cost_of(trial, cost) is not None for trial in known):
         raise ValueError(f"no trial with a reward has the cost {quoted(cost)}: {suggestion(cost, study.cost_names)}")
-    return picture(*front.chart(facts, cost), f"{_name(study)}: reward against {cost}", MARK_STYLE)
-
-
-def _name(study: Study) -> str:
-    return study.path.absolute().name
+    return picture(*front.chart(facts, cost), f"{folder_name(study.path)}: reward against {cost}", MARK_STYLE)
 
 
 def _nothing(study: Study) -> str:

@@ -8,6 +8,7 @@ from nasnet_keras.utils import settings, values
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import documented, grouped, setting
+from nasnet_keras.utils.workdir import folder_name
 
 __all__ = ["ReportSettings"]
 
@@ -64,7 +65,7 @@ class ReportSettings:
             return {folder: folder / "figures" for folder in folders}
         if len(folders) == 1:
             return {folders[0]: Path(self.output)}
-        places = {folder: Path(self.output, folder.absolute().name) for folder in folders}
+        places = {folder: Path(self.output, folder_name(folder)) for folder in folders}
         if len({*places.values()}) < len(places):
             raise ValueError(
                 f"two of the folders have one name, under which each would get its pictures in {self.output}: draw "
