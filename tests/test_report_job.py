@@ -239,6 +239,18 @@ def test_several_seeds_have_a_curve_of_all_and_pictures_of_each(tmp_path, capsys
     assert Path("both.svg").read_text() == whole
 
 
+def test_a_damaged_study_is_one_error(tmp_path):
+    shutil.copytree(FROZEN, tmp_path / "s")
+    path = tmp_path / "s" / "study.json"
+    path.write_text(path.read_text().replace('"config": {', '"config": {"limit": 7, ', 1))
+    with pytest.raises(ValueError, match="the configuration in s/study.json is damaged: limit must be"):
+        report("s")
+    (tmp_path / "s" / "trials.jsonl").write_text("{}\n{}\n")
+    with pytest.raises(ValueError, match=r"s/trials\.jsonl, line 1 is damaged"):
+        report("s")
+    assert not (tmp_path / "s" / "figures").exists()
+
+
 def test_nothing_is_written_unless_all_is_drawn(tmp_path):
     shutil.copytree(RUNS / "trained", tmp_path / "a" / "run")
     shutil.copytree(RUNS / "trained", tmp_path / "b" / "run")
@@ -257,6 +269,7 @@ def test_nothing_is_written_unless_all_is_drawn(tmp_path):
         ("a/run", "file"): "file is a file: expected the folder of a run of nasnet-search",
         ("a/run", "b/run"): "two of the folders have one name",
         (): "name a folder to draw",
+        ("",): "need the name of a folder, got an empty one",
     }.items():
         with pytest.raises(ValueError, match=message):
             report(*folders, output="paper")

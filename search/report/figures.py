@@ -79,7 +79,7 @@ def figures(folder: Path, costs: Sequence[str] = ()) -> Figures:
 def _of_study(study: Study, costs: Sequence[str]) -> Figures:
     if not any(one.reward is not None for one in (*study.trials, *study.derived_trials)):
         raise ValueError(f"no trial of {study.path} has a reward yet, so that there is nothing to draw")
-    found = Figures()
+    found, space = Figures(), study.config.get("space")
     found.add("optimization_history", lambda: optimization_history_svg(study))
     for cost in costs:
         found.pictures[f"pareto_front_{cost}"] = pareto_front_svg(study, cost)
@@ -88,7 +88,7 @@ def _of_study(study: Study, costs: Sequence[str]) -> Figures:
         found.add(f"pareto_front_{cost}", lambda cost=cost: pareto_front_svg(study, cost))
     if not costs and not known:
         found.lacking["pareto_front"] = "no child has a cost"
-    found.add("best_genotype", lambda: genotype_svg(_best(study)))
+    found.add("best_genotype", lambda: genotype_svg(_best(study, space)))
     try:
         winner = (study.result or {}).get("winner")
     except StudyError as error:
@@ -98,7 +98,7 @@ def _of_study(study: Study, costs: Sequence[str]) -> Figures:
     return found
 
 
-def _best(study: Study) -> BaseGenotype:
+def _best(study: Study, space: Any) -> BaseGenotype:
     """The genotype of the best child, as a network is built of it.
 
     Raises:
@@ -106,7 +106,7 @@ def _best(study: Study) -> BaseGenotype:
     """
     if study.best is None:
         raise ValueError("no child is within the limits yet")
-    genotype, space = study.best.genotype, study.config.get("space")
+    genotype = study.best.genotype
     built = network_genotype(genotype)
     if built is None and space in SPACES:  # a benchmark's name for a network
         built = spaces.make(space).architecture(genotype)

@@ -55,6 +55,8 @@ class ReportSettings:
 
     def __post_init__(self) -> None:
         settings.check(self)
+        if not all(self.workdir) or self.output == "":
+            raise ValueError("--workdir and --output need the name of a folder, got an empty one")
         if not self.workdir:
             raise ValueError("name a folder to draw, of nasnet-search, nasnet-train or nasnet-finetune")
 
