@@ -3,8 +3,9 @@
     nasnet-report study
     nasnet-report study run --output=paper
 
-Of a search: the rewards over trials, the Pareto plot of each cost, the best genotype, and the training of the winner.
-Of a training: its curve and its genotype. Folders that are being written are read, too, and what there is is drawn.
+Of a search: the rewards over trials, the Pareto plot of each cost, the genotypes of the best child and of the winner,
+and the training of the winner. Of a training: its curve and its genotype. Folders that are being written are read, too,
+and what there is is drawn.
 """
 
 from typing import Any

@@ -17,7 +17,7 @@ from nasnet_keras.search.study.folder import Study, load_study
 from nasnet_keras.search.study.result import final_folder, finalist_name
 from nasnet_keras.search.study.seeds import FILE as SEEDS
 from nasnet_keras.search.study.seeds import load_studies
-from nasnet_keras.search.study.trial import fingerprint, network_genotype
+from nasnet_keras.search.study.trial import Trial, fingerprint, network_genotype
 from nasnet_keras.training.picture import HISTORY, RUNS, training_curve_svg
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.workdir import description_of, folder_name, not_of, recorded
@@ -77,7 +77,7 @@ def figures(folder: Path, costs: Sequence[str] = ()) -> Figures:
 
 
 def _of_study(study: Study, costs: Sequence[str]) -> Figures:
-    if not any(one.reward is not None for one in (*study.trials, *study.derived_trials)):
+    if not _has_rewards(study):
         raise ValueError(f"no trial of {study.path} has a reward yet, so that there is nothing to draw")
     found, space = Figures(), study.config.get("space")
     found.add("optimization_history", lambda: optimization_history_svg(study))
@@ -88,7 +88,7 @@ def _of_study(study: Study, costs: Sequence[str]) -> Figures:
         found.add(f"pareto_front_{cost}", lambda cost=cost: pareto_front_svg(study, cost))
     if not costs and not known:
         found.lacking["pareto_front"] = "no child has a cost"
-    found.add("best_genotype", lambda: genotype_svg(_best(study, space)))
+    found.add("best_genotype", lambda: _drawn(study.best, space))
     try:
         winner = (study.result or {}).get("winner")
     except StudyError as error:
@@ -98,38 +98,41 @@ def _of_study(study: Study, costs: Sequence[str]) -> Figures:
     return found
 
 
-def _best(study: Study, space: Any) -> BaseGenotype:
-    """The genotype of the best child, as a network is built of it.
+def _has_rewards(study: Study) -> bool:
+    return any(one.reward is not None for one in (*study.trials, *study.derived_trials))
+
+
+def _drawn(trial: Trial | None, space: Any) -> str:
+    """The picture of a child's genotype, as a network is built of it.
 
     Raises:
-        ValueError: there is none, or no network of it is known.
+        ValueError: there is no such child, or no network of it is known.
     """
-    if study.best is None:
+    if trial is None:
         raise ValueError("no child is within the limits yet")
-    genotype = study.best.genotype
+    genotype = trial.genotype
     built = network_genotype(genotype)
     if built is None and space in SPACES:  # a benchmark's name for a network
         built = spaces.make(space).architecture(genotype)
     if built is None:
         raise ValueError(f"it is {quoted(genotype)}, of which no network is known")
-    return built
+    return genotype_svg(built)
 
 
 def _add_winner(found: Figures, study: Study, winner: Any) -> None:
-    """Add the training of the winner, and its genotype unless it is the best child's."""
+    """Add the genotype of the winner, which may be another than the best child's, and its training."""
     if winner is None:
-        found.lacking["winner_training"] = "no finalist has been trained yet"
+        found.lacking["winner_genotype"] = found.lacking["winner_training"] = "no finalist has been trained yet"
         return
+    trial = next((one for one in study.candidates if fingerprint(one.genotype) == winner), None)
+    if trial is not None:
+        found.add("winner_genotype", lambda: _drawn(trial, study.config.get("space")))
     folder = study.path / final_folder(study.result.get("settings", {})) / finalist_name("search", winner)
     if folder.is_dir():
         title = f"{folder_name(study.path)}: accuracy of the winner over epochs"
         found.add("winner_training", lambda: training_curve_svg(folder, title))
     else:
-        found.lacking["winner_training"] = f"there is no {folder}"
-    others = (one.genotype for one in study.candidates if fingerprint(one.genotype) == winner)
-    genotype = next(others, None)
-    if genotype != study.best.genotype and isinstance(genotype, BaseGenotype):
-        found.pictures["winner_genotype"] = genotype_svg(genotype)
+        found.lacking["winner_training"] = f"there is no folder {folder}"
 
 
 def _of_seeds(folder: Path, costs: Sequence[str]) -> Figures:
@@ -139,7 +142,7 @@ def _of_seeds(folder: Path, costs: Sequence[str]) -> Figures:
     found = Figures()
     found.add("best_reward", lambda: compare(studies).svg())
     for study in studies:
-        if any(one.reward is not None for one in (*study.trials, *study.derived_trials)):
+        if _has_rewards(study):
             found.add_all(_of_study(study, costs), study.path.name)
     if not found.pictures:
         raise StudyError(f"no trial of {folder} has a reward yet, so that there is nothing to draw")
