@@ -86,8 +86,11 @@ def run(
         StudyError: the folder cannot be used, no worker can be started, or no child could be evaluated.
 
     Example:
-        study = run(SearchConfig(workdir="study", trials=20))
-        study.best.reward, study.result["test_accuracy"]
+        >>> table = {"evaluator": "tabular", "table": "nasnet_cells_cifar10"}  # in place of hours of training
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     study = run(SearchConfig(folder, algorithm="evolution", trials=12, **table))
+        ...     len(study.trials), study.best.reward == max(trial.reward for trial in study.trials)
+        (12, True)
     """
     if objective is not None:
         config = dataclasses.replace(config, objective=objective)

@@ -36,7 +36,11 @@ def run_seeds(config: SearchConfig, seeds: int) -> Comparison:
         ValueError: the number is not from 1 to 1,000.
 
     Example:
-        print(run_seeds(SearchConfig("s5", trials=20), seeds=5))
+        >>> table = {"evaluator": "tabular", "table": "nasnet_cells_cifar10"}  # in place of hours of training
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = run_seeds(SearchConfig(folder, algorithm="random", trials=8, **table), seeds=2)
+        ...     [study.path.name for study in found.studies]
+        ['seed_0', 'seed_1']
     """
     folder = SeedsFolder(config, seeds)
     try:

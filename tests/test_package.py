@@ -25,10 +25,13 @@ from nasnet_keras import pretrained as nk_pretrained
 from nasnet_keras.latency.device import Device
 from nasnet_keras.latency.predictor import LatencyPredictor, Measured
 from nasnet_keras.latency.predictor_file import write_predictor
+from nasnet_keras.networks.named import MODELS
 from nasnet_keras.search.spaces.nasnet import CellSpace
 
-FACES = ("", "genotypes", "inference", "layers", "networks", "plotting", "pretrained", "search", "weights")
-FACES += ("search.report", "search.study", "training.datasets")
+FACES = ("", "applications", "genotypes", "genotypes.conventions", "inference", "layers", "networks", "plotting")
+FACES += ("pretrained", "search", "weights")
+FACES += ("search.report", "search.study", "search.testing", "training.datasets")
+NOT_RUN = {*MODELS, "decode_predictions"}  # named models, which test_catalogue.py builds; names that are downloaded
 HEAVY = ("keras", "tensorflow", "jax", "torch")
 
 
@@ -168,7 +171,7 @@ def test_public_names_are_documented(face):
         unnamed = [each for each in arguments if not re.search(rf"\b{each}\b", text)]
         assert not unnamed, f"{name} does not say what {unnamed} are"
         assert not arguments or "Args:" in text or "Attributes:" in text, name
-        assert "Example:" in text or not inspect.isfunction(value), name
+        assert "Example:" in text or name in NOT_RUN or not inspect.isfunction(value), name
 
 
 @pytest.mark.parametrize("name", [name for name, path in modules().items() if ">>> " in path.read_text()])
@@ -185,6 +188,20 @@ PAGES += sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md") if "```python" in path.read_text()
 )
 PAGES.remove("docs/devices.md")  # test_labels_beside.py runs it, with the files that it reads
+
+
+def test_examples_of_public_functions_are_run():
+    """Either that in the docstring, as a doctest, or one on a page."""
+    code = "".join(
+        block for page in PAGES for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
+    )
+    called = set(re.findall(r"\b(\w+)\(", code))
+    for face in FACES:
+        package = importlib.import_module(f"nasnet_keras.{face}".rstrip("."))
+        for name in getattr(package, "__all__", ()):
+            value = getattr(package, name)
+            if inspect.isfunction(value) and name not in NOT_RUN | called:
+                assert ">>> " in inspect.getdoc(value), name
 
 
 @pytest.mark.slow

@@ -206,8 +206,14 @@ def perform(evaluator: Evaluator, task: Task, failed: Callable[[], None] = lambd
         Stopped: a signal asked the process to stop.
 
     Example:
-        outcome = perform(evaluator, task)
-        outcome.status, outcome.reward
+        >>> from nasnet_keras.search import SearchConfig
+        >>> from nasnet_keras.search.evaluators.tabular import TabularEvaluator
+        >>> config = SearchConfig("study", evaluator="tabular", table="nasnet_cells_cifar10")
+        >>> space = config.search_space()
+        >>> genotype = space.decode(space.sample(np.random.default_rng(0)))
+        >>> outcome = perform(TabularEvaluator(config), Task("search", 0, genotype, seed=0))
+        >>> outcome.status, 0 < outcome.reward < 1
+        ('ok', True)
     """
     started = time.monotonic()
     try:

@@ -26,7 +26,14 @@ def summary(study: Study) -> str:
         study: a study whose search has ended.
 
     Example:
-        print(summary(load_study("study")))
+        >>> from nasnet_keras.search import SearchConfig
+        >>> from nasnet_keras.search.study.trial import Trial
+        >>> config = SearchConfig(tempfile.mkdtemp(), evaluator="tabular", table="nasnet_cells_cifar10")
+        >>> study = Study.open(config)
+        >>> study.append(Trial(0, "|none~0|", "ok", 0.5, {}, 1.0, seed=0))
+        >>> "reward 0.5000" in summary(study)
+        True
+        >>> study.close()
     """
     best, trials, result = study.best, study.trials, study.result or {}
     over = sum(trial.status == OVER_LIMIT for trial in trials)

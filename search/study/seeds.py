@@ -121,7 +121,13 @@ def load_studies(workdir: str | Path) -> list[Study]:
         StudyError: the folder holds no such search, or a damaged one.
 
     Example:
-        print(compare(load_studies("s5")))
+        >>> config = SearchConfig(tempfile.mkdtemp(), evaluator="tabular", table="nasnet_cells_cifar10", seed=3)
+        >>> folder = SeedsFolder(config, 2)  # as a search with two seeds begins
+        >>> for one in folder.configs():
+        ...     Study.open(one).close()
+        >>> folder.close()
+        >>> [study.config["seed"] for study in load_studies(config.workdir)]
+        [3, 4]
     """
     if recorded_seeds(workdir) is None:
         raise StudyError(f"{workdir} holds no search with several seeds: load_study reads a single one")

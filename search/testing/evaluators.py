@@ -33,6 +33,12 @@ def check_evaluator(make: Callable[[], Evaluator], space: Space, genotypes: int 
 
     Raises:
         ContractError: a rule is broken, or every genotype failed.
+
+    Example:
+        >>> from nasnet_keras.search import SearchConfig
+        >>> from nasnet_keras.search.evaluators.tabular import TabularEvaluator
+        >>> config = SearchConfig("study", evaluator="tabular", table="nasnet_cells_cifar10")
+        >>> check_evaluator(lambda: TabularEvaluator(config), config.search_space())
     """
     first, again = make(), make()
     require(isinstance(first, Evaluator), f"expected an Evaluator, got {quoted(first)}")

@@ -29,6 +29,11 @@ def check_executor(make: Callable[[], Executor], seconds: float = 300.0) -> None
 
     Raises:
         ContractError: a rule is broken.
+
+    Example:
+        >>> from nasnet_keras.search import SearchConfig
+        >>> from nasnet_keras.search.executors.inline import Inline
+        >>> check_executor(lambda: Inline(SearchConfig("study")))
     """
     with tempfile.TemporaryDirectory() as folder, make() as executor:
         require(isinstance(executor, Executor), f"expected an Executor, got {quoted(executor)}")

@@ -72,6 +72,9 @@ def to_darts(genotype: Genotype) -> dict[str, list[Any]]:
 
     DARTS' code stacks the cells on its own skeleton, whatever skeleton the genotype names.
 
+    Args:
+        genotype: of cells whose blocks only add.
+
     Raises:
         GenotypeError: a block concatenates, or an operation has no counterpart. `identity` has none: DARTS' own,
             `skip_connect`, is another operation at stride 2.

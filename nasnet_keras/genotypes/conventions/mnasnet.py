@@ -46,6 +46,9 @@ def from_mnasnet(blocks: Any, stem: int = 32, head: int = 1280) -> StageGenotype
 def to_mnasnet(genotype: StageGenotype) -> list[str]:
     """Convert a genotype to the block strings of MnasNet's TPU code, without its stem and its head.
 
+    Args:
+        genotype: of stages.
+
     Raises:
         GenotypeError: a stage has none: it is of plain convolutions, skips by pools, or expands by 1.
 

@@ -51,6 +51,9 @@ def from_timm(blocks: Any, stem: int = 32, head: int = 1280) -> StageGenotype:
 def to_timm(genotype: StageGenotype) -> list[list[str]]:
     """Convert a genotype to timm's block strings, without its stem and its head.
 
+    Args:
+        genotype: of stages.
+
     Raises:
         GenotypeError: a stage has none: it skips by pools, or is of convolutions with squeeze-and-excitation. Or timm
             would build another network: it rounds filters to multiples of eight, and the width of a
