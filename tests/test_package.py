@@ -192,10 +192,8 @@ PAGES.remove("docs/devices.md")  # test_labels_beside.py runs it, with the files
 
 def test_examples_of_public_functions_are_run():
     """Either that in the docstring, as a doctest, or one on a page."""
-    code = "".join(
-        block for page in PAGES for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
-    )
-    called = set(re.findall(r"\b(\w+)\(", code))
+    pages = "".join((ROOT / page).read_text() for page in PAGES)
+    called = set(re.findall(r"\b(\w+)\(", "".join(re.findall(r"```python\n(.*?)```", pages, re.DOTALL))))
     for face in FACES:
         package = importlib.import_module(f"nasnet_keras.{face}".rstrip("."))
         for name in getattr(package, "__all__", ()):
@@ -205,16 +203,16 @@ def test_examples_of_public_functions_are_run():
 
 
 @pytest.mark.slow
-def test_code_of_all_pages_runs(tmp_path, monkeypatch, capsys):
-    """Where a block of text follows a block of Python, that is what it prints."""
+@pytest.mark.parametrize("page", PAGES)
+def test_code_of_pages_runs(page, tmp_path, monkeypatch, capsys):
+    """Each page for itself. Where a block of text follows a block of Python, that is what it prints."""
     monkeypatch.chdir(tmp_path)
     write_predictor(_predictor(), "laptop.json")  # as a command of the page on latency does
-    for page in PAGES:
-        names, text = {}, (ROOT / page).read_text()
-        for block, shown in re.findall(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", text, re.DOTALL):
-            exec(compile(block, page, "exec"), names)
-            printed = capsys.readouterr().out
-            assert not shown or printed == shown, page
+    names, text = {}, (ROOT / page).read_text()
+    for block, shown in re.findall(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", text, re.DOTALL):
+        exec(compile(block, page, "exec"), names)
+        printed = capsys.readouterr().out
+        assert not shown or printed == shown, page
 
 
 def _predictor():

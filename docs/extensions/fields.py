@@ -5,8 +5,8 @@
 :without: workdir
 ```
 
-Of settings the help is shown, and what a file of an earlier version means that lacks them; of other fields, their line
-in the docstring.
+Of settings the help is shown, the legal values as their check words them, and what a file of an earlier version means
+that lacks them; of other fields, the type and their line in the docstring.
 """
 
 import dataclasses
@@ -44,9 +44,8 @@ class Fields(SphinxDirective):
         path = f"{prefix}.{name}" if prefix else name
         term = nodes.term("", "", nodes.literal("", path), nodes.Text(f", {kind}" if kind else ""))
         parts = re.split(r"(`[^`]+`|--[a-z]\w*(?:=\w+)?)", meaning)
-        words = [
-            nodes.literal("", part.strip("`")) if number % 2 else nodes.Text(part) for number, part in enumerate(parts)
-        ]
+        kinds = (nodes.Text, lambda part: nodes.literal("", part.strip("`")))
+        words = [kinds[number % 2](part) for number, part in enumerate(parts)]
         return nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", "", *words)))
 
 
@@ -56,10 +55,28 @@ def fields(cls):
     for field in dataclasses.fields(cls):
         if not field.init:
             continue
-        meaning = (
-            known[field.name].help + _older(known[field.name]) if field.name in known else lines.get(field.name, "")
-        )
-        yield field.name, _type(hints[field.name]), meaning
+        kind, one = _type(hints[field.name]), known.get(field.name)
+        if one is None:
+            yield field.name, kind, lines.get(field.name, "")
+        else:
+            yield field.name, _legal(field.name, one, kind), one.help + _older(one)
+
+
+def _legal(name, one, kind):
+    """The legal values of a setting in words: its choices, or what its check says to a value that cannot be one."""
+    null = " or null" if kind.endswith("or null") else ""
+    if choices := one.kind.choices or one.kind.options.get("enum_values"):
+        return f"one of {', '.join(choices)}{null}"
+    said = ""
+    try:
+        one.kind.check(name, object())
+    except ValueError as error:
+        said = re.sub(r"^\S+ must be (.*?),? got .*$", r"\1", str(error), flags=re.DOTALL)
+    if "Recipe" in said:
+        return "object"
+    words = said.replace(" or a path", "").replace("True or False", "true or false")
+    words = {"positive": "a positive number", "0 or positive": "a number from 0"}.get(words, words)
+    return f"{'a number ' * words.startswith('in ')}{words or kind.removesuffix(null)}{null}"
 
 
 def _older(one):
@@ -85,12 +102,12 @@ def _lines(cls):
 
 
 def _type(hint):
-    """The JSON types of an annotation, in words; empty if it is of another class, whose own page says more."""
+    """The JSON types of an annotation in words; empty if it is of another class, whose own page says more."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         words = [_type(part) for part in typing.get_args(hint)]
         return " or ".join(dict.fromkeys(filter(None, words)))
     origin = typing.get_origin(hint) or hint
-    return "list" if origin in _LISTS else _TYPES.get(origin, "object" if origin is dict else "")
+    return "list" if origin in _LISTS else _TYPES.get(origin, "")
 
 
 def setup(app):
