@@ -215,3 +215,14 @@ def test_files_and_functions_are_small():
     assert statistics.median(files) <= 110 and files[-1] <= 350
     assert sum(length <= 260 for length in files) >= 0.9 * len(files)
     assert sum(length <= 20 for length in functions) >= 0.9 * len(functions)
+
+
+def test_the_tests_that_try_versions_are_there():
+    (listed,) = re.findall(
+        r"^TESTS = \((.*?)^\)", (ROOT / "tools/try_versions.py").read_text(), re.DOTALL | re.MULTILINE
+    )
+    names = re.findall(r'"([\w.:{}]+)",', listed)
+    assert len(names) == len(listed.splitlines()) - 1
+    for name in names:
+        file, _, test = name.partition("::")
+        assert test.startswith("{") or f"def {test}" in (ROOT / "tests" / file).read_text(), name

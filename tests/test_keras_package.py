@@ -12,13 +12,17 @@ from nasnet_keras.utils.keras_package import BrokenKerasError, check_keras
 NAMES = {"keras": "keras", "keras_nightly": "keras-nightly"}
 SHARED = "keras 3.15.0 and keras-nightly 3.16.0.dev1 share a folder: removing either breaks the other"
 MENDED = "pip install --force-reinstall --no-deps keras-nightly==3.16.0.dev1"
-ALONE = "import nasnet_keras, os, sys, absl.flags, absl.logging; sys.path[:] = [os.environ['PYTHONPATH']]"  # no more
-LOADED = f"{ALONE}; import keras"
+ALONE = """\
+import nasnet_keras, os, sys, absl.flags, absl.logging
+sys.path[:] = [os.environ["PYTHONPATH"], *(place for place in sys.path if "site-packages" not in place)]
+"""  # what the environment has beside them is out of sight
+LOADED = f"{ALONE}import keras"
 JOB = f"""
+from absl import flags
 from nasnet_keras.utils.jobs import run_job
 def define():
-    {ALONE}
-    return [absl.flags.DEFINE_string("workdir", "run", "The folder.")]
+    exec({ALONE!r})
+    return [flags.DEFINE_string("workdir", "run", "The folder.")]
 def main(values):
     import keras
     print("runs")
@@ -89,7 +93,7 @@ def test_a_keras_whose_files_are_gone_is_refused(rest, versions, expected, insta
         check_keras(installed(files=False, rest=rest, **versions))
 
 
-@pytest.mark.parametrize("code", [LOADED, f"import keras; {LOADED}", JOB])
+@pytest.mark.parametrize("code", [LOADED, f"import keras\n{LOADED}", JOB])
 def test_a_process_says_it_when_it_starts_or_imports_keras(code, installed):
     done = run(code, installed(keras="3.15.0", keras_nightly="3.16.0.dev1"))
     assert done.returncode == 0 and done.stderr.count(SHARED) == 1 == len(done.stderr.splitlines()), done.stderr
