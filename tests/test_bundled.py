@@ -170,7 +170,18 @@ def test_pages_of_models_are_those_of_the_cards(tmp_path):
         assert (ROOT / "docs/models" / name).read_bytes() == data, name
     rows = list(csv.DictReader(written["models.csv"].decode().splitlines()))
     assert [row["name"] for row in rows if row["downloaded"] == "False"] and len(rows) == len(NAMES)
-    assert all(float(row["litert_int8_1_threads_ms"]) > 0 for row in rows if row["downloaded"] == "False")
+    for row in rows:
+        shipped = row["downloaded"] == "False"
+        assert row["license"] and row["sha256" if shipped else "md5"]
+        assert shipped == (row["source"] == "measured here")
+        if shipped:
+            again = bool(pretrained.card(row["name"]).training.get("initial_weights"))
+            assert float(row["training_hours"]) > 0 and again == (float(row["hours_of_earlier_trainings"]) > 0)
+            assert float(row["litert_int8_1_threads_ms"]) > 0 and row["litert_int8_test_images"] == "4000"
+            change = float(row["litert_int8_test_accuracy"]) - float(row["litert_float32_accuracy_of_the_same_images"])
+            assert abs(change) < 0.01
+        page = (written[f"{row['name']}.md"] if shipped else b"").decode()
+        assert ("README.md#trained-more-than-once" in page) == (float(row["hours_of_earlier_trainings"] or 0) > 0)
     for name in BUNDLED:
         pairs = json.loads((ROOT / "docs/models" / f"{name}_confusion.json").read_text())
         metrics = pretrained.card(name).metrics

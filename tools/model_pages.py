@@ -65,7 +65,7 @@ def _page(card: Card) -> str:
     """The page of a model, in Markdown."""
     published = genotypes.name_of(card.genotype)
     height, width, _ = card.input_shape
-    what = f"the cell of `{published}`" if published else "a genotype of our own"
+    what = f"the cell of `{published}`" if published else "a genotype of this package"
     data, task = card.dataset["name"], len(card.class_names)
     parts = [
         f"# {card.name}",
@@ -74,7 +74,7 @@ def _page(card: Card) -> str:
         f"![The genotype of {card.name}]({card.name}.svg)",
         "## Use",
         _code("python", _USE.format(name=card.name)),
-        "Fine-tune it on images of your own, and export it:",
+        "Fine-tune it on images of your own, let what that made, `mine`, classify new ones, and export it:",
         _code("bash", "\n".join(_wrapped(line.format(name=card.name)) for line in _COMMANDS)),
         "## Latency",
         f"Of one image, measured on {card.latencies[0]['processor']} while nothing else ran; "
@@ -85,6 +85,7 @@ def _page(card: Card) -> str:
         f"![Accuracy over the epochs]({card.name}_training.svg)",
         f"By the command below, in {card.training['hours']:.2f} hours on {card.training['hardware']}; "
         f"[the log]({card.name}.json) has each epoch.",
+        *_earlier(card),
         _code("bash", _wrapped(card.training["command"])),
         "## Confusions",
         *_confusions(card),
@@ -98,8 +99,8 @@ model = pretrained.load("{name}")  # reads images as they come, 0 to 255
 pretrained.verify("{name}")  # it computes here what its card recorded"""
 _COMMANDS = (
     "nasnet-finetune --model={name} --train_dir=my_images --workdir=mine",
-    "nasnet-predict --model={name} --images=photos --output=answers.csv",
-    "nasnet-export --model={name} --output={name}.tflite --quantization=int8 --calibration_dir=photos",
+    "nasnet-predict --model=mine --images=photos --output=answers.csv",
+    "nasnet-export --model=mine --output=mine.tflite --quantization=int8 --calibration_dir=my_images",
 )
 
 
@@ -116,6 +117,28 @@ def _facts(card: Card) -> list[tuple[str, ...]]:
         ("images", f"{card.dataset['source']}"),
         ("license of the images", card.license),
     ]
+
+
+def _earlier(card: Card) -> list[str]:
+    """What was trained before the last training, whose weights that began from."""
+    start = card.training.get("initial_weights")
+    if start is None:
+        return []
+    logs = _logs(card)
+    links = " and ".join(f"[{name}]({name}.json)" for name in logs)
+    number = "another training" if len(logs) == 1 else f"{len(logs)} other trainings"
+    hours = sum(logs.values())
+    return [
+        f"That was the last one. It went on from `{start['file']}`, which came of {number} of {hours:.2f} hours in all "
+        f"({links}), and which the package does not have, so that the command alone does not make this model. "
+        "[Trained models](README.md#trained-more-than-once) tells how to make it from the beginning."
+    ]
+
+
+def _logs(card: Card) -> dict[str, float]:
+    """The logs of earlier trainings by name, and the hours of each."""
+    paths = [path for each in ("first", "second") if (path := _FOLDER / f"{card.name}_{each}.json").exists()]
+    return {path.stem: json.loads(path.read_text(encoding="utf-8"))[-1]["seconds"] / 3600 for path in paths}
 
 
 def _latencies(card: Card) -> list[tuple[str, ...]]:
@@ -167,6 +190,7 @@ def _csv(cards: list[Card]) -> str:
     """One line a model; what a model does not have is empty."""
     rows = []
     for card in cards:
+        shipped = card.weights.url is None
         row: dict[str, Any] = {
             "name": card.name,
             "dataset": card.dataset["name"],
@@ -175,15 +199,27 @@ def _csv(cards: list[Card]) -> str:
             "classes": len(card.class_names),
             "test_accuracy": card.metrics["test_accuracy"],
             "test_images": card.metrics["test_images"],
+            "runs": card.metrics["runs"],
+            "source": card.metrics.get("source", "measured here"),
+            "validation_accuracy": card.metrics.get("validation_accuracy"),
+            "validation_images": card.metrics.get("validation_images"),
             **card.cost,
             "weights_bytes": card.weights.size,
             "sha256": card.weights.sha256,
-            "downloaded": card.weights.url is not None,
+            "md5": card.weights.md5,
+            "downloaded": not shipped,
+            "license": card.license,
+            "training_epochs": card.training.get("epochs"),
+            "training_hours": card.training.get("hours"),
+            "hours_of_earlier_trainings": round(sum(_logs(card).values()), 3) if shipped else None,
+            "training_hardware": card.training.get("hardware"),
         }
         for each in card.latencies:
             row[f"{each['runtime']}_float32_{each['threads']}_threads_ms"] = each["median_ms"]
         for each in card.quantized:
             row[f"{each['format']}_int8_test_accuracy"] = each["test_accuracy"]
+            row[f"{each['format']}_float32_accuracy_of_the_same_images"] = each["float32_accuracy"]
+            row[f"{each['format']}_int8_test_images"] = each["test_images"]
             row[f"{each['format']}_int8_bytes"] = each["size"]
             for one in each["latencies"]:
                 row[f"{each['format']}_int8_{one['threads']}_threads_ms"] = one["median_ms"]

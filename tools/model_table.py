@@ -31,7 +31,7 @@ def models() -> str:
         size = f"{card.weights.size / 2**20:.1f} MiB" if card.weights.size else "downloaded"
         published = genotypes.name_of(card.genotype)
         cells = (
-            f"`{published}`" if published else "our own",
+            f"`{published}`" if published else "its own",
             card.dataset["name"],
             f"{height}×{width}",
             f"{card.metrics['test_accuracy']:.2%}{note}",
