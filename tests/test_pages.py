@@ -10,6 +10,7 @@ from nasnet_keras.__main__ import JOBS
 
 PAGES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SYSTEM = {"export", "docker", "kubectl", "sbatch", "ray"}  # of the page on clusters, which its own test looks at
+NOTEBOOKS = {"jupytext", "jupyter"}  # of tutorials
 SHELL = {"adb", "set", "sed", "for", "done"}  # of scripts within pages
 
 
@@ -41,7 +42,7 @@ def test_scripts_and_extras_of_the_checkout():
     extras = (ROOT / "setup.py").read_text()
     for page, words in everything():
         words = [word for word in words if not re.fullmatch(r"[A-Z_]+=\S*", word)]
-        match words[0]:
+        match Path(words[0]).name:
             case "python" if words[1].startswith(("benchmarks/", "tools/")):
                 text, flags = (ROOT / words[1]).read_text(), re.findall(r"--(\w+)", " ".join(words[2:]))
                 assert all(re.search(rf"\b{flag.removeprefix('no')}\b", text) for flag in flags), (page, words)
@@ -49,4 +50,4 @@ def test_scripts_and_extras_of_the_checkout():
                 named = re.findall(r"\[(\w+)\]", words[-1])
                 assert all(f'"{name}": ' in extras for name in named if words[-1].startswith(".")), (page, words)
             case name:
-                assert name in {*JOBS, *SYSTEM, *SHELL, "python"}, (page, words)
+                assert name in {*JOBS, *SYSTEM, *NOTEBOOKS, *SHELL, "python"}, (page, words)
