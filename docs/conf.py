@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 project = "nasnet_keras"
 author = "the authors of nasnet_keras"
+project_copyright = f"the authors of {project}, Apache License 2.0"
 release = version = nasnet_keras.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "elsewhere", "fields", "jobs"]
 exclude_patterns = ["extensions", "cluster", "models/genotypes"]

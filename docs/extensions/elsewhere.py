@@ -11,7 +11,7 @@ from pathlib import Path
 from docutils import nodes
 
 _LINK = re.compile(r"\]\(((?:\.\./)+)([^)#\s]+)(#[^)\s]*)?\)")
-_PAGES = {"benchmarks/README.md": "benchmarks.md", "README.md": "index.md"}
+_PAGES = {"benchmarks/README.md": "benchmarks.md", "findings/README.md": "findings.md", "README.md": "index.md"}
 
 
 def _inward(app, name, source):
