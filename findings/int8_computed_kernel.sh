@@ -19,12 +19,12 @@
 # What helps: compute such kernels outside the graph, or write the convolution so that it reads the variable itself.
 # tensorflow/tensorflow#62171 has the same message and no cause.
 #
-# Exit code: 0 if it is still so, 1 if the behaviour has changed.
+# Exit code: 0 if it is still so, 1 if the behaviour has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet tensorflow==2.21.0 ai-edge-litert==2.3.0
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet tensorflow==2.21.0 ai-edge-litert==2.3.0; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
 cat > "$folder/program.py" <<'PYTHON'
 import sys
 

@@ -10,12 +10,13 @@
 #
 # What helps: keras.layers.Conv2DTranspose, or upsampling by "nearest" and a blur; to build the model for each size.
 #
-# Exit code: 0 if it is still so, 1 if the behaviour has changed.
+# Exit code: 0 if it is still so, 1 if the behaviour has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet tensorflow==2.21.0 keras==3.15.1
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet tensorflow==2.21.0 keras==3.15.1; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
+"$folder/venv/bin/pip" freeze | grep -iE '^(tensorflow|keras)=='
 cat > "$folder/program.py" <<'PYTHON'
 import sys
 

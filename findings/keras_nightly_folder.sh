@@ -17,14 +17,15 @@
 #
 # What helps: `pip install --force-reinstall --no-deps` of the one that is to stay.
 #
-# Exit code: 0 if it is still so, 1 if the behaviour has changed.
+# Exit code: 0 if it is still so, 1 if the behaviour has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
+python3 -m venv "$folder/venv" || exit 2
 pip=("$folder/venv/bin/python" -m pip --disable-pip-version-check)
-"${pip[@]}" install --quiet --no-deps keras==3.15.1
-"${pip[@]}" install --quiet --no-deps keras-nightly==3.16.0.dev2026102704
+install() { "${pip[@]}" install --quiet --no-deps "$@" || { echo "cannot install the packages" >&2; exit 2; }; }
+install keras==3.15.1
+install keras-nightly==3.16.0.dev2026102704
 cat > "$folder/program.py" <<'PYTHON'
 import importlib.metadata
 import pathlib
@@ -64,7 +65,7 @@ PYTHON
 "$folder/venv/bin/python" "$folder/program.py" both
 "${pip[@]}" uninstall --quiet --yes keras-nightly
 "$folder/venv/bin/python" "$folder/program.py" one
-"${pip[@]}" install --quiet --no-deps keras==3.15.1
+install keras==3.15.1
 "$folder/venv/bin/python" "$folder/program.py" "pip install keras"
-"${pip[@]}" install --quiet --no-deps --force-reinstall keras==3.15.1
+install --force-reinstall keras==3.15.1
 "$folder/venv/bin/python" "$folder/program.py" "pip install --force-reinstall keras"

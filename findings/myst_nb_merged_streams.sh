@@ -11,12 +11,13 @@
 # What helps: to leave nb_merge_streams at False, and to let nbclient merge, which joins the pieces as they are. myst-nb
 # has no setting for it; `jupyter_cache.executors.utils.executenb` passes it on, as below.
 #
-# Exit code: 0 if it is still so, 1 if the behaviour has changed.
+# Exit code: 0 if it is still so, 1 if the behaviour has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet myst-nb==1.4.0 nbclient==0.11.0 ipykernel==7.4.0 sphinx==9.0.4
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet myst-nb==1.4.0 nbclient==0.11.0 ipykernel==7.4.0 sphinx==9.0.4; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
+"$folder/venv/bin/pip" freeze | grep -iE '^(myst-nb|nbclient|ipykernel|sphinx)=='
 mkdir "$folder/pages"
 cat > "$folder/pages/index.md" <<'PAGE'
 ---

@@ -18,12 +18,13 @@
 # What helps: Cast and Mul, or the setting session.disable_quant_qdq, which stops all quantized operators.
 # microsoft/onnxruntime#6643 leaves DequantizeLinear on purpose, and does not say what becomes of float32 convolutions.
 #
-# Exit code: 0 if it is still so, 1 if the behaviour has changed.
+# Exit code: 0 if it is still so, 1 if the behaviour has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet onnxruntime==1.32.0 onnx==1.23.2
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet onnxruntime==1.32.0 onnx==1.23.2; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
+"$folder/venv/bin/pip" freeze | grep -iE '^(onnxruntime|onnx)=='
 cat > "$folder/program.py" <<'PYTHON'
 import statistics
 import sys

@@ -19,12 +19,12 @@
 #
 # What helps: to read such files with tifffile, or to refuse them by their tags (284, 262, 339).
 #
-# Exit code: 0 if it is still so, 1 if the behaviour has changed.
+# Exit code: 0 if it is still so, 1 if the behaviour has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet pillow==13.0.0 tifffile==2026.1.14 numpy==2.4.6
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet pillow==13.0.0 tifffile==2026.1.14 numpy==2.4.6; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
 cat > "$folder/program.py" <<'PYTHON'
 import io
 import sys

@@ -11,12 +11,14 @@
 #   SIGTERM: ours before, ours after init: False, ours after shutdown: False
 #   SIGINT: ours before, ours after init: True, ours after shutdown: True
 #   niceness of a worker above the program's: 15
-# This fails if any of the three changes.
+#
+# Exit code: 0 if it is still so, 1 if any of the three has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet ray==2.60.0
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet ray==2.60.0; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
+"$folder/venv/bin/pip" freeze | grep -iE '^ray=='
 RAY_USAGE_STATS_ENABLED=0 "$folder/venv/bin/python" - > "$folder/seen" 2> "$folder/messages" <<'PYTHON' || { cat "$folder/messages"; exit 1; }
 import os
 import signal

@@ -17,12 +17,13 @@
 # What helps: gradients that TensorFlow finds by itself, or one process for each few networks. tensorflow/tensorflow#97697
 # reports it for tensors; a change that was merged in 2026 may end it in later versions.
 #
-# Exit code: 0 if it is still so, 1 if the behaviour has changed.
+# Exit code: 0 if it is still so, 1 if the behaviour has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet tensorflow==2.21.0
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet tensorflow==2.21.0; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
+"$folder/venv/bin/pip" freeze | grep -iE '^tensorflow=='
 cat > "$folder/program.py" <<'PYTHON'
 import gc
 import sys

@@ -17,12 +17,13 @@
 #
 # What helps: write the ReLU in a form that the optimiser does not know, as a maximum with a tensor of zeros.
 #
-# Exit code: 0 if it is still so, 1 if the behaviour has changed.
+# Exit code: 0 if it is still so, 1 if the behaviour has changed, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet tensorflow==2.21.0
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet tensorflow==2.21.0; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
+"$folder/venv/bin/pip" freeze | grep -iE '^tensorflow=='
 cat > "$folder/program.py" <<'PYTHON'
 import sys
 

@@ -9,12 +9,14 @@
 #   before: 1
 #   after:  3
 #   inherited by a new process: 3
-# This fails if the import leaves the variable as it was.
+#
+# Exit code: 0 if it is still so, 1 if the import leaves the variable as it was, 2 if the packages cannot be installed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet tensorflow==2.21.0 tf2onnx==1.17.0
+{ python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install --quiet tensorflow==2.21.0 tf2onnx==1.17.0; } ||
+  { echo "cannot install the packages" >&2; exit 2; }
+"$folder/venv/bin/pip" freeze | grep -iE '^(tensorflow|tf2onnx)=='
 TF_CPP_MIN_LOG_LEVEL=1 "$folder/venv/bin/python" - > "$folder/seen" 2> "$folder/messages" <<'PYTHON' || { cat "$folder/messages"; exit 1; }
 import os
 import subprocess
