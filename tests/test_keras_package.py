@@ -11,7 +11,11 @@ from nasnet_keras.utils.keras_package import BrokenKerasError, check_keras
 
 NAMES = {"keras": "keras", "keras_nightly": "keras-nightly"}
 SHARED = "keras 3.15.0 and keras-nightly 3.16.0.dev1 share a folder: removing either breaks the other"
-MENDED = "pip install --force-reinstall --no-deps keras-nightly==3.16.0.dev1"
+AGAIN = "pip install --force-reinstall --no-deps"
+MENDED = {
+    "keras": f"{AGAIN} keras",
+    "keras_nightly": f"{AGAIN} keras-nightly==3.16.0.dev1",
+}
 ALONE = """\
 import nasnet_keras, os, sys, absl.flags, absl.logging
 sys.path[:] = [os.environ["PYTHONPATH"], *(place for place in sys.path if "site-packages" not in place)]
@@ -28,6 +32,21 @@ def main(values):
     print("runs")
 run_job("nasnet-search", main, define, "nothing")
 """
+REPORT, SEARCH = (f"from nasnet_keras.{job}.__main__ import console; console()" for job in ("search.report", "search"))
+HIDDEN = """
+from importlib.machinery import PathFinder
+real = PathFinder.find_spec
+PathFinder.find_spec = lambda name, path=None, target=None: None if name == "keras" else real(name, path, target)
+"""  # the distribution of the environment is there, and its files are not
+EDITABLE = """
+import importlib.util, pathlib, sys
+class Editable:
+    def find_spec(name, path=None, target=None):
+        file = pathlib.Path({place!r}, "__init__.py")
+        if name == "keras" and file.exists():
+            return importlib.util.spec_from_file_location(name, file)
+sys.meta_path.append(Editable)
+"""  # as the finder that setuptools makes for `pip install --editable`
 
 
 @pytest.fixture
@@ -64,7 +83,9 @@ def test_two_distributions_are_said_once(installed, caplog):
     path = installed(keras="3.15.0", keras_nightly="3.16.0.dev1")
     for _ in range(2):
         check_keras(path)
-    assert [record.message for record in caplog.records] == [f"{SHARED}, which is mended by: {MENDED}"]
+    assert [record.message for record in caplog.records] == [
+        f"{SHARED}; it is mended by: {MENDED['keras']}, or, for the nightly, by: {MENDED['keras_nightly']}"
+    ]
 
 
 @pytest.mark.parametrize("versions", [{"keras": "3.15.0"}, {"keras_nightly": "3.16.0.dev1"}, {}])
@@ -87,8 +108,7 @@ def test_a_keras_that_was_never_installed_is_left_to_python(installed):
     ],
 )
 def test_a_keras_whose_files_are_gone_is_refused(rest, versions, expected, installed):
-    *_, last = versions.items()
-    mended = f"pip install --force-reinstall --no-deps {NAMES[last[0]]}=={last[1]}"
+    mended = ", or, for the nightly, by: ".join(MENDED[name] for name in versions)
     with pytest.raises(BrokenKerasError, match=f"{expected}.*: {mended}$"):
         check_keras(installed(files=False, rest=rest, **versions))
 
@@ -108,3 +128,28 @@ def test_a_job_refuses_a_broken_keras_in_one_line(installed):
     done = run(JOB, installed(files=False, rest=True, keras="3.15.0"))
     assert (done.returncode, done.stdout) == (1, "") and len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith("nasnet-search: keras 3.15.0 is installed without files")
+
+
+def test_an_editable_installation_is_found_where_python_finds_it(installed, tmp_path):
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    (place / "__init__.py").write_text("print('imported')")
+    done = run(EDITABLE.format(place=str(place)) + LOADED, installed(files=False, keras="3.15.0"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "imported\n", "")
+
+
+def test_an_editable_installation_without_its_folder_is_refused(installed, tmp_path):
+    done = run(EDITABLE.format(place=str(tmp_path / "gone")) + LOADED, installed(files=False, keras="3.15.0"))
+    assert "BrokenKerasError: keras 3.15.0 is installed without files" in done.stderr
+
+
+def test_a_job_that_needs_no_keras_runs_without_it(tmp_path):
+    argv = ["nasnet-report", str(Path(__file__).parent / "frozen/study"), f"--output={tmp_path}"]
+    done = run(f"{HIDDEN}\nimport sys\nsys.argv = {argv!r}\n{REPORT}", [str(tmp_path)])
+    assert (done.returncode, done.stderr) == (0, "") and [*tmp_path.glob("*.svg")]
+
+
+def test_a_job_that_needs_keras_refuses_it_before_it_begins(tmp_path):
+    argv = ["nasnet-search", f"--workdir={tmp_path / 'study'}"]
+    done = run(f"{HIDDEN}\nimport sys\nsys.argv = {argv!r}\n{SEARCH}", [str(tmp_path)])
+    assert done.returncode == 1 and "installed without files" in done.stderr and not [*tmp_path.iterdir()]

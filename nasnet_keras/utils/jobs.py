@@ -39,6 +39,7 @@ def run_job(
     place: str = "workdir",
     operands: str | None = None,
     manual: Manual = _NO_MANUAL,
+    needs_keras: bool = True,
 ) -> None:
     """Define and parse the flags of a job and call its `main`.
 
@@ -57,6 +58,8 @@ def run_job(
         place: the flag that says where it is kept.
         operands: the name under which `main` gets the arguments that are no flags, a list; None if there may be none.
         manual: what `--help` shows of the flags.
+        needs_keras: whether a broken installation of Keras is an error before `main` begins, and not only where it is
+            imported.
     """
     _open_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -80,7 +83,8 @@ def run_job(
             sys.exit(f"{name}: {_unexpected(arguments[1])} ({_MORE})")
         values = {flag.name: flag.value for flag in own}
         try:
-            check_keras()
+            if needs_keras:
+                check_keras()
             main(values | ({} if operands is None else {operands: arguments[1:]}))
         except BaseException as error:
             if (message := _message(error, f"{kept} in {values[place]}")) is None:

@@ -6,7 +6,7 @@ release candidates require `keras-nightly`, and this package requires `keras`.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
@@ -23,33 +23,46 @@ class BrokenKerasError(ImportError):
 def check_keras(path: Sequence[str] | None = None) -> None:
     """Check that Keras has its files, and log, once, that two distributions share them.
 
+    Keras itself is not imported. It may lie wherever Python finds it, as an editable installation does.
+
     Args:
-        path: the folders that packages are searched in; by default `sys.path`.
+        path: the folders that packages are searched in; by default wherever Python looks.
 
     Raises:
         BrokenKerasError: a distribution of Keras is installed, and its files are gone.
     """
     from importlib import metadata  # slow
 
-    path = sys.path if path is None else path
-    found = [next(iter(metadata.distributions(name=name, path=[*path])), None) for name in _DISTRIBUTIONS]
-    there = [f"{name} {one.version}" for name, one in zip(_DISTRIBUTIONS, found, strict=True) if one]
-    last = there[-1].replace(" ", "==") if there else ""
-    mended = f"pip install --force-reinstall --no-deps {last}"
-    spec = PathFinder.find_spec("keras", path)
-    if there and (spec is None or spec.origin is None):  # a folder without __init__.py would import as an empty package
+    places = [*(sys.path if path is None else path)]
+    found = [next(iter(metadata.distributions(name=name, path=places)), None) for name in _DISTRIBUTIONS]
+    there = {name: one.version for name, one in zip(_DISTRIBUTIONS, found, strict=True) if one}
+    names = " and ".join(f"{name} {version}" for name, version in there.items())
+    if there and not _has_files(path):
         raise BrokenKerasError(
-            f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} installed without files: keras and "
-            f"keras-nightly share a folder, and removing either removes the files of both; it is mended by: {mended}",
+            f"{names} {'is' if len(there) == 1 else 'are'} installed without files: keras and keras-nightly share a "
+            f"folder, and removing either removes the files of both; {_mended(there)}",
             name="keras",
         )
-    if all(found) and _SAID not in os.environ:
+    if len(there) == 2 and _SAID not in os.environ:
         from absl import logging  # slow
 
         os.environ[_SAID] = "1"
-        logging.warning(
-            "%s share a folder: removing either breaks the other, which is mended by: %s", " and ".join(there), mended
-        )
+        logging.warning("%s share a folder: removing either breaks the other; %s", names, _mended(there))
+
+
+def _has_files(path: Sequence[str] | None) -> bool:
+    """Whether Keras can be imported; a folder without `__init__.py` would be as an empty package, without a loader."""
+    finders = [finder for finder in sys.meta_path if not isinstance(finder, _Watch)] if path is None else [PathFinder]
+    specs = (finder.find_spec("keras", path) for finder in finders)
+    first = next((spec for spec in specs if spec is not None), None)
+    return first is not None and first.loader is not None
+
+
+def _mended(there: Mapping[str, str]) -> str:
+    """How Keras gets its files back: by a command for each distribution that is installed, of which one is to stay."""
+    again = "pip install --force-reinstall --no-deps"
+    ways = {"keras": f"{again} keras", "keras-nightly": f"{again} keras-nightly=={there.get('keras-nightly')}"}
+    return f"it is mended by: {', or, for the nightly, by: '.join(ways[name] for name in there)}"
 
 
 class _Watch:

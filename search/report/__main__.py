@@ -61,7 +61,14 @@ _MANUAL = Manual(first=("output", "workdir"), settings=_settings)
 def console() -> None:
     """The console script `nasnet-report`."""
     run_job(
-        "nasnet-report", main, _define_flags, kept="the pictures", place="output", operands="folders", manual=_MANUAL
+        "nasnet-report",
+        main,
+        _define_flags,
+        kept="the pictures",
+        place="output",
+        operands="folders",
+        manual=_MANUAL,
+        needs_keras=False,
     )
 
 
