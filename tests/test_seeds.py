@@ -132,3 +132,12 @@ def test_who_takes_a_folder_of_seeds_for_a_study_is_told_what_it_is(tmp_path):
         run(SearchConfig(tmp_path, **TABLE))
     with pytest.raises(SearchError, match=f"prior=.*{said}"):
         run(SearchConfig(tmp_path / "new", **{**TABLE, "algorithm": "bayesian", "prior": tmp_path}))
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "3", '{"sitting": []}', '{"sitting": {"seed": 0}}', '{"sitting": {"seed": 0, "seeds": 0}}']
+)
+def test_a_damaged_file_of_seeds_says_what_was_expected(text, tmp_path):
+    (tmp_path / "seeds.json").write_text(text)
+    with pytest.raises(StudyError, match=r"seeds\.json is damaged: expected an object with 'sitting', .*, got "):
+        recorded_seeds(tmp_path)

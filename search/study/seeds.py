@@ -84,12 +84,13 @@ def recorded_seeds(workdir: str | Path) -> Seeds | None:
         return None
     try:
         plain = parse(text_of(path))
-        sitting = plain[_SITTING]
-        first, count = integer(sitting["seed"]), integer(sitting[_NUMBER])
+        sitting = plain.get(_SITTING) if isinstance(plain, dict) else plain
+        given = {name: sitting.get(name) for name in ("seed", _NUMBER)} if isinstance(sitting, dict) else sitting
+        first, count = map(integer, given.values()) if isinstance(given, dict) else (None, None)
         if first is None or count is None or first < 0 or not 1 <= count <= _MOST:
-            given = {name: sitting[name] for name in ("seed", _NUMBER)}
-            raise ValueError(f"{_SITTING} cannot be {quoted(given)}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            expected = f"an object with {_SITTING!r}, an object with 'seed', from 0, and {_NUMBER!r}, from 1 to {_MOST}"
+            raise ValueError(f"expected {expected}, got {quoted(given)}")
+    except (OSError, ValueError) as error:
         raise StudyError(f"{path} is damaged: {error}") from None
     return Seeds(first, count)
 
