@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 _FLAGS = """
-import importlib, json, sys
+import importlib, json, re, sys
 from absl import flags
 from nasnet_keras.__main__ import JOBS
 job, operands = sys.argv[1], sys.argv[1] in ("nasnet-latency", "nasnet-report")
@@ -27,6 +27,7 @@ def parsed(command):
     except flags.Error as error:
         raise SystemExit(f"{job} {' '.join(command)}: {error}")
     assert operands or not rest[1:], (command, rest)
+    assert not [word for word in rest[1:] if re.fullmatch(r"[&|;]+|[a-z_]+=.*", word)], (command, rest)
     return {flag.name: flag.value for flag in own}
 """
 _PARSE = """
@@ -50,9 +51,24 @@ print(json.dumps([config.to_json() for config in found]))
 
 
 def commands(text: str) -> list[list[str]]:
-    """The commands of the blocks of a page, one list of words each; `--` parts a command of another one."""
+    """The commands of the blocks of a page, one list of words each, of a line with several of them too.
+
+    Example:
+        >>> commands("```bash\\npip install . && nasnet-search --trials=2 | tail\\n```")
+        [['pip', 'install', '.'], ['nasnet-search', '--trials=2'], ['tail']]
+    """
     blocks = "".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
-    return [words for line in blocks.splitlines() if (words := shlex.split(line, comments=True))]
+    return [words for line in blocks.splitlines() for words in _parts(line)]
+
+
+def _parts(line: str) -> list[list[str]]:
+    """The commands of a line, which `&&`, `||`, `|`, `;` and `&` end."""
+    lexer = shlex.shlex(re.sub(r"\d>&\d", "", line), posix=True, punctuation_chars="&|;")
+    lexer.whitespace_split = True
+    parts: list[list[str]] = [[]]
+    for word in lexer:
+        parts.append([]) if set(word) <= set("&|;") else parts[-1].append(word)
+    return [words for words in parts if words]
 
 
 def configs(searches: Sequence[list[str]], folder: Path | None = None) -> list[dict]:
