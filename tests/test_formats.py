@@ -21,7 +21,7 @@ from nasnet_keras.genotypes.chain import ChainGenotype, ChainLayer
 from nasnet_keras.genotypes.kinds import KINDS
 from nasnet_keras.genotypes.operations import MACRO_OPERATIONS, NASBENCH201_OPERATIONS, OPERATIONS
 from nasnet_keras.genotypes.skeleton import SKELETONS
-from nasnet_keras.genotypes.stages import STAGE_OPERATIONS
+from nasnet_keras.genotypes.stages import STAGE_OPERATIONS, Stage
 from nasnet_keras.latency.device import Device
 from nasnet_keras.pretrained import answers
 from nasnet_keras.pretrained.plan import FILE, KIND, Plan
@@ -150,7 +150,20 @@ def test_genotypes():
         if "stages" in samples[0]:
             check("genotypes.md", ["A stage"], [stage for plain in samples for stage in plain["stages"]])
     words = {word for text in sections("genotypes.md").values() for word in re.findall(r"`(\w+)`", text)}
-    assert {*OPERATIONS, *MACRO_OPERATIONS, *NASBENCH201_OPERATIONS, *STAGE_OPERATIONS, *SKELETONS} <= words
+    assert {*OPERATIONS, *MACRO_OPERATIONS, *NASBENCH201_OPERATIONS, *SKELETONS} <= words
+
+
+def test_fields_are_described_as_they_stand_in_a_file(monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(ROOT / "docs/extensions")
+    described = importlib.import_module("fields").fields
+    operation = next(meaning for name, _, meaning in described(Stage) if name == "operation")
+    assert {*re.findall(r"`(\w+)`", operation)} == {*STAGE_OPERATIONS}
+    legal = {name: words for cls in (Recipe, SearchConfig) for name, words, _ in described(cls)}
+    assert (
+        legal["sizes"].startswith("a list of pairs [progress, size]") and legal["epochs"] == "a positive whole number"
+    )
+    assert not any("integer" in words for words in legal.values())
 
 
 def test_cards():

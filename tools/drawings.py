@@ -89,18 +89,20 @@ def progressive() -> str:
             lines = (f"up to {before * kind:,} candidates", f"the best {beam} are trained")
         boxes.append(Box(MARGIN, y, f"{blocks} block{'s' if blocks > 1 else ''}", lines))
         y += boxes[-1].height + 40
-    learns = Box(_RIGHT, boxes[2].y - 12, "predictor", ("mean of five networks", "reads a cell", "says its accuracy"))
+    levels = [box.y + box.height / 2 for box in boxes]
+    lines = ("mean of five networks", "reads a cell", "says its accuracy")
+    learns = Box(_RIGHT, levels[2] - Box(0, 0, "", lines).height / 2, "predictor", lines)
     for above, below in pairwise(boxes):
         arrows.append(_arrow([_below(above), _above(below)], "one block more", beside=True))
-    middle, out = learns.x + BOX_WIDTH / 2, boxes[0].y + boxes[0].height / 2
-    arrows.append(_arrow([(boxes[0].exit[0], out), (middle, out), (middle, learns.y)], "results", at=(middle, out - 6)))
-    last = boxes[-1].y + boxes[-1].height / 2
-    bottom = (middle, learns.y + learns.height)
-    arrows.append(_arrow([bottom, (middle, last), (boxes[-1].exit[0], last)], "ranks", at=(middle, last + 16)))
-    level = learns.y + learns.height / 2
-    arrows.append(_line([(learns.x, level - 8), (boxes[2].exit[0], level - 8)]))
-    arrows.append(_arrow([(learns.x, level - 8), (boxes[2].exit[0], level - 8)], "ranks"))
-    arrows.append(_arrow([(boxes[2].exit[0], level + 12), (learns.x, level + 12)], "results", under=True))
+    edge, told, asked = boxes[0].exit[0], _RIGHT - 78, _RIGHT - 58
+    first, second, third, fourth, fifth = (level - 8 for level in levels)
+    arrows.append(_line([(edge, first), (told, first), (told, fourth), (edge, fourth)]))
+    arrows.append(_line([(edge, second), (told, second)]))
+    arrows.append(_arrow([(edge, third), (_RIGHT, third)], "results", at=(_RIGHT - 29, third - 6)))
+    down = 20  # from results to ranks
+    for level in (second, fourth, fifth):
+        arrows.append(_arrow([(asked, third + down), (asked, level + down), (edge, level + down)]))
+    arrows.append(_arrow([(_RIGHT, third + down), (edge, third + down)], "ranks", at=(_RIGHT - 29, third + down + 15)))
     return _drawn([*boxes, learns], arrows)
 
 
@@ -115,7 +117,7 @@ def stages() -> str:
         "layers −1, 0, +1",
     )
     stage = Box(MARGIN, MARGIN, "choices of one stage", choices)
-    network = Box(MARGIN, stage.y + stage.height + 44, "network", ("stage_0 … stage_6",))
+    network = Box(MARGIN, stage.y + stage.height + 44, "network", ("stage_1 … stage_7",))
     y = network.y + network.height + 44
     trained = Box(MARGIN, y, "trained", ("validation accuracy A",))
     phone = Box(_RIGHT, network.y - 12, "phone", ("runs the network", "latency L, target T"))

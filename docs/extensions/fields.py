@@ -76,6 +76,8 @@ def _legal(name, one, kind):
         return "object"
     words = said.replace(" or a path", "").replace("True or False", "true or false")
     words = {"positive": "a positive number", "0 or positive": "a number from 0"}.get(words, words)
+    words = words.replace("an integer", "a whole number").replace("integer", "whole number")
+    words = re.sub(r"^pairs \((.*?)\)", r"a list of pairs [\1]", words)
     return f"{'a number ' * words.startswith('in ')}{words or kind.removesuffix(null)}{null}"
 
 
@@ -97,8 +99,15 @@ def _lines(cls):
     found = {}
     for names, meaning in re.findall(r"^    (\w[\w, ]*): (.*(?:\n {5,}.*)*)", text, re.MULTILINE):
         words = " ".join(meaning.split())
+        words = re.sub(r"`([A-Z_]+)`", lambda match: _constant(cls, match), words)
         found |= dict.fromkeys(names.split(", "), words[:1].upper() + words[1:])
     return found
+
+
+def _constant(cls, match):
+    """The legal values that a docstring names by a constant of the class' module."""
+    value = getattr(import_module(cls.__module__), match[1], None)
+    return ", ".join(f"`{one}`" for one in value) if isinstance(value, _LISTS) else match[0]
 
 
 def _type(hint):

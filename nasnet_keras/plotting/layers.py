@@ -7,15 +7,17 @@ from nasnet_keras.plotting.svg import BOX_WIDTH, MARGIN, Box, document
 
 __all__ = ["column_svg"]
 
-_GAP = 26
+_GAP, _MARKED = 26, 36  # between boxes, and with a mark between them
 _REACH, _STEP = 18, 10  # width of the shortest arc, and its growth for each layer that it passes
 
 
 def column_svg(rows: Sequence[Row]) -> str:
     """Draw the rows of a genotype as SVG text. Equal rows give equal text."""
     boxes: list[Box] = []
+    y = float(MARGIN)
     for row in rows:
-        boxes.append(Box(MARGIN, boxes[-1].y + boxes[-1].height + _GAP if boxes else MARGIN, row.title, row.lines))
+        boxes.append(Box(MARGIN, y, row.title, row.lines))
+        y += boxes[-1].height + (_GAP if row.mark is None else _MARKED)
     arrows, arcs, width = [], [], float(MARGIN + BOX_WIDTH)
     for number, row in enumerate(rows):
         distant = [read for read in row.reads if read != number - 1]
@@ -28,7 +30,7 @@ def column_svg(rows: Sequence[Row]) -> str:
     parts = [*arrows, *arcs]
     for box, row in zip(boxes, rows, strict=True):
         if row.mark is not None:
-            y = box.y + box.height + _GAP / 2
+            y = box.y + box.height + _MARKED * 0.6
             parts.append(f'<path class="edge output" d="M{MARGIN},{y:g}H{width:g}"/>')
             parts.append(f'<text x="{MARGIN}" y="{y - 3:g}">{row.mark}</text>')
     for box in boxes:
