@@ -271,3 +271,16 @@ def test_files_beside_exports():
     assert answers.columns(["CLASS"]) == ["path", "label", "probability", "probability_CLASS", "error"]
     shown = re.findall(r"`(\w+)`", sections("exports.md")["The table of answers"])
     assert {*answers.columns(["CLASS"]), "label_N", "probability_N"} <= {*shown}
+
+
+def test_what_holds_for_all_files():
+    alone = [
+        catalogue.get("nasnet_a").to_plain(),
+        *load("tests/frozen/*/frozen*.json", "tests/frozen/study/study.json"),
+    ]
+    alone += load("docs/studies/latency_cifar10/latency_predictor.json", "tests/frozen/*/training.json")
+    assert all([*plain][:2] == ["format", "version"] for plain in alone)
+    beside = [*load("tests/frozen/**/history.json", "tests/frozen/study/result.json", "search/tables/*.json")]
+    assert beside and not any("format" in plain or "version" in plain for plain in beside)
+    line = Trial(0, SMALL_GENOTYPE, "crashed", None, {"loss": 0.25}, 1.0, 0).to_line()
+    assert np.isnan(Trial.from_line(line.replace("0.25", "NaN")).metrics["loss"])
