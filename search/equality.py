@@ -8,7 +8,7 @@ from typing import Any
 
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
 from nasnet_keras.genotypes.reading import genotype_from_plain
-from nasnet_keras.utils.workdir import recorded
+from nasnet_keras.utils.workdir import STUDY, recorded
 
 __all__ = ["CHOICES", "FACT", "NETWORKS", "distinct_by", "is_listed", "network_name"]
 
@@ -30,7 +30,7 @@ def distinct_by(workdir: str | Path) -> str:
         >>> distinct_by("nowhere")
         'networks'
     """
-    config = recorded(workdir, "study.json")
+    config = recorded(workdir, STUDY)
     found = config.get(FACT, CHOICES) if config else NETWORKS
     return found if found in (NETWORKS, CHOICES) else NETWORKS  # a later version's study is refused when it is opened
 

@@ -16,7 +16,7 @@ from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.front import judged
 from nasnet_keras.search.study.pareto import cost_of, spread_along
-from nasnet_keras.search.study.result import final_folder, finalist_name
+from nasnet_keras.search.study.result import RESULT, final_folder, finalist_name
 from nasnet_keras.search.study.trial import Trial, fingerprint
 
 __all__ = ["Drawn", "best_trials", "random_finalists", "tasks_of"]
@@ -67,7 +67,7 @@ def random_finalists(
     draws = _DRAWS * config.finalists
     over = {name for name, one in judged(study).items() if not study.objective.within(one.costs)}
     pool = [one for one in _distinct(study, drawn, draws) if fingerprint(one[1]) not in over and _fits(one[1], costing)]
-    folder, finished = study.path / final_folder(config.final_settings()), (study.path / "result.json").exists()
+    folder, finished = study.path / final_folder(config.final_settings()), (study.path / RESULT).exists()
     begun = set() if finished else {path.name for path in folder.glob("random_*")}
     rewarded = {
         finalist_name("random", fingerprint(one.genotype)) for one in study.random_trials if one.reward is not None

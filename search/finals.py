@@ -20,8 +20,9 @@ from nasnet_keras.search.plausible import of_finalist
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.front import front_record, judged, with_costs
-from nasnet_keras.search.study.result import are_notes, final_folder, finalist_name
+from nasnet_keras.search.study.result import RESULT, are_notes, final_folder, finalist_name
 from nasnet_keras.search.study.trial import fingerprint
+from nasnet_keras.training.records import HISTORY
 from nasnet_keras.training.rehearsal import weights_name
 from nasnet_keras.utils import files
 from nasnet_keras.utils.checks import quoted
@@ -104,7 +105,7 @@ def keep_notes(study: Study, notes: Any) -> None:
 
 
 def _write(study: Study, result: dict[str, Any]) -> None:
-    files.write_text(study.path / "result.json", json.dumps(result, indent=2) + "\n")
+    files.write_text(study.path / RESULT, json.dumps(result, indent=2) + "\n")
 
 
 def _winner(study: Study, outcomes: list[Outcome]) -> Outcome:
@@ -224,7 +225,7 @@ def _with_all_sittings(outcome: Outcome) -> Outcome:
 def _epochs(folder: Path) -> int:
     """The number of epochs that a training has done."""
     try:
-        history = parse(text_of(folder / "history.json"))
+        history = parse(text_of(folder / HISTORY))
     except (OSError, ValueError):
         return 0
     return len(history) if isinstance(history, list) else 0

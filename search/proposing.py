@@ -10,7 +10,7 @@ from nasnet_keras.search.registry import ALGORITHMS, explained
 from nasnet_keras.utils import values
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import documented, grouped, setting
-from nasnet_keras.utils.workdir import recorded
+from nasnet_keras.utils.workdir import STUDY, recorded
 
 __all__ = ["AlgorithmSettings", "begun_with"]
 
@@ -27,7 +27,7 @@ def begun_with(workdir: str | Path) -> str | None:
         >>> begun_with("nowhere") is None
         True
     """
-    config = recorded(workdir, "study.json")
+    config = recorded(workdir, STUDY)
     found = config.get("algorithm", _FIRST) if config else None
     return found if isinstance(found, str) and found in ALGORITHMS and not ALGORITHMS[found].spaces else None
 

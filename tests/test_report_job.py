@@ -202,7 +202,9 @@ def test_costs_may_be_chosen(tmp_path):
     study_of(tmp_path / "s", [trial(0, costs={"latency_ms": 2.0, "parameters": 7}), trial(1)])
     report("s", cost=["latency_ms"], output="a")
     assert [name for name in listed("a") if "pareto" in name] == ["pareto_front_latency_ms.svg"]
-    with pytest.raises(ValueError, match="no trial with a reward has the cost 'latency': did you mean 'latency_ms'"):
+    with pytest.raises(
+        ValueError, match="no trial of s with a reward has the cost 'latency': did you mean 'latency_ms'"
+    ):
         report("s", cost=["latency"])
     with pytest.raises(ValueError, match="cost must be the name of a cost, such as latency_ms, got '../a'"):
         report("s", cost=["../a"])
@@ -273,7 +275,7 @@ def test_nothing_is_written_unless_all_is_drawn(tmp_path):
     }.items():
         with pytest.raises(ValueError, match=message):
             report(*folders, output="paper")
-    with pytest.raises(OSError, match=r"file"):
+    with pytest.raises(ValueError, match="'file' is a file: expected a folder for the pictures"):
         report("a/run", output="file")
     Path("file").unlink()
     assert listed(tmp_path) == before

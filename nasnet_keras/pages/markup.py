@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from nasnet_keras.pages.style import STYLE
+from nasnet_keras.utils.xml_text import legal
 
 __all__ = ["code", "duration", "figure", "integer", "number", "page", "percent", "section", "short", "table", "text"]
 
@@ -129,14 +130,14 @@ def section(name: str, title: str, *parts: str) -> str:
 def page(title: str, body: str, style: str = "") -> str:
     """Set a whole page, which loads no file and runs no script.
 
-    The name of a file that is not valid Unicode is shown by its bytes.
+    The name of a file that is not valid Unicode is shown by its bytes, and a control character by its number.
 
     Args:
         title: as plain text.
         body: as HTML.
         style: rules of what only this page has.
     """
-    whole = (
+    return legal(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
         '<meta name="color-scheme" content="light dark"/>\n'
@@ -145,4 +146,3 @@ def page(title: str, body: str, style: str = "") -> str:
         f"<title>{text(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
-    return whole.encode(errors="backslashreplace").decode()

@@ -8,6 +8,7 @@ from nasnet_keras.pages.axes import LEFT, RIGHT, WIDTH
 from nasnet_keras.pages.charts import CHART_STYLE, Chart
 from nasnet_keras.pages.legend import KEY_BOX
 from nasnet_keras.pages.style import COLORS
+from nasnet_keras.utils.xml_text import legal
 
 __all__ = ["picture"]
 
@@ -31,14 +32,13 @@ def picture(chart: Chart, key: Iterable[tuple[str, str]], title: str, style: str
     height = top + chart.height
     inner = chart.svg().replace("<svg ", f'<svg x="0" y="{top:g}" width="{WIDTH:g}" height="{chart.height:g}" ', 1)
     size = f'width="{WIDTH:g}" height="{height:g}" viewBox="0 0 {WIDTH:g} {height:g}"'
-    whole = (
+    return legal(
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n<style>{_style(style)}</style>\n'
         f'<rect width="100%" height="100%" fill="{COLORS["card"]}"/>\n'
         f'<text class="title" x="{LEFT:g}" y="28">{escape(title)}</text>\n'
         + "\n".join(entries)
         + f"\n{inner}\n</svg>\n"
     )
-    return whole.encode(errors="backslashreplace").decode()  # the name of a folder may be no valid Unicode
 
 
 def _key(key: list[tuple[str, str]]) -> tuple[list[str], int]:

@@ -21,19 +21,18 @@ from nasnet_keras.training.datasets.recording import are_files, record_files
 from nasnet_keras.training.further import Earlier, clear, earlier, finished_epochs, first_of, put_aside
 from nasnet_keras.training.mistakes import files as mistakes
 from nasnet_keras.training.recipes import Recipe
-from nasnet_keras.training.records import BEFORE
+from nasnet_keras.training.records import BEFORE, HISTORY
 from nasnet_keras.training.rehearsal import rehearse, weights_name
 from nasnet_keras.training.result import provenance, save
 from nasnet_keras.training.run import CHECKPOINT, Run
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.training.verdict import verdict
-from nasnet_keras.utils.workdir import Workdir, WorkdirError, recorded
+from nasnet_keras.utils.workdir import TRAINING, Workdir, WorkdirError, recorded
 from nasnet_keras.weights.loading import load_weights
 
 __all__ = ["TrainingResult", "train"]
 
-_FILE, _KIND = "training.json", "nasnet_keras.training"
-_HISTORY = "history.json"
+_FILE, _KIND = TRAINING, "nasnet_keras.training"
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _as_finished(config: TrainingConfig, dataset: Dataset) -> TrainingConfig:
 
 def _files(name: str) -> tuple[str, ...]:
     """The files of a finished run."""
-    return f"{name}.json", weights_name(name), _HISTORY
+    return f"{name}.json", weights_name(name), HISTORY
 
 
 def _going_on(config: TrainingConfig, dataset: Dataset) -> tuple[TrainingConfig, dict[str, Any]]:
@@ -204,7 +203,7 @@ def _trained(
 ) -> TrainingResult:
     """Train to the end, from the last checkpoint if there is one, and write the card and the weights."""
     recipe, seed = config.recipe, config.seed
-    rehearse(card.parent, config.card(dataset, training=provenance(recipe, seed, 0.0, recipe.epochs)), [_HISTORY])
+    rehearse(card.parent, config.card(dataset, training=provenance(recipe, seed, 0.0, recipe.epochs)), [HISTORY])
     with loading_weights(initialize is not None):
         trainer = Trainer(
             config.resolved,
@@ -236,12 +235,12 @@ def _finished(card: Path, epochs: int) -> TrainingResult | None:
         CardError: the card or the weights are damaged, or those of another run.
         WorkdirError: the history is damaged or the only file that is gone; only training could make it again.
     """
-    folder, history = card.parent, card.with_name(_HISTORY)
+    folder, history = card.parent, card.with_name(HISTORY)
     names = _files(card.stem)
     gone = [name for name in names if not (folder / name).exists()]
-    if gone == [_HISTORY]:
+    if gone == [HISTORY]:
         raise WorkdirError(
-            f"the run in {folder} has ended, and its model is whole, but {_HISTORY} is gone: put it back, or remove "
+            f"the run in {folder} has ended, and its model is whole, but {HISTORY} is gone: put it back, or remove "
             f"{card.name} to train again"
         )
     if gone:

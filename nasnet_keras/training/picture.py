@@ -12,17 +12,15 @@ from nasnet_keras.pages.legend import line
 from nasnet_keras.pages.picture import picture
 from nasnet_keras.training import records
 from nasnet_keras.training.curve import accuracy_of
+from nasnet_keras.training.records import HISTORY
 from nasnet_keras.utils.checks import integer, svg_path
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.manual import counted
-from nasnet_keras.utils.workdir import description_of, folder_name, not_of, recorded
+from nasnet_keras.utils.workdir import FINE_TUNING, TRAINING, description_of, folder_name, not_of, recorded
 
-__all__ = ["HISTORY", "RUNS", "plot_training_curve", "training_curve_svg"]
+__all__ = ["RUNS", "plot_training_curve", "training_curve_svg"]
 
-HISTORY = "history.json"
-"""The name of the file with the figures of each epoch."""
-
-RUNS = ("training.json", "fine_tuning.json")
+RUNS = (TRAINING, FINE_TUNING)
 """The names of the files that describe the folder of a training."""
 
 _MOST = 100  # epochs of a line whose points are drawn

@@ -11,10 +11,14 @@ from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.workdir import WorkdirError
 
-__all__ = ["BEFORE", "confusion", "folder_before", "history", "read", "seconds"]
+__all__ = ["BEFORE", "HISTORY", "confusion", "folder_before", "history", "read", "seconds"]
 
 BEFORE = "epochs_before"
 """The field of a configuration that says how many epochs the trainings had that it goes on from."""
+
+
+HISTORY = "history.json"
+"""The name of the file, in the folder of a run, with the figures of each epoch."""
 
 
 def folder_before(folder: Path, epochs: int) -> Path:
@@ -26,11 +30,13 @@ def read(path: Path, check: Callable[[Any], Any], advice: str) -> Any:
     """Read the JSON values of a file, check them, and return the result of `check`.
 
     Raises:
-        WorkdirError: the file is missing or damaged; the error ends with the advice.
+        WorkdirError: the file cannot be read, or it is missing or damaged: then the error ends with the advice.
     """
     try:
         return check(parse(text_of(path)))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise WorkdirError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
         raise WorkdirError(f"{path} is damaged ({str(error)[:300]}); {advice}") from None
 
 

@@ -126,7 +126,7 @@ class Run:
         self.history.append(entry)
         if self._patience is not None and self.kept_epoch == entry["epoch"]:
             self._kept = self._judged()
-        write_text(self.path / "history.json", json.dumps(self.history, indent=1) + "\n")
+        write_text(self.path / records.HISTORY, json.dumps(self.history, indent=1) + "\n")
         return entry
 
     def _out_of_patience(self) -> bool:

@@ -19,13 +19,19 @@ from typing import Any
 import numpy as np
 from filelock import lock_descriptor
 
-__all__ = ["check", "digest", "exchanging", "guard", "mismatch", "replacing", "scratch", "unguard", "write_bytes"]
-__all__ += ["write_npz", "write_saved", "write_text"]
+__all__ = ["begun", "check", "digest", "exchanging", "guard", "mismatch", "replacing", "scratch", "unguard"]
+__all__ += ["write_bytes", "write_npz", "write_saved", "write_text"]
 
 _MACHINE = hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
 _SCRATCH = re.compile(r"\.([0-9a-f]{8})-[0-9a-f]{16}\.new")  # the machine, then a number of the writer's own
 _OLD_SECONDS = 24 * 3600.0
 _guards: dict[Path, Callable[[], None]] = {}
+_writers: set[bool] = set()  # True once this process has begun to write
+
+
+def begun() -> bool:
+    """Tell whether this process has begun to write a file, so that its end should leave no scratch folder."""
+    return bool(_writers)
 
 
 def guard(folder: Path, check: Callable[[], None]) -> None:
@@ -147,6 +153,7 @@ def scratch(path: Path) -> Iterator[Path]:
         []
     """
     check(path)
+    _writers.add(True)
     _remove_left(path.parent)
     try:
         with _locked(path.parent) as folder:

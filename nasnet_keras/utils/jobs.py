@@ -35,7 +35,7 @@ def run_job(
     name: str,
     main: Callable[[dict[str, Any]], None],
     define_flags: Callable[[], "Sequence[flags.FlagHolder]"],
-    kept: str,
+    kept: str | None,
     place: str = "workdir",
     operands: str | None = None,
     manual: Manual = _NO_MANUAL,
@@ -54,7 +54,7 @@ def run_job(
         main: a function of the values of the job's flags, by name, with its imports inside.
         define_flags: a function that defines the job's flags. It is called here and not when a module is imported:
             flags belong to the whole process, and some jobs have flags of the same name.
-        kept: the state that a stopped run keeps, in words for the message.
+        kept: the state that a stopped run keeps, in words for the message; None if the same command does all anew.
         place: the flag that says where it is kept.
         operands: the name under which `main` gets the arguments that are no flags, a list; None if there may be none.
         manual: what `--help` shows of the flags.
@@ -87,7 +87,7 @@ def run_job(
                 check_keras()
             main(values | ({} if operands is None else {operands: arguments[1:]}))
         except BaseException as error:
-            if (message := _message(error, f"{kept} in {values[place]}")) is None:
+            if (message := _message(error, kept and f"{kept} in {values[place]}")) is None:
                 raise
             sys.exit(message if message.startswith("\n") else f"{name}: {message}")
 
@@ -143,9 +143,13 @@ def _unexpected(word: str) -> str:
     return f"unexpected argument {word!r}; flags start with --"
 
 
-def _message(error: BaseException, kept: str) -> str | None:
+def _message(error: BaseException, kept: str | None) -> str | None:
     """Put an error in one line for a user, with further ones for the items of a list; None for one of the program."""
     if isinstance(error, (Stopped, KeyboardInterrupt)):
+        if kept is None:
+            return (
+                "\nStopped. Each file is whole, of this run or as it was before; the same command writes all of them."
+            )
         return f"\nStopped. The same command goes on from {kept}."
     lines = [line.strip() for line in str(error).split("\n") if line.strip() and not line.startswith(_ITEM)]
     items = [line for line in str(error).split("\n") if line.startswith(_ITEM)]
@@ -184,10 +188,10 @@ def _expanded(value: Any) -> Any:
 
 
 def _stop(number: int, frame: Any) -> None:
-    """Stop by an exception if there is a folder to leave whole, else at once: an import can swallow an exception."""
+    """Stop by an exception if there are files to leave whole, else at once: an import can swallow an exception."""
     del frame
-    begun = getattr(getattr(sys.modules.get("nasnet_keras.utils.workdir"), "Workdir", None), "begun", False)
-    if begun:
+    folders = getattr(getattr(sys.modules.get("nasnet_keras.utils.workdir"), "Workdir", None), "begun", False)
+    if folders or getattr(sys.modules.get("nasnet_keras.utils.files"), "begun", bool)():
         raise KeyboardInterrupt
     os.write(sys.stderr.fileno(), b"\nStopped before the run began: nothing was changed.\n")
     os._exit(128 + number)

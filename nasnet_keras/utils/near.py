@@ -43,6 +43,8 @@ def suggestion(word: str, names: Iterable[str]) -> str:
         "did you mean 'sep_conv_3x3'? Legal are: identity, sep_conv_3x3"
     """
     names = sorted(names)
+    if not names:
+        return "there are none"
     near = nearest(word, names)
     hint = f"did you mean {near!r}? " if near else ""
     more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""

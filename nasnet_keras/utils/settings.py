@@ -181,12 +181,15 @@ def to_json(config: Any) -> dict[str, Any]:
     return {name: None if value is None else kind.to_json(value) for name, (kind, value) in found.items()}
 
 
-def upgraded(cls: type, plain: Mapping[str, Any]) -> dict[str, Any]:
+def upgraded(cls: type, plain: Mapping[str, Any], warned: bool = True) -> dict[str, Any]:
     """Convert the values of a file of any version to present names and values, and add the settings that it lacks.
 
-    The log warns of each former name and value, once in a process.
+    Args:
+        cls: the class of the settings.
+        plain: the values, by their names of any version.
+        warned: whether the log warns of each former name and value, once in a process.
     """
-    found = _present(cls, plain, _log)
+    found = _present(cls, plain, _log if warned else _ignored)
     for name, one in settings(cls).items():
         if name not in found and one.assumed is not MISSING:
             found[name] = one.assumed(found) if callable(one.assumed) else one.assumed
@@ -288,6 +291,10 @@ def _warn(message: str) -> None:
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in (package, "dataclasses"):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, DeprecationWarning, stacklevel=level)
+
+
+def _ignored(message: str) -> None:
+    """Say nothing, to someone who only reads an old file."""
 
 
 @functools.cache

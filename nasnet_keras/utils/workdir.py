@@ -16,6 +16,10 @@ from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.locks import LockedError, LockedFile, NoLocksError
 
 __all__ = [
+    "FINE_TUNING",
+    "SEEDS",
+    "STUDY",
+    "TRAINING",
     "Workdir",
     "WorkdirError",
     "check_same",
@@ -27,10 +31,13 @@ __all__ = [
     "recorded",
 ]
 
+FINE_TUNING, SEEDS, STUDY, TRAINING = "fine_tuning.json", "seeds.json", "study.json", "training.json"
+"""The names of the files that describe the folders of the package's jobs."""
+
 _SHOWN = 20  # differences
-_DESCRIPTIONS = ("fine_tuning.json", "seeds.json", "study.json", "training.json")  # of the package's jobs
+_DESCRIPTIONS = (FINE_TUNING, SEEDS, STUDY, TRAINING)
 _EXPLAINED = {  # how to go on with a folder that is taken for another job's
-    "seeds.json": ", of a search with several seeds: its studies are in its folders seed_N, search.load_studies reads "
+    SEEDS: ", of a search with several seeds: its studies are in its folders seed_N, search.load_studies reads "
     "them all, and search.run_seeds, or nasnet-search alone, goes on with them"
 }
 _SKIPPED = "skipped"  # files that were left out, by path

@@ -36,13 +36,12 @@ from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.utils.environment import require_tensorflow
 from nasnet_keras.utils.files import replacing, write_saved
 from nasnet_keras.utils.progress import Progress
-from nasnet_keras.utils.workdir import recorded
+from nasnet_keras.utils.workdir import STUDY, recorded
 
 __all__ = ["ChildEvaluator"]
 
 _BYTES = 12  # memory of a parameter: the weight, its momentum and its average
 _CHECKED_STEPS = 50  # steps between two checks that a child has not diverged
-_FILE = "study.json"
 _LAST = 5  # number of epochs of the reward "best_of_last_five"
 
 
@@ -70,7 +69,7 @@ class ChildEvaluator(Evaluator):
             skip_unreadable=config.skip_unreadable,
             validation_fraction=config.validation_fraction,
         )
-        self._dataset = self._dataset.split_by(splits.begun_by(config.workdir, _FILE) or self._dataset.split)
+        self._dataset = self._dataset.split_by(splits.begun_by(config.workdir, STUDY) or self._dataset.split)
         if not len(self._dataset.validation):
             raise ValueError(
                 f"{config.dataset} has no validation images to choose children by, with validation_fraction="
@@ -130,7 +129,7 @@ class ChildEvaluator(Evaluator):
 
     def facts(self) -> dict[str, Any]:
         images = {name: len(getattr(self._proxy, name)) for name in ("train", "validation")}
-        known = {"images_crc32": self._checksum()} if "images_crc32" in recorded(self._config.workdir, _FILE) else {}
+        known = {"images_crc32": self._checksum()} if "images_crc32" in recorded(self._config.workdir, STUDY) else {}
         return {
             "images": images,
             "image_shape": list(self._dataset.image_shape),

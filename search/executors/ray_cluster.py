@@ -26,6 +26,7 @@ from nasnet_keras.search.executors.subprocesses import THREADS, threads_each
 from nasnet_keras.search.executors.worker import task_line
 from nasnet_keras.search.executors.workspace import judge, setup_line
 from nasnet_keras.search.place import resources_of
+from nasnet_keras.utils.workdir import STUDY
 
 __all__ = ["RayCluster"]
 
@@ -37,7 +38,6 @@ _COUNT_SECONDS = 10.0  # between two counts of the machines
 _REMOVE_SECONDS = 2.0  # the time of a slot to remove its copies of the study's files
 _ROUNDING = 1e-9  # 0.3 is 3 times 0.1
 _END_SECONDS = 5.0  # the time of a finalist's slot to end, after that of the finalist
-_FILE = "study.json"
 _JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # is set by `ray job submit`, which sets OMP_NUM_THREADS, too
 
 
@@ -109,7 +109,7 @@ class RayCluster(Cluster):
         config = evaluator.exported(self._config, folder)
         self._setup = setup_line(evaluator, config).decode()
         made = [Path(config.dataset)] if config.dataset != self._config.dataset else []
-        self._files = [path for path in (folder.parent / _FILE, *made) if path.exists()]
+        self._files = [path for path in (folder.parent / STUDY, *made) if path.exists()]
 
     def room(self) -> int:
         now = time.monotonic()

@@ -26,27 +26,17 @@ def main(values: dict[str, Any]) -> None:
     """Draw, by the values of the flags, and print the paths of what was drawn."""
     from nasnet_keras.search.report.figures import figures
     from nasnet_keras.search.report.settings import ReportSettings
+    from nasnet_keras.search.report.writing import check_places, write
     from nasnet_keras.utils.settings import from_flags
 
     given = values.pop("folders")
     found = from_flags(ReportSettings, values)
     config = ReportSettings(**{**found, "workdir": (*found["workdir"], *given)})
     places = config.places()
-    drawn = {place: figures(folder, config.cost) for folder, place in places.items()}  # before anything is written
+    drawn = {place: figures(folder, config.cost) for folder, place in places.items()}
+    check_places(drawn)  # before anything is written
     for place, each in drawn.items():
-        _write(place, each)
-
-
-def _write(place: Any, drawn: Any) -> None:
-    from nasnet_keras.utils.files import write_text
-
-    for name, svg in drawn.pictures.items():
-        path = place / f"{name}.svg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, svg)
-        print(path)
-    for name, reason in drawn.lacking.items():
-        print(f"(no {name}: {reason})")
+        write(place, each)
 
 
 def _settings() -> tuple[type, ...]:
@@ -60,16 +50,7 @@ _MANUAL = Manual(first=("output", "workdir"), settings=_settings)
 
 def console() -> None:
     """The console script `nasnet-report`."""
-    run_job(
-        "nasnet-report",
-        main,
-        _define_flags,
-        kept="the pictures",
-        place="output",
-        operands="folders",
-        manual=_MANUAL,
-        needs_keras=False,
-    )
+    run_job("nasnet-report", main, _define_flags, kept=None, operands="folders", manual=_MANUAL, needs_keras=False)
 
 
 if __name__ == "__main__":

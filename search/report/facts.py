@@ -13,6 +13,7 @@ from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
 from nasnet_keras.utils.json_text import parse, text_of
+from nasnet_keras.utils.workdir import STUDY
 
 __all__ = ["Facts", "accuracy", "gather"]
 
@@ -191,7 +192,7 @@ def _known(name: str, trials: list[Trial]) -> bool:
 
 def _versions(study: Study) -> dict[str, Any]:
     try:
-        plain = parse(text_of(study.path / "study.json"))
+        plain = parse(text_of(study.path / STUDY))
     except (OSError, ValueError):
         return {}
     versions = plain.get("versions") if isinstance(plain, dict) else None

@@ -10,10 +10,17 @@ from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.utils.checks import quoted, svg_path
 from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.manual import counted
 from nasnet_keras.utils.near import suggestion
 from nasnet_keras.utils.workdir import folder_name
 
-__all__ = ["optimization_history_svg", "pareto_front_svg", "plot_optimization_history", "plot_pareto_front"]
+__all__ = [
+    "known_costs",
+    "optimization_history_svg",
+    "pareto_front_svg",
+    "plot_optimization_history",
+    "plot_pareto_front",
+]
 
 
 def plot_optimization_history(study: Study, path: str | Path) -> Path:
@@ -79,9 +86,20 @@ def pareto_front_svg(study: Study, cost: str | None = None) -> str:
         raise ValueError(_nothing(study))
     cost = study.front_costs[0] if cost is None else cost
     if not any(cost_of(trial, cost) is not None for trial in known):
-        raise ValueError(f"no trial with a reward has the cost {quoted(cost)}: {suggestion(cost, study.cost_names)}")
+        others = suggestion(cost, known_costs(study))
+        raise ValueError(f"no trial of {study.path} with a reward has the cost {quoted(cost)}: {others}")
     return picture(*front.chart(facts, cost), f"{folder_name(study.path)}: reward against {cost}", MARK_STYLE)
 
 
+def known_costs(study: Study) -> tuple[str, ...]:
+    """The names of the costs that children have, those of the search first, then those of derived ones."""
+    return tuple(dict.fromkeys([*study.cost_names, *(name for one in study.derived_trials for name in one.costs)]))
+
+
 def _nothing(study: Study) -> str:
+    if derived := sum(one.reward is not None for one in study.derived_trials):
+        return (
+            f"no trial of the search with a reward is in {study.path}, only {counted(derived, 'genotype')} derived "
+            f"from the controller at its end, which have no course"
+        )
     return f"no trial of {study.path} has a reward yet, so that there is nothing to draw"

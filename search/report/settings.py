@@ -41,8 +41,9 @@ class ReportSettings:
     )
     output: str | None = setting(
         None,
-        "Folder of the pictures, which is made if it is missing; those that are there are replaced. By default figures "
-        "in the folder that is drawn. If several are drawn, each gets a folder of its name in it.",
+        "Folder of the pictures, which is made if it is missing. Those that an earlier call drew there are replaced, "
+        "or removed if they are not drawn again; other files stay. By default figures in the folder that is drawn. "
+        "If several are drawn, each gets a folder of its name in it.",
         values.path(),
     )
     cost: tuple[str, ...] = setting(

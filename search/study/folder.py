@@ -28,7 +28,7 @@ from nasnet_keras.search.study.frame import trials_frame
 from nasnet_keras.search.study.groups import Groups
 from nasnet_keras.search.study.known import in_present_words, remember
 from nasnet_keras.search.study.pareto import cost_of, front_of
-from nasnet_keras.search.study.result import read_result
+from nasnet_keras.search.study.result import RESULT, read_result
 from nasnet_keras.search.study.trial import STATUSES, Trial, fingerprint
 from nasnet_keras.search.study.trial_log import read_trials
 from nasnet_keras.search.study.upgrades import objective_of, upgraded_config
@@ -36,13 +36,11 @@ from nasnet_keras.search.study.words import study_words
 from nasnet_keras.search.study.writer import Writer
 from nasnet_keras.utils.checks import choice
 from nasnet_keras.utils.settings import check_json
-from nasnet_keras.utils.workdir import Workdir, read_description
+from nasnet_keras.utils.workdir import STUDY, Workdir, read_description
 
 __all__ = ["STATUSES", "Study", "StudyError", "Trial", "load_study"]
 
-_FILE = "study.json"
-_FORMAT = "nasnet_keras.study"
-_VERSION = 1
+_FORMAT, _VERSION = "nasnet_keras.study", 1
 _LOGS = {"search": "trials.jsonl", "random": "random_trials.jsonl", "derived": "derived_trials.jsonl"}
 
 
@@ -71,9 +69,9 @@ class Study:
             self.objective = objective_of(config)
         except ValueError as error:  # the trials can be read all the same
             self.objective = Objective()
-            self._damage = f"the configuration in {path / _FILE} is damaged: {error}"
+            self._damage = f"the configuration in {path / STUDY} is damaged: {error}"
         self.checkpoints = Checkpoints(path / "checkpoints")
-        self._devices = Devices(path, _FILE)
+        self._devices = Devices(path, STUDY)
         self._groups = Groups(_LOGS, self.objective, self._devices)
         self._writer = Writer(path, self.checkpoints)
         for group, members in trials.items():
@@ -106,12 +104,12 @@ class Study:
 
         def present(before: dict[str, Any]) -> dict[str, Any]:
             """The folder's configuration, after all its files are read and before any of them is changed."""
-            found.append(_read(path, _upgraded(before)))
+            found.append(_read(path, _upgraded(before, warned=True)))
             found[0].result  # noqa: B018 – if it is damaged, the error comes now and not after all trials
             return {**facts, **in_present_words(path, found[0].config, identity)}
 
         path = Path(config.workdir)
-        folder = Workdir(path, _FILE, _FORMAT, _VERSION, identity, StudyError, present)
+        folder = Workdir(path, STUDY, _FORMAT, _VERSION, identity, StudyError, present)
         (study,) = found
         study._writer.begin(folder)
         try:
@@ -283,14 +281,16 @@ class Study:
         """The figures of the finalists and the winner; None while the best genotype was not trained to the end.
 
         Raises:
-            StudyError: `result.json` is damaged.
+            StudyError: `result.json` is damaged, or cannot be read.
         """
-        path = self.path / "result.json"
+        path = self.path / RESULT
         if self.best is None or not path.is_file():
             return None
         try:
             result = read_result(path)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise StudyError(f"cannot read {path}: {error.strerror or error}") from None
+        except ValueError as error:
             raise StudyError(f"{path} is damaged ({error}); remove it to judge the best genotype again") from None
         return result if result["fingerprint"] == fingerprint(self.best.genotype) else None
 
@@ -331,7 +331,7 @@ def load_study(workdir: str | Path) -> Study:
         nasnet_keras.search.study.errors.StudyError: nowhere holds no study that can be read: no such file
     """
     path = Path(workdir)
-    return _read(path, _upgraded(read_description(path, _FILE, _FORMAT, _VERSION, StudyError)))
+    return _read(path, _upgraded(read_description(path, STUDY, _FORMAT, _VERSION, StudyError)))
 
 
 def _read(path: Path, config: dict[str, Any]) -> Study:
@@ -343,8 +343,8 @@ def _read(path: Path, config: dict[str, Any]) -> Study:
         raise StudyError(str(error)) from None
 
 
-def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
+def _upgraded(config: dict[str, Any], warned: bool = False) -> dict[str, Any]:
     try:
-        return upgraded_config(config)
+        return upgraded_config(config, warned)
     except ValueError as error:
         raise StudyError(f"the study's configuration is damaged: {error}") from None

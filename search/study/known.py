@@ -26,16 +26,15 @@ from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.manual import shown
 from nasnet_keras.utils.near import suggestion
 from nasnet_keras.utils.settings import check_json, settings, upgraded
-from nasnet_keras.utils.workdir import check_same, recorded
+from nasnet_keras.utils.workdir import STUDY, check_same, recorded
 
 __all__ = ["check_continues", "check_objects", "in_present_words", "known_settings", "remember", "told"]
 
-_FILE = "study.json"
 _SITTING = "sitting"
 _PATHS = ("dataset", "data_dir", "table", "prior", "latency", "costs")
 
 
-def remember(path: Path, config: SearchConfig, file: str = _FILE, **beside: Any) -> None:
+def remember(path: Path, config: SearchConfig, file: str = STUDY, **beside: Any) -> None:
     """Record the settings of a sitting, those that may change too, and files by their whole paths.
 
     Args:
@@ -53,7 +52,7 @@ def remember(path: Path, config: SearchConfig, file: str = _FILE, **beside: Any)
         write_text(path / file, json.dumps({**plain, _SITTING: sitting}, indent=2) + "\n")
 
 
-def known_settings(workdir: str | Path, file: str = _FILE, beside: Collection[str] = ()) -> dict[str, Any]:
+def known_settings(workdir: str | Path, file: str = STUDY, beside: Collection[str] = ()) -> dict[str, Any]:
     """Read the settings of the study in a folder, as JSON values by name; none if there is no study to be read.
 
     Args:
@@ -98,7 +97,7 @@ def _of_sitting(file: Path, sitting: Any, evaluator: str, beside: Collection[str
 
 
 def in_present_words(
-    workdir: str | Path, config: dict[str, Any], now: dict[str, Any], file: str = _FILE
+    workdir: str | Path, config: dict[str, Any], now: dict[str, Any], file: str = STUDY
 ) -> dict[str, Any]:
     """Write a study's limits, rates and paths as in another configuration, if they mean the same.
 
@@ -200,7 +199,7 @@ def check_objects(workdir: str | Path, given: Collection[str] = ()) -> None:
     Raises:
         StudyError: an object is missing.
     """
-    for name, kind in classes_in(recorded(workdir, _FILE)).items():
+    for name, kind in classes_in(recorded(workdir, STUDY)).items():
         if name not in given:
             raise StudyError(
                 f"{workdir} was begun with the {name} {kind}, and goes on with one of that class: give it as "
@@ -216,7 +215,7 @@ def check_continues(config: SearchConfig) -> None:
     Raises:
         StudyError: the folder holds a study with other settings.
     """
-    before = recorded(config.workdir, _FILE)
+    before = recorded(config.workdir, STUDY)
     if not before:
         return
     now = config.identity()

@@ -7,7 +7,13 @@ from typing import Any
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse, text_of
 
-__all__ = ["are_notes", "check_metrics", "final_folder", "finalist_name", "read_result"]
+__all__ = ["FINAL", "RESULT", "are_notes", "check_metrics", "final_folder", "finalist_name", "read_result"]
+
+RESULT = "result.json"
+"""The name of the file, in the folder of a study, with the figures of its finalists."""
+
+FINAL = "final"
+"""The name of the folder, in that of a study, with the trainings of its finalists."""
 
 _LONGEST = 200  # letters of a name
 
@@ -19,7 +25,7 @@ def final_folder(settings: Mapping[str, Any]) -> Path:
         >>> final_folder({"epochs": 30, "filters": 16}).name
         'epochs_30_filters_16'
     """
-    return Path("final", "_".join(f"{name}_{value}" for name, value in settings.items()))
+    return Path(FINAL, "_".join(f"{name}_{value}" for name, value in settings.items()))
 
 
 def finalist_name(origin: str, fingerprint: str) -> str:

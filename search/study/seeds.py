@@ -20,11 +20,11 @@ from nasnet_keras.utils.checks import integer, positive_integer, quoted
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.settings import setting
-from nasnet_keras.utils.workdir import Workdir
+from nasnet_keras.utils.workdir import SEEDS, STUDY, Workdir
 
 __all__ = ["FILE", "SeedSettings", "Seeds", "SeedsFolder", "load_studies", "recorded_seeds", "settings_of_seeds"]
 
-FILE = "seeds.json"
+FILE = SEEDS
 _FORMAT = "nasnet_keras.seeds"
 _VERSION = 1
 _SITTING = "sitting"
@@ -153,7 +153,7 @@ class SeedsFolder:
         self.path = Path(config.workdir)
         folders = self.seeds.folders(self.path)
         self._configs = [replace(config, workdir=path, seed=seed) for seed, path in folders.items()]
-        if (self.path / "study.json").exists():
+        if (self.path / STUDY).exists():
             raise StudyError(f"{self.path} holds a single study: name a new folder for several seeds")
         identity = {name: value for name, value in config.identity().items() if name != "seed"}
 
@@ -186,5 +186,5 @@ class SeedsFolder:
 
 def _begun(workdir: Path) -> list[Path]:
     """The folders of the seeds whose studies have begun, also in earlier sittings, by ascending seeds."""
-    found = {path: _FOLDER.fullmatch(path.name) for path in workdir.iterdir() if (path / "study.json").exists()}
+    found = {path: _FOLDER.fullmatch(path.name) for path in workdir.iterdir() if (path / STUDY).exists()}
     return sorted((path for path, name in found.items() if name), key=lambda path: int(path.name[5:]))

@@ -10,11 +10,12 @@ from nasnet_keras.utils.settings import upgraded
 __all__ = ["in_words_of", "objective_of", "upgraded_config"]
 
 
-def upgraded_config(config: dict[str, Any]) -> dict[str, Any]:
+def upgraded_config(config: dict[str, Any], warned: bool = False) -> dict[str, Any]:
     """Convert the configuration of a study of any version to the present names, without settings that may change.
 
     Args:
         config: JSON values, as `study.json` holds them.
+        warned: whether the log warns of former names and values, for those who go on with a study.
 
     Raises:
         ValueError: it is damaged.
@@ -22,7 +23,7 @@ def upgraded_config(config: dict[str, Any]) -> dict[str, Any]:
     Example:
         upgraded_config({"algorithm": "random", "evaluator": "shared"})["evaluator"]
     """
-    config = upgraded(SearchConfig, config)
+    config = upgraded(SearchConfig, config, warned)
     if "recipe" not in config and "epochs" in config:
         plain = {name: config.pop(name, None) for name in ("epochs", "batch_size", "learning_rate")}
         config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
