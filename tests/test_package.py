@@ -188,8 +188,8 @@ PAGES += sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md") if "```python" in path.read_text()
 )
 PAGES.remove("docs/devices.md")  # test_labels_beside.py runs it, with the files that it reads
-# Pages of models have one template: one stands for all, and test_bundled.py verifies each model.
-PAGES = [page for page in PAGES if not re.fullmatch(r"docs/models/(?!mnasnet_cifar10|README).*", page)]
+# The site runs tutorials. Pages of models have one template: one stands for all, test_bundled.py verifies each model.
+PAGES = [page for page in PAGES if not re.fullmatch(r"docs/(tutorials/.*|models/(?!mnasnet_cifar10|README).*)", page)]
 
 
 def test_examples_of_public_functions_are_run():
