@@ -16,7 +16,7 @@ import pytest
 from pages import FROZEN, NAME, NASTY, Page, checked, curves, finalist, rising, study_of, trial
 
 from nasnet_keras.genotypes.cells import Genotype
-from nasnet_keras.pages.axes import Axis, log_ticks, ticks
+from nasnet_keras.pages.axes import Axis, log_ticks, thinned, ticks
 from nasnet_keras.pages.charts import Band, Chart, Dots, Line, Rule
 from nasnet_keras.pages.markup import duration, figure, integer, percent, short
 from nasnet_keras.search.config import child_recipe
@@ -31,7 +31,6 @@ from nasnet_keras.search.report.statistics import (
     operation_shares,
     rank_sum,
     running_mean,
-    thinned,
 )
 from nasnet_keras.search.report.tensorboard import SearchLog
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["LANE", "LEFT", "RIGHT", "TOP", "WIDTH", "Axis", "Frame", "axes", "log_ticks", "ticks"]
+import numpy as np
+
+__all__ = ["LANE", "LEFT", "RIGHT", "TOP", "WIDTH", "Axis", "Frame", "axes", "log_ticks", "thinned", "ticks"]
 
 WIDTH = 880.0
 LEFT, RIGHT, TOP, _BOTTOM = 78.0, 14.0, 14.0, 62.0
@@ -122,6 +124,13 @@ def log_ticks(low: float, high: float, most: int = 8) -> list[float]:
             break
     found = found[:: max(1, math.ceil(len(found) / most))]
     return found if len(found) > 1 else ticks(low, high)
+
+
+def thinned(total: int, limit: int) -> np.ndarray:
+    """Choose at most `limit` of the indices 0 to `total - 1`, evenly, with the first and the last."""
+    if total <= limit:
+        return np.arange(total)
+    return np.unique(np.linspace(0, total - 1, limit).round().astype(int))
 
 
 def axes(frame: Frame, y_label: str) -> Iterable[str]:

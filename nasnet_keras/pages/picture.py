@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 from html import escape, unescape
+from itertools import accumulate
+from unicodedata import east_asian_width
 
 from nasnet_keras.pages.axes import LEFT, RIGHT, WIDTH
 from nasnet_keras.pages.charts import CHART_STYLE, Chart
@@ -15,7 +17,25 @@ __all__ = ["picture"]
 _TITLE = 44.0  # height of the title
 _ROW = 22.0  # height of a row of the key
 _MARK, _GAP, _LETTER = 34.0, 22.0, 6.7  # widths in the key: a mark, the room after an entry, a letter
+_TITLE_LETTERS, _KEY_LETTERS = 84, 108  # the most in a row
 _FONT = 'font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif'
+
+
+def _short(text: str, most: int) -> str:
+    """A text of so many letters at most, of which wide ones count twice; of a longer one the middle is left out."""
+    if sum(map(_width, text)) <= most:
+        return text
+    half = (most - 1) // 2
+    return f"{_beginning(text, half)}…{_beginning(text[::-1], half)[::-1]}"
+
+
+def _beginning(text: str, most: int) -> str:
+    widths = accumulate(map(_width, text[:most]))
+    return text[: sum(width <= most for width in widths)]
+
+
+def _width(letter: str) -> int:
+    return 2 if east_asian_width(letter) in "WF" else 1
 
 
 def picture(chart: Chart, key: Iterable[tuple[str, str]], title: str, style: str = "") -> str:
@@ -27,7 +47,7 @@ def picture(chart: Chart, key: Iterable[tuple[str, str]], title: str, style: str
         title: plain text.
         style: rules of the marks.
     """
-    entries, rows = _key([(mark, unescape(words)) for mark, words in key])
+    entries, rows = _key([(mark, _short(legal(unescape(words)), _KEY_LETTERS)) for mark, words in key])
     top = _TITLE + _ROW * rows
     height = top + chart.height
     inner = chart.svg().replace("<svg ", f'<svg x="0" y="{top:g}" width="{WIDTH:g}" height="{chart.height:g}" ', 1)
@@ -35,7 +55,7 @@ def picture(chart: Chart, key: Iterable[tuple[str, str]], title: str, style: str
     return legal(
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n<style>{_style(style)}</style>\n'
         f'<rect width="100%" height="100%" fill="{COLORS["card"]}"/>\n'
-        f'<text class="title" x="{LEFT:g}" y="28">{escape(title)}</text>\n'
+        f'<text class="title" x="{LEFT:g}" y="28">{escape(_short(legal(title), _TITLE_LETTERS))}</text>\n'
         + "\n".join(entries)
         + f"\n{inner}\n</svg>\n"
     )

@@ -6,17 +6,26 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nasnet_keras.pages.axes import Axis
+from nasnet_keras.pages.axes import Axis, thinned
 from nasnet_keras.pages.charts import Chart, Dots, Line
 from nasnet_keras.pages.legend import line
 from nasnet_keras.pages.picture import picture
 from nasnet_keras.training import records
 from nasnet_keras.training.curve import accuracy_of
 from nasnet_keras.training.records import HISTORY
-from nasnet_keras.utils.checks import integer, svg_path
+from nasnet_keras.utils.checks import integer, real, svg_path, text
 from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.manual import counted
-from nasnet_keras.utils.workdir import FINE_TUNING, TRAINING, description_of, folder_name, not_of, recorded
+from nasnet_keras.utils.workdir import (
+    FINE_TUNING,
+    TRAINING,
+    WorkdirError,
+    description_of,
+    folder_name,
+    not_of,
+    recorded,
+)
 
 __all__ = ["RUNS", "plot_training_curve", "training_curve_svg"]
 
@@ -24,6 +33,8 @@ RUNS = (TRAINING, FINE_TUNING)
 """The names of the files that describe the folder of a training."""
 
 _MOST = 100  # epochs of a line whose points are drawn
+_POINTS = 1000  # of a line
+_OR_HISTORY = f"its {HISTORY}, or a list of an epoch's figures each"
 _STYLE = """path.training{stroke:var(--accent);stroke-dasharray:7 4}
 path.validation{stroke:var(--best)}
 circle.training{fill:var(--accent)}
@@ -52,8 +63,8 @@ def plot_training_curve(run: str | Path | _History, path: str | Path, title: str
     images is of the averaged weights; of a fine-tuning whose classes have weights, it is the one by these weights.
 
     Args:
-        run: the folder of a training or a fine-tuning, finished or going on, or a history: the figures of each epoch,
-            as `history.json` and the results of trainings have them.
+        run: the folder of a training or a fine-tuning, finished or going on, its `history.json`, or a history: the
+            figures of each epoch, as that file and the results of trainings have them.
         path: the file to write, which ends in `.svg`.
         title: the title of the picture; by default the name of the folder and what is drawn.
 
@@ -77,7 +88,12 @@ def plot_training_curve(run: str | Path | _History, path: str | Path, title: str
 
 def training_curve_svg(run: str | Path | _History, title: str | None = None) -> str:
     """Draw the accuracies of a training over its epochs as SVG text; see `plot_training_curve`."""
-    if isinstance(run, str | Path):
+    if title is not None:
+        text("title", title)
+    if isinstance(run, str | Path) and Path(run).is_file():
+        path = Path(run)
+        cycles, whose = {0: _of_file(path)}, f"{folder_name(path.parent) if path.name == HISTORY else path.stem}: "
+    elif isinstance(run, str | Path):
         cycles, whose = dict(_cycles(Path(run))), f"{folder_name(run)}: "
     else:
         cycles, whose = {0: _checked(run)}, ""
@@ -94,7 +110,7 @@ def _cycles(folder: Path) -> Iterator[tuple[int, _History]]:
     """The histories of a run, each with the number of epochs before it: one that was trained on has several."""
     file = description_of(folder)
     if file not in RUNS and not (folder / HISTORY).is_file():
-        raise not_of(folder, (*RUNS, HISTORY), "nasnet-train or nasnet-finetune")
+        raise not_of(folder, (*RUNS, HISTORY), f"nasnet-train or nasnet-finetune, {_OR_HISTORY}")
     place, before = folder, math.inf
     while True:
         count = recorded(place, file).get(records.BEFORE, 0) if file else 0
@@ -106,11 +122,31 @@ def _cycles(folder: Path) -> Iterator[tuple[int, _History]]:
             return
 
 
+def _of_file(path: Path) -> _History:
+    try:
+        return _checked(parse(text_of(path)))
+    except ValueError as error:
+        raise WorkdirError(
+            f"{path} is a file: expected the folder of a run of nasnet-train or nasnet-finetune, {_OR_HISTORY} "
+            f"({str(error)[:300]})"
+        ) from None
+
+
 def _checked(value: Any) -> _History:
     """Check a history, whose first epoch is 0 if the network was judged before it was trained."""
-    value = [*value] if isinstance(value, Sequence) and not isinstance(value, str | bytes) else value
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        value = [_plain(entry) if isinstance(entry, Mapping) else entry for entry in value]
     begun = isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
     return records.history(value, first=0 if begun and integer(value[0].get("epoch")) == 0 else 1)
+
+
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of an epoch, those of NumPy as Python's own."""
+    found = {}
+    for name, value in entry.items():
+        plain = real(value) if integer(value) is None else integer(value)
+        found[name] = value if plain is None else plain
+    return found
 
 
 def _series(cycles: Mapping[int, _History]) -> list[_Series]:
@@ -118,8 +154,13 @@ def _series(cycles: Mapping[int, _History]) -> list[_Series]:
     entries = [entry for history in cycles.values() for entry in history]
     same = ", every class counting the same" if any(_WEIGHTED in entry for entry in entries) else ""
 
+    ends = {before + history[-1]["epoch"] for before, history in cycles.items() if history and history[-1]["epoch"]}
+
     def points(value: Any) -> list[list[tuple[int, float]]]:
-        found = [[(before + entry["epoch"], value(entry)) for entry in history] for before, history in cycles.items()]
+        found = [
+            [(before + entry["epoch"], value(entry)) for entry in history if entry["epoch"] or before not in ends]
+            for before, history in cycles.items()
+        ]
         return [[point for point in cycle if point[1] is not None] for cycle in found]
 
     def judged(entry: Mapping[str, Any]) -> float | None:
@@ -136,7 +177,9 @@ def _chart(lines: Sequence[_Series], title: str) -> Chart:
     epochs = [epoch for one in lines for epoch, _ in one.points]
     low, high = min(values), max(values)
     margin = 0.05 * (high - low) or 0.05
-    layers = [Line(one.style, cycle) for one in lines for cycle in one.cycles]
+    layers = [
+        Line(one.style, [cycle[i] for i in thinned(len(cycle), _POINTS)]) for one in lines for cycle in one.cycles
+    ]
     few = len({*epochs}) <= _MOST
     layers += [Dots(one.style, [(x, y, f"epoch {x}: {y:.4f}") for x, y in one.points]) for one in lines if few]
     return Chart(
@@ -150,8 +193,13 @@ def _chart(lines: Sequence[_Series], title: str) -> Chart:
     )
 
 
+def _thinned(cycle: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    return [cycle[place] for place in thinned(len(cycle), _POINTS)]
+
+
 def _described(one: _Series) -> str:
     """A line in a sentence."""
     epoch, best = max(one.points, key=lambda point: point[1])
     course = f"at best {best:.4f} at epoch {epoch}, {one.points[-1][1]:.4f} in the end"
-    return f"{one.words[:1].upper()}{one.words[1:]}: {counted(len(one.points), 'epoch')}, {course}."
+    epochs = counted(sum(epoch > 0 for epoch, _ in one.points), "epoch")
+    return f"{one.words[:1].upper()}{one.words[1:]}: {epochs}, {course}."

@@ -194,7 +194,11 @@ def weights_file(value: str | Path) -> Path:
 
 
 def svg_path(path: Any) -> Path:
-    """Return the path of a picture that is to be written; raise a ValueError unless it ends in `.svg`.
+    """Return the path of a picture that is to be written.
+
+    Raises:
+        ValueError: it does not end in `.svg`.
+        FileNotFoundError: there is no such folder.
 
     Example:
         >>> svg_path("cell.svg").name
@@ -202,4 +206,6 @@ def svg_path(path: Any) -> Path:
     """
     if not isinstance(path, str | Path) or Path(path).suffix != ".svg":
         raise ValueError(f"the picture is an SVG file: expected a path that ends in .svg, got {quoted(str(path))}")
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {quoted(str(Path(path).parent))} for the picture: make it first")
     return Path(path)

@@ -6,7 +6,7 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
-from nasnet_keras.pages.legend import SERIES_STYLE, drawn
+from nasnet_keras.pages.legend import SERIES, SERIES_STYLE, drawn
 from nasnet_keras.pages.markup import code, duration, figure, integer, page, percent, section, table, text
 from nasnet_keras.pages.picture import picture
 from nasnet_keras.search.report import course
@@ -72,7 +72,8 @@ class Comparison:
         """Draw the best reward so far over trials as an SVG file: means over the studies of a kind, and their bounds.
 
         Raises:
-            ValueError: the path does not end in `.svg`, or no study has a child within its limits yet.
+            ValueError: the path does not end in `.svg`, no study has a child within its limits yet, or there are more
+                than eight kinds of search, which colors do not tell apart.
             OSError: it cannot be written.
         """
         path = svg_path(path)
@@ -82,6 +83,9 @@ class Comparison:
     def svg(self) -> str:
         """Draw the best reward so far over trials as SVG text; see `plot`."""
         made = course.chart(self.found, _described(self.found))
+        if len(self.found.kinds) > len(SERIES):
+            kinds, most = len(self.found.kinds), len(SERIES)
+            raise ValueError(f"{kinds} kinds of search are too many to tell apart by color: compare at most {most}")
         if made is None:
             raise ValueError("no study has a child within its limits yet, so that there is nothing to draw")
         return picture(*made, f"{self._title}: best reward over trials", SERIES_STYLE)

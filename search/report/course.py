@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nasnet_keras.pages.axes import Axis
+from nasnet_keras.pages.axes import Axis, thinned
 from nasnet_keras.pages.charts import Band, Chart, Line
 from nasnet_keras.pages.legend import SERIES, line
 from nasnet_keras.pages.markup import text
 from nasnet_keras.search.report.several import Together, best_so_far
-from nasnet_keras.search.report.statistics import thinned
 
 __all__ = ["chart"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nasnet_keras.pages.axes import Axis
+from nasnet_keras.pages.axes import Axis, thinned
 from nasnet_keras.pages.charts import Chart, Dots, Line, Rule
 from nasnet_keras.pages.legend import drawn
 from nasnet_keras.pages.markup import figure, number, section, text
@@ -12,7 +12,6 @@ from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.finalists import cost_of_finalist
 from nasnet_keras.search.report.marks import DOTS, MARKS
 from nasnet_keras.search.report.rewards import bounds
-from nasnet_keras.search.report.statistics import thinned
 from nasnet_keras.search.report.volume import front_table, volume
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.trial import Trial

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nasnet_keras.pages.axes import Axis
+from nasnet_keras.pages.axes import Axis, thinned
 from nasnet_keras.pages.charts import Band, Chart, Dots, Line, Rule
 from nasnet_keras.pages.legend import drawn
 from nasnet_keras.pages.markup import figure, section
@@ -12,7 +12,7 @@ from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.comparison import comparison
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.marks import DOTS, MARKS
-from nasnet_keras.search.report.statistics import expected_best, improvements, running_mean, thinned
+from nasnet_keras.search.report.statistics import expected_best, improvements, running_mean
 from nasnet_keras.search.study.trial import Trial
 
 __all__ = ["bounds", "chart", "rewards"]

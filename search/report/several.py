@@ -148,6 +148,10 @@ def together(studies: Iterable[Study | str | Path]) -> Together:
         StudyError: they cannot be compared, since their rewards are of different kinds, one has no reward, or one is
             given twice; or a folder cannot be read.
     """
+    if isinstance(studies, str | Path | Study):
+        studies = [studies]
+    if not isinstance(studies, Iterable):
+        raise StudyError(f"studies or their folders were expected, got {quoted(studies)}")
     found = tuple(study for one in studies for study in _loaded(one))
     if not found:
         raise StudyError("there is no study to compare")
@@ -170,6 +174,8 @@ def together(studies: Iterable[Study | str | Path]) -> Together:
 def _loaded(one: Study | str | Path) -> list[Study]:
     if isinstance(one, Study):
         return [one]
+    if not isinstance(one, str | Path):
+        raise StudyError(f"a study or its folder was expected, got {quoted(one)}")
     return [load_study(one)] if recorded_seeds(one) is None else load_studies(one)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasnet_keras.genotypes.base import BaseGenotype
+from nasnet_keras.pages.axes import thinned
 from nasnet_keras.utils.ranks import kendall_tau
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "operation_shares",
     "rank_sum",
     "running_mean",
-    "thinned",
 ]
 
 _BAND = (0.1, 0.9)
@@ -112,13 +112,6 @@ def running_mean(values: Sequence[float], window: int) -> np.ndarray:
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(0, ends - window)
     return (sums[ends] - sums[starts]) / (ends - starts)
-
-
-def thinned(total: int, limit: int) -> np.ndarray:
-    """Choose at most `limit` of the indices 0 to `total - 1`, evenly, with the first and the last."""
-    if total <= limit:
-        return np.arange(total)
-    return np.unique(np.linspace(0, total - 1, limit).round().astype(int))
 
 
 def rank_sum(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
