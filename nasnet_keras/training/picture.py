@@ -177,9 +177,7 @@ def _chart(lines: Sequence[_Series], title: str) -> Chart:
     epochs = [epoch for one in lines for epoch, _ in one.points]
     low, high = min(values), max(values)
     margin = 0.05 * (high - low) or 0.05
-    layers = [
-        Line(one.style, [cycle[i] for i in thinned(len(cycle), _POINTS)]) for one in lines for cycle in one.cycles
-    ]
+    layers = [Line(one.style, _thinned(cycle)) for one in lines for cycle in one.cycles]
     few = len({*epochs}) <= _MOST
     layers += [Dots(one.style, [(x, y, f"epoch {x}: {y:.4f}") for x, y in one.points]) for one in lines if few]
     return Chart(

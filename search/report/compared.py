@@ -82,10 +82,10 @@ class Comparison:
 
     def svg(self) -> str:
         """Draw the best reward so far over trials as SVG text; see `plot`."""
-        made = course.chart(self.found, _described(self.found))
-        if len(self.found.kinds) > len(SERIES):
-            kinds, most = len(self.found.kinds), len(SERIES)
+        kinds, most = len(self.found.kinds), len(SERIES)
+        if kinds > most:
             raise ValueError(f"{kinds} kinds of search are too many to tell apart by color: compare at most {most}")
+        made = course.chart(self.found, _described(self.found))
         if made is None:
             raise ValueError("no study has a child within its limits yet, so that there is nothing to draw")
         return picture(*made, f"{self._title}: best reward over trials", SERIES_STYLE)

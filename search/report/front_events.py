@@ -4,7 +4,7 @@ import math
 import shutil
 from pathlib import Path
 
-from nasnet_keras.search.report.statistics import thinned
+from nasnet_keras.pages.axes import thinned
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of, hypervolumes, points_of, reference_of
 from nasnet_keras.training.events import EventFile
