@@ -18,11 +18,12 @@ from nasnet_keras.training.records import BEFORE
 from nasnet_keras.training.rehearsal import card_of
 from nasnet_keras.utils import checks
 from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.workdir import FINE_TUNING
 from nasnet_keras.weights.file import CardError
 
 __all__ = ["FILE", "KIND", "Plan", "upgraded", "weights_of_classes"]
 
-FILE, KIND = "fine_tuning.json", "nasnet_keras.fine_tuning"
+FILE, KIND = FINE_TUNING, "nasnet_keras.fine_tuning"
 """The name and the format of the file that describes a run's folder."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.study.folder import Study
-from nasnet_keras.search.study.seeds import FILE
+from nasnet_keras.utils.workdir import SEEDS
 
 __all__ = ["Remaining", "parts_of"]
 
@@ -37,7 +37,7 @@ class Remaining:
     def __init__(self, config: SearchConfig, study: Study) -> None:
         self._config, self._study = config, study
         self._parts = parts_of(config)
-        several = Path(config.workdir, "..", FILE).exists()
+        several = Path(config.workdir, "..", SEEDS).exists()
         self._whose = f"left_of_seed_{config.seed}" if several else "left_in_all"  # further seeds are not known here
         self._begun: tuple[float, int] | None = None  # the time, and the number of children that were there
 

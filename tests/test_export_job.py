@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import keras
 import numpy as np
@@ -20,7 +21,6 @@ from nasnet_keras.pretrained.export.__main__ import main
 from nasnet_keras.pretrained.export.config import ExportConfig
 from nasnet_keras.pretrained.export.source import Source, source_of
 from nasnet_keras.utils.settings import settings as settings_of
-from nasnet_keras.utils.workdir import Workdir
 
 CLASSES = ("blue", "green", "red")
 
@@ -34,7 +34,7 @@ def job(**given):
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Workdir, "begun", False)
+    monkeypatch.setattr("nasnet_keras.utils.files._begun", Event())
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import keras
 import numpy as np
@@ -25,7 +26,6 @@ from nasnet_keras.pretrained.predict_job.classifier import FastClassifier
 from nasnet_keras.pretrained.predict_job.config import PredictConfig
 from nasnet_keras.pretrained.predict_job.images import Listed, listed
 from nasnet_keras.utils.settings import settings
-from nasnet_keras.utils.workdir import Workdir
 
 NAMES = tuple(COLOURS)
 
@@ -33,7 +33,7 @@ NAMES = tuple(COLOURS)
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Workdir, "begun", False)
+    monkeypatch.setattr("nasnet_keras.utils.files._begun", Event())
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ def main(argv: list[str]) -> None:
     environment.prepare()
     from nasnet_keras.card import Card
     from nasnet_keras.training import datasets
+    from nasnet_keras.training.records import HISTORY
     from nasnet_keras.utils.files import write_bytes, write_saved
     from nasnet_keras.weights.file import WeightsFile
 
@@ -58,7 +59,7 @@ def main(argv: list[str]) -> None:
         write_bytes(_ROOT / "pretrained/weights" / weights.name, weights.read_bytes())
         card.write(_ROOT / "pretrained/cards")
     (_ROOT / "docs/models").mkdir(exist_ok=True)
-    write_bytes(_ROOT / "docs/models" / f"{card.name}.json", (run / "history.json").read_bytes())
+    write_bytes(_ROOT / "docs/models" / f"{card.name}.json", (run / HISTORY).read_bytes())
 
 
 def _judged(card, test, folder: Path):

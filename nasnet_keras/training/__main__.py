@@ -48,7 +48,7 @@ def main(values: dict[str, Any]) -> None:
 def _report(result: Any, from_files: bool) -> None:
     from nasnet_keras.images.problems import of_record
     from nasnet_keras.training.mistakes.files import told
-    from nasnet_keras.utils.workdir import recorded
+    from nasnet_keras.utils.workdir import TRAINING, recorded
 
     card = result.card
     print(f"\n{card.name}: {card.cost['parameters']:,} parameters, {card.training['hours']:.2f} hours")
@@ -61,7 +61,7 @@ def _report(result: Any, from_files: bool) -> None:
     print(f"Card:     {result.path}\nWeights:  {result.path.with_name(card.weights.file)}")
     if from_files and (said := told(result.path.parent, card)):
         print(f"Mistakes: {said}")
-    if left_out := of_record(recorded(result.path.parent, "training.json")):
+    if left_out := of_record(recorded(result.path.parent, TRAINING)):
         print(f"\n{left_out}")
     epochs = card.training["epochs"] + card.training.get("epochs_before", 0)
     steps = {

@@ -14,24 +14,30 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 from filelock import lock_descriptor
 
-__all__ = ["begun", "check", "digest", "exchanging", "guard", "mismatch", "replacing", "scratch", "unguard"]
-__all__ += ["write_bytes", "write_npz", "write_saved", "write_text"]
+__all__ = ["begin", "begun", "check", "digest", "exchanging", "guard", "mismatch", "replacing", "scratch"]
+__all__ += ["unguard", "write_bytes", "write_npz", "write_saved", "write_text"]
 
 _MACHINE = hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
 _SCRATCH = re.compile(r"\.([0-9a-f]{8})-[0-9a-f]{16}\.new")  # the machine, then a number of the writer's own
 _OLD_SECONDS = 24 * 3600.0
 _guards: dict[Path, Callable[[], None]] = {}
-_writers: set[bool] = set()  # True once this process has begun to write
+_begun = Event()
+
+
+def begin() -> None:
+    """Note that this process has begun to write: from now on a signal ends a job by an exception, not at once."""
+    _begun.set()
 
 
 def begun() -> bool:
-    """Tell whether this process has begun to write a file, so that its end should leave no scratch folder."""
-    return bool(_writers)
+    """Tell whether this process has begun to write, so that its end should leave files and folders whole."""
+    return _begun.is_set()
 
 
 def guard(folder: Path, check: Callable[[], None]) -> None:
@@ -153,7 +159,7 @@ def scratch(path: Path) -> Iterator[Path]:
         []
     """
     check(path)
-    _writers.add(True)
+    begin()
     _remove_left(path.parent)
     try:
         with _locked(path.parent) as folder:

@@ -190,8 +190,7 @@ def _expanded(value: Any) -> Any:
 def _stop(number: int, frame: Any) -> None:
     """Stop by an exception if there are files to leave whole, else at once: an import can swallow an exception."""
     del frame
-    folders = getattr(getattr(sys.modules.get("nasnet_keras.utils.workdir"), "Workdir", None), "begun", False)
-    if folders or getattr(sys.modules.get("nasnet_keras.utils.files"), "begun", bool)():
+    if getattr(sys.modules.get("nasnet_keras.utils.files"), "begun", bool)():
         raise KeyboardInterrupt
     os.write(sys.stderr.fileno(), b"\nStopped before the run began: nothing was changed.\n")
     os._exit(128 + number)

@@ -11,7 +11,7 @@ from typing import Any
 from absl import logging
 
 from nasnet_keras.utils.checks import quoted
-from nasnet_keras.utils.files import guard, unguard, write_text
+from nasnet_keras.utils.files import begin, guard, unguard, write_text
 from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.locks import LockedError, LockedFile, NoLocksError
 
@@ -59,7 +59,6 @@ class Workdir:
 
     Attributes:
         path, file: the folder, and the name of the file that describes it.
-        begun: whether this process has opened any folder, which an end of the process should leave whole.
 
     Args:
         path: path of the folder, which is made if it is missing.
@@ -76,8 +75,6 @@ class Workdir:
             or other files, it is damaged, or it cannot be written.
     """
 
-    begun = False
-
     def __init__(
         self,
         path: str | Path,
@@ -92,7 +89,7 @@ class Workdir:
         self._kind, self._version = kind, version
         self._error = error
         self._lock: LockedFile | None = None
-        Workdir.begun = True
+        begin()
         try:
             self._occupy(file)
             try:

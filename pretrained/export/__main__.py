@@ -26,11 +26,11 @@ def _define_flags() -> tuple[Any, ...]:
 def main(values: dict[str, Any]) -> None:
     """Export, by the values of the flags."""
     from nasnet_keras.pretrained.export.config import ExportConfig
+    from nasnet_keras.utils.files import begin
     from nasnet_keras.utils.settings import from_flags
-    from nasnet_keras.utils.workdir import Workdir
 
     config = ExportConfig(**from_flags(ExportConfig, values))
-    Workdir.begun = True  # from here on a signal ends the job by an exception, which removes what is half written
+    begin()  # from here on a signal ends the job by an exception, which removes what is half written
     try:
         report = _exported(config)
     except KeyboardInterrupt:

@@ -27,14 +27,14 @@ def main(values: dict[str, Any]) -> None:
     """Classify, by the values of the flags."""
     from nasnet_keras.pretrained.predict_job.config import PredictConfig
     from nasnet_keras.pretrained.predict_job.images import listed
+    from nasnet_keras.utils.files import begin
     from nasnet_keras.utils.progress import showing
     from nasnet_keras.utils.settings import from_flags
-    from nasnet_keras.utils.workdir import Workdir
 
     config = PredictConfig(**from_flags(PredictConfig, values))
     config.check_output()
     images = listed(config.images, config.follow_links)
-    Workdir.begun = True  # from here on a signal ends the job by an exception, which removes what is half written
+    begin()  # from here on a signal ends the job by an exception, which removes what is half written
     try:
         answered = _answered(config, images)
     except KeyboardInterrupt:

@@ -56,11 +56,11 @@ def _fit(config: Any) -> None:
     from pathlib import Path
 
     from nasnet_keras.search.latency.fitting import check, make_predictor
-    from nasnet_keras.utils.workdir import Workdir
+    from nasnet_keras.utils.files import begin
 
     networks, meter, output = config.drawn(), config.meter(), Path(config.output)
     check(config.networks, output)
-    Workdir.begun = True  # from here on a signal ends the job by an exception: it keeps what it measured
+    begin()  # from here on a signal ends the job by an exception: it keeps what it measured
     predictor = make_predictor(networks, config.space, config.networks, meter, output)
     print(f"{output}: latencies of the space {config.space} on {predictor.device}\nHeld out: {predictor.held_out}")
     search = ["nasnet-search", f"--space={config.space}", f"--latency={output}", "--limit=latency_ms=X", "--workdir=s1"]

@@ -16,13 +16,12 @@ from nasnet_keras.search.report.pictures import known_costs, optimization_histor
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study, load_study
 from nasnet_keras.search.study.result import FINAL, RESULT, final_folder, finalist_name
-from nasnet_keras.search.study.seeds import FILE as SEEDS
 from nasnet_keras.search.study.seeds import load_studies
 from nasnet_keras.search.study.trial import Trial, fingerprint, network_genotype
 from nasnet_keras.training.picture import RUNS, training_curve_svg
 from nasnet_keras.training.records import HISTORY
 from nasnet_keras.utils.checks import model_name, quoted
-from nasnet_keras.utils.workdir import STUDY, description_of, folder_name, not_of, recorded
+from nasnet_keras.utils.workdir import SEEDS, STUDY, description_of, folder_name, not_of, recorded
 
 __all__ = ["Figures", "figures", "is_picture"]
 

@@ -22,9 +22,8 @@ from nasnet_keras.utils.json_text import parse, text_of
 from nasnet_keras.utils.settings import setting
 from nasnet_keras.utils.workdir import SEEDS, STUDY, Workdir
 
-__all__ = ["FILE", "SeedSettings", "Seeds", "SeedsFolder", "load_studies", "recorded_seeds", "settings_of_seeds"]
+__all__ = ["SeedSettings", "Seeds", "SeedsFolder", "load_studies", "recorded_seeds", "settings_of_seeds"]
 
-FILE = SEEDS
 _FORMAT = "nasnet_keras.seeds"
 _VERSION = 1
 _SITTING = "sitting"
@@ -79,7 +78,7 @@ def recorded_seeds(workdir: str | Path) -> Seeds | None:
         >>> recorded_seeds("nowhere") is None
         True
     """
-    path = Path(workdir, FILE)
+    path = Path(workdir, SEEDS)
     if not path.exists():
         return None
     try:
@@ -108,7 +107,7 @@ def settings_of_seeds(workdir: str | Path) -> dict[str, Any]:
         {}
     """
     seeds = recorded_seeds(workdir)
-    known = {} if seeds is None else known_settings(workdir, FILE, (_NUMBER,))
+    known = {} if seeds is None else known_settings(workdir, SEEDS, (_NUMBER,))
     return {**known, "seed": seeds.first} if known else {}
 
 
@@ -161,16 +160,16 @@ class SeedsFolder:
             if not _begun(self.path):  # a search that failed before its first study, or was killed: nothing is lost
                 return identity
             try:
-                known = in_present_words(self.path, upgraded_config(before), identity, FILE)
+                known = in_present_words(self.path, upgraded_config(before), identity, SEEDS)
             except ValueError as error:
-                raise StudyError(f"{self.path / FILE} is damaged: {error}") from None
+                raise StudyError(f"{self.path / SEEDS} is damaged: {error}") from None
             return {name: value for name, value in known.items() if name != "seed"}
 
-        self._folder = Workdir(self.path, FILE, _FORMAT, _VERSION, identity, StudyError, present)
+        self._folder = Workdir(self.path, SEEDS, _FORMAT, _VERSION, identity, StudyError, present)
         try:
             if not _begun(self.path):
                 self._folder.begin_anew(identity)
-            remember(self.path, config, FILE, **{_NUMBER: seeds})
+            remember(self.path, config, SEEDS, **{_NUMBER: seeds})
         except OSError as error:
             self.close()
             raise StudyError(f"cannot write the folder {self.path}: {error}") from None
