@@ -12,6 +12,7 @@ from nasnet_keras.search import SearchConfig, load_study, plot_optimization_hist
 from nasnet_keras.search.report.page import report
 from nasnet_keras.search.report.terminal import summary
 from nasnet_keras.search.report.weightless import weightless
+from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.utils.extras import install
@@ -104,6 +105,7 @@ def test_pictures_stand_alone(study, tmp_path):
         assert f"s1: reward against {cost}" in texts(picture) and "a random child" in texts(picture)
     assert plot_pareto_front(study, tmp_path / "front.svg").read_text() == (tmp_path / "multiply_adds.svg").read_text()
     drawn = history.read_text()
+    assert plot_optimization_history(study.path, tmp_path / "again.svg").read_text() == drawn, "its folder will do"
     assert "var(--" not in drawn and "&nbsp;" not in drawn, "other programs than browsers draw it"
     assert drawn.count("<circle") >= len(study.trials)
 
@@ -118,6 +120,11 @@ def test_what_cannot_be_drawn_is_one_error(study, tmp_path):
         ValueError, match="no trial of .* with a reward has the cost 'parameter': did you mean 'parameters'"
     ):
         plot_pareto_front(study, tmp_path / "a.svg", "parameter")
+    for plot in (plot_optimization_history, plot_pareto_front):
+        with pytest.raises(StudyError, match="nowhere holds no study"):
+            plot(tmp_path / "nowhere", tmp_path / "a.svg")
+        with pytest.raises(TypeError, match=r"expected what load_study returns, or a study's folder, got \[\]"):
+            plot([], tmp_path / "a.svg")
     assert not [*tmp_path.iterdir()]
 
 

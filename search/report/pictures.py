@@ -1,12 +1,13 @@
 """Charts of a study as files: SVG pictures that stand alone, for papers, slides and notebooks."""
 
 from pathlib import Path
+from typing import Any
 
 from nasnet_keras.pages.picture import picture
 from nasnet_keras.search.report import front, rewards
 from nasnet_keras.search.report.facts import gather
 from nasnet_keras.search.report.marks import MARK_STYLE
-from nasnet_keras.search.study.folder import Study
+from nasnet_keras.search.study.folder import Study, load_study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.utils.checks import quoted, svg_path
 from nasnet_keras.utils.files import write_text
@@ -23,11 +24,11 @@ __all__ = [
 ]
 
 
-def plot_optimization_history(study: Study, path: str | Path) -> Path:
+def plot_optimization_history(study: Study | str | Path, path: str | Path) -> Path:
     """Draw the rewards of a study over its trials, with the best so far and what chance would find, as an SVG file.
 
     Args:
-        study: a study at any moment.
+        study: a study at any moment, or its folder.
         path: the file to write, which ends in `.svg`.
 
     Returns:
@@ -35,13 +36,15 @@ def plot_optimization_history(study: Study, path: str | Path) -> Path:
 
     Raises:
         ValueError: the path does not end in `.svg`, or no trial has a reward yet.
+        TypeError: `study` is neither a study nor a folder.
+        StudyError: the folder holds no study.
         OSError: the file cannot be written.
 
     Example:
-        plot_optimization_history(load_study("study"), "history.svg")
+        plot_optimization_history("study", "history.svg")
     """
     path = svg_path(path)
-    write_text(path, optimization_history_svg(study))
+    write_text(path, optimization_history_svg(_read(study)))
     return path
 
 
@@ -53,11 +56,11 @@ def optimization_history_svg(study: Study) -> str:
     return picture(*rewards.chart(facts), f"{folder_name(study.path)}: reward over trials", MARK_STYLE)
 
 
-def plot_pareto_front(study: Study, path: str | Path, cost: str | None = None) -> Path:
+def plot_pareto_front(study: Study | str | Path, path: str | Path, cost: str | None = None) -> Path:
     """Draw the rewards of a study against a cost, with the front, the limit and random children, as an SVG file.
 
     Args:
-        study: a study at any moment.
+        study: a study at any moment, or its folder.
         path: the file to write, which ends in `.svg`.
         cost: the name of a cost, one of `study.cost_names`; by default the first of `study.front_costs`.
 
@@ -66,6 +69,8 @@ def plot_pareto_front(study: Study, path: str | Path, cost: str | None = None) -
 
     Raises:
         ValueError: the path does not end in `.svg`, no trial has a reward yet, or none has such a cost.
+        TypeError: `study` is neither a study nor a folder.
+        StudyError: the folder holds no study.
         OSError: the file cannot be written.
 
     Example:
@@ -74,7 +79,7 @@ def plot_pareto_front(study: Study, path: str | Path, cost: str | None = None) -
             plot_pareto_front(study, f"{cost}.svg", cost)
     """
     path = svg_path(path)
-    write_text(path, pareto_front_svg(study, cost))
+    write_text(path, pareto_front_svg(_read(study), cost))
     return path
 
 
@@ -94,6 +99,14 @@ def pareto_front_svg(study: Study, cost: str | None = None) -> str:
 def known_costs(study: Study) -> tuple[str, ...]:
     """The names of the costs that children have, those of the search first, then those of derived ones."""
     return tuple(dict.fromkeys([*study.cost_names, *(name for one in study.derived_trials for name in one.costs)]))
+
+
+def _read(study: Any) -> Study:
+    if isinstance(study, str | Path):
+        return load_study(study)
+    if not isinstance(study, Study):
+        raise TypeError(f"a study is drawn: expected what load_study returns, or a study's folder, got {quoted(study)}")
+    return study
 
 
 def _nothing(study: Study) -> str:
