@@ -21,12 +21,19 @@ SMALL_GENOTYPE = Genotype(_CELL, _CELL)
 
 def mostly_slow(values: Iterable[Any], quick: Iterable[Any]) -> list[Any]:
     """Parameters of a test, a tuple for several: all values, those that are not among the quick ones marked `slow`."""
-    quick = set(quick)
+    return _marked(values, set(quick), pytest.mark.slow)
 
-    def slow(value: Any) -> Any:
-        return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
 
-    return [value if value in quick else slow(value) for value in values]
+def mostly_fuzz(values: Iterable[Any], usual: Iterable[Any]) -> list[Any]:
+    """Parameters as of `mostly_slow`, whose others are marked `fuzz`: they go the way that the usual ones go."""
+    return _marked(values, set(usual), pytest.mark.fuzz)
+
+
+def _marked(values: Iterable[Any], unmarked: set[Any], mark: Any) -> list[Any]:
+    def marked(value: Any) -> Any:
+        return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=mark)
+
+    return [value if value in unmarked else marked(value) for value in values]
 
 
 def random_cell(generator: np.random.Generator, operations=tuple(OPERATIONS)) -> Cell:

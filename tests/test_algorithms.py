@@ -6,7 +6,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from helpers import mostly_slow
+from helpers import mostly_fuzz
 
 from nasnet_keras.search import CellSpace, algorithms
 from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
@@ -101,7 +101,7 @@ def two_of(name):
     return make
 
 
-@pytest.mark.parametrize("name", mostly_slow(ALL, ALL.keys() - {"reinforce", "enas", "ppo in a space that grows"}))
+@pytest.mark.parametrize("name", mostly_fuzz(ALL, ALL.keys() - {"reinforce", "enas", "ppo in a space that grows"}))
 def test_every_algorithm_keeps_the_contract(name):
     check_algorithm(two_of(name), _shared(name).space, trials=40)
 

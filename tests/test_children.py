@@ -230,7 +230,8 @@ def test_data_without_validation_images_is_refused(tmp_path):
     "parts",
     [
         ("synchronized", "chosen"),
-        pytest.param(("sam", "apart", "supernet", "statistics", "jobs"), marks=pytest.mark.slow),
+        pytest.param(("apart", "supernet", "statistics", "jobs"), marks=pytest.mark.slow),
+        pytest.param(("sam",), marks=pytest.mark.fuzz),
     ],
     ids=" ".join,
 )

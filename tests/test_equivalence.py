@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import difference, mostly_slow, random_genotype, randomize
+from helpers import difference, mostly_fuzz, random_genotype, randomize
 from peers import copy_weights, plain_model
 
 from nasnet_keras import Block, Cell, Edge, Genotype, NASNetFromGenotype, genotypes
@@ -71,19 +71,19 @@ def differences(ours, plain, images):
     return differing
 
 
-@pytest.mark.parametrize("name", mostly_slow(genotypes.names(), ("nasnet_a",)))
+@pytest.mark.parametrize("name", mostly_fuzz(genotypes.names(), ("nasnet_a",)))
 def test_catalogue(name):
     compare(genotypes.get(name))
 
 
-@pytest.mark.parametrize("name", mostly_slow(sorted(OPERATIONS), OPERATIONS.keys() - LIKE_OTHERS))
+@pytest.mark.parametrize("name", mostly_fuzz(sorted(OPERATIONS), OPERATIONS.keys() - LIKE_OTHERS))
 def test_every_operation(name):
     # One block: deep chains of narrow convolutions magnify a change of one bit in the images a thousandfold.
     cell = Cell([Block(Edge(name, "current"), Edge(name, "previous"))], ["block_0"])
     compare(Genotype(cell, cell), size=8)
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(6), range(2)))
+@pytest.mark.parametrize("seed", mostly_fuzz(range(6), range(2)))
 def test_random_genotypes(seed):
     compare(random_genotype(np.random.default_rng(seed)), size=(15, 16, 18)[seed % 3])
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from helpers import mostly_slow
+from helpers import mostly_fuzz
 from own_classes import Climbing, Judge, Measured, Pairs, Priced
 
 from nasnet_keras import Genotype
@@ -120,7 +120,7 @@ def test_what_is_made_for_a_class_of_spaces_takes_a_limited_one():
     assert type(controller_for(CHEAP_CELLS, 0)) is type(controller_for(CELLS, 0))
 
 
-@pytest.mark.parametrize("name", mostly_slow(["evolution", "random", "enas"], ["evolution", "random"]))
+@pytest.mark.parametrize("name", mostly_fuzz(["evolution", "random", "enas"], ["evolution", "random"]))
 def test_every_algorithm_keeps_its_contract_in_a_limited_space(name):
     made = []
 
@@ -193,7 +193,7 @@ def test_impossible_limits_are_refused_before_anything_is_made(evaluator, settin
 
 
 @pytest.mark.parametrize(
-    "name", mostly_slow(["random", "evolution", "reinforce", "ppo"], ["random", "evolution", "ppo"])
+    "name", mostly_fuzz(["random", "evolution", "reinforce", "ppo"], ["random", "evolution", "ppo"])
 )
 def test_a_limit_of_known_costs_takes_no_trial(name, tmp_path):
     settings = {"algorithm": name, "population_size": 4 if name == "evolution" else None}

@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+from helpers import mostly_fuzz
 
 from nasnet_keras.latency.device import Device
 from nasnet_keras.search import SearchConfig, load_study, pipeline, run
@@ -59,7 +60,7 @@ def test_how_to_measure_is_checked_with_the_other_settings(settings, words, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("executor", ["inline", "subprocess"])
+@pytest.mark.parametrize("executor", mostly_fuzz(["inline", "subprocess"], ["subprocess"]))
 def test_children_are_measured_by_a_command(executor, command, tmp_path):
     settings = {**SMALL, "executor": executor, "latency_command": command, "limit": ("latency_ms=100000",)}
     study = run(SearchConfig(tmp_path / "study", **settings))

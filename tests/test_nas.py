@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import difference, mostly_slow
+from helpers import difference, mostly_fuzz
 
 from nasnet_keras import ChainFromGenotype, ChainGenotype, ChainLayer, genotypes
 from nasnet_keras.search import SearchConfig, StudyError, load_study, registry, run
@@ -184,7 +184,7 @@ def test_shorter_networks_are_beginnings_of_longer_ones():
     assert not np.asarray(gradients[[v.name for v in policy.trainable_variables].index("filters_head")])[2:].any()
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(3), (0,)))
+@pytest.mark.parametrize("seed", mostly_fuzz(range(3), (0,)))
 def test_a_planted_network_is_found_in_fewer_trials_than_random_search_needs(seed):
     """`benchmarks/planted.py` has twenty seeds."""
     space = ChainSpace(num_layers=4)
@@ -259,7 +259,11 @@ def test_the_report_shows_layers_and_how_to_build_them(unbroken, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{}, {"num_layers": 4, "deepen_every": 2}], ids=["fixed depth", "growing"])
+@pytest.mark.parametrize(
+    "changes",
+    [pytest.param({}, marks=pytest.mark.fuzz), {"num_layers": 4, "deepen_every": 2}],
+    ids=["fixed depth", "growing"],
+)
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(changes, unbroken, tmp_path, monkeypatch, request):
     if changes:  # from two layers, not from six
         row = dataclasses.replace(registry.SPACES["nas"], arguments={"first_layers": 2})
@@ -289,7 +293,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(changes, unbroken, t
         assert again.result["test_accuracy"] == expected.result["test_accuracy"]
 
 
-@pytest.mark.parametrize("algorithm", mostly_slow(("random", "evolution", "reinforce", "ppo"), ("evolution", "ppo")))
+@pytest.mark.parametrize("algorithm", mostly_fuzz(("random", "evolution", "reinforce", "ppo"), ("evolution", "ppo")))
 def test_every_algorithm_searches_chains(algorithm, tmp_path, without_finals):
     changes = {"children_per_update": None} if algorithm in ("random", "evolution") else {}
     changes |= {"random_trials": 1}

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import difference, mostly_slow, random_genotype, randomize
+from helpers import difference, mostly_fuzz, random_genotype, randomize
 
 from nasnet_keras import (
     Block,
@@ -75,7 +75,7 @@ def test_plan_wiring():
     assert [round(cell.depth * 20) for cell in plan.cells] == list(range(1, 21))
 
 
-@pytest.mark.parametrize(("stem", "padding", "skip"), mostly_slow(NETWORKS, (NETWORKS[0], NETWORKS[-1])))
+@pytest.mark.parametrize(("stem", "padding", "skip"), mostly_fuzz(NETWORKS, (NETWORKS[0], NETWORKS[-1])))
 def test_unknown_size_is_the_same_network(stem, padding, skip, generator):
     arguments = {**SMALL, "stem": stem, "padding": padding, "skip_reduction_input": skip, "classes": 3}
     known = NASNetFromGenotype(NASNET_A, (33, 38, 2), **arguments)
@@ -127,7 +127,7 @@ def test_auxiliary_outputs_and_its_need_of_a_map():
         NASNetFromGenotype(NASNET_A, auxiliary_head=True, include_top=False, **SMALL)
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(4), (0,)))
+@pytest.mark.parametrize("seed", mostly_fuzz(range(4), (0,)))
 def test_a_sample_of_random_genotypes_trains_and_costs_what_it_says(seed):
     generator = np.random.default_rng((3, seed))
     for index in range(4):

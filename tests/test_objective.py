@@ -10,7 +10,7 @@ from pathlib import Path
 
 import own_objectives
 import pytest
-from helpers import mostly_slow
+from helpers import mostly_fuzz
 from own_classes import Climbing, Pairs, Priced
 
 from nasnet_keras.search import SearchConfig, load_study, own, run
@@ -51,7 +51,7 @@ def test_all_of_a_search_obeys_it(tmp_path):
         run(SearchConfig(study.path, **settings))
 
 
-@pytest.mark.parametrize("algorithm", mostly_slow(EVERYWHERE, ["evolution", "bayesian"]))
+@pytest.mark.parametrize("algorithm", mostly_fuzz(EVERYWHERE, ["evolution", "bayesian"]))
 def test_every_algorithm_searches_under_it_with_limits(algorithm, tmp_path):
     config = SearchConfig(
         tmp_path, algorithm=algorithm, objective=own_objectives.negative, limit="parameters=120000", **TABLE

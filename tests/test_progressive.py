@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers import mostly_fuzz
 
 from nasnet_keras.search import Evaluator, SearchConfig, algorithms, load_study, run
 from nasnet_keras.search.algorithms.beam import Beam
@@ -248,7 +249,7 @@ def test_the_registry_knows_the_spaces_that_grow():
 # --- the contract
 
 
-@pytest.mark.parametrize("predictor", ["mlp", pytest.param("lstm", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("predictor", mostly_fuzz(["mlp", "lstm"], ["mlp"]))
 def test_it_keeps_the_contract(quickly, predictor):
     check_algorithm(functools.partial(Progressive, beam_size=10, predictor=predictor), SPACE, trials=21)
 
@@ -430,7 +431,7 @@ def test_a_soft_limit_begins_with_a_whole_cell(quickly, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", ["pnas", "nasnet"])
+@pytest.mark.parametrize("space", mostly_fuzz(["pnas", "nasnet"], ["nasnet"]))
 def test_real_children_of_all_sizes_and_a_kill(space, tmp_path):
     command = [sys.executable, "-m", "nasnet_keras.search", f"--space={space}", f"--workdir={tmp_path / 's'}"]
     command += ["--algorithm=progressive", "--num_blocks=2", "--trials=9", "--random_trials=0", "--window=2"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import mostly_slow
+from helpers import mostly_fuzz
 
 from nasnet_keras.genotypes.catalogue import NASNET_A
 from nasnet_keras.search import SearchConfig, Study, StudyError, algorithms, load_study, run
@@ -167,7 +167,7 @@ _LIMITED = ("evolution", ("multiply_adds=9e7",))
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "limit"), mostly_slow([("random", ()), ("evolution", ()), _LIMITED, ("ppo", ())], [_LIMITED])
+    ("algorithm", "limit"), mostly_fuzz([("random", ()), ("evolution", ()), _LIMITED, ("ppo", ())], [_LIMITED])
 )
 def test_killed_at_random_moments_it_ends_with_the_same_trials(algorithm, limit, table, tmp_path):
     learns = algorithm == "ppo"  # which imports TensorFlow first

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers import mostly_slow
+from helpers import mostly_fuzz
 
 from nasnet_keras.search import algorithms
 from nasnet_keras.search.costs.limits import Objective
@@ -95,7 +95,7 @@ def test_a_limited_space_of_known_networks_proposes_those_within():
     assert LimitedSpace(few, lambda genotype: 1.0).size == len(few.known)
 
 
-@pytest.mark.parametrize("name", mostly_slow(["evolution", "reinforce"], ["evolution"]))
+@pytest.mark.parametrize("name", mostly_fuzz(["evolution", "reinforce"], ["evolution"]))
 def test_algorithms_keep_their_contract_among_known_networks_within_a_limit(name):
     made = []
 

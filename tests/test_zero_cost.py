@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from helpers import mostly_fuzz
 from pages import checked
 
 from nasnet_keras.search import SearchConfig, algorithms, registry, run
@@ -33,7 +34,7 @@ def config(workdir="unused", **changes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", ["nasbench201", "mnasnet"])
+@pytest.mark.parametrize("space", mostly_fuzz(["nasbench201", "mnasnet"], ["mnasnet"]))
 def test_zero_cost_children_keep_the_contract_of_evaluators(space):
     sizes = {"filters": 8} if space == "mnasnet" else {}  # as if not given
     one = config(space=space, **sizes)
@@ -79,7 +80,7 @@ def test_a_search_goes_on_and_its_page_tells_proxies_from_accuracies(tmp_path, w
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("executor", ["inline", "subprocess"])
+@pytest.mark.parametrize("executor", mostly_fuzz(["inline", "subprocess"], ["subprocess"]))
 def test_finalists_are_trained(executor, tmp_path):
     sizes = {"trials": 3, "random_trials": 3, "finalists": 2, "executor": executor, "child_timeout_minutes": 5}
     study = run(config(tmp_path / executor, **sizes))
