@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import mostly_fuzz
 
 from nasnet_keras.search.spaces.growth import Growth
 from nasnet_keras.search.spaces.nas import ChainSpace
@@ -90,7 +91,7 @@ def test_tokens_of_two_cells_are_read_block_by_block():
         tokens.read(np.array([[0, 1, 2, 3, 0, *[-1] * 15]]))
 
 
-@every_ensemble
+@pytest.mark.parametrize("ensemble", mostly_fuzz([MLPEnsemble, LSTMEnsemble], [MLPEnsemble]))
 def test_two_cells_are_told_apart(ensemble):
     """Rewards that the operations of the second cell explain, in rows with as many blocks or fewer in that cell."""
     generator = np.random.default_rng(0)
