@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import difference, mostly_fuzz, mostly_slow, random_genotype, randomize
+from helpers import difference, mostly_fuzz, random_genotype, randomize
 from test_bundled import BUNDLED
 
 from nasnet_keras import NASNetFromGenotype, applications, fuse_for_inference, genotypes, pretrained
@@ -57,7 +57,7 @@ def test_random_genotypes(seed):
         assert difference(fused(model, target)(x), expected) < TOLERANCE, target
 
 
-@pytest.mark.parametrize("name", mostly_slow(BUNDLED, BUNDLED[:1]))
+@pytest.mark.parametrize("name", mostly_fuzz(BUNDLED, BUNDLED[:1]))
 def test_bundled_models_keep_their_predictions(name):
     model = pretrained.load(name)
     faster = fuse_for_inference(model)

@@ -264,12 +264,12 @@ def test_the_report_shows_layers_and_how_to_build_them(unbroken, tmp_path):
     [pytest.param({}, marks=pytest.mark.fuzz), {"num_layers": 4, "deepen_every": 2}],
     ids=["fixed depth", "growing"],
 )
-def test_a_killed_search_goes_on_as_if_nothing_had_happened(changes, unbroken, tmp_path, monkeypatch, request):
+def test_a_killed_search_goes_on_as_if_nothing_had_happened(changes, tmp_path, monkeypatch, request):
     if changes:  # from two layers, not from six
         row = dataclasses.replace(registry.SPACES["nas"], arguments={"first_layers": 2})
         monkeypatch.setattr("nasnet_keras.search.spaces.SPACES", {"nas": row})
         request.getfixturevalue("without_finals")
-    expected = search(tmp_path / "whole", **changes) if changes else unbroken
+    expected = search(tmp_path / "whole", **changes) if changes else request.getfixturevalue("unbroken")
     evaluate, calls = ChildEvaluator.evaluate, []
 
     def evaluating(self, genotype, seed):

@@ -139,7 +139,7 @@ KILLED += [f"--genotype={SMALL_GENOTYPE.to_json()}", "--name=small"]
 def test_a_run_killed_at_random_moments_reaches_the_same_weights(tmp_path):
     subprocess.run(command(*KILLED, f"--workdir={tmp_path}/whole"), check=True, capture_output=True, timeout=300)
     moments = random.Random(0)
-    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         process = subprocess.Popen(
             command(*KILLED, f"--workdir={tmp_path}/killed"),
             stdout=subprocess.DEVNULL,
