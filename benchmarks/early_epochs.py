@@ -5,7 +5,7 @@
 Cells of the table `nasnet_cells_cifar10` are trained again as they were for it, with the same seed, and validated after
 each epoch but the last one. Printed are Kendall's tau of what is known after an epoch with the rewards of the table,
 with the standard deviation of 1,000 bootstrap samples of the cells; how many of the best tenth are in the better half;
-and the share of a whole training that was spent by then. The number of parameters stands beside it.
+and the seconds of a processor that were spent by then. The number of parameters stands beside it.
 
 With --results=FILE each cell is a line of that file, and one that is there is not trained again.
 """
