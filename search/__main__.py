@@ -3,7 +3,7 @@
 Train many small networks ("children") of genotypes that an algorithm proposes, train the best ones ("finalists") and
 random ones to the end, and save the winner with its card.
 
-Without flags it searches on the embedded handwritten digits and takes five to ten minutes on two cores. A search that
+Without flags it searches on the embedded handwritten digits and takes three to ten minutes on two cores. A search that
 was stopped continues when the same command is given again. Follow it in WORKDIR/report.html or with TensorBoard.
 """
 
