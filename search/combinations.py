@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasnet_keras.search import registry
+from nasnet_keras.search.costs.own import is_own
+from nasnet_keras.search.rungs import rungs_of
 from nasnet_keras.utils.checks import quoted
 
 __all__ = ["check", "check_place"]
@@ -29,6 +31,7 @@ def check(given: Values, usual: Values) -> None:
     _check_executor(given, usual)
     _check_parameters(given)
     _check_latency(given, usual)
+    _check_rungs(given)
 
 
 def check_place(evaluator: str, isolates: bool, shown: str) -> None:
@@ -165,6 +168,20 @@ def _check_latency(given: Values, usual: Values) -> None:
     ways += [name for name in ("runtime", "threads") if given[name] != usual[name]]
     if ways and not registry.evaluator(given["evaluator"]).trains:
         raise ValueError(f"{ways[0]} is for networks that are trained, not for {quoted(given['evaluator'])}")
+
+
+def _check_rungs(given: Values) -> None:
+    """Refuse rungs at which no child can be stopped, or of whose children no reward can be expected."""
+    found, epochs = rungs_of(given["rungs"]), given["recipe"].epochs
+    if found and found[-1].epoch >= epochs:
+        raise ValueError(
+            f"a rung is before the end of a child's training, which has {epochs} epochs, got one after epoch "
+            f"{found[-1].epoch}"
+        )
+    if found and is_own(given["objective"]):
+        raise ValueError(
+            f"rungs are for searches whose reward is an accuracy, and the objective is {given['objective']}"
+        )
 
 
 def _owners(parameter: str) -> str:

@@ -14,6 +14,7 @@ from nasnet_keras.search.place import PlaceSettings
 from nasnet_keras.search.proposing import AlgorithmSettings, begun_with
 from nasnet_keras.search.proxies import PROXIES
 from nasnet_keras.search.registry import EVALUATORS, SPACES, explained
+from nasnet_keras.search.rungs import is_rung
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.training.datasets.settings import DatasetSettings
@@ -212,6 +213,16 @@ class SearchConfig:
         usual="last",
         for_=_CHILDREN,
         assumed="last",
+    )
+    rungs: tuple[str, ...] = setting(
+        (),
+        "Epochs after which children that have fallen behind are stopped, with the share that goes on: after the first "
+        "of several epochs, with 1:0.5, those go on whose accuracy on the training images is among the better half of "
+        "all that came so far; 1:0.5,3:0.5 has two rungs. The first six children at a rung, and random ones, are "
+        "never stopped. By default none is.",
+        values.items("rungs, an epoch and the share that goes on, such as 1:0.5", is_rung),
+        for_=_CHILDREN,
+        assumed=[],
     )
     reward_exponent: float | None = setting(
         None,

@@ -21,10 +21,12 @@ from nasnet_keras.search.own import Own, check_unchanged
 from nasnet_keras.search.pipeline import Pipeline
 from nasnet_keras.search.remaining import parts_of
 from nasnet_keras.search.remeasuring import measure_anew, measured
+from nasnet_keras.search.rungs import Floor, rungs_of
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.known import check_continues
+from nasnet_keras.search.study.ladder import floors
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.checkpoint import CheckpointError
 from nasnet_keras.training.errors import DivergedError
@@ -140,6 +142,7 @@ class _Search:
         self.config, self.study, self.algorithm = config, study, algorithm
         self.evaluator, self.costing, self.executor = evaluator, costing, executor
         self.display = Display(config, study, executor, tuple(getattr(algorithm.space, "operations", ())))
+        self._rungs = rungs_of(config.rungs)
         self._told = 0
         self._calm = False  # whether a measurement has succeeded in this sitting
         self._judged: dict[str, Judged] = {}  # by groups
@@ -269,7 +272,13 @@ class _Search:
             genotype = algorithm.space.decode(choices)
         except ValueError as error:
             raise StudyError(f"what was proposed for trial {number} is not of the space: {error}") from error
-        return Task("search", number, genotype, self._seed(number))
+        return Task("search", number, genotype, self._seed(number), floors=self._floors(self._must(number)))
+
+    def _floors(self, count: int) -> tuple[Floor, ...]:
+        """The floors of a child that is proposed when the algorithm knows the first `count` trials."""
+        if not self._rungs:
+            return ()
+        return floors(self._rungs, [self.study.get(number) for number in range(count)])
 
     def _tell(self, count: int) -> None:
         """Tell the algorithm the results of the first `count` trials that it does not know yet."""

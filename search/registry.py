@@ -76,6 +76,7 @@ EVALUATORS: Mapping[str, EvaluatorRow] = MappingProxyType(
             f"{_SEARCH}.evaluators.child:ChildEvaluator",
             "trains each child from scratch",
             judges="network",
+            takes=("rungs",),
             figures={"validation_accuracy": 0.9, "train_accuracy": 0.95, "loss": 0.3},
             how="trained from scratch",
         ),

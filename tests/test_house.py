@@ -28,7 +28,7 @@ FLOORS = (  # from the ground up: a folder or a file imports from floors below i
     "__main__",
 )
 FLOORS_OF_SEARCH = (
-    "costs equality objects tables",
+    "costs equality objects rungs tables",
     "rows",
     "registry proxies",
     "spaces combinations finishing place proposing",

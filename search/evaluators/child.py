@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.meter import Meter, Network
 from nasnet_keras.search.costs.predicted import facts_of, fitting_predictor, warn_of_sizes
 from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.rungs import Floor, StoppedAtRung, accuracy_name, rungs_of
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.trial import fingerprint, genotype_of, genotype_text
 from nasnet_keras.training import datasets
@@ -78,6 +80,7 @@ class ChildEvaluator(Evaluator):
         self._proxy = _part(self._dataset, config.train_images, "train_images", "children")
         self._final = _part(self._dataset, config.final_train_images, "final_train_images", "finalists")
         self._network = config.search_space().network
+        self._rungs = {rung.epoch for rung in rungs_of(config.rungs)}
         self._children = 0
         self._meter = Meter.of(config.runtime, config.threads, config.latency_command, config.workdir)
         self.measures = self._meter.measures
@@ -155,16 +158,25 @@ class ChildEvaluator(Evaluator):
         datasets.save(self._dataset, path)
         return dataclasses.replace(config, dataset=path, data_dir=None, image_size=None)
 
-    def evaluate(self, genotype: Genotype, seed: int) -> tuple[float, dict[str, Any]]:
+    def evaluate(self, genotype: Genotype, seed: int, floors: Sequence[Floor] = ()) -> tuple[float, dict[str, Any]]:
+        """Train a child.
+
+        Args:
+            genotype, seed: as of every evaluator.
+            floors: what it needs to go on at the rungs of its training.
+
+        Raises:
+            StoppedAtRung: it was below a floor.
+        """
         if self._children:
             keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
         self._children += 1
         try:
-            return self._trained(genotype, seed)
+            return self._trained(genotype, seed, {floor.epoch: floor for floor in floors})
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from None
 
-    def _trained(self, genotype: Genotype, seed: int) -> tuple[float, dict[str, Any]]:
+    def _trained(self, genotype: Genotype, seed: int, floors: dict[int, Floor]) -> tuple[float, dict[str, Any]]:
         config, training = self._config, self._training(genotype, seed)
         network = training.network(self._proxy)
         trainer = Trainer(
@@ -177,16 +189,23 @@ class ChildEvaluator(Evaluator):
             synchronized_batch_norm=config.synchronized_batch_norm,
         )
         accuracies: list[float] = []
+        at_rungs: dict[str, float] = {}
         while trainer.step < trainer.total:
             if trainer.advance():
                 figures = trainer.end_epoch()
+                if trainer.epoch in self._rungs:
+                    at_rungs[accuracy_name(trainer.epoch)] = figures["accuracy"]
+                floor = floors.get(trainer.epoch)
+                if floor is not None and figures["accuracy"] < floor.least:
+                    metrics = {**_figures(figures), **at_rungs, "epochs": trainer.epoch, **self.counted(genotype)}
+                    raise StoppedAtRung(floor.expected(figures["accuracy"]), metrics)
                 if _counts(config.reward, training.recipe.epochs - trainer.epoch):
                     accuracies.append(trainer.validate()["validation_accuracy"])
             elif trainer.step % _CHECKED_STEPS == 0:
                 trainer.figures()
         accuracy = max(accuracies)
-        metrics = {"validation_accuracy": accuracy, "loss": figures["loss"], "train_accuracy": figures["accuracy"]}
-        return accuracy**config.reward_exponent, {**metrics, **self.counted(genotype)}
+        metrics = {"validation_accuracy": accuracy, **_figures(figures), **at_rungs, **self.counted(genotype)}
+        return accuracy**config.reward_exponent, metrics
 
     def costs(self, genotype: Genotype) -> dict[str, float]:
         if self._predictor is None:
@@ -274,6 +293,11 @@ def _part(dataset: Dataset, images: int | None, setting: str, whose: str) -> Dat
     if found < had:
         logging.warning("%s=%d: %s see no image of %d of %d classes", setting, images, whose, had - found, had)
     return dataclasses.replace(dataset, train=part)
+
+
+def _figures(of_epoch: dict[str, float]) -> dict[str, float]:
+    """The figures of an epoch by the names of metrics."""
+    return {"loss": of_epoch["loss"], "train_accuracy": of_epoch["accuracy"]}
 
 
 def _counts(reward: str, epochs_left: int) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from nasnet_keras.latency.errors import MachineBusy
 from nasnet_keras.search.costs.limits import checked_costs
 from nasnet_keras.search.evaluators.base import Evaluator
+from nasnet_keras.search.rungs import STOPPED, Floor, StoppedAtRung
 from nasnet_keras.search.study.result import check_metrics
 from nasnet_keras.search.study.trial import Trial
 from nasnet_keras.training.errors import DivergedError, Stopped
@@ -52,6 +53,7 @@ class Task:
         seed: the seed of all randomness.
         folder: the folder to train a finalist in; None to evaluate a child.
         stage: `train`, or `measure` to measure the costs of a genotype before it is trained.
+        floors: what a child needs to go on at the rungs of its training, if the search has any.
     """
 
     group: str
@@ -60,6 +62,7 @@ class Task:
     seed: int
     folder: Path | None = None
     stage: str = "train"
+    floors: tuple[Floor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Outcome:
     Attributes:
         task: the submitted task.
         status: one of `trial.STATUSES`, or `BUSY`.
-        reward: the reward of a child, or the score of a finalist; None unless the status is `ok`, and of a measurement.
+        reward: the reward of a child, or the score of a finalist; None unless the status is `ok` or `stopped`, and of a
+            measurement.
         metrics: the measured figures, of a measurement its costs, or `{"error": …}`.
         seconds: the duration of the task, in seconds.
     """
@@ -221,6 +225,8 @@ def perform(evaluator: Evaluator, task: Task, failed: Callable[[], None] = lambd
         status = "ok"
     except Stopped:  # a signal gives no outcome
         raise
+    except StoppedAtRung as found:
+        status, (reward, metrics) = STOPPED, _checked((found.reward, found.metrics))
     except Exception as error:  # the search continues after any error of a child
         failed()
         failures = _FAILURES if task.stage == "measure" else _FAILURES[1:]
@@ -236,8 +242,10 @@ def _done(evaluator: Evaluator, task: Task) -> tuple[float | None, dict[str, Any
         return None, checked_costs(found, f"measure of {type(evaluator).__name__}")
     if task.folder is not None:
         return _checked(evaluator.finish(task.genotype, task.seed, task.folder))
-    judge = evaluator.evaluate if task.group == "search" else evaluator.score
-    return _checked(judge(task.genotype, task.seed))
+    if task.group != "search":
+        return _checked(evaluator.score(task.genotype, task.seed))
+    floors = {"floors": task.floors} if task.floors else {}  # which only an evaluator with rungs takes
+    return _checked(evaluator.evaluate(task.genotype, task.seed, **floors))
 
 
 def _checked(found: Any) -> tuple[float, dict[str, Any]]:

@@ -11,6 +11,7 @@ whatever way it ends.
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import select
@@ -28,6 +29,7 @@ from typing import Any
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import Outcome, Task, perform
 from nasnet_keras.search.objects import load_class, rebuilt
+from nasnet_keras.search.rungs import read_floors
 from nasnet_keras.search.study.trial import genotype_of, genotype_text
 from nasnet_keras.utils import environment
 
@@ -62,14 +64,16 @@ def task_line(task: Task) -> bytes:
     """Write a task as a line."""
     folder = None if task.folder is None else str(task.folder)
     plain = {"group": task.group, "number": task.number, "seed": task.seed, "folder": folder, "stage": task.stage}
-    return json.dumps({**plain, "genotype": json.loads(genotype_text(task.genotype))}).encode() + b"\n"
+    floors = {"floors": list(map(dataclasses.asdict, task.floors))} if task.floors else {}
+    return json.dumps({**plain, **floors, "genotype": json.loads(genotype_text(task.genotype))}).encode() + b"\n"
 
 
 def read_task(line: bytes) -> Task:
     """Read the line that `task_line` wrote."""
     plain = json.loads(line)
     folder = None if plain["folder"] is None else Path(plain["folder"])
-    return Task(**{**plain, "genotype": genotype_of(plain["genotype"]), "folder": folder})
+    floors = read_floors(plain.get("floors", ()))
+    return Task(**{**plain, "genotype": genotype_of(plain["genotype"]), "folder": folder, "floors": floors})
 
 
 def outcome_values(outcome: Outcome) -> dict[str, Any]:

@@ -23,7 +23,8 @@ _BAR_EM = 5.5
 def best_cells(facts: Facts) -> str:
     """Draw the three best architectures that differ from each other."""
     drawn: dict[str, Trial] = {}
-    for trial in sorted(facts.candidates, key=lambda trial: (-trial.reward, trial.trial)):
+    complete = [trial for trial in facts.candidates if trial.status == "ok"]
+    for trial in sorted(complete, key=lambda trial: (-trial.reward, trial.trial)):
         drawn.setdefault(network_name(trial.genotype, is_listed(facts.config)), trial)
         if len(drawn) == _DRAWN:
             break
@@ -76,8 +77,8 @@ def _groups(facts: Facts) -> dict[str, list[Trial]]:
         return {}
     third = math.ceil(len(trials) / 3)
     groups = {"First third": trials[:third], "Last third": trials[-third:]}
-    if facts.within:
-        best = sorted(facts.within, key=lambda trial: -trial.reward)
+    if facts.complete:
+        best = sorted(facts.complete, key=lambda trial: -trial.reward)
         groups["Best tenth"] = best[: math.ceil(len(best) / 10)]
     if facts.derived:
         groups["Derived"] = facts.derived

@@ -54,6 +54,11 @@ def _how(facts: Facts) -> str:
     failed, over = facts.failed_random, len(facts.random_beyond) + facts.over_limit_random
     left_out = f" {failed:,} more random children failed and are left out." if failed else ""
     left_out += f" {over:,} more are over the limit and are left out." if over else ""
+    if facts.stopped and not facts.is_random:
+        left_out += (
+            f" All of them were trained to the end; {len(facts.stopped):,} of the search were stopped early, and count "
+            f"with the reward that their accuracy let expect."
+        )
     return f"{len(facts.random):,} uniformly random children were {how}.{left_out}"
 
 

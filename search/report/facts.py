@@ -8,6 +8,7 @@ from nasnet_keras.pages.markup import number
 from nasnet_keras.search import registry
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.places import UnderWay
+from nasnet_keras.search.rungs import STOPPED
 from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
@@ -26,7 +27,7 @@ class Facts:
         study: the study; its files are not read again.
         config: the configuration in `study.json`.
         trials: the trials that the search proposed.
-        successful: the trials with a reward that can be drawn.
+        successful: the trials with a reward that can be drawn, the expected one of those that were stopped included.
         derived: the genotypes derived from the controller at the end of a supernet's search, judged as the random
             children are; empty for other searches, and if none of them is within the limits.
         random: the random children to compare with, within the limits; random search compares with its own.
@@ -90,6 +91,16 @@ class Facts:
     def is_within(self, trial: Trial) -> bool:
         """Whether the costs of a trial are within all limits; one that is not known is not."""
         return self.study.objective.within(trial.costs)
+
+    @cached_property
+    def complete(self) -> list[Trial]:
+        """The trials of the search within the limits that were not stopped."""
+        return [trial for trial in self.within if trial.status == "ok"]
+
+    @cached_property
+    def stopped(self) -> list[Trial]:
+        """The trials that were stopped at a rung."""
+        return [trial for trial in self.successful if trial.status == STOPPED]
 
     @property
     def over_limit_random(self) -> int:

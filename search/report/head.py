@@ -78,12 +78,17 @@ def failures(facts: Facts) -> str:
 def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     best, trials = facts.study.best, facts.trials
     planned = f"of {facts.planned:,} asked for" if facts.planned else "children evaluated"
-    failed, over = len(facts.failed), len(facts.over_limit)
+    failed = len(facts.failed)
+    fewer = {"Stopped early": len(facts.stopped), "Over the limit": len(facts.over_limit)}
     tiles = [
         ("Best reward", figure(best.reward) if best else "–", _which(facts) if best else "no success yet"),
         ("Trials", integer(len(trials)), planned),
         ("Failed", integer(failed), f"{100 * failed / len(trials):.1f} % of the trials" if trials else "no child yet"),
-        *([("Over the limit", integer(over), f"{100 * over / len(trials):.1f} % of the trials")] if over else []),
+        *(
+            (title, integer(count), f"{100 * count / len(trials):.1f} % of the trials")
+            for title, count in fewer.items()
+            if count
+        ),
         ("Children's time", duration(sum(trial.seconds for trial in trials)), _time(facts)),
     ]
     if facts.study.updates is not None:

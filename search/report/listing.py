@@ -6,6 +6,7 @@ from nasnet_keras.pages.markup import code, duration, figure, integer, section, 
 from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.amounts import cost_title, plain_amount
 from nasnet_keras.search.report.facts import Facts
+from nasnet_keras.search.rungs import STOPPED
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint
 
@@ -29,7 +30,7 @@ def listing(facts: Facts) -> str:
         shown = [kept[number] for number in sorted(kept)]
         words = f"The best {half:,} and the last {half:,} of {len(trials):,} trials; trials.jsonl has all"
     columns = _columns(shown)
-    best = max(facts.within, key=lambda trial: trial.reward, default=None)
+    best = max(facts.complete, key=lambda trial: trial.reward, default=None)
     marked = {place for place, trial in enumerate(shown) if best is not None and trial.trial == best.trial}
     numeric = [place for place, (name, _) in enumerate(columns) if name not in ("Status", "Fingerprint", "Error")]
     rows = [[cell(trial) for _, cell in columns] for trial in shown]
@@ -79,5 +80,6 @@ def _error(trial: Trial) -> str:
 def _status(trial: Trial) -> str:
     if trial.status == "ok":
         return trial.status
-    style, words = ("over", "over limit") if trial.status == OVER_LIMIT else ("status", trial.status)
+    style = "over" if trial.status in (OVER_LIMIT, STOPPED) else "status"
+    words = "over limit" if trial.status == OVER_LIMIT else trial.status
     return f'<span class="{style}">{text(words)}</span>'

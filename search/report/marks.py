@@ -9,6 +9,7 @@ DOTS = 1500
 
 MARK_STYLE = """.dot{fill:var(--accent);fill-opacity:.5}
 .low{stroke:var(--accent)}
+.stopped{fill:none;stroke:var(--accent);stroke-width:1.2;stroke-opacity:.7}
 .failed{stroke:var(--bad)}
 path.best{stroke:var(--best)}
 path.mean{stroke:var(--accent);stroke-dasharray:7 4}
@@ -36,6 +37,7 @@ MARKS = {
     "finalist": shape("finalist", "diamond"),
     "finalist_drawn": shape("finalist drawn", "square"),
     "limit": '<rect class="beyond" x="13" width="13" height="12"/>' + line("rule over-line", "M13 0v12"),
+    "stopped": circle("stopped"),
     "over": shape("over-line", "triangle"),
     "failed": shape("failed", "cross"),
 }

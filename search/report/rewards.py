@@ -13,6 +13,7 @@ from nasnet_keras.search.report.comparison import comparison
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.report.marks import DOTS, MARKS
 from nasnet_keras.search.report.statistics import expected_best, improvements, running_mean
+from nasnet_keras.search.rungs import STOPPED
 from nasnet_keras.search.study.trial import Trial
 
 __all__ = ["bounds", "chart", "rewards"]
@@ -23,6 +24,7 @@ _KEY = {
     "best": "best so far",
     "mean": "running mean",
     "random": "expected best of as many random children, with the middle 80&nbsp;% of the draws",
+    "stopped": "stopped early, at the reward to expect",
     "over": "over the limit, not trained",
     "failed": "failed",
 }
@@ -51,7 +53,7 @@ def bounds(values: Sequence[float]) -> tuple[float, float]:
 
 def chart(facts: Facts) -> tuple[Chart, list[tuple[str, str]]]:
     """Make the chart of a study with a reward at least, and its key: marks with their meanings as HTML."""
-    shown = {"random": _random(facts), "over": facts.over_limit, "failed": facts.failed}
+    shown = {"random": _random(facts), "over": facts.over_limit, "failed": facts.failed, "stopped": facts.stopped}
     key = [
         (name, f"{words}, within the limit" if name == "best" and facts.limits else words)
         for name, words in _KEY.items()
@@ -83,7 +85,8 @@ def _chart(facts: Facts, window: int) -> Chart:
 
 def _description(facts: Facts, window: int) -> str:
     over = f" and {len(facts.over_limit)} over the limit" if facts.over_limit else ""
-    best = max(facts.within, key=lambda trial: (trial.reward, -trial.trial), default=None)
+    over += f", and {len(facts.stopped)} stopped early" if facts.stopped else ""
+    best = max(facts.complete, key=lambda trial: (trial.reward, -trial.trial), default=None)
     highest = f"The best reward is {figure(best.reward)}, of trial {best.trial}" if best else "None is within the limit"
     return (
         f"{len(facts.trials)} trials, {len(facts.failed)} of them failed{over}. {highest}; the mean of the last "
@@ -109,7 +112,7 @@ def _notes(facts: Facts, window: int, low: float) -> list[str]:
 
 
 def _layers(facts: Facts, window: int) -> list[Band | Line | Dots | Rule]:
-    successful, within, random = facts.successful, facts.within, _random(facts)
+    successful, within, random = facts.successful, facts.complete, _random(facts)
     expected = expected_best([trial.reward for trial in random]) if random else None
     layers: list[Band | Line | Dots | Rule] = []
     if expected is not None:
@@ -129,7 +132,10 @@ def _layers(facts: Facts, window: int) -> list[Band | Line | Dots | Rule]:
 def _children(trials: list[Trial]) -> list[Dots]:
     """The dots of successful children, and those of children over the limit and of failed ones."""
     shown = [trials[place] for place in thinned(len(trials), DOTS)]
-    good = [(t.trial + 1, t.reward, f"trial {t.trial}: {figure(t.reward)}") for t in shown if t.reward is not None]
+    good, stopped = (
+        [(t.trial + 1, t.reward, f"trial {t.trial}: {said}{figure(t.reward)}") for t in shown if t.status == status]
+        for status, said in (("ok", ""), (STOPPED, "stopped early, expected "))
+    )
     groups = {True: [], False: []}
     for t in shown:
         if t.reward is None:
@@ -137,6 +143,7 @@ def _children(trials: list[Trial]) -> list[Dots]:
             groups[t.status == OVER_LIMIT].append((t.trial + 1, None, f"trial {t.trial}: {words}"))
     return [
         Dots("dot low", good),
+        Dots("stopped low", stopped),
         Dots("over-line", groups[True], shape="triangle", lane="over limit"),
         Dots("failed", groups[False]),
     ]

@@ -109,7 +109,7 @@ class SearchLog:
         """Note why a trial has no reward, or whether it is on the front under the limits."""
         if trial.reward is None:
             self._without[OVER_LIMIT if trial.status == OVER_LIMIT else "failed"] += 1
-        elif self._limits and all(cost_of(trial, name) is not None for name in self._limits):
+        elif trial.status == "ok" and self._limits and all(cost_of(trial, name) is not None for name in self._limits):
             self._front = front_of([*self._front, trial], tuple(self._limits))
 
     def _volume(self) -> float | None:
@@ -119,7 +119,7 @@ class SearchLog:
 
     def _keep(self, trial: Trial) -> bool:
         """Note a trial that has a folder; returns whether it has one."""
-        if trial.reward is None or not isinstance(trial.genotype, Genotype):
+        if trial.status != "ok" or not isinstance(trial.genotype, Genotype):
             return False
         self._last.append(trial)
         (heappush if len(self._best) < _BEST else heappushpop)(self._best, (trial.reward, -trial.trial, trial))

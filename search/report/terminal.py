@@ -9,6 +9,7 @@ from nasnet_keras.search.costs.limits import OVER_LIMIT
 from nasnet_keras.search.report.amounts import amount, cost_name
 from nasnet_keras.search.report.finalists import beyond_limits, why_winner
 from nasnet_keras.search.report.weightless import weightless_note
+from nasnet_keras.search.rungs import STOPPED
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.pareto import cost_of
 from nasnet_keras.search.study.trial import Trial, fingerprint, genotype_of
@@ -36,12 +37,13 @@ def summary(study: Study) -> str:
         >>> study.close()
     """
     best, trials, result = study.best, study.trials, study.result or {}
-    over = sum(trial.status == OVER_LIMIT for trial in trials)
+    over, stopped = (sum(trial.status == status for trial in trials) for status in (OVER_LIMIT, STOPPED))
     failed = sum(trial.reward is None for trial in trials) - over
     lines = [
         f"{_best(study)}, reward {best.reward:.4f}"
         + (f"; {failed} children failed" if failed else "")
-        + (f"; {over} children were over the limit" if over else ""),
+        + (f"; {over} children were over the limit" if over else "")
+        + (f"; {stopped} children were stopped early" if stopped else ""),
         best.genotype if isinstance(best.genotype, str) else best.genotype.describe(),
         *_costs(study),
         *_without_weights(study, result),

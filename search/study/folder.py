@@ -187,7 +187,7 @@ class Study:
             for trial in load_study("study").pareto(("latency_ms",)):
                 print(trial.costs["latency_ms"], trial.reward)
         """
-        trials = [trial for trial in self.candidates if trial.reward is not None]
+        trials = [trial for trial in self.candidates if trial.status == "ok"]
         chosen = self.front_costs if costs is None else costs
         if costs is None and not all(any(cost_of(one, name) is not None for one in trials) for name in chosen):
             return []

@@ -32,7 +32,7 @@ def front_record(study: Study, finalists: Iterable[Mapping[str, Any]]) -> dict[s
     scores = {one["fingerprint"]: one["reward"] for one in finalists if one["origin"] == "search"}
 
     def volume(trials: list[Trial]) -> float | None:
-        judged = [trial for trial in trials if trial.reward is not None]
+        judged = [trial for trial in trials if trial.status == "ok"]
         return hypervolume(points_of(judged, names), corner) if judged else None
 
     front = {

@@ -58,7 +58,7 @@ class Groups:
 
     def _judge(self, trial: Trial, group: str) -> None:
         trial, best = self._devices.shown(trial), self._best.get(group)
-        if trial.reward is None or not self._objective.within(trial.costs):
+        if trial.status != "ok" or not self._objective.within(trial.costs):
             return
         if best is None or (trial.reward, -trial.trial) > (best.reward, -best.trial):
             self._best[group] = trial

@@ -119,14 +119,14 @@ def reference_of(trials: Iterable[Trial], costs: Sequence[str], limits: Mapping[
 
 
 def front_of(trials: Sequence[Trial], costs: Sequence[str]) -> list[Trial]:
-    """Choose the trials of a front, by ascending cost; one without a reward or without one of the costs is on none.
+    """Choose the trials of a front, by ascending cost; one that did not succeed, or without a cost, is on none.
 
     Raises:
-        ValueError: no cost is named, one is named twice, or no trial of all that have a reward has one of them.
+        ValueError: no cost is named, one is named twice, or no trial of all that succeeded has one of them.
     """
     if isinstance(costs, str) or not costs or len(set(costs)) < len(costs):
         raise ValueError(f"costs must be names of costs, each once, got {quoted(costs)}")
-    judged = [trial for trial in trials if trial.reward is not None]
+    judged = [trial for trial in trials if trial.status == "ok"]
     for name in costs:
         if judged and all(cost_of(trial, name) is None for trial in judged):
             known = sorted({key for trial in judged for key in trial.costs})

@@ -8,6 +8,7 @@ from typing import Any
 from nasnet_keras.genotypes.base import BaseGenotype, GenotypeError
 from nasnet_keras.genotypes.reading import genotype_from_json, genotype_from_plain
 from nasnet_keras.search.costs.limits import OVER_LIMIT, is_name
+from nasnet_keras.search.rungs import STOPPED
 from nasnet_keras.search.study.words import trial_words
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse
@@ -18,7 +19,7 @@ EQUAL = "equal_trial"
 """The metric of a child that has the result of an earlier one, whose network is the same: the number of that one."""
 
 _MOST = 2**31  # trials
-STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory", OVER_LIMIT)
+STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory", OVER_LIMIT, STOPPED)
 _COSTS = ("parameters", "trainable_parameters", "multiply_adds")  # which earlier versions wrote as metrics alone
 
 
@@ -30,7 +31,7 @@ class Trial:
         trial: its number, from 0.
         genotype: the evaluated genotype, of any kind, or a benchmark's string.
         status: one of `STATUSES`.
-        reward: the finite number that the search maximizes; None unless the status is `ok`.
+        reward: the finite number that the search maximizes; None unless the status is `ok` or `stopped`.
         metrics: other measured figures, JSON values by name.
         seconds: the duration of the evaluation, in seconds.
         seed: the seed of the child.
@@ -59,7 +60,7 @@ class Trial:
             raise ValueError(f"genotype must be a genotype or a string, got {quoted(self.genotype)}")
         if self.status not in STATUSES:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {quoted(self.status)}")
-        if not (finite(self.reward) if self.status == "ok" else self.reward is None):
+        if not (finite(self.reward) if self.status in ("ok", STOPPED) else self.reward is None):
             raise ValueError(f"a trial whose status is {self.status!r} cannot have the reward {quoted(self.reward)}")
         if not isinstance(self.metrics, dict) or not finite(self.seconds):
             raise ValueError(f"metrics and seconds cannot be {quoted(self.metrics)} and {quoted(self.seconds)}")

@@ -18,7 +18,8 @@ def trial_words(trial: Any) -> str:
         >>> Trial(3, "|none~0|", "ok", 0.5, {}, 12.3, seed=0, costs={"parameters": 1160})
         <Trial 3: ok, reward 0.5000, parameters=1160, |none~0|, 12.3 s>
     """
-    said = f"reward {trial.reward:.4f}" if trial.reward is not None else _cut(trial.metrics.get("error", ""))
+    expected = "" if trial.status == "ok" else "expected "
+    said = f"{expected}reward {trial.reward:.4f}" if trial.reward is not None else _cut(trial.metrics.get("error", ""))
     costs = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in _few(trial)]
     known = isinstance(trial.genotype, BaseGenotype)
     genotype = f"{type(trial.genotype).__name__} {trial.genotype.fingerprint}" if known else _cut(trial.genotype)
