@@ -34,7 +34,7 @@ from nasnet_keras.utils.progress import Progress
 from nasnet_keras.utils.ranks import kendall_tau
 
 _CELLS = flags.DEFINE_integer("cells", 40, "Cells at most, the first ones of the table.", lower_bound=2)
-_EPOCHS = flags.DEFINE_integer("epochs", 2, "Epochs after which a cell is validated.", lower_bound=1, upper_bound=2)
+_EPOCHS = flags.DEFINE_integer("epochs", 2, "Epochs after which a cell is validated.", lower_bound=1, upper_bound=3)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of TensorFlow Datasets; by default $TFDS_DATA_DIR.")
 _RESULTS = flags.DEFINE_string("results", None, "A file that keeps all cells, so that a stopped measurement goes on.")
 

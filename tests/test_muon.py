@@ -25,6 +25,34 @@ def test_orthogonalized_matrices_keep_their_directions(shape, generator):
     assert aligned.min() > 0.5
 
 
+def test_matrices_in_one_batch_do_not_change_each_other(generator):
+    shapes = [
+        (3, 3, 4, 8),
+        (16,),
+        (1, 1, 8, 8),
+        (3, 3, 8, 1),
+        (1, 7, 8, 32),
+        (1, 1, 40, 8),
+        (3, 3, 64, 64),
+        (1, 1, 5, 2),
+    ]
+    shapes += [(3, 3, 64, 64), (1, 1, 8, 8), (1, 1, 1, 3)]
+    sizes = [math.prod(shape) for shape in shapes]
+    parameters, direction = generator.normal(size=(2, sum(sizes))).astype("float32")
+    muon = Muon(shapes)
+    assert len(muon._batches) == 2, "the small ones together, and the large ones"
+    found = np.asarray(muon.kernel_values(parameters, direction, 0.1))
+    parts = (np.split(vector, np.cumsum(sizes)[:-1]) for vector in (parameters, direction, found, muon.kernels))
+    for shape, before, step, after, kernel in zip(shapes, *parts, strict=True):
+        if not kernel.any():
+            continue
+        matrix, along = (values.reshape(1, -1, shape[-1]) for values in (before, step))
+        norm = np.linalg.norm(matrix)
+        turned = matrix - 0.1 * norm / math.sqrt(min(matrix.shape[1:])) * np.asarray(orthogonalized(along))
+        turned *= norm / np.linalg.norm(turned)
+        np.testing.assert_allclose(after.reshape(turned.shape), turned, atol=1e-5)
+
+
 def test_a_step_turns_kernels_and_descends_with_the_rest(generator):
     images, labels = small_batch(generator)
     network = {"num_repeats": 1, "filters": 4, "classes": 5, "classifier_activation": None}

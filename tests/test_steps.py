@@ -8,6 +8,7 @@ from helpers import SMALL_GENOTYPE, small_batch
 from tensorflow.python.framework import config as determinism
 
 from nasnet_keras import NASNetFromGenotype
+from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNorm
 from nasnet_keras.training import devices
 from nasnet_keras.training.inputs import scaled
 from nasnet_keras.training.step import StepConfig, TrainStep
@@ -186,3 +187,42 @@ def test_another_backend_trains_on_one_device_and_says_so(monkeypatch, caplog):
     for gpus, said in ((["one"], ""), (["one", "two"], "training runs on one of 2 GPUs: Keras is on jax")):
         monkeypatch.setattr(devices, "accelerators", lambda gpus=gpus: gpus)
         assert devices.default_replicas(32).count == 1 and said in caplog.text and bool(said) == bool(caplog.text)
+
+
+def test_moving_statistics_are_those_that_the_layers_average(generator):
+    images, labels = small_batch(generator)
+    inputs = keras.Input((16, 16, 3))
+    outputs = ConvBatchNorm(4, (3, 3), momentum=0.9)(inputs)
+    outputs = SeparableConvBatchNorm(6, 3, momentum=0.5)(outputs)
+    outputs = keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(outputs))
+    model = keras.Model(inputs, outputs)
+
+    def after(at_once):
+        stepper = TrainStep(model, StepConfig())
+        assert stepper._share.tolist() == pytest.approx(8 * [0.1] + 12 * [0.5])
+        if not at_once:
+            stepper._share = None  # each layer averages
+        state = stepper.initial()
+        for _ in range(3):
+            state, _ = stepper.step(state, images, labels, learning_rate=0.1)
+        return stepper.to_arrays(state)
+
+    one, other = after(at_once=True), after(at_once=False)
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        np.testing.assert_allclose(values, other[name], rtol=1e-6, atol=1e-7, err_msg=name)
+    begun = [0.0] * 4 + [1.0] * 4 + [0.0] * 6 + [1.0] * 6
+    assert not np.isclose(one["statistics"], begun).any()
+
+
+def test_layers_that_average_for_themselves_are_left_to_it(generator):
+    images, labels = small_batch(generator)
+    inputs = keras.Input((16, 16, 3))
+    outputs = keras.layers.BatchNormalization(momentum=0.5)(ConvBatchNorm(4, (3, 3), momentum=0.9)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(outputs)))
+    stepper = TrainStep(model, StepConfig())
+    state, _ = stepper.step(stepper.initial(), images, labels, learning_rate=0.1)
+    statistics = stepper.to_arrays(state)["statistics"]
+    model(scaled(images), training=True)
+    expected = np.concatenate([v.numpy() for v in model.non_trainable_weights])
+    np.testing.assert_allclose(statistics, expected, rtol=1e-4, atol=1e-5)

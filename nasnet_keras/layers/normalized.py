@@ -14,7 +14,7 @@ import keras
 from keras import ops
 
 from nasnet_keras.layers.first_kernels import he_normal
-from nasnet_keras.layers.normalization import batch_normalize, is_by_batch, is_frozen
+from nasnet_keras.layers.normalization import batch_normalize, is_by_batch, is_collecting, is_frozen
 from nasnet_keras.layers.traces import traced
 
 __all__ = ["CountedLayer", "NormalizedConv", "normalized_convolution"]
@@ -72,7 +72,7 @@ class NormalizedConv(CountedLayer):
     def call(self, x, training=None):
         training = bool(training) and self.trainable
         normalize_batch = (training and not is_frozen()) or is_by_batch()
-        moving = () if normalize_batch else (self.moving_mean, self.moving_variance)
+        moving = () if normalize_batch else self.statistics
         y, *batch = traced(
             normalized_convolution,
             x,
@@ -88,9 +88,14 @@ class NormalizedConv(CountedLayer):
             normalize_batch=normalize_batch,
         )
         if normalize_batch and training:
-            for average, value in zip((self.moving_mean, self.moving_variance), batch, strict=True):
-                average.assign(average + (value - average) * (1.0 - self.momentum))
+            for average, value in zip(self.statistics, batch, strict=True):
+                average.assign(value if is_collecting() else average + (value - average) * (1.0 - self.momentum))
         return y
+
+    @property
+    def statistics(self) -> tuple[Any, Any]:
+        """The moving mean and the moving variance."""
+        return self.moving_mean, self.moving_variance
 
     def _kernels(self) -> list[Any]:
         """The kernels, in the order in which `convolve` takes them."""

@@ -17,10 +17,14 @@ __all__ = ["Muon", "orthogonalized"]
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic iteration, from the source
 _ITERATIONS = 5
+_WORTH = 1e6  # multiply-adds of zeros around a matrix, up to which it shares a batch
 
 
 class Muon:
     """Updates the kernels of convolutions within a vector of all weights.
+
+    Matrices are computed in batches, each as large as the largest of its batch: zeros around a matrix stay zeros. A
+    batch is a hundred operations, so that few batches start and run faster, as long as the zeros cost less.
 
     Args:
         shapes: the shapes of the weights, in the vector's order. Weights of four axes are kernels, except for
@@ -31,20 +35,28 @@ class Muon:
     """
 
     def __init__(self, shapes: list[tuple[int, ...]]) -> None:
-        ends = np.cumsum([math.prod(shape) for shape in shapes])
-        groups: dict[tuple[int, int], list[np.ndarray]] = {}  # of matrices of one shape, which are computed at once
-        for shape, end in zip(shapes, ends.tolist(), strict=True):
-            if len(shape) == 4 and shape[-1] > 1:
-                matrix = math.prod(shape[:-1]), shape[-1]
-                groups.setdefault(matrix, []).append(np.arange(end - math.prod(shape), end))
-        self._groups = {shape: np.stack(indices).astype(np.int32) for shape, indices in groups.items()}
+        ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
         self.kernels = np.zeros(ends[-1], np.float32)
-        self._places = np.zeros(ends[-1], np.int32)
+        matrices = []  # the places of their values in the vector, no more rows than columns
+        for shape, end in zip(shapes, ends, strict=True):
+            if len(shape) == 4 and shape[-1] > 1:
+                places = np.arange(end - math.prod(shape), end).reshape(-1, shape[-1])
+                matrices.append(places if places.shape[0] <= places.shape[1] else places.T)
+                self.kernels[places] = 1.0
+        self._batches: list[np.ndarray] = []  # places (matrices, rows, columns); of zeros, the one behind the vector
+        self._ranks: list[np.ndarray] = []
+        self._places = np.zeros(ends[-1], np.int32)  # of the vector's kernels in all batches one after another
         first = 0
-        for indices in self._groups.values():
-            self.kernels[indices] = 1.0
-            self._places[indices] = first + np.arange(indices.size).reshape(indices.shape)
-            first += indices.size
+        for batch in _batched(matrices):
+            size = (len(batch), *np.max([places.shape for places in batch], axis=0))
+            found = np.full(size, ends[-1], np.int32)
+            for matrix, places in zip(found, batch, strict=True):
+                matrix[: places.shape[0], : places.shape[1]] = places
+            self._batches.append(found)
+            self._ranks.append(np.array([len(places) for places in batch], np.float32).reshape(-1, 1, 1))
+            numbers, real = first + np.arange(found.size).reshape(size), found < ends[-1]
+            self._places[found[real]] = numbers[real]
+            first += found.size
 
     def kernel_values(self, parameters: Any, direction: Any, rate: Any) -> Any:
         """A vector with the updated kernels; its other values are of no use.
@@ -54,14 +66,33 @@ class Muon:
             direction: the direction of descent, a vector like it.
             rate: the share of its norm by which a kernel turns.
         """
+        both = ops.pad(ops.stack([parameters, direction]), ((0, 0), (0, 1)))
         values = []
-        for (rows, columns), indices in self._groups.items():
-            shape = (len(indices), rows, columns)
-            kernels, step = (ops.reshape(ops.take(v, indices.ravel()), shape) for v in (parameters, direction))
+        for places, ranks in zip(self._batches, self._ranks, strict=True):
+            found = ops.take(both, places, axis=1)
+            kernels, step = found[0], found[1]
             norms = _norms(kernels)
-            turned = kernels - rate * norms / math.sqrt(min(rows, columns)) * orthogonalized(step)
+            turned = kernels - rate * norms / np.sqrt(ranks) * orthogonalized(step)
             values.append(ops.reshape(turned * norms / ops.maximum(_norms(turned), 1e-12), (-1,)))
         return ops.take(ops.concatenate(values), self._places)
+
+
+def _batched(matrices: list[np.ndarray]) -> list[list[np.ndarray]]:
+    """Divide matrices into batches whose zeros cost less than one more batch."""
+    batches: list[list[np.ndarray]] = []
+    for matrix in sorted(matrices, key=lambda one: one.shape, reverse=True):
+        more = [_work([*batch, matrix]) - _work(batch) - _work([matrix]) for batch in batches]
+        if more and min(more) <= _WORTH:
+            batches[int(np.argmin(more))].append(matrix)
+        else:
+            batches.append([matrix])
+    return batches
+
+
+def _work(batch: list[np.ndarray]) -> float:
+    """The multiply-adds of the iterations of a batch."""
+    rows, columns = np.max([matrix.shape for matrix in batch], axis=0).tolist()
+    return len(batch) * _ITERATIONS * rows * rows * (2.0 * columns + rows)
 
 
 def orthogonalized(matrices: Any) -> Any:

@@ -7,7 +7,7 @@ than the network itself.
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import keras
@@ -15,7 +15,8 @@ import numpy as np
 from keras import ops
 
 from nasnet_keras.layers.drop_path import TrainingProgress
-from nasnet_keras.layers.normalization import by_batch, frozen
+from nasnet_keras.layers.normalization import by_batch, collecting, frozen
+from nasnet_keras.layers.normalized import NormalizedConv
 from nasnet_keras.training.backend import compiled, gradient
 from nasnet_keras.training.descent import Descent
 from nasnet_keras.training.inputs import at_size, scaled
@@ -53,6 +54,7 @@ class TrainStep:
         self._generators = [v for v in model.non_trainable_variables if id(v) not in ours]
         layers = [layer for layer in model.layers if isinstance(layer, TrainingProgress)]
         self._progress = {id(layer.progress.state) for layer in layers}
+        self._share = _share_of_batches(model, self._statistics)
         self._descend = Descent(config, [tuple(v.shape) for v in self._trainable])
         xla = len(model.inputs) == 1  # it cannot differentiate the branches of a supernet
         self._step = self.replicas.compiled(self._update, static=("size",), xla=xla)
@@ -149,6 +151,8 @@ class TrainStep:
             _, slope = gradient(loss, self._descend.uphill(state["parameters"], self.replicas.mean(slope)))
         by_id = {id(v): value for v, value in zip(self.model.non_trainable_variables, updated, strict=True)}
         statistics = ops.concatenate([by_id[id(v)] for v in self._statistics])
+        if self._share is not None:
+            statistics = state["statistics"] + (statistics - state["statistics"]) * self._share
         slope, statistics, figures = self._of_the_whole_batch(slope, statistics, figures)
         parameters, velocity = self._descend(state["parameters"], state["velocity"], slope, learning_rate)
         new = {
@@ -172,7 +176,9 @@ class TrainStep:
 
         def loss(parameters: Any) -> tuple[Any, Any]:
             weights = _parts(parameters, self._trainable)
-            with frozen() if self.config.frozen_statistics else self.replicas.normalizing():
+            with ExitStack() as contexts:
+                contexts.enter_context(frozen() if self.config.frozen_statistics else self.replicas.normalizing())
+                contexts.enter_context(nullcontext() if self._share is None else collecting())
                 outputs, updated = self._called(weights, others, images, choices, training=True)
             total, figures = self._judged(outputs, labels)
             return total, (figures, updated)
@@ -235,6 +241,18 @@ class TrainStep:
         with by_batch() if self.config.batch_statistics else nullcontext():
             outputs, _ = self._called(parameters, others, scaled(images), choices, training=False)
         return outputs["logits"] if isinstance(outputs, dict) else outputs
+
+
+def _share_of_batches(model: keras.Model, statistics: list[Any]) -> Any:
+    """A batch's share in the moving statistics: a number, or a vector; None if a layer of another kind has some."""
+    layers = [layer for layer in model.layers if isinstance(layer, NormalizedConv)]
+    known = {id(v): 1.0 - layer.momentum for layer in layers for v in layer.statistics}
+    if not statistics or not all(id(v) in known for v in statistics):
+        return None
+    shares = [known[id(v)] for v in statistics]
+    if len(set(shares)) == 1:
+        return shares[0]
+    return np.repeat(shares, [math.prod(v.shape) for v in statistics]).astype(np.float32)
 
 
 def _mix(average: Any, new: Any, decay: Any) -> Any:
