@@ -1,11 +1,12 @@
-"""Two versions side by side: start-up, speed and memory of training, fused inference, and importing.
+"""Two versions side by side: training, children of a search, fused inference, and importing.
 
-    python benchmarks/versions.py OTHER_CHECKOUT [--runs=3]
+    python benchmarks/versions.py OTHER_CHECKOUT [--runs=3] [--parts=training,children,importing,inference]
 
 OTHER_CHECKOUT is a folder with another version of this repository, as `git worktree add ../other v0.1.0` makes one.
 Each run is a process of its own, in turn with one of the other version; ratios are this version / the other. Training
-is that of each version's own `training.py`. Inference is `predict` of NASNet-A mobile, fused, on 64 images in batches
-of 8.
+(start-up, images a second, memory) is that of each version's own `training.py`. Children an hour are those of its own
+`children.py`: 12 on the digits, the start of the workers included. Inference is `predict` of NASNet-A mobile, fused, on
+64 images in batches of 8.
 """
 
 import argparse
@@ -49,13 +50,16 @@ def inference():
 
 
 PARTS = {"importing": importing, "inference": inference}
+SCRIPTS = {"training": ["training.py", "ours"], "children": ["children.py", "ours", "--children=12"]}
 UNITS = {"start_up": "s", "images_per_second": "images/s", "peak_mib": "MiB", "import_ms": "ms", "first_cost_ms": "ms"}
+UNITS |= {"per_hour": "an hour", "mean_reward": "of the first four"}
 UNITS |= {"fuse_s": "s", "predict_images_per_second": "images/s"}
 
 
 def measured(checkout, part):
     """The figures of one part of one version, in a process of its own."""
-    script = [checkout / "benchmarks" / "training.py", "ours"] if part == "training" else [__file__, checkout, part]
+    name, *flags = SCRIPTS.get(part, [__file__, checkout, part])
+    script = [checkout / "benchmarks" / name, *flags] if part in SCRIPTS else [name, *flags]
     environment = {**os.environ, "PYTHONPATH": f"{checkout}", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
     done = subprocess.run([sys.executable, *script], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -68,6 +72,7 @@ def main():
     parser.add_argument("other", type=lambda text: Path(text).resolve(), help="a checkout of another version")
     parser.add_argument("part", nargs="?", choices=PARTS, help="measure one part in this process")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--parts", default=",".join([*SCRIPTS, *PARTS]), help="what to measure, by names with commas")
     arguments = parser.parse_args()
     if arguments.part:
         print(json.dumps(PARTS[arguments.part]()))
@@ -75,7 +80,7 @@ def main():
     from measure import processor, report
 
     print(processor())
-    for part in ("training", *PARTS):
+    for part in arguments.parts.split(","):
         runs = [(measured(HERE, part), measured(arguments.other, part)) for _ in range(arguments.runs)]
         for figure in runs[0][0]:
             report(figure, *([run[side][figure] for run in runs] for side in (0, 1)), UNITS[figure])

