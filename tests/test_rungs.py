@@ -204,6 +204,7 @@ def test_pages_and_the_terminal_tell_of_stopped_children(searched, tmp_path):
     page = checked(study)
     told = f"{len(stopped)} of the search were stopped early, and count with the reward that their accuracy let expect"
     assert told in page.words
+    assert "stopped early ( rungs=1:0.5,2:0.5 )" in page.words
     assert "Stopped early" in page.words and "stopped early, at the reward to expect" in page.words
     assert f"stopped, expected reward {stopped[0].reward:.4f}" in repr(stopped[0])
     frame = study.to_dataframe()

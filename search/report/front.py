@@ -13,6 +13,7 @@ from nasnet_keras.search.report.finalists import cost_of_finalist
 from nasnet_keras.search.report.marks import DOTS, MARKS
 from nasnet_keras.search.report.rewards import bounds
 from nasnet_keras.search.report.volume import front_table, volume
+from nasnet_keras.search.rungs import STOPPED
 from nasnet_keras.search.study.pareto import cost_of, front_of
 from nasnet_keras.search.study.trial import Trial
 
@@ -21,6 +22,7 @@ __all__ = ["chart", "front"]
 _DECADES = 8.0  # the axis has equal factors if costs differ by more
 _KEY = {
     "dot": "a child of the search",
+    "stopped": "stopped early, at the reward to expect",
     "front": "its front: nothing found is as cheap and as good",
     "drawn": "a random child",
     "random_front": "the front of random children",
@@ -94,7 +96,7 @@ def _figure(facts: Facts, cost: str) -> str:
         for group in (_children(facts),)
         if len(group) > DOTS
     ]
-    dots = [point for name in ("dot", "drawn") if name in shown for point in shown[name].points]
+    dots = [point for name in ("dot", "stopped", "drawn") if name in shown for point in shown[name].points]
     if below := sum(y is not None and y < low for _, y, _ in dots):
         notes.append(f"Triangles at the lower border: {below:,} children whose reward is below it.")
     if facts.finalists and not _comparable(facts):
@@ -128,6 +130,7 @@ def _chart(facts: Facts, cost: str, layers: dict[str, Any]) -> Chart:
 _ORDER = (
     "limit",
     "dot",
+    "stopped",
     "drawn",
     "over",
     "random_front",
@@ -145,9 +148,11 @@ def _layers(facts: Facts, cost: str) -> dict[str, Dots | Line | Rule]:
     best = front_of(children, [cost])
     over = [] if facts.derived else facts.over_limit
     most = facts.limits.get(cost, max(cost_of(one, cost) or 0.0 for one in [*children, *random]))
+    complete, stopped = ([one for one in children if one.status == status] for status in ("ok", STOPPED))
     layers: dict[str, Dots | Line | Rule] = {
         "drawn": Dots("drawn", _points(random, cost, "random child")),
-        "dot": Dots("dot low", _points(children, cost, "trial")),
+        "dot": Dots("dot low", _points(complete, cost, "trial")),
+        "stopped": Dots("stopped low", _points(stopped, cost, "stopped trial")),
         "over": Dots("over-line", _points(over, cost, "trial"), shape="triangle", lane="over limit"),
         "random_front": Line("random thin", _steps(front_of(random, [cost]) if random else [], cost, most), step=True),
         "front": Line("best", _steps(best, cost, most), step=True),

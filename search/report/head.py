@@ -198,7 +198,14 @@ def _training(config: dict[str, Any]) -> str:
     reward = _REWARD.get(config.get("reward"), "an accuracy")
     power = _POWER.get(exponent := config.get("reward_exponent", 1), f"the power of {exponent:g} of ")
     said = "" if is_own(config.get("objective")) else f"; its reward is {power}{reward}"
-    return f"Each child{_size(values)} is {' '.join([evaluator.how, *_recipe(values)])}{said}."
+    return f"Each child{_size(values)} is {' '.join([evaluator.how, *_recipe(values)])}{said}.{_stopping(config)}"
+
+
+def _stopping(config: dict[str, Any]) -> str:
+    """The rungs at which children are stopped, in a sentence."""
+    rungs = config.get("rungs")
+    shown = ",".join(map(str, rungs)) if isinstance(rungs, list | tuple) else ""
+    return f" Those that fall behind are stopped early ({code(f'rungs={shown}')})." if shown else ""
 
 
 def _size(values: dict[str, Any]) -> str:
