@@ -138,7 +138,8 @@ class Own:
         reads_table = registry.evaluator(config.evaluator).judges == "table"  # its space says whose table it is
         usual["space"] = config.space if reads_table else registry.spaces_for(config.evaluator)[0]
         of_spaces = [name for name, one in settings(SearchConfig).items() if "space" in one.for_]
-        belongs = {"algorithm": parameters, "evaluator": (), "executor": (), "space": of_spaces}
+        of_evaluator = registry.evaluator(config.evaluator).takes
+        belongs = {"algorithm": parameters, "evaluator": of_evaluator, "executor": (), "space": of_spaces}
         for name in (name for name in _INTERFACES if getattr(self, name) is not None):
             for setting in (name, *belongs[name]):
                 if getattr(config, setting) != usual[setting]:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import own_classes
 import pytest
 from pages import checked, study_of, trial
 
@@ -14,8 +15,9 @@ from nasnet_keras.search.evaluators.child import ChildEvaluator
 from nasnet_keras.search.executors.base import Task, perform
 from nasnet_keras.search.executors.worker import read_task, task_line
 from nasnet_keras.search.judged import Judged
+from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.report.terminal import summary
-from nasnet_keras.search.rungs import Floor, Rung, accuracy_name, rungs_of
+from nasnet_keras.search.rungs import Floor, Rung, StoppedAtRung, accuracy_name, rungs_of
 from nasnet_keras.search.study.folder import load_study
 from nasnet_keras.search.study.ladder import FEWEST, floors
 from nasnet_keras.search.study.trial import EQUAL, Trial, fingerprint
@@ -211,3 +213,19 @@ def test_pages_and_the_terminal_tell_of_stopped_children(searched, tmp_path):
     assert (frame["state"] == "stopped").sum() == len(stopped)
     plain = checked(study_of(tmp_path / "plain", [trial(n, n / 10) for n in range(8)]))
     assert "topped early" not in plain.words
+
+
+def test_an_evaluator_of_ones_own_has_no_rungs(tmp_path):
+    with pytest.raises(
+        SearchError, match=r"rungs=\('1:0.5',\) says nothing of the evaluator that is given as an object"
+    ):
+        run(SearchConfig(tmp_path / "study", rungs=["1:0.5"], trials=2), evaluator=own_classes.Judge())
+
+
+def test_an_evaluator_that_stops_without_a_reward_costs_its_child_alone():
+    class Odd(own_classes.Judge):
+        def evaluate(self, genotype, seed):
+            raise StoppedAtRung(math.nan, {})
+
+    outcome = perform(Odd(), Task("search", 0, SMALL, 0))
+    assert outcome.status == "diverged" and "the reward is nan" in outcome.metrics["error"]

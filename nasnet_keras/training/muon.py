@@ -48,7 +48,7 @@ class Muon:
         self._places = np.zeros(ends[-1], np.int32)  # of the vector's kernels in all batches one after another
         first = 0
         for batch in _batched(matrices):
-            size = (len(batch), *np.max([places.shape for places in batch], axis=0))
+            size = (len(batch), *map(max, zip(*(places.shape for places in batch), strict=True)))
             found = np.full(size, ends[-1], np.int32)
             for matrix, places in zip(found, batch, strict=True):
                 matrix[: places.shape[0], : places.shape[1]] = places
@@ -80,19 +80,27 @@ class Muon:
 def _batched(matrices: list[np.ndarray]) -> list[list[np.ndarray]]:
     """Divide matrices into batches whose zeros cost less than one more batch."""
     batches: list[list[np.ndarray]] = []
+    sizes: list[tuple[int, int]] = []  # of the largest rows and columns of each batch
     for matrix in sorted(matrices, key=lambda one: one.shape, reverse=True):
-        more = [_work([*batch, matrix]) - _work(batch) - _work([matrix]) for batch in batches]
-        if more and min(more) <= _WORTH:
-            batches[int(np.argmin(more))].append(matrix)
+        rows, columns = matrix.shape
+        wider = [(most, max(columns, wide)) for most, wide in sizes]  # no later matrix has more rows
+        more = [
+            (len(batch) + 1) * _work(*new) - len(batch) * _work(*old) - _work(rows, columns)
+            for batch, old, new in zip(batches, sizes, wider, strict=True)
+        ]
+        best = min(range(len(more)), key=more.__getitem__, default=None)
+        if best is not None and more[best] <= _WORTH:
+            batches[best].append(matrix)
+            sizes[best] = wider[best]
         else:
             batches.append([matrix])
+            sizes.append((rows, columns))
     return batches
 
 
-def _work(batch: list[np.ndarray]) -> float:
-    """The multiply-adds of the iterations of a batch."""
-    rows, columns = np.max([matrix.shape for matrix in batch], axis=0).tolist()
-    return len(batch) * _ITERATIONS * rows * rows * (2.0 * columns + rows)
+def _work(rows: int, columns: int) -> float:
+    """The multiply-adds of the iterations of a matrix."""
+    return _ITERATIONS * rows * rows * (2.0 * columns + rows)
 
 
 def orthogonalized(matrices: Any) -> Any:

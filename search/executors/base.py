@@ -221,12 +221,9 @@ def perform(evaluator: Evaluator, task: Task, failed: Callable[[], None] = lambd
     """
     started = time.monotonic()
     try:
-        reward, metrics = _done(evaluator, task)
-        status = "ok"
+        status, reward, metrics = _done(evaluator, task)
     except Stopped:  # a signal gives no outcome
         raise
-    except StoppedAtRung as found:
-        status, (reward, metrics) = STOPPED, _checked((found.reward, found.metrics))
     except Exception as error:  # the search continues after any error of a child
         failed()
         failures = _FAILURES if task.stage == "measure" else _FAILURES[1:]
@@ -235,17 +232,20 @@ def perform(evaluator: Evaluator, task: Task, failed: Callable[[], None] = lambd
     return Outcome(task, status, reward, metrics, time.monotonic() - started)
 
 
-def _done(evaluator: Evaluator, task: Task) -> tuple[float | None, dict[str, Any]]:
-    """The reward and the metrics of a task; those of a measurement are None and its costs."""
+def _done(evaluator: Evaluator, task: Task) -> tuple[str, float | None, dict[str, Any]]:
+    """The status, the reward and the metrics of a task; those of a measurement are None and its costs."""
     if task.stage == "measure":
         found = evaluator.measure(task.genotype, task.seed)
-        return None, checked_costs(found, f"measure of {type(evaluator).__name__}")
+        return "ok", None, checked_costs(found, f"measure of {type(evaluator).__name__}")
     if task.folder is not None:
-        return _checked(evaluator.finish(task.genotype, task.seed, task.folder))
+        return "ok", *_checked(evaluator.finish(task.genotype, task.seed, task.folder))
     if task.group != "search":
-        return _checked(evaluator.score(task.genotype, task.seed))
+        return "ok", *_checked(evaluator.score(task.genotype, task.seed))
     floors = {"floors": task.floors} if task.floors else {}  # which only an evaluator with rungs takes
-    return _checked(evaluator.evaluate(task.genotype, task.seed, **floors))
+    try:
+        return "ok", *_checked(evaluator.evaluate(task.genotype, task.seed, **floors))
+    except StoppedAtRung as stopped:
+        return STOPPED, *_checked((stopped.reward, stopped.metrics))
 
 
 def _checked(found: Any) -> tuple[float, dict[str, Any]]:
