@@ -3,7 +3,7 @@
     python benchmarks/early_epochs.py --results=early_epochs.jsonl
 
 Cells of the table `nasnet_cells_cifar10` are trained again as they were for it, with the same seed, and validated after
-each epoch but the last one. Printed are Kendall's tau of what is known after an epoch with the rewards of the table,
+each of their first epochs. Printed are Kendall's tau of what is known after an epoch with the rewards of the table,
 with the standard deviation of 1,000 bootstrap samples of the cells; how many of the best tenth are in the better half;
 and the seconds of a processor that were spent by then. The number of parameters stands beside it.
 
