@@ -88,8 +88,10 @@ UNITS |= {"fuse_s": "s", "predict_images_per_second": "images/s"}
 
 def measured(checkout, part):
     """The figures of one part of one version, in a process of its own."""
-    name, *flags = SCRIPTS.get(part, [__file__, checkout, part])
-    script = [checkout / "benchmarks" / name, *flags] if part in SCRIPTS else [name, *flags]
+    script = [__file__, checkout, part]
+    if part in SCRIPTS:
+        name, *flags = SCRIPTS[part]
+        script = [checkout / "benchmarks" / name, *flags]
     environment = {**os.environ, "PYTHONPATH": f"{checkout}", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
     done = subprocess.run([sys.executable, *script], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

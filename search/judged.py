@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from nasnet_keras.search.costs.limits import OVER_LIMIT
-from nasnet_keras.search.rungs import STOPPED
-from nasnet_keras.search.study.trial import EQUAL, Trial
+from nasnet_keras.search.study.trial import EQUAL, REWARDED, Trial
 
 __all__ = ["Judged"]
 
-_KNOWN = ("ok", STOPPED)
-_RESULTS = (*_KNOWN, OVER_LIMIT)  # what is known once and for all; another failed child may succeed with another seed
+_RESULTS = (*REWARDED, OVER_LIMIT)  # what is known once and for all; another failed child may succeed with another seed
 
 
 class Judged:
@@ -41,7 +39,7 @@ class Judged:
         self._results: dict[str, Trial] = {}
         self._waiting: dict[str, dict[int, Any]] = {}  # by the networks on their way: other children, by their numbers
         for trial in sorted(trials, key=lambda one: one.trial):
-            if trial.status in _KNOWN:
+            if trial.status in REWARDED:
                 self._results.setdefault(name(trial.genotype), trial)
 
     def known(self, number: int, genotype: Any) -> Trial | None:

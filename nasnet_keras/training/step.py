@@ -7,7 +7,7 @@ than the network itself.
 
 import math
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -176,9 +176,8 @@ class TrainStep:
 
         def loss(parameters: Any) -> tuple[Any, Any]:
             weights = _parts(parameters, self._trainable)
-            with ExitStack() as contexts:
-                contexts.enter_context(frozen() if self.config.frozen_statistics else self.replicas.normalizing())
-                contexts.enter_context(nullcontext() if self._share is None else collecting())
+            normalizing = frozen() if self.config.frozen_statistics else self.replicas.normalizing()
+            with normalizing, nullcontext() if self._share is None else collecting():
                 outputs, updated = self._called(weights, others, images, choices, training=True)
             total, figures = self._judged(outputs, labels)
             return total, (figures, updated)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nasnet_keras.search.rungs import STOPPED, Floor, Rung, accuracy_name
-from nasnet_keras.search.study.trial import EQUAL, Trial
+from nasnet_keras.search.rungs import Floor, Rung, accuracy_name
+from nasnet_keras.search.study.trial import EQUAL, REWARDED, Trial
 from nasnet_keras.utils.checks import finite
 
 __all__ = ["FEWEST", "floors"]
@@ -41,7 +41,7 @@ def floors(rungs: Sequence[Rung], trials: Sequence[Trial]) -> tuple[Floor, ...]:
 
 def _floor(rung: Rung, trials: Sequence[Trial]) -> Floor | None:
     name = accuracy_name(rung.epoch)
-    came = [one for one in trials if one.status in ("ok", STOPPED) and EQUAL not in one.metrics]
+    came = [one for one in trials if one.status in REWARDED and EQUAL not in one.metrics]
     came = [one for one in came if finite(one.metrics.get(name))]
     ended = np.array([(one.metrics[name], one.reward) for one in came if one.status == "ok"], float).reshape(-1, 2)
     if len(came) < FEWEST or len(ended) < 2:

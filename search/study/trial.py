@@ -13,12 +13,15 @@ from nasnet_keras.search.study.words import trial_words
 from nasnet_keras.utils.checks import finite, integer, quoted
 from nasnet_keras.utils.json_text import parse
 
-__all__ = ["EQUAL", "STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text", "network_genotype"]
+__all__ = ["EQUAL", "REWARDED", "STATUSES", "Trial", "fingerprint", "genotype_of", "genotype_text", "network_genotype"]
 
 EQUAL = "equal_trial"
 """The metric of a child that has the result of an earlier one, whose network is the same: the number of that one."""
 
 _MOST = 2**31  # trials
+REWARDED = ("ok", STOPPED)
+"""The statuses of trials that have a reward."""
+
 STATUSES = ("ok", "diverged", "crashed", "timeout", "out_of_memory", OVER_LIMIT, STOPPED)
 _COSTS = ("parameters", "trainable_parameters", "multiply_adds")  # which earlier versions wrote as metrics alone
 
@@ -60,7 +63,7 @@ class Trial:
             raise ValueError(f"genotype must be a genotype or a string, got {quoted(self.genotype)}")
         if self.status not in STATUSES:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {quoted(self.status)}")
-        if not (finite(self.reward) if self.status in ("ok", STOPPED) else self.reward is None):
+        if not (finite(self.reward) if self.status in REWARDED else self.reward is None):
             raise ValueError(f"a trial whose status is {self.status!r} cannot have the reward {quoted(self.reward)}")
         if not isinstance(self.metrics, dict) or not finite(self.seconds):
             raise ValueError(f"metrics and seconds cannot be {quoted(self.metrics)} and {quoted(self.seconds)}")
