@@ -18,7 +18,7 @@ from nasnet_keras.search import SearchConfig, load_study
 from nasnet_keras.search import executors as executors_by_name
 from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.evaluators.child import ChildEvaluator
-from nasnet_keras.search.executors import gpus, subprocesses, worker
+from nasnet_keras.search.executors import forked, gpus, subprocesses, worker
 from nasnet_keras.search.executors.base import ExecutorError, Task, perform
 from nasnet_keras.search.executors.gpus import visible_gpus
 from nasnet_keras.search.executors.inline import Inline
@@ -132,10 +132,12 @@ def test_a_child_whose_process_cannot_be_started_is_an_outcome(monkeypatch):
 
     tries = []
     monkeypatch.setattr(os, "fork", refused)
-    monkeypatch.setattr(worker, "_PAUSE", 0.0)
-    answer = worker._forked(Wild(1.0), task(3), 0, 0)
+    monkeypatch.setattr(forked, "_PAUSE", 0.0)
+    open_before = psutil.Process().num_fds()
+    answer = worker._Tasks(Wild(1.0), config(), 0, 0).do(worker.task_line(task(3)))
+    assert psutil.Process().num_fds() == open_before
     outcome = worker.read_outcome(task(3), json.loads(json.dumps(answer)))
-    assert (outcome.status, outcome.reward) == ("crashed", None) and len(tries) == worker._FORKS
+    assert (outcome.status, outcome.reward) == ("crashed", None) and len(tries) == forked._FORKS
     assert "could not be started: [Errno 11] Resource temporarily" in outcome.metrics["error"]
 
 

@@ -38,13 +38,13 @@ def started(config, tmp_path, monkeypatch):
     """Makes an executor whose workers judge children, and finalists, by the lines of code given."""
     made = []
 
-    def start(evaluate="return 0.5, {}", finish="return 0.5, {}", **changes):
+    def start(evaluate="return 0.5, {}", finish="return 0.5, {}", children_per_process=1, **changes):
         site = tmp_path / f"site{len(made)}"
         site.mkdir()
         text = "import os, random, sys, time\nfrom nasnet_keras.search.evaluators.tabular import TabularEvaluator\n"
         text += f"def evaluate(self, genotype, seed):\n    {evaluate}\nTabularEvaluator.evaluate = evaluate\n"
         text += f"def finish(self, genotype, seed, folder):\n    {finish}\nTabularEvaluator.finish = finish\n"
-        text += "print('site settings loaded')\n"
+        text += f"TabularEvaluator.children_per_process = {children_per_process}\nprint('site settings loaded')\n"
         (site / "sitecustomize.py").write_text(text)
         monkeypatch.setenv("PYTHONPATH", str(site))
         return begin(config(**changes))
@@ -140,6 +140,35 @@ def test_what_a_child_started_ends_with_it(started, tmp_path):
         assert outcome_of(executor).status == status
         with contextlib.suppress(psutil.NoSuchProcess):
             assert_gone(psutil.Process(int(mark.read_text())))
+
+
+def test_children_share_a_process_as_the_evaluator_allows(started, tmp_path):
+    """As many as it says; a failure, a finalist and the death of an idle process end the sharing, unnoticed."""
+    tell = "return 0.5, {'pid': os.getpid()}"
+    executor = started(f"0 < seed < 4 and random.seed(1 / (seed - 3)); {tell}", tell, children_per_process=3)
+    (tmp_path / "final").mkdir()
+
+    def pid(number, **changes):
+        executor.submit(task(number, **changes))
+        return outcome_of(executor).metrics.get("pid")
+
+    first = [pid(number) for number in (1, 2, 4, 5)]
+    assert first[0] == first[1] == first[2] != first[3]
+    assert pid(3) is None and not psutil.pid_exists(first[3])
+    again = pid(4)
+    assert pid(5) == again != pid(6, folder=tmp_path / "final") and not psutil.pid_exists(again)
+    idle = pid(4)
+    psutil.Process(idle).kill()
+    assert pid(5) not in (idle, None)
+
+
+def test_children_with_a_limit_of_memory_share_nothing(started):
+    executor = started("return 0.5, {'pid': os.getpid()}", children_per_process=3, child_memory_gib=8.0)
+    found = set()
+    for number in range(2):
+        executor.submit(task(number))
+        found.add(outcome_of(executor).metrics["pid"])
+    assert len(found) == 2
 
 
 def test_a_worker_that_does_not_say_how_a_child_ended_is_replaced(started, monkeypatch):

@@ -38,16 +38,21 @@ class Evaluator(ABC):
       evaluator again, by `from_config` of what `get_config` returned, or of the fields of a dataclass. Another class is
       called with the search's configuration if its constructor takes an argument `config`, or with nothing; one with
       further arguments runs with the executor `inline`. Each child then runs in a fork of that worker, so the import of
-      the class and its constructor must not start a thread or a device, and a child cannot affect the next one. A class
-      that cannot be imported, because it stands in `__main__`, in a notebook or in a function, and a class that learns
-      in `prepare` run with the executor `inline`.
+      the class and its constructor must not start a thread or a device, and a child cannot affect the next one, unless
+      `children_per_process` lets them share a fork. A class that cannot be imported, because it stands in `__main__`,
+      in a notebook or in a function, and a class that learns in `prepare` run with the executor `inline`.
     - **Ownership.** An object belongs to one thread and serves one search.
 
     Attributes:
         measures: the names of the costs that `measure` can give.
+        children_per_process: the number of children that one process may judge, one after another. What a child leaves
+            there, such as traced functions, may save the next one time, and takes memory. A child that fails is the
+            last of its process. A finalist and a measurement have a process each, and so have all children of a search
+            with a limit of their memory.
     """
 
     measures: tuple[str, ...] = ()
+    children_per_process: int = 1
 
     @abstractmethod
     def evaluate(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:

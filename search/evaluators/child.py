@@ -59,6 +59,8 @@ class ChildEvaluator(Evaluator):
         ValueError: Keras does not run on TensorFlow, or the data set cannot be used.
     """
 
+    children_per_process = 16  # a child finds the layers traced that an earlier one had; each leaves 16 MiB
+
     def __init__(self, config: SearchConfig) -> None:
         require_tensorflow()
         self._config = config
@@ -168,13 +170,17 @@ class ChildEvaluator(Evaluator):
         Raises:
             StoppedAtRung: it was below a floor.
         """
-        if self._children:
-            keras.backend.clear_session()  # a process that makes many models keeps their graphs otherwise
-        self._children += 1
+        self._begin()
         try:
             return self._trained(genotype, seed, {floor.epoch: floor for floor in floors})
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from None
+
+    def _begin(self) -> None:
+        """Forget the models of earlier children, whose graphs a process keeps otherwise."""
+        if self._children:
+            keras.backend.clear_session()
+        self._children += 1
 
     def _trained(self, genotype: Genotype, seed: int, floors: dict[int, Floor]) -> tuple[float, dict[str, Any]]:
         config, training = self._config, self._training(genotype, seed)

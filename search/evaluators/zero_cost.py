@@ -39,6 +39,7 @@ class ZeroCostEvaluator(ChildEvaluator):
         self._batch = train.images[np.sort(chosen)]
 
     def evaluate(self, genotype: Any, seed: int) -> tuple[float, dict[str, Any]]:
+        self._begin()
         proxy = self._config.proxy
         if self._config.deterministic:
             make_deterministic()

@@ -1,7 +1,8 @@
-"""A worker: a process that has imported the evaluator's modules, such as TensorFlow, and forks one for every task.
+"""A worker: a process that has imported the evaluator's modules, such as TensorFlow, and forks others for the tasks.
 
 Importing takes longer than many children train. A process that has imported, and has not started TensorFlow's threads,
-can be forked: the fork has nothing left to import and shares the memory of the data set.
+can be forked: the fork has nothing left to import and shares the memory of the data set. What one child leaves there,
+such as traced layers, saves the next one time, so that a fork may do several.
 
 A worker reads JSON lines from a socket: the evaluator and the command of the search, then one task at a time. It
 answers there with `{"ready": true}`, then for each task with `{"pid": …}` and its end: an outcome, or
@@ -10,17 +11,13 @@ tasks, and the processes that they started and that have not left their process 
 whatever way it ends.
 """
 
-import contextlib
 import dataclasses
+import gc
 import json
 import os
-import select
-import shutil
 import signal
 import subprocess
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,17 +25,15 @@ from typing import Any
 
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import Outcome, Task, perform
+from nasnet_keras.search.executors.forked import Forked, end_group
 from nasnet_keras.search.objects import load_class, rebuilt
 from nasnet_keras.search.rungs import read_floors
-from nasnet_keras.search.study.trial import genotype_of, genotype_text
+from nasnet_keras.search.study.trial import REWARDED, genotype_of, genotype_text
 from nasnet_keras.utils import environment
 
 __all__ = ["command", "main", "outcome_values", "read_outcome", "read_task", "task_line"]
 
 _VALUES = ("status", "reward", "metrics", "seconds")  # of an outcome
-_FORKS = 10
-_LAST_SECONDS = 1.0  # between the end of the channel and that of the lifeline, which the same process holds
-_PAUSE = 3.0  # seconds between two attempts
 _BOOT = """
 import sys
 sys.path[:] = sys.argv[4:]
@@ -111,81 +106,54 @@ def main(channel: int, lifeline: int, evaluator: str) -> None:
 
 def _work(setup: dict[str, Any], lines: Iterable[bytes], channel: int, lifeline: int) -> None:
     sys.argv = setup["command"]  # the command of the search, for the cards
-    evaluator = rebuilt(setup["evaluator"], config=SearchConfig.from_json(setup["config"]))
+    config = SearchConfig.from_json(setup["config"])
+    evaluator = rebuilt(setup["evaluator"], config=config)
+    tasks = _Tasks(evaluator, config, channel, lifeline, setup.get("scratch"))
+    gc.collect()
+    gc.freeze()  # what is here stays: the forks need not look for garbage in it
     _say(channel, {"ready": True})
     for line in lines:
-        _say(channel, _forked(evaluator, read_task(line), lifeline, channel, setup.get("scratch")))
-    _end_group(lifeline, setup.get("scratch"))
+        _say(channel, tasks.do(line))
+    end_group(lifeline, setup.get("scratch"))
 
 
-def _forked(evaluator: Any, task: Task, lifeline: int, channel: int, scratch: str | None = None) -> dict[str, Any]:
-    """Do a task in a forked process; returns its outcome, or its exit code, as an answer."""
-    reading, writing = os.pipe()
-    _flush()
-    try:
-        pid = _fork()
-    except OSError as error:
-        os.close(reading)
-        os.close(writing)
-        error = {"error": f"its process could not be started: {error}"}
-        return {"status": "crashed", "reward": None, "metrics": error, "seconds": 0.0}
-    if pid == 0:
-        code = 1
-        try:
-            os.setpgid(0, 0)  # so that the processes that it starts can be ended with it
-            os.close(reading)
-            os.close(channel)  # the search must see the worker's end, not this process's
-            threading.Thread(target=_die_with, args=(lifeline, scratch), daemon=True).start()
-            outcome = perform(evaluator, task, traceback.print_exc)
-            with os.fdopen(writing, "wb") as file:
-                file.write(json.dumps(outcome_values(outcome)).encode())
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            _flush()
-            os._exit(code)  # without the cleaning up that belongs to the parent
-    os.close(writing)
-    _say(channel, {"pid": pid})
-    with os.fdopen(reading, "rb") as file:
-        text = file.read()
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    with contextlib.suppress(OSError):  # there is nobody left, usually
-        os.killpg(pid, signal.SIGKILL)
-    return json.loads(text) if code == 0 else {"died": code}
+class _Tasks:
+    """Does tasks in forks: children may share one, see `Evaluator.children_per_process`, any other task has its own."""
 
+    def __init__(
+        self, evaluator: Any, config: SearchConfig, channel: int, lifeline: int, scratch: str | None = None
+    ) -> None:
+        self._evaluator, self._channel, self._pipes = evaluator, channel, (channel, lifeline, scratch)
+        limited = config.child_memory_gib is not None  # the memory of one child, not what others left
+        self._most = 1 if limited else evaluator.children_per_process
+        self._fork: Forked | None = None
 
-def _fork() -> int:
-    """Fork; if memory or room for processes is short, try again after a while."""
-    for _ in range(_FORKS - 1):
-        try:
-            return os.fork()
-        except OSError:
-            time.sleep(_PAUSE)
-    return os.fork()
+    def do(self, line: bytes) -> dict[str, Any]:
+        """Do the task of a line; returns its outcome, or its exit code, as an answer."""
+        task = read_task(line)
+        is_child = task.folder is None and task.stage == "train"
+        if not is_child or (self._fork is not None and not self._fork.take(line)):
+            self._end()
+        if self._fork is None:
+            try:
+                self._fork = Forked(self._outcome, *self._pipes)
+            except OSError as error:
+                error = {"error": f"its process could not be started: {error}"}
+                return {"status": "crashed", "reward": None, "metrics": error, "seconds": 0.0}
+            self._fork.take(line)
+        _say(self._channel, {"pid": self._fork.pid})
+        answer = self._fork.answer()
+        if not (is_child and answer.get("status") in REWARDED and self._fork.lines < self._most):
+            self._end()
+        return answer
 
+    def _outcome(self, line: bytes) -> dict[str, Any]:
+        return outcome_values(perform(self._evaluator, read_task(line), traceback.print_exc))
 
-def _die_with(lifeline: int, scratch: str | None) -> None:
-    os.read(lifeline, 1)  # returns when the last process that could write has ended
-    _end_group(lifeline, scratch)
-
-
-def _end_group(lifeline: int, scratch: str | None) -> None:
-    """End this process, a worker or a task's, and those that it started, also if their parents are gone.
-
-    The folder that was made for the worker is removed if whoever made it has ended.
-    """
-    if scratch is not None and select.select([lifeline], [], [], _LAST_SECONDS)[0]:
-        shutil.rmtree(scratch, ignore_errors=True)
-    if os.getpgrp() == os.getpid():  # its own group, and not that of a terminal in a test or a debugger
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(1)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+    def _end(self) -> None:
+        if self._fork is not None:
+            self._fork.end()
+        self._fork = None
 
 
 def _say(channel: int, plain: dict[str, Any]) -> None:
