@@ -16,6 +16,7 @@ from nasnet_keras.layers import (
 )
 from nasnet_keras.layers.auxiliary import AuxiliaryHead
 from nasnet_keras.layers.drop_path import DropPathCombine, DropPathSchedule, TrainingProgress
+from nasnet_keras.layers.first_kernels import HeNormal
 from nasnet_keras.layers.normalization import by_batch
 
 TOLERANCE = 1e-4
@@ -118,6 +119,32 @@ def step(model, x, y):
         output = model(x, training=True)
         loss = tf.reduce_mean(output * y)
     return output, tape.gradient(loss, [x, *[v.value for v in model.trainable_variables]])
+
+
+def test_kernels_start_with_hes_normal_distribution_cut_off_at_two_deviations():
+    values = ops.convert_to_numpy(HeNormal(seed=1)((3, 5, 64, 128)))
+    deviation = np.sqrt(2.0 / (3 * 5 * 128))
+    assert values.dtype == np.float32 and abs(values.mean()) < 0.01 * deviation
+    assert values.std() == pytest.approx(deviation, rel=0.01)
+    uncut = deviation / 0.87962566  # the deviation of the normal distribution before it is cut off
+    assert 1.99 < np.abs(values).max() / uncut < 2.001
+    for deviations, share in ((0.5, 0.4012), (1.0, 0.7152), (1.5, 0.9077)):  # of erf(d / √2) / erf(√2)
+        assert np.mean(np.abs(values) < deviations * uncut) == pytest.approx(share, abs=0.005)
+
+
+def test_kernels_start_anew_for_each_layer_and_alike_after_the_same_seed():
+    def kernels():
+        keras.utils.set_random_seed(5)
+        layers = [ConvBatchNorm(4, (3, 3)), ConvBatchNorm(4, (3, 3))]
+        for layer in layers:
+            layer.build((None, 8, 8, 4))
+        return [ops.convert_to_numpy(layer.kernel) for layer in layers]
+
+    (first, second), again = kernels(), kernels()
+    assert not np.any(first == second)
+    np.testing.assert_array_equal([first, second], again)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(HeNormal(seed=7)))
+    np.testing.assert_array_equal(copy((1, 1, 4, 4)), HeNormal(seed=7)((1, 1, 4, 4)))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 8), (7, 11)])

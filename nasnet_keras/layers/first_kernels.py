@@ -1,21 +1,45 @@
 """How kernels of convolutions start: He's normal distribution by the fan out, cut off at two deviations.
 
 Source: He et al. 2015 (arXiv 1502.01852), section 2.2, in the form of TF-Slim's variance scaling.
+
+NumPy draws them. An initializer of Keras takes several operations of the backend for each kernel, which were a third of
+the time to build a network of hundreds of small ones.
 """
 
+import functools
 import math
+import random
+from typing import Any
 
 import keras
 import numpy as np
 
-__all__ = ["he_normal", "he_normal_values"]
+__all__ = ["HeNormal", "he_normal_values"]
 
-_CUT_OFF = 0.87962566103423978  # the standard deviation of a normal distribution that is cut off at two
+_CUT_OFF = 2.0  # deviations of the normal distribution
+_LEVELS = 2**16
 
 
-def he_normal() -> keras.initializers.Initializer:
-    """A new initializer for one kernel: the same instance would give equal values for equal shapes."""
-    return keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+@keras.saving.register_keras_serializable("nasnet_keras")
+class HeNormal(keras.initializers.Initializer):
+    """An initializer of one kernel, whose values are the same on every backend.
+
+    Args:
+        seed: a number from 0; by default one that `keras.utils.set_random_seed` determines.
+
+    Example:
+        >>> HeNormal(seed=1)((3, 3, 8, 16)).shape
+        TensorShape([3, 3, 8, 16])
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = random.randrange(2**31) if seed is None else seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        return keras.ops.convert_to_tensor(he_normal_values(shape, np.random.default_rng(self.seed)), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
 
 
 def he_normal_values(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
@@ -24,8 +48,16 @@ def he_normal_values(shape: tuple[int, ...], generator: np.random.Generator) -> 
     Returns:
         A float32 array. It depends on the state of the generator alone, on every backend.
     """
-    values = generator.standard_normal(shape, np.float32)
-    while (outside := np.abs(values) > 2.0).any():
-        values[outside] = generator.standard_normal(int(outside.sum()), np.float32)
-    deviation = math.sqrt(2.0 / (shape[0] * shape[1] * shape[3]))
-    return values * np.float32(deviation / _CUT_OFF)
+    values = _quantiles()[generator.integers(0, _LEVELS, shape, np.uint16)]
+    values *= np.float32(math.sqrt(2.0 / (shape[0] * shape[1] * shape[3])))
+    return values
+
+
+@functools.cache
+def _quantiles() -> np.ndarray:
+    """Values of the distribution with a deviation of 1, each as likely as any other: drawing one takes 16 bits."""
+    x = np.linspace(-_CUT_OFF, _CUT_OFF, 2 * _LEVELS + 1)
+    density = np.exp(-np.square(x) / 2)
+    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    values = np.interp((np.arange(_LEVELS) + 0.5) / _LEVELS, below / below[-1], x)
+    return (values / values.std()).astype(np.float32)

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from nasnet_keras.layers.first_kernels import he_normal
+from nasnet_keras.layers.first_kernels import HeNormal
 from nasnet_keras.layers.normalization import batch_normalize, is_by_batch, is_collecting, is_frozen
 from nasnet_keras.layers.traces import traced
 
@@ -47,7 +48,7 @@ class NormalizedConv(CountedLayer):
         self.epsilon = epsilon
 
     def _add_kernel(self, name: str, shape: tuple[int, ...]) -> Any:
-        return self.add_weight(name=name, shape=shape, initializer=he_normal())
+        return self.add_weight(name=name, shape=shape, initializer=HeNormal())
 
     def _add_normalization(self) -> None:
         def weight(name, initializer, trainable):
@@ -64,10 +65,11 @@ class NormalizedConv(CountedLayer):
                 aggregation="none" if trainable else "mean",
             )
 
-        self.gamma = weight("gamma", "ones", True)
-        self.beta = weight("beta", "zeros", True)
-        self.moving_mean = weight("moving_mean", "zeros", False)
-        self.moving_variance = weight("moving_variance", "ones", False)
+        # NumPy's functions serve as initializers, and take less time than operations of the backend.
+        self.gamma = weight("gamma", np.ones, True)
+        self.beta = weight("beta", np.zeros, True)
+        self.moving_mean = weight("moving_mean", np.zeros, False)
+        self.moving_variance = weight("moving_variance", np.ones, False)
 
     def call(self, x, training=None):
         training = bool(training) and self.trainable

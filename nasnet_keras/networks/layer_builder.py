@@ -10,7 +10,7 @@ from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNor
 from nasnet_keras.layers.depthwise import DepthwiseBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.layers.factorized_reduction import FactorizedReduction
-from nasnet_keras.layers.first_kernels import he_normal
+from nasnet_keras.layers.first_kernels import HeNormal
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
 from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
 from nasnet_keras.layers.squeeze_excite import SqueezeExcite
@@ -54,7 +54,7 @@ class LayerBuilder(Builder):
 
     def plain_conv(self, x, filters, *, name):
         return keras.layers.Conv2D(
-            filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=he_normal(), name=name
+            filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=HeNormal(), name=name
         )(x)
 
     def depthwise_conv(self, x, size, *, name, stride=1, relu=True):
