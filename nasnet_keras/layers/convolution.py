@@ -62,7 +62,7 @@ class ConvBatchNorm(NormalizedConv):
         (kernel,) = kernels
         x, strides, dilation = subsampled(x, strides, dilation)
         if tuple(kernel.shape[:2]) == (1, 1):
-            return pointwise_conv(x, kernel, strides)
+            return pointwise_conv(x, kernel, strides, training)
         x, padding = padded(x, tuple(kernel.shape[:2]), strides, padding)
         return ops.conv(x, kernel, strides, padding, "channels_last", dilation)
 
@@ -115,7 +115,8 @@ class SeparableConvBatchNorm(NormalizedConv):
     def convolve(x, kernels, training, strides, dilation):
         depthwise, pointwise = kernels
         x, strides, dilation = subsampled(x, strides, dilation)
-        return pointwise_conv(depthwise_conv(x, depthwise, strides, dilation, training), pointwise)
+        x = depthwise_conv(x, depthwise, strides, dilation, training)
+        return pointwise_conv(x, pointwise, training=training)
 
     def compute_output_shape(self, input_shape):
         return window_shape(input_shape, self.filters, (1, 1), (self.strides, self.strides), "same")
@@ -125,18 +126,34 @@ class SeparableConvBatchNorm(NormalizedConv):
         return {**super().get_config(), **config}
 
 
-def pointwise_conv(x: Any, kernel: Any, strides: tuple[int, int] = (1, 1)) -> Any:
+def pointwise_conv(x: Any, kernel: Any, strides: tuple[int, int] = (1, 1), training: bool = False) -> Any:
     """A 1×1 convolution. Without strides it is computed as a product of matrices.
 
     Args:
         x: `(batch, height, width, channels)`.
         kernel: `(1, 1, channels, filters)`.
         strides: `(height, width)`.
+        training: whether gradients will be computed; it changes the way to compute them, not their values.
     """
     if strides != (1, 1):
         if x.shape[-1] >= _ONEDNN_BLOCK:
             return ops.conv(x, kernel, strides, "valid", "channels_last")
         x = x[:, :: strides[0], :: strides[1]]
     channels, filters = kernel.shape[2:]
-    y = ops.matmul(ops.reshape(x, (-1, channels)), ops.reshape(kernel, (channels, filters)))
+    flat, matrix = ops.reshape(x, (-1, channels)), ops.reshape(kernel, (channels, filters))
+    if training and filters < channels and keras.backend.backend() == "tensorflow":
+        y = _narrow_product(flat, matrix)
+    else:
+        y = ops.matmul(flat, matrix)
     return ops.reshape(y, (*ops.shape(x)[:3], filters))
+
+
+def _narrow_product(x: Any, kernel: Any) -> Any:
+    """The product of a tall matrix and one that is taller than wide, by the transpose of the latter.
+
+    The gradient of the kernel is then a product that is wider than tall, too, which takes oneDNN 0.6 to 0.9 of the time
+    of the other.
+    """
+    import tensorflow as tf
+
+    return tf.matmul(x, tf.transpose(kernel), transpose_b=True)

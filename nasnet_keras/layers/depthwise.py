@@ -7,13 +7,16 @@ The middle columns (-1, 0, 1) come directly. Columns -2 and 2 come from the imag
 image is a reshape without a copy, and a neighbour in it is two pixels away. Columns -3 and 3 come from the pairs of an
 image that is shifted by one.
 
-Small images, four pixels wide or less, are stacked to one tall image for it, with rows of zeros between them: one by
-one they take several times as long.
+Images of few pixels take several times as long as their size would let expect. Theirs is the product of every pixel of
+the image with every one of the slope, summed over the images, of which each value of the kernel gathers the pairs that
+it joined: two products of matrices.
 """
 
+import functools
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from nasnet_keras.layers.normalized import NormalizedConv
@@ -23,7 +26,7 @@ from nasnet_keras.utils.environment import has_gpu
 __all__ = ["DepthwiseBatchNorm", "depthwise_conv"]
 
 _SIZES = (5, 7)
-_SMALL = 4  # pixels in a row
+_FEW = 16  # pixels of an image
 
 
 @keras.saving.register_keras_serializable("nasnet_keras")
@@ -96,9 +99,14 @@ def depthwise_conv(
     """
     wide = kernel.shape[0] in _SIZES and tuple(strides) == (1, 1) and dilation == 1 and padding == "same"
     in_pairs = x.shape[2] is not None and x.shape[2] % 2 == 0
-    if training and wide and in_pairs and _on_processor():
+    if training and wide and (in_pairs or _is_small(x)) and _on_processor():
         return _with_fast_gradient(x, kernel)
     return ops.depthwise_conv(x, kernel, strides, padding, "channels_last", dilation)
+
+
+def _is_small(x: Any) -> bool:
+    height, width = x.shape[1:3]
+    return height is not None and width is not None and height * width <= _FEW
 
 
 def _on_processor() -> bool:
@@ -115,21 +123,36 @@ def _with_fast_gradient(x, kernel):
     @tf.custom_gradient
     def apply(x, kernel):
         def gradient(dy):
-            size = kernel.shape[0]
-            images, slopes = (_stacked(maps, size // 2) for maps in (x, dy)) if x.shape[2] <= _SMALL else (x, dy)
-            return conv(dy, tf.reverse(kernel, [0, 1])), _kernel_gradient(images, slopes, size)
+            of_kernel = _kernel_gradient_by_pixels if _is_small(x) else _kernel_gradient
+            return conv(dy, tf.reverse(kernel, [0, 1])), of_kernel(x, dy, kernel.shape[0])
 
         return conv(x, kernel), gradient
 
     return apply(x, kernel)
 
 
-def _stacked(maps, border):
-    """All maps as one tall map, with rows of zeros below each."""
+def _kernel_gradient_by_pixels(x, dy, size):
+    """The gradient of a `(size, size, channels, 1)` kernel for images of few pixels."""
     import tensorflow as tf
 
-    maps = tf.pad(maps, ((0, 0), (0, border), (0, 0), (0, 0)))
-    return tf.reshape(maps, (1, -1, maps.shape[2], maps.shape[3]))
+    height, width, channels = x.shape[1:]
+    images, slopes = (tf.cast(tf.reshape(maps, (-1, height * width, channels)), tf.float32) for maps in (x, dy))
+    pairs = tf.matmul(tf.transpose(images, (2, 1, 0)), tf.transpose(slopes, (2, 0, 1)))
+    sums = tf.matmul(tf.reshape(pairs, (channels, -1)), _joined(height, width, size))
+    return tf.cast(tf.reshape(tf.transpose(sums), (size, size, channels, 1)), x.dtype)
+
+
+@functools.cache
+def _joined(height: int, width: int, size: int) -> np.ndarray:
+    """Which value of a kernel joins a pixel of the image and one of the result.
+
+    Returns:
+        Ones and zeros, float32 `(pairs of pixels, size²)`.
+    """
+    rows, columns = (np.arange(pixels)[:, None] - np.arange(pixels) + size // 2 for pixels in (height, width))
+    by_row, by_column = (offsets[..., None] == np.arange(size) for offsets in (rows, columns))
+    joined = by_row[:, None, :, None, :, None] & by_column[None, :, None, :, None, :]
+    return joined.reshape(-1, size * size).astype(np.float32)
 
 
 def _kernel_gradient(x, dy, size):
