@@ -1,13 +1,19 @@
 """Two versions side by side: training, children of a search, fused inference, and importing.
 
-    python benchmarks/versions.py OTHER_CHECKOUT [--runs=3] [--parts=training,children,importing,starting,inference]
+    python benchmarks/versions.py OTHER_CHECKOUT [--runs=3] [--parts=training,children]
 
 OTHER_CHECKOUT is a folder with another version of this repository, as `git worktree add ../other v0.1.0` makes one.
-Each run is a process of its own, in turn with one of the other version; ratios are this version / the other. Training
-(start-up, images a second, memory) is that of each version's own `training.py`. Children an hour are those of its own
-`children.py`: 12 on the digits, the start of the workers included. Starting is from the genotype of a second, different
-child of a process to the end of its first step, as a search on CIFAR-10 trains children, at half the side. Inference is
-`predict` of NASNet-A mobile, fused, on 64 images in batches of 8.
+Each run is a process of its own, in turn with one of the other version; ratios are this version / the other. The parts:
+
+- training (start-up, images a second, memory) is that of each version's own `training.py`;
+- children an hour are those of its own `children.py`: 12 on the digits, the start of the workers included;
+- short_children are 24 of one step each, whose time is that of their start and of a validation;
+- importing is that of the package, and of the names of a first use;
+- starting is from the genotype of a second, different child of a process to the end of its first step, as a search on
+  CIFAR-10 trains children, at half the side;
+- inference is `predict` of NASNet-A mobile, fused, on 64 images in batches of 8.
+
+By default all of them are measured.
 """
 
 import argparse
@@ -80,6 +86,7 @@ def inference():
 
 PARTS = {"importing": importing, "starting": starting, "inference": inference}
 SCRIPTS = {"training": ["training.py", "ours"], "children": ["children.py", "ours", "--children=12"]}
+SCRIPTS["short_children"] = ["children.py", "ours", "--children=24", "--train_images=64", "--epochs=1"]
 UNITS = {"start_up": "s", "images_per_second": "images/s", "peak_mib": "MiB", "import_ms": "ms", "first_cost_ms": "ms"}
 UNITS |= {"per_hour": "an hour", "mean_reward": "of the first four"}
 UNITS |= {"second_build_s": "s", "second_first_step_s": "s"}

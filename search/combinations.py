@@ -39,7 +39,7 @@ def check_place(evaluator: str, isolates: bool, shown: str) -> None:
 
     Args:
         evaluator: the name of what judges them.
-        isolates: whether each is judged in a process of its own.
+        isolates: whether they are judged in other processes.
         shown: the executor, for the message.
 
     Raises:

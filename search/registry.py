@@ -125,11 +125,11 @@ EXECUTORS: Mapping[str, ExecutorRow] = MappingProxyType(
             f"{_SEARCH}.executors.inline:Inline", "in the search's own process, one after another", isolates=False
         ),
         "subprocess": ExecutorRow(
-            f"{_SEARCH}.executors.subprocesses:Subprocesses", "each in a separate process, several at once"
+            f"{_SEARCH}.executors.subprocesses:Subprocesses", "in separate processes, several at once"
         ),
         "ray": ExecutorRow(
             f"{_SEARCH}.executors.distributed:Distributed",
-            "each in a separate process, on the machines of a Ray cluster",
+            "in separate processes, on the machines of a Ray cluster",
             takes=("ray_address", "ray_resources", "cpus_per_child", "child_retries"),
             spans_machines=True,
         ),

@@ -86,7 +86,7 @@ class ExecutorRow(Row):
     """An executor: a `search.executors.base.Executor`.
 
     Attributes:
-        isolates: whether each child has a separate process, with separate GPUs and limits. Otherwise children are
+        isolates: whether children have separate processes, with separate GPUs and limits. Otherwise children are
             judged in the search's process, one after another.
         takes: the settings that no other executor takes.
         spans_machines: whether children run on several machines, where they may share a GPU or see none.

@@ -45,7 +45,7 @@ class _Slot:
 
 
 class Distributed(Executor):
-    """Runs each task in a process of its own on a machine of a cluster, as `Subprocesses` does on this one.
+    """Runs tasks in processes of their own on the machines of a cluster, as `Subprocesses` does on this one.
 
     As many tasks are under way as the window allows, and those for which the cluster has no room wait. A task whose
     slot is lost, with its machine or by the cluster's will, is run again up to `child_retries` times. What a child

@@ -20,7 +20,7 @@ _TICK_SECONDS = 0.2
 
 
 class Pool:
-    """Workers that fork every task: see `worker`. If one ends, stops or hangs, another takes its place.
+    """Workers that do tasks in forks: see `worker`. If one ends, stops or hangs, another takes its place.
 
     Args:
         config: the configuration of the search, for the limits of children and finalists.

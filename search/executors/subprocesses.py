@@ -19,7 +19,7 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
 
 
 class Subprocesses(Executor):
-    """Forks every task from a worker that has imported TensorFlow before: see `worker`.
+    """Does tasks in forks of workers that have imported TensorFlow before: see `worker`.
 
     A child that is killed, runs out of memory or hangs is a recorded trial. If a worker ends, stops or hangs, its child
     is a recorded trial, too, and another worker takes its place. Without GPUs, the workers share the cores; with GPUs,
