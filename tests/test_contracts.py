@@ -245,6 +245,8 @@ def test_a_table_keeps_the_contract(tmp_path):
     ("make", "message"),
     [
         (object, "expected an Evaluator"),
+        (evaluator(children_per_process=0), "children_per_process must be 1 or more, got 0"),
+        (evaluator(children_per_process=2.5), "children_per_process must be 1 or more, got 2.5"),
         (evaluator(facts=lambda self: 3), "facts must be a dictionary"),
         (evaluator(facts=lambda self: {"data": object()}), "facts must be a dictionary of JSON"),
         (evaluator(facts=lambda self: {"data": id(self)}), "facts must be the same for the same data"),

@@ -42,6 +42,8 @@ def check_evaluator(make: Callable[[], Evaluator], space: Space, genotypes: int 
     """
     first, again = make(), make()
     require(isinstance(first, Evaluator), f"expected an Evaluator, got {quoted(first)}")
+    most = first.children_per_process
+    require(type(most) is int and most > 0, f"children_per_process must be 1 or more, got {quoted(most)}")
     with allowed("facts must be a dictionary of JSON values"):
         facts = [json.dumps({**one.facts()}, allow_nan=False) for one in (first, again)]
     require(facts[0] == facts[1], f"facts must be the same for the same data, got {facts[0]}, then {facts[1]}")
