@@ -11,35 +11,24 @@ import math
 import random
 from typing import Any
 
-import keras
 import numpy as np
 
-__all__ = ["HeNormal", "he_normal_values"]
+__all__ = ["he_normal", "he_normal_values"]
 
 _CUT_OFF = 2.0  # deviations of the normal distribution
 _LEVELS = 2**16
 
 
-@keras.saving.register_keras_serializable("nasnet_keras")
-class HeNormal(keras.initializers.Initializer):
-    """An initializer of one kernel, whose values are the same on every backend.
+def he_normal(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+    """The first values of a kernel, as an initializer of Keras gives them.
 
-    Args:
-        seed: a number from 0; by default one that `keras.utils.set_random_seed` determines.
+    `keras.utils.set_random_seed` determines them, and they are the same on every backend.
 
     Example:
-        >>> HeNormal(seed=1)((3, 3, 8, 16)).shape
-        TensorShape([3, 3, 8, 16])
+        >>> he_normal((3, 3, 8, 16)).shape
+        (3, 3, 8, 16)
     """
-
-    def __init__(self, seed: int | None = None) -> None:
-        self.seed = random.randrange(2**31) if seed is None else seed
-
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        return keras.ops.convert_to_tensor(he_normal_values(shape, np.random.default_rng(self.seed)), dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+    return he_normal_values(shape, np.random.default_rng(random.randrange(2**31))).astype(dtype, copy=False)
 
 
 def he_normal_values(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:

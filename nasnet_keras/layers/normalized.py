@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from nasnet_keras.layers.first_kernels import HeNormal
+from nasnet_keras.layers.first_kernels import he_normal
 from nasnet_keras.layers.normalization import batch_normalize, is_by_batch, is_collecting, is_frozen
 from nasnet_keras.layers.traces import traced
 
@@ -48,7 +48,7 @@ class NormalizedConv(CountedLayer):
         self.epsilon = epsilon
 
     def _add_kernel(self, name: str, shape: tuple[int, ...]) -> Any:
-        return self.add_weight(name=name, shape=shape, initializer=HeNormal())
+        return self.add_weight(name=name, shape=shape, initializer=he_normal)
 
     def _add_normalization(self) -> None:
         def weight(name, initializer, trainable):

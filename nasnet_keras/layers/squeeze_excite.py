@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nasnet_keras.layers.first_kernels import HeNormal
+from nasnet_keras.layers.first_kernels import he_normal
 from nasnet_keras.layers.normalized import CountedLayer
 from nasnet_keras.layers.traces import traced
 from nasnet_keras.utils.checks import positive_integer
@@ -41,7 +41,7 @@ class SqueezeExcite(CountedLayer):
     def build(self, input_shape):
         channels = input_shape[-1]
         for part, before, after in (("reduce", channels, self.reduced), ("expand", self.reduced, channels)):
-            kernel = self.add_weight(name=f"{part}_kernel", shape=(1, 1, before, after), initializer=HeNormal())
+            kernel = self.add_weight(name=f"{part}_kernel", shape=(1, 1, before, after), initializer=he_normal)
             bias = self.add_weight(name=f"{part}_bias", shape=(after,), initializer="zeros")
             setattr(self, f"{part}_kernel", kernel)
             setattr(self, f"{part}_bias", bias)

@@ -10,7 +10,6 @@ from nasnet_keras.layers.convolution import ConvBatchNorm, SeparableConvBatchNor
 from nasnet_keras.layers.depthwise import DepthwiseBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.layers.factorized_reduction import FactorizedReduction
-from nasnet_keras.layers.first_kernels import HeNormal
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
 from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
 from nasnet_keras.layers.squeeze_excite import SqueezeExcite
@@ -53,9 +52,10 @@ class LayerBuilder(Builder):
         )(x)
 
     def plain_conv(self, x, filters, *, name):
-        return keras.layers.Conv2D(
-            filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=HeNormal(), name=name
-        )(x)
+        start = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")  # which `.keras` files can name
+        return keras.layers.Conv2D(filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=start, name=name)(
+            x
+        )
 
     def depthwise_conv(self, x, size, *, name, stride=1, relu=True):
         common = {"padding": self._same, "name": name, **self._normalization}
