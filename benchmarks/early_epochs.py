@@ -2,14 +2,14 @@
 
     python benchmarks/early_epochs.py --results=early_epochs.jsonl
 
-Cells of the table `nasnet_cells_cifar10` are trained again as they were for it, with the same seed, and validated after
-each of their first epochs. Printed are Kendall's tau of what is known after an epoch with the rewards of the table,
-with the standard deviation of 1,000 bootstrap samples of the cells; how many of the best tenth are in the better half;
-and the seconds of a processor that were spent by then. The number of parameters stands beside it.
+Cells of the table `nasnet_cells_cifar10` are trained as they were for it, for three epochs, and validated after each.
+Printed are Kendall's tau of what is known after an epoch with the last validation accuracy, the reward, with the
+standard deviation of 1,000 bootstrap samples of the cells; how many of the best tenth are in the better half; and the
+seconds of a processor that were spent by then. The number of parameters stands beside it.
 
-With --epochs=3 follows what rungs would have done with these cells, in 300 random orders, by the search's own rule: the
-share of the processor's time, the share of orders in which the best cell goes on, and Kendall's tau of the rewards that
-the search would have recorded with those of all children to the end.
+Then follows what rungs would have done with these cells, in 300 random orders, by the search's own rule: the share of
+the processor's time, the share of orders in which the best cell goes on, and Kendall's tau of the rewards that the
+search would have recorded with those of all children to the end.
 
 With --results=FILE each cell is a line of that file, and one that is there is not trained again.
 """
@@ -41,11 +41,11 @@ from nasnet_keras.utils.progress import Progress
 from nasnet_keras.utils.ranks import kendall_tau
 
 _CELLS = flags.DEFINE_integer("cells", 40, "Cells at most, the first ones of the table.", lower_bound=2)
-_EPOCHS = flags.DEFINE_integer("epochs", 2, "Epochs after which a cell is validated.", lower_bound=1, upper_bound=3)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of TensorFlow Datasets; by default $TFDS_DATA_DIR.")
 _RESULTS = flags.DEFINE_string("results", None, "A file that keeps all cells, so that a stopped measurement goes on.")
 
 _TABLE = "nasnet_cells_cifar10"
+_EPOCHS = 3
 _BOOTSTRAPS = 1000
 _ORDERS = 300
 _WINDOW = 4  # of `nasnet-search`
@@ -55,40 +55,40 @@ _RUNGS = ("1:0.5", "1:0.67", "2:0.5", "1:0.67,2:0.5")
 def main(argv: list[str]) -> None:
     del argv
     rows = [json.loads(line) for line in tables.located(_TABLE).read_text().splitlines()]
-    rows = [row for row in rows if row["epochs"] == 3][: _CELLS.value]
-    runs, found = Runs(_RESULTS.value, ("row", "epochs")), []
+    rows = [row for row in rows if row["epochs"] == _EPOCHS][: _CELLS.value]
+    runs, found = Runs(_RESULTS.value, ("row",)), []
     with tempfile.TemporaryDirectory() as folder, Progress(total=len(rows), desc="cells", unit="cell") as bar:
         children = None
         for row in rows:
-            run = runs.get(row["row"], _EPOCHS.value)
+            run = runs.get(row["row"])
             if run is None:
                 children = children or ChildEvaluator(_config(folder))
-                run = {"row": row["row"], "epochs": _EPOCHS.value, **_trained(row, children)}
+                run = {"row": row["row"], **_trained(row, children)}
                 runs.add(run)
             found.append(run)
             bar.update()
     print(f"{len(found)} cells, {processor()}")
-    rewards = np.array([row["validation_accuracy"] for row in rows])
+    rewards = np.array([run["after"][-1]["validation_accuracy"] for run in found])
     _show("parameters", np.array([row["parameters"] for row in rows]), rewards)
-    for epoch in range(_EPOCHS.value):
+    for epoch in range(_EPOCHS):
         for name in ("validation_accuracy", "train_accuracy", "loss"):
             values = np.array([run["after"][epoch][name] for run in found])
             _show(f"{name} after epoch {epoch + 1}", -values if name == "loss" else values, rewards)
         spent = np.mean([run["after"][epoch]["seconds"] for run in found])
         print(f"epoch {epoch + 1} ends after {spent:.1f} s of a processor, building included, without validations")
-    for rungs in _RUNGS if _EPOCHS.value == 3 else ():
+    for rungs in _RUNGS:
         _show_rungs(rungs, [run["after"] for run in found])
 
 
 def _config(folder: str) -> SearchConfig:
     """The settings of the table's cells, see its card."""
-    recipe = dataclasses.replace(child_recipe("cifar10", "child"), epochs=3, sizes=((0.0, 0.5), (0.5, 1.0)))
+    recipe = dataclasses.replace(child_recipe("cifar10", "child"), epochs=_EPOCHS, sizes=((0.0, 0.5), (0.5, 1.0)))
     given = {"dataset": "cifar10", "data_dir": _DATA_DIR.value, "train_images": 10000, "recipe": recipe}
     return SearchConfig(f"{folder}/study", num_repeats=1, filters=8, **given)
 
 
 def _trained(row: dict[str, Any], children: ChildEvaluator) -> dict[str, Any]:
-    """What is known of a cell after each of its first epochs."""
+    """What is known of a cell after each of its epochs."""
     genotype = spaces.make("nasnet").decode(tuple(row["choices"]))
     training = children._training(genotype, row["seed"])
     keras.backend.clear_session()
@@ -98,7 +98,7 @@ def _trained(row: dict[str, Any], children: ChildEvaluator) -> dict[str, Any]:
         seed=row["seed"],
         deterministic=training.deterministic,
     )
-    while len(after) < _EPOCHS.value:
+    while len(after) < _EPOCHS:
         if trainer.advance():
             figures = trainer.end_epoch()
             ended = time.process_time()
