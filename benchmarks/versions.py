@@ -85,8 +85,11 @@ def inference():
 
 
 PARTS = {"importing": importing, "starting": starting, "inference": inference}
-SCRIPTS = {"training": ["training.py", "ours"], "children": ["children.py", "ours", "--children=12"]}
-SCRIPTS["short_children"] = ["children.py", "ours", "--children=24", "--train_images=64", "--epochs=1"]
+SCRIPTS = {
+    "training": ["training.py", "ours"],
+    "children": ["children.py", "ours", "--children=12"],
+    "short_children": ["children.py", "ours", "--children=24", "--train_images=64", "--epochs=1"],
+}
 UNITS = {"start_up": "s", "images_per_second": "images/s", "peak_mib": "MiB", "import_ms": "ms", "first_cost_ms": "ms"}
 UNITS |= {"per_hour": "an hour", "mean_reward": "of the first four"}
 UNITS |= {"second_build_s": "s", "second_first_step_s": "s"}

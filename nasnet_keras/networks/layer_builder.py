@@ -53,9 +53,8 @@ class LayerBuilder(Builder):
 
     def plain_conv(self, x, filters, *, name):
         start = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")  # which `.keras` files can name
-        return keras.layers.Conv2D(filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=start, name=name)(
-            x
-        )
+        layer = keras.layers.Conv2D(filters, 1, use_bias=False, data_format=_LAST, kernel_initializer=start, name=name)
+        return layer(x)
 
     def depthwise_conv(self, x, size, *, name, stride=1, relu=True):
         common = {"padding": self._same, "name": name, **self._normalization}

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-__all__ = ["Forked", "end_group", "flush"]
+__all__ = ["Forked", "end_group"]
 
 _FORKS = 10
 _LAST_SECONDS = 1.0  # between the end of the channel and that of the lifeline, which the same process holds
@@ -42,7 +42,7 @@ class Forked:
     ) -> None:
         theirs, tasks = os.pipe()
         answers, answering = os.pipe()
-        flush()
+        _flush()
         try:
             self.pid = _fork()
         except OSError:
@@ -94,13 +94,13 @@ def _serve(
             for line in lines:
                 _write(file, b"\n")  # it has the line
                 text = json.dumps(answer(line)).encode() + b"\n"
-                flush()  # what was said about a task comes before its end
+                _flush()  # what was said about a task comes before its end
                 _write(file, text)
         code = 0
     except BaseException:
         traceback.print_exc()
     finally:
-        flush()
+        _flush()
         os._exit(code)
 
 
@@ -136,7 +136,7 @@ def end_group(lifeline: int, scratch: str | None) -> None:
     os._exit(1)
 
 
-def flush() -> None:
+def _flush() -> None:
     """Write what was printed."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
