@@ -43,6 +43,7 @@ _WITH_SEEDS, _WITH_LONG, _WITH_PROCESSORS = 40, 60, 20  # the first cells, since
 _STRATA = 10
 _DRAWN = 5000  # random cells that tell the borders of the strata
 _NETWORK = {"num_repeats": 1, "filters": 8}
+_TIMEOUT = 24 * 60  # minutes of a child: a long one beside other work takes hours, which tells nothing of its cell
 
 _TABLE = flags.DEFINE_string("table", None, "JSON lines of the trainings, which are appended.", required=True)
 _WORKERS = flags.DEFINE_integer(
@@ -140,6 +141,7 @@ def _config(folder: str, epochs: int) -> Any:
         train_images=10000,
         recipe=recipe,
         workers=_WORKERS.value,
+        child_timeout_minutes=_TIMEOUT,
         **_NETWORK,
     )
 
