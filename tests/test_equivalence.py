@@ -89,11 +89,13 @@ def test_random_genotypes(seed):
 
 
 @pytest.mark.parametrize("size", [3, 5, 7])
-@pytest.mark.parametrize("height, width", [(1, 1), (3, 5), (4, 4), (7, 2), (7, 4), (7, 6), (7, 9), (7, 12)])
-@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize(
+    "height, width", [(1, 1), (3, 5), (2, 2), (4, 4), (6, 6), (7, 2), (7, 4), (7, 6), (7, 9), (7, 12)]
+)
+@pytest.mark.parametrize("strides, dilation", [(1, 1), (2, 1), (1, 2), (1, 3)])
 @pytest.mark.parametrize("known", [True, False])
-def test_depthwise_gradients(size, height, width, strides, known):
-    """The gradient that is put together from narrower ones, or from pairs of pixels, for maps of few pixels."""
+def test_depthwise_gradients(size, height, width, strides, dilation, known):
+    """Gradients that are put together from narrower ones, from pairs of pixels for maps of few, or from phases."""
     generator = np.random.default_rng(0)
     x = generator.normal(size=(3, height, width, 5)).astype("float32")
     kernel = generator.normal(size=(size, size, 5, 1)).astype("float32")
@@ -105,7 +107,7 @@ def test_depthwise_gradients(size, height, width, strides, known):
         def both(x, kernel, training=training):
             with tf.GradientTape() as tape:
                 tape.watch((x, kernel))
-                y = depthwise_conv(x, kernel, (strides, strides), 1, training)
+                y = depthwise_conv(x, kernel, (strides, strides), dilation, training)
                 loss = tf.reduce_sum(y * tf.sin(tf.reshape(tf.range(tf.size(y), dtype=tf.float32), tf.shape(y))))
             return y, *tape.gradient(loss, (x, kernel))
 

@@ -11,6 +11,7 @@ from nasnet_keras.layers import (
     ConvBatchNorm,
     DepthwiseBatchNorm,
     FactorizedReduction,
+    MaxPooling2D,
     PaddedPooling2D,
     SeparableConvBatchNorm,
 )
@@ -230,6 +231,21 @@ def test_padded_pooling_is_zero_padding_and_a_valid_pool(kind, pool_size, size, 
     assert tuple(expected.shape[1:3]) == PaddedPooling2D(kind, pool_size).compute_output_shape(x.shape)[1:3]
     with pytest.raises(ValueError, match="'max' or 'avg'"):
         PaddedPooling2D("min", 3)
+
+
+@pytest.mark.parametrize("window, strides", [(3, 1), (5, 1), (5, 2), (7, 2), ((7, 5), (1, 2))])
+@pytest.mark.parametrize("size, padding", [((8, 8), "same"), ((9, 4), "same"), ((2, 2), "same"), ((8, 8), "valid")])
+def test_max_pooling_is_that_of_keras_in_training_too(window, strides, size, padding, generator):
+    x = tf.constant(generator.normal(size=(2, *size, 3)).astype("float32"))
+    results = []
+    for layer in (MaxPooling2D(window, strides, padding), keras.layers.MaxPooling2D(window, strides, padding)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(y * tf.reshape(tf.range(tf.size(y), dtype=tf.float32), tf.shape(y)))
+        results.append((y, layer(x), tape.gradient(loss, x)))
+    for ours, stock in zip(*results, strict=True):
+        np.testing.assert_array_equal(ours, stock)
 
 
 def test_auxiliary_head(generator):

@@ -39,7 +39,7 @@ from nasnet_keras.layers.depthwise import DepthwiseBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.layers.factorized_reduction import FactorizedReduction
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
-from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
+from nasnet_keras.layers.pooling import AveragePooling2D, MaxPooling2D, PaddedPooling2D
 from nasnet_keras.layers.squeeze_excite import SqueezeExcite
 
 __all__ = ["node_of"]
@@ -50,7 +50,7 @@ layers = keras.layers
 _NOTHING = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise, layers.Identity)
 _NOTHING += (layers.RandomFlip, layers.RandomRotation, layers.RandomTranslation, layers.RandomZoom)
 _NOTHING += (layers.RandomBrightness, layers.RandomContrast)
-_CHANNELWISE = (layers.MaxPooling2D, layers.AveragePooling2D, AveragePooling2D)
+_CHANNELWISE = (layers.MaxPooling2D, MaxPooling2D, layers.AveragePooling2D, AveragePooling2D)
 _CHANNELWISE += (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.ZeroPadding2D, layers.UpSampling2D)
 _KEPT = (layers.Rescaling, layers.Normalization, layers.Resizing, layers.CenterCrop, layers.Flatten)
 _KEPT += (layers.Activation, layers.Softmax, layers.BatchNormalization)

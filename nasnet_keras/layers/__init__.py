@@ -10,6 +10,7 @@ LAYERS = {
     "DepthwiseBatchNorm": "depthwise",
     "DropPathCombine": "drop_path",
     "FactorizedReduction": "factorized_reduction",
+    "MaxPooling2D": "pooling",
     "PaddedConcatenate": "padded_concatenate",
     "PaddedPooling2D": "pooling",
     "SeparableConvBatchNorm": "convolution",

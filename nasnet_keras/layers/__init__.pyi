@@ -10,6 +10,7 @@ from nasnet_keras.layers.drop_path import TrainingProgress as TrainingProgress
 from nasnet_keras.layers.factorized_reduction import FactorizedReduction as FactorizedReduction
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate as PaddedConcatenate
 from nasnet_keras.layers.pooling import AveragePooling2D as AveragePooling2D
+from nasnet_keras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nasnet_keras.layers.pooling import PaddedPooling2D as PaddedPooling2D
 from nasnet_keras.layers.squeeze_excite import SqueezeExcite as SqueezeExcite
 
@@ -22,6 +23,7 @@ __all__ = [
     "DepthwiseBatchNorm",
     "DropPathCombine",
     "FactorizedReduction",
+    "MaxPooling2D",
     "PaddedConcatenate",
     "PaddedPooling2D",
     "SeparableConvBatchNorm",

@@ -10,9 +10,14 @@ image that is shifted by one.
 Images of few pixels take several times as long as their size would let expect. Theirs is the product of every pixel of
 the image with every one of the slope, summed over the images, of which each value of the kernel gathers the pairs that
 it joined: two products of matrices.
+
+A dilated convolution is one of neighbours once the pixels are told apart by their parity: rows go to images of their
+own, whole, and columns to channels, which is a reshape. TensorFlow's way moves every pixel.
 """
 
 import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -21,12 +26,13 @@ from keras import ops
 
 from nasnet_keras.layers.normalized import NormalizedConv
 from nasnet_keras.layers.windows import check_window, padded, window_shape
-from nasnet_keras.utils.environment import has_gpu
+from nasnet_keras.utils.environment import tensorflow_on_processor
 
 __all__ = ["DepthwiseBatchNorm", "depthwise_conv"]
 
-_SIZES = (5, 7)
+_WIDE = (5, 7)  # sides of kernels
 _FEW = 16  # pixels of an image
+_NARROW = 2  # columns of an image for which oneDNN's gradient of any kernel is slow
 
 
 @keras.saving.register_keras_serializable("nasnet_keras")
@@ -97,68 +103,100 @@ def depthwise_conv(
     Returns:
         `(batch, ceil(height / stride), ceil(width / stride), channels)` with "same" padding.
     """
-    wide = kernel.shape[0] in _SIZES and tuple(strides) == (1, 1) and dilation == 1 and padding == "same"
-    in_pairs = x.shape[2] is not None and x.shape[2] % 2 == 0
-    if training and wide and (in_pairs or _is_small(x)) and _on_processor():
-        return _with_fast_gradient(x, kernel)
+    if training and padding == "same" and tensorflow_on_processor():
+        if dilation > 1 and tuple(strides) == (1, 1) and _divides(dilation, x):
+            return _by_phases(x, kernel, dilation)
+        if dilation == 1 and (of_kernel := _fast_kernel_gradient(x, kernel.shape[0], tuple(strides))):
+            return _with_kernel_gradient(of_kernel, x, kernel, strides)
     return ops.depthwise_conv(x, kernel, strides, padding, "channels_last", dilation)
 
 
-def _is_small(x: Any) -> bool:
+def _divides(number: int, x: Any) -> bool:
+    """Whether the height and the width of maps are known multiples of a number."""
+    return all(size is not None and size % number == 0 for size in x.shape[1:3])
+
+
+def _fast_kernel_gradient(x: Any, size: int, strides: tuple[int, int]) -> Callable[..., Any] | None:
+    """What computes the gradient of a kernel faster than TensorFlow, if anything here does."""
     height, width = x.shape[1:3]
-    return height is not None and width is not None and height * width <= _FEW
+    if height is not None and width is not None and height * width <= _FEW and (size in _WIDE or width <= _NARROW):
+        return _kernel_gradient_by_pixels
+    if size in _WIDE and strides == (1, 1) and width is not None and width % 2 == 0:
+        return _kernel_gradient
+    return None
 
 
-def _on_processor() -> bool:
-    return keras.backend.backend() == "tensorflow" and not has_gpu()
+def _by_phases(x, kernel, dilation):
+    """A dilated convolution of maps whose sides are multiples of the dilation."""
+    height, width, channels = x.shape[1:]
+    rows, columns = height // dilation, width // dilation
+    phases = ops.transpose(ops.reshape(x, (-1, rows, dilation, width * channels)), (0, 2, 1, 3))
+    phases = ops.reshape(phases, (-1, rows, columns, dilation * channels))
+    y = depthwise_conv(phases, ops.tile(kernel, (1, 1, dilation, 1)), (1, 1), 1, training=True)
+    y = ops.transpose(ops.reshape(y, (-1, dilation, rows, width * channels)), (0, 2, 1, 3))
+    return ops.reshape(y, (-1, height, width, channels))
 
 
-def _with_fast_gradient(x, kernel):
+def _with_kernel_gradient(of_kernel, x, kernel, strides):
+    """The convolution, whose kernel's gradient is `of_kernel(x, dy, size, strides)`."""
     import tensorflow as tf
 
-    def conv(images, weights):
-        return tf.nn.depthwise_conv2d(images, weights, [1, 1, 1, 1], "SAME")
+    steps = [1, *strides, 1]
 
     # TensorFlow keeps the graph of every such call for ever, and `traces.traced` keeps their number small.
     @tf.custom_gradient
     def apply(x, kernel):
-        def gradient(dy):
-            of_kernel = _kernel_gradient_by_pixels if _is_small(x) else _kernel_gradient
-            return conv(dy, tf.reverse(kernel, [0, 1])), of_kernel(x, dy, kernel.shape[0])
+        def of_image(dy):
+            if max(strides) > 1:
+                shape = tf.shape(x)
+                return tf.nn.depthwise_conv2d_backprop_input(shape, kernel, dy, steps, "SAME")
+            return tf.nn.depthwise_conv2d(dy, tf.reverse(kernel, [0, 1]), steps, "SAME")
 
-        return conv(x, kernel), gradient
+        def gradient(dy):
+            return of_image(dy), of_kernel(x, dy, kernel.shape[0], strides)
+
+        return tf.nn.depthwise_conv2d(x, kernel, steps, "SAME"), gradient
 
     return apply(x, kernel)
 
 
-def _kernel_gradient_by_pixels(x, dy, size):
+def _kernel_gradient_by_pixels(x, dy, size, strides):
     """The gradient of a `(size, size, channels, 1)` kernel for images of few pixels."""
     import tensorflow as tf
 
-    height, width, channels = x.shape[1:]
-    images, slopes = (tf.cast(tf.reshape(maps, (-1, height * width, channels)), tf.float32) for maps in (x, dy))
+    channels = x.shape[-1]
+    images, slopes = (
+        tf.cast(tf.reshape(maps, (-1, math.prod(maps.shape[1:3]), channels)), tf.float32) for maps in (x, dy)
+    )
     pairs = tf.matmul(tf.transpose(images, (2, 1, 0)), tf.transpose(slopes, (2, 0, 1)))
-    sums = tf.matmul(tf.reshape(pairs, (channels, -1)), _joined(height, width, size))
+    sums = tf.matmul(tf.reshape(pairs, (channels, -1)), _joined(*x.shape[1:3], size, strides))
     return tf.cast(tf.reshape(tf.transpose(sums), (size, size, channels, 1)), x.dtype)
 
 
 @functools.cache
-def _joined(height: int, width: int, size: int) -> np.ndarray:
-    """Which value of a kernel joins a pixel of the image and one of the result.
+def _joined(height: int, width: int, size: int, strides: tuple[int, int]) -> np.ndarray:
+    """Which value of a kernel joins a pixel of the image and one of the result, in TensorFlow's "same" padding.
 
     Returns:
         Ones and zeros, float32 `(pairs of pixels, size²)`.
     """
-    rows, columns = (np.arange(pixels)[:, None] - np.arange(pixels) + size // 2 for pixels in (height, width))
-    by_row, by_column = (offsets[..., None] == np.arange(size) for offsets in (rows, columns))
+
+    def along(before: int, stride: int) -> np.ndarray:
+        after = -(-before // stride)
+        border = max(0, (after - 1) * stride + size - before) // 2
+        offsets = np.arange(before)[:, None] - stride * np.arange(after) + border
+        return offsets[..., None] == np.arange(size)
+
+    by_row, by_column = along(height, strides[0]), along(width, strides[1])
     joined = by_row[:, None, :, None, :, None] & by_column[None, :, None, :, None, :]
     return joined.reshape(-1, size * size).astype(np.float32)
 
 
-def _kernel_gradient(x, dy, size):
+def _kernel_gradient(x, dy, size, strides):
     """The gradient of a `(size, size, channels, 1)` kernel."""
     import tensorflow as tf
 
+    del strides  # 1
     batch, height, width, channels = (s or d for s, d in zip(x.shape, tf.unstack(tf.shape(x)), strict=True))
 
     def three_columns(x, dy):

@@ -11,13 +11,13 @@ from nasnet_keras.layers.depthwise import DepthwiseBatchNorm
 from nasnet_keras.layers.drop_path import DropPathCombine, TrainingProgress
 from nasnet_keras.layers.factorized_reduction import FactorizedReduction
 from nasnet_keras.layers.padded_concatenate import PaddedConcatenate
-from nasnet_keras.layers.pooling import AveragePooling2D, PaddedPooling2D
+from nasnet_keras.layers.pooling import AveragePooling2D, MaxPooling2D, PaddedPooling2D
 from nasnet_keras.layers.squeeze_excite import SqueezeExcite
 from nasnet_keras.networks.builder import Builder
 
 __all__ = ["LayerBuilder"]
 
-_POOLS = {"max": keras.layers.MaxPooling2D, "avg": AveragePooling2D}
+_POOLS = {"max": MaxPooling2D, "avg": AveragePooling2D}
 _GLOBAL_POOLS = {"max": keras.layers.GlobalMaxPooling2D, "avg": keras.layers.GlobalAveragePooling2D}
 _LAST = "channels_last"
 

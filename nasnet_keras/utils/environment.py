@@ -19,6 +19,7 @@ __all__ = [
     "prepare",
     "processor",
     "require_tensorflow",
+    "tensorflow_on_processor",
 ]
 
 
@@ -49,6 +50,13 @@ def has_gpu() -> bool:
     import tensorflow as tf
 
     return bool(tf.config.get_visible_devices("GPU"))
+
+
+def tensorflow_on_processor() -> bool:
+    """Tell whether Keras computes by TensorFlow and without a GPU, where some gradients are faster by ways of ours."""
+    import keras
+
+    return keras.backend.backend() == "tensorflow" and not has_gpu()
 
 
 def accelerators() -> list[str]:
