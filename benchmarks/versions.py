@@ -6,7 +6,8 @@ OTHER_CHECKOUT is a folder with another version of this repository, as `git work
 Each run is a process of its own, in turn with one of the other version; ratios are this version / the other. The parts:
 
 - training (start-up, images a second, memory) is that of each version's own `training.py`;
-- children an hour are those of its own `children.py`: 12 on the digits, the start of the workers included;
+- children an hour are those of its own `children.py`: on the digits, as many as a default search trains, the start of
+  the workers included;
 - short_children are 24 of one step each, whose time is that of their start and of a validation;
 - importing is that of the package, and of the names of a first use;
 - starting is from the genotype of a second, different child of a process to the end of its first step, as a search on
@@ -87,7 +88,7 @@ def inference():
 PARTS = {"importing": importing, "starting": starting, "inference": inference}
 SCRIPTS = {
     "training": ["training.py", "ours"],
-    "children": ["children.py", "ours", "--children=12"],
+    "children": ["children.py", "ours", "--children=32"],
     "short_children": ["children.py", "ours", "--children=24", "--train_images=64", "--epochs=1"],
 }
 UNITS = {"start_up": "s", "images_per_second": "images/s", "peak_mib": "MiB", "import_ms": "ms", "first_cost_ms": "ms"}

@@ -7,7 +7,9 @@ backend, for inputs of unknown size.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -18,7 +20,32 @@ from nasnet_keras.layers.first_kernels import he_normal
 from nasnet_keras.layers.normalization import batch_normalize, is_by_batch, is_collecting, is_frozen
 from nasnet_keras.layers.traces import traced
 
-__all__ = ["CountedLayer", "NormalizedConv", "normalized_convolution"]
+__all__ = ["CountedLayer", "NormalizedConv", "normalized_convolution", "sharing_activations"]
+
+_activated: ContextVar[dict[int, tuple[Any, Any]] | None] = ContextVar("activated", default=None)
+
+
+@contextmanager
+def sharing_activations() -> Iterator[None]:
+    """Let the layers that are called within the block share the ReLU of a map that several of them read.
+
+    Its gradient is then computed once, for the sum of theirs. The block keeps all maps, so it is for a single call of a
+    network that is traced.
+    """
+    token = _activated.set({})
+    try:
+        yield
+    finally:
+        _activated.reset(token)
+
+
+def _relu(x: Any) -> Any:
+    known = _activated.get()
+    if known is None:
+        return ops.relu(x)
+    if id(x) not in known:
+        known[id(x)] = x, ops.relu(x)  # with the map itself, whose id is its own as long as it lives
+    return known[id(x)][1]
 
 
 class CountedLayer(keras.layers.Layer):
@@ -77,14 +104,13 @@ class NormalizedConv(CountedLayer):
         moving = () if normalize_batch else self.statistics
         y, *batch = traced(
             normalized_convolution,
-            x,
+            _relu(x) if self.relu else x,
             self.gamma,
             self.beta,
             *moving,
             *self._kernels(),
             convolve=self.convolve,
             settings=self._settings(),
-            relu=self.relu,
             epsilon=self.epsilon,
             training=training,
             normalize_batch=normalize_batch,
@@ -147,12 +173,11 @@ def normalized_convolution(
     *others: Any,
     convolve: Callable[..., Any],
     settings: tuple[Any, ...],
-    relu: bool,
     epsilon: float,
     training: bool,
     normalize_batch: bool,
 ) -> tuple[Any, ...]:
-    """An optional ReLU, a convolution and batch normalisation, as a pure function.
+    """A convolution and batch normalisation, as a pure function.
 
     Args:
         x: `(batch, height, width, channels)`.
@@ -160,7 +185,6 @@ def normalized_convolution(
         others: the moving mean and variance, unless `normalize_batch`; then the kernels.
         convolve: `(x, kernels, training, *settings) -> y`, see `NormalizedConv.convolve`.
         settings: its further arguments.
-        relu: whether a ReLU comes first.
         epsilon: epsilon of the batch normalisation.
         training: whether gradients will be wanted.
         normalize_batch: whether to normalise by the batch's own statistics.
@@ -169,6 +193,6 @@ def normalized_convolution(
         A tuple of the result and, with `normalize_batch`, the batch's mean and variance.
     """
     moving, kernels = (None, others) if normalize_batch else (others[:2], others[2:])
-    y = convolve(ops.relu(x) if relu else x, kernels, training, *settings)
+    y = convolve(x, kernels, training, *settings)
     y, statistics = batch_normalize(y, gamma, beta, moving, epsilon)
     return (y, *statistics) if normalize_batch else (y,)

@@ -63,9 +63,10 @@ def _called(function: Callable[..., Any], tensors: Any, settings: dict[str, Any]
 def _trace(function: Callable[..., Any], signature: Any, settings: tuple[tuple[str, Any], ...], inline: bool) -> Any:
     import tensorflow as tf
 
-    return tf.function(
+    trace = tf.function(
         partial(function, **dict(settings)),
         input_signature=signature,
         autograph=False,
         experimental_attributes=None if inline else {"_noinline": True},
     )
+    return trace.get_concrete_function()  # whose call does not match the arguments once more

@@ -84,13 +84,12 @@ class SupernetBuilder(OperationBuilder):
     def _normalized(self, x, kernels, layer, settings, filters, relu, name):
         gamma, beta = (self._weight(Weight(name, part, (filters,))) for part in ("gamma", "beta"))
         return normalized_convolution(
-            x,
+            tf.nn.relu(x) if relu else x,
             gamma,
             beta,
             *kernels,
             convolve=layer.convolve,
             settings=settings,
-            relu=relu,
             epsilon=self._epsilon,
             training=True,
             normalize_batch=True,
