@@ -8,6 +8,7 @@ Each run is a process of its own, in turn with one of the other version; ratios 
 - training (start-up, images a second, memory) is that of each version's own `training.py`;
 - children an hour are those of its own `children.py`: on the digits, as many as a default search trains, the start of
   the workers included;
+- cifar_children are six of a search on CIFAR-10, with 10,000 images and three epochs each;
 - short_children are 24 of one step each, whose time is that of their start and of a validation;
 - importing is that of the package, and of the names of a first use;
 - starting is from the genotype of a second, different child of a process to the end of its first step, as a search on
@@ -89,6 +90,14 @@ PARTS = {"importing": importing, "starting": starting, "inference": inference}
 SCRIPTS = {
     "training": ["training.py", "ours"],
     "children": ["children.py", "ours", "--children=32"],
+    "cifar_children": [
+        "children.py",
+        "ours",
+        "--children=6",
+        "--dataset=cifar10",
+        "--train_images=10000",
+        "--epochs=3",
+    ],
     "short_children": ["children.py", "ours", "--children=24", "--train_images=64", "--epochs=1"],
 }
 UNITS = {"start_up": "s", "images_per_second": "images/s", "peak_mib": "MiB", "import_ms": "ms", "first_cost_ms": "ms"}
