@@ -1,20 +1,14 @@
 """Convolutions with their ReLU and batch normalisation in one layer."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from nasnet_keras.layers.depthwise import depthwise_conv
 from nasnet_keras.layers.normalized import NormalizedConv
+from nasnet_keras.layers.pointwise import Product, pointwise_conv
 from nasnet_keras.layers.windows import check_window, padded, subsampled, window_shape
 
-__all__ = ["ConvBatchNorm", "SeparableConvBatchNorm", "pointwise_conv"]
-
-# oneDNN from 3.7 (TensorFlow 2.21) to 3.12 (PyTorch 2.13) at least: if there are fewer input channels than its kernels
-# take at once, the gradient of a 1×1 convolution with strides runs over its buffer, on processors without AVX-512. The
-# numbers are wrong, and now and then the process crashes (oneDNN issue 6035).
-_ONEDNN_BLOCK = 16
+__all__ = ["ConvBatchNorm", "SeparableConvBatchNorm"]
 
 _register = keras.saving.register_keras_serializable("nasnet_keras")
 
@@ -62,7 +56,7 @@ class ConvBatchNorm(NormalizedConv):
         (kernel,) = kernels
         x, strides, dilation = subsampled(x, strides, dilation)
         if tuple(kernel.shape[:2]) == (1, 1):
-            return pointwise_conv(x, kernel, strides, training)
+            return Product(x, kernel) if strides == (1, 1) else pointwise_conv(x, kernel, strides, training)
         x, padding = padded(x, tuple(kernel.shape[:2]), strides, padding)
         return ops.conv(x, kernel, strides, padding, "channels_last", dilation)
 
@@ -116,7 +110,7 @@ class SeparableConvBatchNorm(NormalizedConv):
         depthwise, pointwise = kernels
         x, strides, dilation = subsampled(x, strides, dilation)
         x = depthwise_conv(x, depthwise, strides, dilation, training)
-        return pointwise_conv(x, pointwise, training=training)
+        return Product(x, pointwise)
 
     def compute_output_shape(self, input_shape):
         return window_shape(input_shape, self.filters, (1, 1), (self.strides, self.strides), "same")
@@ -124,36 +118,3 @@ class SeparableConvBatchNorm(NormalizedConv):
     def get_config(self):
         config = {"kernel_size": self.kernel_size, "strides": self.strides, "dilation": self.dilation}
         return {**super().get_config(), **config}
-
-
-def pointwise_conv(x: Any, kernel: Any, strides: tuple[int, int] = (1, 1), training: bool = False) -> Any:
-    """A 1×1 convolution. Without strides it is computed as a product of matrices.
-
-    Args:
-        x: `(batch, height, width, channels)`.
-        kernel: `(1, 1, channels, filters)`.
-        strides: `(height, width)`.
-        training: whether gradients will be computed; it changes the way to compute them, not their values.
-    """
-    if strides != (1, 1):
-        if x.shape[-1] >= _ONEDNN_BLOCK:
-            return ops.conv(x, kernel, strides, "valid", "channels_last")
-        x = x[:, :: strides[0], :: strides[1]]
-    channels, filters = kernel.shape[2:]
-    flat, matrix = ops.reshape(x, (-1, channels)), ops.reshape(kernel, (channels, filters))
-    if training and filters < channels and keras.backend.backend() == "tensorflow":
-        y = _narrow_product(flat, matrix)
-    else:
-        y = ops.matmul(flat, matrix)
-    return ops.reshape(y, (*ops.shape(x)[:3], filters))
-
-
-def _narrow_product(x: Any, kernel: Any) -> Any:
-    """The product of a tall matrix and one that is taller than wide, by the transpose of the latter.
-
-    The gradient of the kernel is then a product that is wider than tall, too, which takes oneDNN 0.6 to 0.9 of the time
-    of the other.
-    """
-    import tensorflow as tf
-
-    return tf.matmul(x, tf.transpose(kernel), transpose_b=True)

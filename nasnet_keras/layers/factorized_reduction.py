@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from nasnet_keras.layers.convolution import pointwise_conv
 from nasnet_keras.layers.normalized import NormalizedConv
+from nasnet_keras.layers.pointwise import pointwise_conv
 from nasnet_keras.layers.windows import from_odd_pixels, window_shape
 
 __all__ = ["FactorizedReduction"]

@@ -9,7 +9,16 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["batch_normalize", "by_batch", "collecting", "frozen", "is_by_batch", "is_collecting", "is_frozen"]
+__all__ = [
+    "batch_normalize",
+    "biased_variance",
+    "by_batch",
+    "collecting",
+    "frozen",
+    "is_by_batch",
+    "is_collecting",
+    "is_frozen",
+]
 __all__ += ["is_synchronized", "synchronized"]
 
 _collecting: ContextVar[bool] = ContextVar("collecting", default=False)
@@ -114,8 +123,18 @@ def _fused(x, gamma, beta, moving, epsilon):
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=epsilon, is_training=moving is None
     )
-    if moving is None:
-        # The kernel reports the unbiased variance. A single value has a variance of zero in either form.
-        count = math.prod(x.shape[:-1]) if None not in x.shape else tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-        variance *= (count - 1) / count
-    return y, (mean, variance)
+    return y, (mean, variance if moving is not None else biased_variance(variance, x.shape, x))
+
+
+def biased_variance(variance: Any, shape: tuple[int | None, ...], x: Any = None) -> Any:
+    """Turn the unbiased variance that TensorFlow's kernel reports into the sum of squares divided by their number.
+
+    Args:
+        variance: `(channels,)`.
+        shape: the shape of the maps, of which it is the variance.
+        x: the maps, unless their shape is known. A single value has a variance of zero in either form.
+    """
+    import tensorflow as tf
+
+    count = math.prod(shape[:-1]) if None not in shape else tf.cast(tf.size(x) // shape[-1], tf.float32)
+    return variance * ((count - 1) / count)

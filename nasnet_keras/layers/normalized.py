@@ -18,6 +18,7 @@ from keras import ops
 
 from nasnet_keras.layers.first_kernels import he_normal
 from nasnet_keras.layers.normalization import batch_normalize, is_by_batch, is_collecting, is_frozen
+from nasnet_keras.layers.pointwise import Product
 from nasnet_keras.layers.traces import traced
 
 __all__ = ["CountedLayer", "NormalizedConv", "normalized_convolution", "sharing_activations"]
@@ -142,8 +143,17 @@ class NormalizedConv(CountedLayer):
             kernels: values of the kernels.
             training: whether gradients will be wanted.
             settings: as `_settings` gives them.
+
+        Returns:
+            `(batch, height, width, filters)`, or a `Product` that is yet to be computed.
         """
         raise NotImplementedError
+
+    @classmethod
+    def convolved(cls, x: Any, kernels: list[Any], training: bool, *settings: Any) -> Any:
+        """The convolution as `convolve`, computed."""
+        y = cls.convolve(x, kernels, training, *settings)
+        return y.computed(training) if isinstance(y, Product) else y
 
     def multiply_adds(self, input_shape):
         height, width = self.compute_output_shape(input_shape)[1:3]
@@ -194,5 +204,9 @@ def normalized_convolution(
     """
     moving, kernels = (None, others) if normalize_batch else (others[:2], others[2:])
     y = convolve(x, kernels, training, *settings)
+    if isinstance(y, Product):
+        if normalize_batch and training and (found := y.normalized(gamma, beta, epsilon)) is not None:
+            return found[0], *found[1]
+        y = y.computed(training)
     y, statistics = batch_normalize(y, gamma, beta, moving, epsilon)
     return (y, *statistics) if normalize_batch else (y,)

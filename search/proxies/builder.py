@@ -45,7 +45,7 @@ class ComputingBuilder(Builder):
 
     def plain_conv(self, x, filters, *, name):
         (kernel,) = self._weights(name, {"kernel": (1, 1, x.shape[-1], filters)})
-        return ConvBatchNorm.convolve(x, [kernel], True, (1, 1), 1, "same")
+        return ConvBatchNorm.convolved(x, [kernel], True, (1, 1), 1, "same")
 
     def depthwise_conv(self, x, size, *, name, stride=1, relu=True):
         kernels = {"depthwise_kernel": (size, size, x.shape[-1], 1)}
@@ -115,7 +115,7 @@ class ComputingBuilder(Builder):
 
     def _convolved(self, layer, x, name, kernels, relu, *settings):
         values = self._weights(name, kernels)
-        return self._normalized(layer.convolve(self._relu(x) if relu else x, values, True, *settings))
+        return self._normalized(layer.convolved(self._relu(x) if relu else x, values, True, *settings))
 
     def _normalized(self, x):
         if self._epsilon is None:
