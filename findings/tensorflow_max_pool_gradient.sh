@@ -8,8 +8,8 @@
 # Behaviour: the time grows with the number of pixels of a window. Forward there is little between the two.
 #
 # Output seen:
-#   one pool: 2.5 ms, and 21.2 ms for the gradient
-#   two pools: 1.5 ms, and 7.6 ms for the gradient
+#   one pool: 3.2 ms, and 22.9 ms for the gradient
+#   two pools: 2.0 ms, and 8.2 ms for the gradient
 #
 # What helps: in training, a pool along one axis after the other. Results are equal to the bit. So are gradients, unless
 # several pixels of a window are the largest; then one of them has it all, as before, but it may be another one.
