@@ -1,13 +1,15 @@
 """Batch normalisation as a function: TensorFlow's fused kernel on that backend, Keras operations on the others."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
 import keras
 from keras import ops
+
+from nasnet_keras.utils.context import within
 
 __all__ = [
     "batch_normalize",
@@ -18,23 +20,14 @@ __all__ = [
     "is_by_batch",
     "is_collecting",
     "is_frozen",
+    "is_synchronized",
+    "synchronized",
 ]
-__all__ += ["is_synchronized", "synchronized"]
 
 _collecting: ContextVar[bool] = ContextVar("collecting", default=False)
 _frozen: ContextVar[bool] = ContextVar("frozen", default=False)
 _by_batch: ContextVar[bool] = ContextVar("by_batch", default=False)
 _mean_over_replicas: ContextVar[Callable[[Any], Any] | None] = ContextVar("mean_over_replicas", default=None)
-
-
-@contextmanager
-def _within(setting: ContextVar[Any], value: Any) -> Iterator[None]:
-    """Set a context variable within the block."""
-    token = setting.set(value)
-    try:
-        yield
-    finally:
-        setting.reset(token)
 
 
 def synchronized(mean: Callable[[Any], Any]) -> AbstractContextManager[None]:
@@ -43,7 +36,7 @@ def synchronized(mean: Callable[[Any], Any]) -> AbstractContextManager[None]:
     Args:
         mean: function that returns the mean of a vector over the replicas, whose shares have one size.
     """
-    return _within(_mean_over_replicas, mean)
+    return within(_mean_over_replicas, mean)
 
 
 def is_synchronized() -> bool:
@@ -53,7 +46,7 @@ def is_synchronized() -> bool:
 
 def frozen() -> AbstractContextManager[None]:
     """Normalise by the moving statistics in training too, and do not update them."""
-    return _within(_frozen, True)
+    return within(_frozen, True)
 
 
 def is_frozen() -> bool:
@@ -66,7 +59,7 @@ def collecting() -> AbstractContextManager[None]:
 
     Six operations for each layer are a quarter of those of a training step.
     """
-    return _within(_collecting, True)
+    return within(_collecting, True)
 
 
 def is_collecting() -> bool:
@@ -76,7 +69,7 @@ def is_collecting() -> bool:
 
 def by_batch() -> AbstractContextManager[None]:
     """Normalise by the batch out of training too."""
-    return _within(_by_batch, True)
+    return within(_by_batch, True)
 
 
 def is_by_batch() -> bool:
@@ -123,18 +116,18 @@ def _fused(x, gamma, beta, moving, epsilon):
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=epsilon, is_training=moving is None
     )
-    return y, (mean, variance if moving is not None else biased_variance(variance, x.shape, x))
+    return y, (mean, variance if moving is not None else biased_variance(variance, x))
 
 
-def biased_variance(variance: Any, shape: tuple[int | None, ...], x: Any = None) -> Any:
+def biased_variance(variance: Any, maps: Any) -> Any:
     """Turn the unbiased variance that TensorFlow's kernel reports into the sum of squares divided by their number.
 
     Args:
         variance: `(channels,)`.
-        shape: the shape of the maps, of which it is the variance.
-        x: the maps, unless their shape is known. A single value has a variance of zero in either form.
+        maps: maps of the shape of those that were normalised. A single value has a variance of zero in either form.
     """
     import tensorflow as tf
 
-    count = math.prod(shape[:-1]) if None not in shape else tf.cast(tf.size(x) // shape[-1], tf.float32)
+    shape = maps.shape
+    count = math.prod(shape[:-1]) if None not in shape else tf.cast(tf.size(maps) // shape[-1], tf.float32)
     return variance * ((count - 1) / count)

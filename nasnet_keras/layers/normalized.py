@@ -7,8 +7,8 @@ backend, for inputs of unknown size.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,24 +20,20 @@ from nasnet_keras.layers.first_kernels import he_normal
 from nasnet_keras.layers.normalization import batch_normalize, is_by_batch, is_collecting, is_frozen
 from nasnet_keras.layers.pointwise import Product
 from nasnet_keras.layers.traces import traced
+from nasnet_keras.utils.context import within
 
 __all__ = ["CountedLayer", "NormalizedConv", "normalized_convolution", "sharing_activations"]
 
 _activated: ContextVar[dict[int, tuple[Any, Any]] | None] = ContextVar("activated", default=None)
 
 
-@contextmanager
-def sharing_activations() -> Iterator[None]:
+def sharing_activations() -> AbstractContextManager[None]:
     """Let the layers that are called within the block share the ReLU of a map that several of them read.
 
     Its gradient is then computed once, for the sum of theirs. The block keeps all maps, so it is for a single call of a
     network that is traced.
     """
-    token = _activated.set({})
-    try:
-        yield
-    finally:
-        _activated.reset(token)
+    return within(_activated, {})
 
 
 def _relu(x: Any) -> Any:

@@ -122,4 +122,4 @@ def _normalized(maps, kernel, gamma, beta, epsilon):
 
     flat, matrix = tf.reshape(maps, (-1, channels)), tf.reshape(kernel, (channels, filters))
     y, mean, variance = apply(flat, matrix, tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta))
-    return y, (mean, biased_variance(variance, shape))
+    return y, (mean, biased_variance(variance, y))

@@ -1,14 +1,14 @@
 """A warning where a network for small images is built for large ones, which costs many times what another stem does."""
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 
 from absl import logging
 
 from nasnet_keras.networks.base import NetworkConfig
 from nasnet_keras.networks.cost import CostBuilder
+from nasnet_keras.utils.context import within
 
 __all__ = ["loading_weights", "tell_of_cost"]
 
@@ -17,14 +17,9 @@ _SMALL = 32
 _loading: ContextVar[bool] = ContextVar("loading", default=False)
 
 
-@contextmanager
-def loading_weights(loading: bool = True) -> Iterator[None]:
+def loading_weights(loading: bool = True) -> AbstractContextManager[None]:
     """A context in which networks are built for weights, which fit no other stem; without `loading` it does nothing."""
-    token = _loading.set(loading or _loading.get())
-    try:
-        yield
-    finally:
-        _loading.reset(token)
+    return within(_loading, loading or _loading.get())
 
 
 def tell_of_cost(config: NetworkConfig) -> None:
