@@ -11,9 +11,9 @@ import tensorflow as tf
 from nasnet_keras.layers import ConvBatchNorm, SeparableConvBatchNorm, pointwise, traces
 
 PEAK = """
-import resource
 import sys
 import tensorflow as tf
+from nasnet_keras.latency import memory
 from nasnet_keras.layers import SeparableConvBatchNorm, pointwise
 
 pointwise._LARGE = float(sys.argv[1])
@@ -28,7 +28,7 @@ def slope(x):
 
 for _ in range(2):
     slope(tf.ones((64, 32, 32, 32)))[0].numpy()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(memory.peak() // 2**20)
 """
 
 
