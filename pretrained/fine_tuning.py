@@ -1,7 +1,9 @@
 """Fine-tuning: a trained network becomes a classifier of other images. Its head is trained first, then all of it."""
 
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ from nasnet_keras.pretrained.recipe import recipe_for
 from nasnet_keras.pretrained.result import RESULT, FineTuneResult
 from nasnet_keras.pretrained.sources import dataset_of
 from nasnet_keras.pretrained.start import start
+from nasnet_keras.training import precision
 from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.datasets.recording import record_files
+from nasnet_keras.training.fastest_precision import fastest_precision
 from nasnet_keras.training.further import START, clear
 from nasnet_keras.training.mistakes import files as mistakes
 from nasnet_keras.training.records import BEFORE
@@ -155,7 +159,7 @@ def fine_tune(
         )
         if not checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be positive, got {quoted(checkpoint_minutes)}")
-        plan = going_on(plan, Path(workdir), recipe.get("epochs"))
+        plan = going_on(_settled(plan, workdir), Path(workdir), recipe.get("epochs"))
         return _fine_tuned(plan, Path(workdir), checkpoint_minutes)
 
 
@@ -165,6 +169,13 @@ def _shape(source: Card, image_size: int | None) -> tuple[int, int, int]:
         return source.input_shape
     side = checks.positive_integer("image_size", image_size)
     return side, side, source.input_shape[-1]
+
+
+def _settled(plan: Plan, workdir: str | Path) -> Plan:
+    """The plan with a precision that is chosen."""
+    of_network = [plan.source.genotype], plan.dataset, plan.network
+    fastest = partial(fastest_precision, *of_network, deterministic=plan.deterministic)
+    return dataclasses.replace(plan, recipe=precision.settled(plan.recipe, workdir, FILE, fastest))
 
 
 def _fine_tuned(plan: Plan, workdir: Path, checkpoint_minutes: float) -> FineTuneResult:

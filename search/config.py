@@ -18,10 +18,12 @@ from nasnet_keras.search.rungs import is_rung
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.training.datasets.settings import DatasetSettings
+from nasnet_keras.training.precision import as_begun
 from nasnet_keras.training.recipes import Recipe, default_recipe, recipe_of
 from nasnet_keras.utils import checks, settings, values
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, grouped, setting
+from nasnet_keras.utils.workdir import STUDY
 
 __all__ = ["REWARDS", "SearchConfig", "child_recipe", "default_epochs", "defaults", "may_change"]
 
@@ -262,6 +264,7 @@ class SearchConfig:
         if self.recipe is None or isinstance(self.recipe, str):
             object.__setattr__(self, "recipe", child_recipe(self.dataset, self.evaluator, self.recipe))
         settings.check(self, ("recipe",))
+        object.__setattr__(self, "recipe", as_begun(self.recipe, self.workdir, STUDY))
         self._default("algorithm", begun_with(self.workdir))
         for name, value in defaults(self.evaluator, self.space, self.recipe.epochs, self.trials).items():
             self._default(name, value)

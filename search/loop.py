@@ -101,7 +101,7 @@ def run(
     if own == Own():  # objects stand for names, and are compared with what is known of them later
         check_continues(config)
     try:
-        config = own.checked(config)
+        config = own.settled(own.checked(config))
         running = own.make_executor(config)  # made first, so that its processes start while the data set is read
     except (ValueError, ExecutorError) as error:
         raise SearchError(str(error)) from error

@@ -36,8 +36,11 @@ from nasnet_keras.search.study.trial_log import read_trials
 from nasnet_keras.search.testing.algorithms import check_proposal
 from nasnet_keras.search.testing.contract import ContractError
 from nasnet_keras.search.testing.spaces import check_corners
+from nasnet_keras.training.precision import settled
+from nasnet_keras.training.recipes import AUTO, PRECISIONS, Recipe
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.settings import settings
+from nasnet_keras.utils.workdir import STUDY
 
 __all__ = ["Own", "check_unchanged"]
 
@@ -89,6 +92,25 @@ class Own:
         if self.space is not None:
             _kept("space", self.space, check_corners)
         return config if self.evaluator is None or row is None or not row.isolates else self._here(config)
+
+    def settled(self, config: SearchConfig) -> SearchConfig:
+        """Return the configuration with a precision that is chosen: that of networks which the search trains itself.
+
+        Raises:
+            ValueError: the data set, or TensorFlow, is missing.
+        """
+
+        if config.recipe.precision != AUTO:
+            return config
+
+        def fastest(recipe: Recipe) -> str:
+            if self.evaluator is not None or not registry.evaluator(config.evaluator).trains:
+                return PRECISIONS[0]
+            from nasnet_keras.search.evaluators.child import precision_of_children  # late: it imports TensorFlow
+
+            return precision_of_children(config, config.search_space() if self.space is None else self.space)
+
+        return dataclasses.replace(config, recipe=settled(config.recipe, config.workdir, STUDY, fastest))
 
     def make_executor(self, config: SearchConfig) -> Executor:
         """Make the executor of the search; it raises the errors of `executors.make`."""

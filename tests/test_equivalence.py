@@ -116,6 +116,34 @@ def test_depthwise_gradients(size, height, width, strides, dilation, known):
         assert difference(ours, stock) < 1e-5
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("size, strides, width", [(3, 1, 8), (3, 2, 8), (5, 1, 8), (5, 1, 9), (5, 2, 8), (7, 2, 9)])
+def test_depthwise_gradients_in_bfloat16(size, strides, width, padding):
+    """Close to those in float32; and none by a kernel of TensorFlow's that computes it value by value."""
+    generator = np.random.default_rng(0)
+    x = tf.constant(generator.normal(size=(3, 8, width, 5)), tf.bfloat16)
+    kernel = tf.constant(generator.normal(size=(size, size, 5, 1)), tf.bfloat16)
+
+    @tf.function
+    def gradients(x, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch((x, kernel))
+            y = depthwise_conv(x, kernel, (strides, strides), 1, True, padding)
+            loss = tf.reduce_sum(tf.sin(tf.cast(y, tf.float32)))
+        return tape.gradient(loss, (x, kernel))
+
+    narrow, wide = gradients(x, kernel), gradients(tf.cast(x, tf.float32), tf.cast(kernel, tf.float32))
+    assert {value.dtype for value in narrow} == {tf.bfloat16}
+    for ours, exact in zip(narrow, wide, strict=True):
+        assert difference(tf.cast(ours, tf.float32), exact) < 0.05
+    graph = gradients.get_concrete_function(x, kernel).graph
+    of_kernels = [one for one in graph.get_operations() if one.type == "DepthwiseConv2dNativeBackpropFilter"]
+    of_images = [one for one in graph.get_operations() if one.type == "DepthwiseConv2dNativeBackpropInput"]
+    assert all(one.inputs[0].dtype == tf.float32 for one in of_kernels if one.outputs[0].shape[1] > 3)
+    assert all(one.inputs[1].dtype == tf.float32 for one in of_images if one.get_attr("strides")[1] > 1)
+    assert of_kernels and (of_images or strides == 1)
+
+
 @pytest.mark.slow
 def test_second_epoch_of_fit_equals_plain_layers():
     """Through `fit` as well: the fused layers need no training loop of ours."""

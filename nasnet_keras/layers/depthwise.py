@@ -103,11 +103,11 @@ def depthwise_conv(
     Returns:
         `(batch, ceil(height / stride), ceil(width / stride), channels)` with "same" padding.
     """
-    if training and padding == "same" and tensorflow_on_processor():
-        if dilation > 1 and tuple(strides) == (1, 1) and _divides(dilation, x):
+    if training and tensorflow_on_processor():
+        if dilation > 1 and padding == "same" and tuple(strides) == (1, 1) and _divides(dilation, x):
             return _by_phases(x, kernel, dilation)
-        if dilation == 1 and (of_kernel := _fast_kernel_gradient(x, kernel.shape[0], tuple(strides))):
-            return _with_kernel_gradient(of_kernel, x, kernel, strides)
+        if dilation == 1 and (of_kernel := _fast_kernel_gradient(x, kernel.shape[0], tuple(strides), padding)):
+            return _with_kernel_gradient(of_kernel, x, kernel, strides, padding)
     return ops.depthwise_conv(x, kernel, strides, padding, "channels_last", dilation)
 
 
@@ -116,14 +116,20 @@ def _divides(number: int, x: Any) -> bool:
     return all(size is not None and size % number == 0 for size in x.shape[1:3])
 
 
-def _fast_kernel_gradient(x: Any, size: int, strides: tuple[int, int]) -> Callable[..., Any] | None:
+def _fast_kernel_gradient(x: Any, size: int, strides: tuple[int, int], padding: str) -> Callable[..., Any] | None:
     """What computes the gradient of a kernel faster than TensorFlow, if anything here does."""
     height, width = x.shape[1:3]
-    if height is not None and width is not None and height * width <= _FEW and (size in _WIDE or width <= _NARROW):
-        return _kernel_gradient_by_pixels
-    if size in _WIDE and strides == (1, 1) and width is not None and width % 2 == 0:
-        return _kernel_gradient
-    return None
+    if padding == "same" and height is not None and width is not None:
+        if height * width <= _FEW and (size in _WIDE or width <= _NARROW):
+            return _kernel_gradient_by_pixels
+        if size in _WIDE and strides == (1, 1) and width % 2 == 0:
+            return _kernel_gradient
+    return _kernel_gradient_in_float32 if _is_slow(x.dtype, size, strides) else None
+
+
+def _is_slow(dtype: Any, size: int, strides: tuple[int, int]) -> bool:
+    """Whether oneDNN has nothing but a reference implementation of one of the gradients in this type."""
+    return dtype != "float32" and (max(strides) > 1 or size in _WIDE)
 
 
 def _by_phases(x, kernel, dilation):
@@ -137,40 +143,50 @@ def _by_phases(x, kernel, dilation):
     return ops.reshape(y, (-1, height, width, channels))
 
 
-def _with_kernel_gradient(of_kernel, x, kernel, strides):
-    """The convolution, whose kernel's gradient is `of_kernel(x, dy, size, strides)`."""
+def _with_kernel_gradient(of_kernel, x, kernel, strides, padding):
+    """The convolution, whose kernel's gradient is `of_kernel(x, dy, size, strides, padding)`."""
     import tensorflow as tf
 
-    steps = [1, *strides, 1]
+    steps, border = [1, *strides, 1], padding.upper()
 
     # TensorFlow keeps the graph of every such call for ever, and `traces.traced` keeps their number small.
     @tf.custom_gradient
     def apply(x, kernel):
         def of_image(dy):
-            if max(strides) > 1:
-                shape = tf.shape(x)
-                return tf.nn.depthwise_conv2d_backprop_input(shape, kernel, dy, steps, "SAME")
-            return tf.nn.depthwise_conv2d(dy, tf.reverse(kernel, [0, 1]), steps, "SAME")
+            if max(strides) == 1 and border == "SAME":
+                return tf.nn.depthwise_conv2d(dy, tf.reverse(kernel, [0, 1]), steps, border)
+            wide = tf.cast(kernel, tf.float32), tf.cast(dy, tf.float32)
+            return tf.cast(tf.nn.depthwise_conv2d_backprop_input(tf.shape(x), *wide, steps, border), x.dtype)
 
         def gradient(dy):
-            return of_image(dy), of_kernel(x, dy, kernel.shape[0], strides)
+            return of_image(dy), tf.cast(of_kernel(x, dy, kernel.shape[0], strides, border), kernel.dtype)
 
-        return tf.nn.depthwise_conv2d(x, kernel, steps, "SAME"), gradient
+        return tf.nn.depthwise_conv2d(x, kernel, steps, border), gradient
 
     return apply(x, kernel)
 
 
-def _kernel_gradient_by_pixels(x, dy, size, strides):
+def _kernel_gradient_in_float32(x, dy, size, strides, padding):
+    """TensorFlow's gradient of a `(size, size, channels, 1)` kernel, whatever the type of the images."""
+    import tensorflow as tf
+
+    return tf.nn.depthwise_conv2d_backprop_filter(
+        tf.cast(x, tf.float32), (size, size, x.shape[-1], 1), tf.cast(dy, tf.float32), [1, *strides, 1], padding
+    )
+
+
+def _kernel_gradient_by_pixels(x, dy, size, strides, padding):
     """The gradient of a `(size, size, channels, 1)` kernel for images of few pixels."""
     import tensorflow as tf
 
+    del padding  # the border of "same"
     channels = x.shape[-1]
     images, slopes = (
         tf.cast(tf.reshape(maps, (-1, math.prod(maps.shape[1:3]), channels)), tf.float32) for maps in (x, dy)
     )
     pairs = tf.matmul(tf.transpose(images, (2, 1, 0)), tf.transpose(slopes, (2, 0, 1)))
     sums = tf.matmul(tf.reshape(pairs, (channels, -1)), _joined(*x.shape[1:3], size, strides))
-    return tf.cast(tf.reshape(tf.transpose(sums), (size, size, channels, 1)), x.dtype)
+    return tf.reshape(tf.transpose(sums), (size, size, channels, 1))
 
 
 @functools.cache
@@ -192,11 +208,11 @@ def _joined(height: int, width: int, size: int, strides: tuple[int, int]) -> np.
     return joined.reshape(-1, size * size).astype(np.float32)
 
 
-def _kernel_gradient(x, dy, size, strides):
+def _kernel_gradient(x, dy, size, strides, padding):
     """The gradient of a `(size, size, channels, 1)` kernel."""
     import tensorflow as tf
 
-    del strides  # 1
+    del strides, padding  # 1, and the border of "same"
     batch, height, width, channels = (s or d for s, d in zip(x.shape, tf.unstack(tf.shape(x)), strict=True))
 
     def three_columns(x, dy):

@@ -13,11 +13,12 @@ from absl import logging
 from nasnet_keras.card import Card
 from nasnet_keras.networks.any import network_from_genotype
 from nasnet_keras.networks.large_images import loading_weights
-from nasnet_keras.training import records
+from nasnet_keras.training import precision, records
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.datasets import loading, splits
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.datasets.recording import are_files, record_files
+from nasnet_keras.training.fastest_precision import fastest_precision
 from nasnet_keras.training.further import Earlier, clear, earlier, finished_epochs, first_of, put_aside
 from nasnet_keras.training.mistakes import files as mistakes
 from nasnet_keras.training.recipes import Recipe
@@ -94,6 +95,7 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path, *, go_on: bool 
         dataset = loading.load(dataset)
     dataset = dataset.split_by(splits.begun_by(config.workdir, _FILE) or dataset.split)
     config.check(dataset)  # before a folder is made
+    config = _settled(config, dataset)
     config, before = _going_on(config if go_on else _as_finished(config, dataset), dataset)
     initialize = _initializer(config, dataset)
     this = {**config.to_json(dataset), **before}
@@ -109,6 +111,13 @@ def train(config: TrainingConfig, dataset: Dataset | str | Path, *, go_on: bool 
         return _trained(config, dataset, card, initialize, begun_from)
     finally:
         folder.close()
+
+
+def _settled(config: TrainingConfig, dataset: Dataset) -> TrainingConfig:
+    """The configuration with a precision that is chosen."""
+    of_network = [config.resolved], dataset, config.network(dataset)
+    fastest = partial(fastest_precision, *of_network, deterministic=config.deterministic)
+    return dataclasses.replace(config, recipe=precision.settled(config.recipe, config.workdir, _FILE, fastest))
 
 
 def _as_finished(config: TrainingConfig, dataset: Dataset) -> TrainingConfig:

@@ -13,10 +13,13 @@ from nasnet_keras.utils.near import suggestion
 from nasnet_keras.utils.settings import documented, grouped, setting
 from nasnet_keras.utils.values import Kind, from_zero, number, share
 
-__all__ = ["PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe", "recipe_of"]
+__all__ = ["AUTO", "PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe", "recipe_of"]
 
 SCHEDULES = ("cosine", "one_cycle")
 PRECISIONS = ("float32", "mixed_bfloat16")
+AUTO = "auto"
+"""The precision of a recipe that leaves the choice to the job, which measures: see `training.precision`."""
+
 PREPROCESSING = {"scale": 1 / 127.5, "offset": -1.0}
 """What networks read of images, for cards: `inputs.scaled` does it."""
 
@@ -130,9 +133,11 @@ class Recipe:
     batch_norm_momentum: float = setting(0.9, "Momentum of batch normalization's moving statistics.", share())
     precision: str = setting(
         "float32",
-        "Type that layers compute in. With mixed_bfloat16 weights stay float32; it is faster on recent GPUs and slower "
-        "on most processors. There is no float16: its loss would need scaling.",
-        values.choice(*PRECISIONS),
+        "Type that layers compute in. With mixed_bfloat16 weights stay float32; it is faster on recent GPUs, and on "
+        "processors with instructions for it, where depthwise gradients that have none stay float32. With auto a few "
+        "steps are measured, and the faster one is recorded and kept. There is no float16: its loss would need "
+        "scaling.",
+        values.choice(*PRECISIONS, AUTO),
         assumed="float32",
     )
 

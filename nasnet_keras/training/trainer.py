@@ -16,7 +16,7 @@ from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.devices import default_replicas
 from nasnet_keras.training.errors import DivergedError
 from nasnet_keras.training.evaluation import predictions
-from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.recipes import AUTO, PRECISIONS, Recipe
 from nasnet_keras.training.replicas import Replicas
 from nasnet_keras.training.step import State, StepConfig, TrainStep
 from nasnet_keras.utils import checks
@@ -132,6 +132,11 @@ class Trainer:
         """The architecture of a supernet for a step of the present epoch."""
         del position
 
+    def wait(self) -> None:
+        """Wait until the steps that were begun are computed."""
+        for figures in self._pending[-1:]:
+            keras.ops.convert_to_numpy(figures)
+
     def figures(self) -> dict[str, float]:
         """Mean loss and accuracy of the present epoch's steps so far; waits until they are computed.
 
@@ -208,6 +213,8 @@ def _config(recipe: Recipe, config: StepConfig) -> StepConfig:
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
     """Let the layers that are made within the block compute in this type."""
+    if policy == AUTO:
+        raise ValueError(f"precision={policy!r} is for jobs, which measure first: expected {' or '.join(PRECISIONS)}")
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

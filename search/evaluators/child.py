@@ -21,6 +21,7 @@ from nasnet_keras.latency.device import Device
 from nasnet_keras.latency.predictor import LatencyPredictor
 from nasnet_keras.networks.any import network_from_genotype, size_arguments
 from nasnet_keras.networks.cost import genotype_cost
+from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.costs.meter import Meter, Network
 from nasnet_keras.search.costs.predicted import facts_of, fitting_predictor, warn_of_sizes
@@ -33,6 +34,7 @@ from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.curve import Curve, accuracy_of
 from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
+from nasnet_keras.training.fastest_precision import fastest_precision
 from nasnet_keras.training.job import train
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.utils.environment import require_tensorflow
@@ -40,11 +42,12 @@ from nasnet_keras.utils.files import replacing, write_saved
 from nasnet_keras.utils.progress import Progress
 from nasnet_keras.utils.workdir import STUDY, recorded
 
-__all__ = ["ChildEvaluator"]
+__all__ = ["ChildEvaluator", "precision_of_children"]
 
 _BYTES = 12  # memory of a parameter: the weight, its momentum and its average
 _CHECKED_STEPS = 50  # steps between two checks that a child has not diverged
 _LAST = 5  # number of epochs of the reward "best_of_last_five"
+_MEASURED = 2  # random children whose steps choose a precision
 
 
 class ChildEvaluator(Evaluator):
@@ -284,6 +287,21 @@ class ChildEvaluator(Evaluator):
             seed=seed,
             deterministic=config.deterministic,
         )
+
+
+def precision_of_children(config: SearchConfig, space: Space) -> str:
+    """Measure in which precision random children of a search train fastest; finalists, if no child is trained.
+
+    Raises:
+        ValueError: as of `ChildEvaluator`.
+    """
+    evaluator, row = ChildEvaluator(config), registry.evaluator(config.evaluator)
+    folder = Path() if row.is_cheap or row.shares_weights else None
+    generator = np.random.default_rng(0)  # the same ones for all seeds of a search
+    trainings = [evaluator._training(space.decode(space.sample(generator)), folder=folder) for _ in range(_MEASURED)]
+    genotypes, images = [one.resolved for one in trainings], evaluator._final if folder else evaluator._proxy
+    network = trainings[0].network(images)
+    return fastest_precision(genotypes, images, network, config.recipe, deterministic=config.deterministic)
 
 
 def _part(dataset: Dataset, images: int | None, setting: str, whose: str) -> Dataset:
