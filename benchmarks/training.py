@@ -1,10 +1,10 @@
 """Measure start-up, speed and memory of training: our layers and step, against plain Keras layers and `fit`.
 
-    python benchmarks/training.py [--runs=3] [--peer_onednn=0]
+    python benchmarks/training.py [--runs=3] [--peer_onednn=0] [--precision=mixed_bfloat16]
 
 The network is NASNet-A, N=2, F=16, in batches of 128 CIFAR-sized images; the peer runs under `model.compile` and
 `model.fit` with default settings. Each run is a fresh process. Start-up is the time from the genotype to the end of the
-first step. `--peer_onednn=0` measures the peer as on processors for which TensorFlow leaves oneDNN off by default (AMD
+first step. `--precision` is that of our side; the peer computes in float32. `--peer_onednn=0` measures the peer as on processors for which TensorFlow leaves oneDNN off by default (AMD
 processors without AVX512_VNNI).
 """
 
@@ -25,11 +25,14 @@ def data():
     return images, generator.integers(0, 10, BATCH * STEPS).astype(np.int32)
 
 
-def ours(images, labels):
+def ours(images, labels, precision):
     """Train our network; returns the moment of the start and of the end of each step."""
+    import keras
+
     from nasnet_keras import NASNetFromGenotype
     from nasnet_keras.training.step import StepConfig, TrainStep
 
+    keras.config.set_dtype_policy(precision)
     times = [time.perf_counter()]
     model = NASNetFromGenotype("nasnet_a", images.shape[1:], classifier_activation=None, **NETWORK)
     stepper = TrainStep(model, StepConfig(weight_decay=5e-4, clip_norm=5.0))
@@ -58,7 +61,7 @@ def plain(images, labels):
     return times
 
 
-def measured(side):
+def measured(side, precision):
     if side == "ours":
         from nasnet_keras.utils import environment
 
@@ -67,7 +70,7 @@ def measured(side):
     import tensorflow as tf
 
     tf.config.list_logical_devices()  # TensorFlow's own start-up is left out of the network's
-    times = {"ours": ours, "plain": plain}[side](*data())
+    times = ours(*data(), precision) if side == "ours" else plain(*data())
     steps = np.diff(times)
     return {
         "start_up": round(float(steps[0]), 2),
@@ -81,15 +84,16 @@ def main():
     parser.add_argument("side", nargs="?", choices=("ours", "plain"), help="measure one side in this process")
     parser.add_argument("--runs", type=int, default=3, help="number of pairs of runs")
     parser.add_argument("--peer_onednn", choices=("0", "1"), help="oneDNN of the peer; TensorFlow decides by default")
+    parser.add_argument("--precision", default="float32", help="type that our side computes in, such as mixed_bfloat16")
     arguments = parser.parse_args()
     if arguments.side:
-        print(json.dumps(measured(arguments.side)))
+        print(json.dumps(measured(arguments.side, arguments.precision)))
         return
     from measure import paired, processor, report, settings
 
     print(f"{processor()}; peer's oneDNN: {arguments.peer_onednn or 'default'}")
     sides = {"ours": settings(None), "plain": settings(arguments.peer_onednn)}
-    found = paired(__file__, sides, arguments.runs)
+    found = paired(__file__, sides, arguments.runs, [f"--precision={arguments.precision}"])
     for figure, unit in (("start_up", "s"), ("images_per_second", "images/s"), ("peak_mib", "MiB")):
         report(figure, *([run[figure] for run in found[side]] for side in sides), unit)
 

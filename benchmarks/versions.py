@@ -6,6 +6,7 @@ OTHER_CHECKOUT is a folder with another version of this repository, as `git work
 Each run is a process of its own, in turn with one of the other version; ratios are this version / the other. The parts:
 
 - training (start-up, images a second, memory) is that of each version's own `training.py`;
+- bfloat16_training is the same, but in mixed_bfloat16 for this version, and in float32 for the other one;
 - children an hour are those of its own `children.py`: on the digits, as many as a default search trains, the start of
   the workers included;
 - cifar_children are six of a search on CIFAR-10, with 10,000 images and three epochs each;
@@ -89,6 +90,7 @@ def inference():
 PARTS = {"importing": importing, "starting": starting, "inference": inference}
 SCRIPTS = {
     "training": ["training.py", "ours"],
+    "bfloat16_training": ["training.py", "ours"],
     "children": ["children.py", "ours", "--children=32"],
     "cifar_children": [
         "children.py",
@@ -100,6 +102,7 @@ SCRIPTS = {
     ],
     "short_children": ["children.py", "ours", "--children=24", "--train_images=64", "--epochs=1"],
 }
+HERE_ALONE = {"bfloat16_training": ["--precision=mixed_bfloat16"]}
 UNITS = {"start_up": "s", "images_per_second": "images/s", "peak_mib": "MiB", "import_ms": "ms", "first_cost_ms": "ms"}
 UNITS |= {"per_hour": "an hour", "mean_reward": "of the first four"}
 UNITS |= {"second_build_s": "s", "second_first_step_s": "s"}
@@ -111,7 +114,7 @@ def measured(checkout, part):
     script = [__file__, checkout, part]
     if part in SCRIPTS:
         name, *flags = SCRIPTS[part]
-        script = [checkout / "benchmarks" / name, *flags]
+        script = [checkout / "benchmarks" / name, *flags, *(HERE_ALONE.get(part, ()) if checkout == HERE else ())]
     environment = {**os.environ, "PYTHONPATH": f"{checkout}", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
     done = subprocess.run([sys.executable, *script], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

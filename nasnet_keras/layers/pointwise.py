@@ -1,7 +1,8 @@
 """1×1 convolutions, as products of matrices.
 
 Normalisation needs the result of a convolution for its gradient. Of a product of large maps the result is not kept but
-computed again: a product is the cheapest part of a separable convolution, and its result a third of what is kept.
+computed again: a product is the cheapest part of a separable convolution, and its result a third of what is kept. A
+product that reads more channels than it writes takes too long for the memory that it would save.
 """
 
 import math
@@ -43,8 +44,11 @@ class Product(NamedTuple):
         Returns:
             As `normalization.batch_normalize`; None where keeping it is better, or necessary.
         """
-        shape = (*self.maps.shape[:3], self.kernel.shape[-1])
-        if None in shape or math.prod(shape) < _LARGE or is_synchronized() or not tensorflow_on_processor():
+        channels, filters = self.kernel.shape[2:]
+        shape = (*self.maps.shape[:3], filters)
+        if None in shape or math.prod(shape) < _LARGE or channels > filters:
+            return None
+        if is_synchronized() or not tensorflow_on_processor():
             return None
         return _normalized(self.maps, self.kernel, gamma, beta, epsilon)
 
