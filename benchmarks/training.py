@@ -4,8 +4,8 @@
 
 The network is NASNet-A, N=2, F=16, in batches of 128 CIFAR-sized images; the peer runs under `model.compile` and
 `model.fit` with default settings. Each run is a fresh process. Start-up is the time from the genotype to the end of the
-first step. `--precision` is that of our side; the peer computes in float32. `--peer_onednn=0` measures the peer as on processors for which TensorFlow leaves oneDNN off by default (AMD
-processors without AVX512_VNNI).
+first step. `--precision` is that of our side; the peer computes in float32. `--peer_onednn=0` measures the peer as on
+processors for which TensorFlow leaves oneDNN off by default (AMD processors without AVX512_VNNI).
 """
 
 import argparse

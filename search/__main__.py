@@ -104,14 +104,20 @@ def _steps_of(found: Any, config: Any, seeds: int) -> dict[str, list[str]]:
 
 def _recipe(values: dict[str, Any], known: dict[str, Any]) -> Any:
     """The recipe that the flags describe, or that of the folder with what the flags change."""
-    from nasnet_keras.search.config import default_epochs
-    from nasnet_keras.training.flags import changes, is_named, recipe
+    import dataclasses
+
+    from absl import flags
+
+    from nasnet_keras.search.recipes import child_recipe
+    from nasnet_keras.training.flags import changes, is_named
     from nasnet_keras.training.recipes import Recipe
 
     if "recipe" in known and not is_named():
         return Recipe(**{**known["recipe"], **changes()})
-    evaluator = values.get("evaluator", "child")
-    return recipe(values.get("dataset", "digits"), epochs=default_epochs(evaluator))
+    meant = {"dataset": "digits", "evaluator": "child", "space": "nasnet", **values}
+    named = flags.FLAGS["recipe"].value
+    usual = child_recipe(meant["dataset"], meant["evaluator"], meant["space"], named)
+    return dataclasses.replace(usual, **changes())
 
 
 def _steps(study: Any) -> dict[str, list[str]]:

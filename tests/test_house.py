@@ -31,7 +31,7 @@ FLOORS_OF_SEARCH = (
     "costs equality objects rungs tables",
     "rows",
     "registry proxies",
-    "spaces combinations finishing place proposing",
+    "spaces combinations finishing place proposing recipes",
     "config controllers supernet surrogates",
     "algorithms latency plausible study",
     "evaluators judged priors report",
