@@ -153,13 +153,17 @@ def _settings() -> tuple[type, ...]:
 
 
 def _defaults() -> dict[str, str]:
+    from nasnet_keras.search.recipes import CHILD_SIZES
     from nasnet_keras.search.registry import EVALUATORS
     from nasnet_keras.training.flags import in_words
     from nasnet_keras.training.recipes import RECIPES
+    from nasnet_keras.utils.manual import shown
 
     usual = EVALUATORS["child"].epochs
     others = "".join(f", {row.epochs} of the {name}" for name, row in EVALUATORS.items() if row.epochs != usual)
-    return {**in_words(RECIPES), "epochs": f"{usual} of a child{others}"}
+    words = in_words(RECIPES)
+    sizes = f"{words['sizes']}; of children in the space nasnet, short {shown(CHILD_SIZES)}"
+    return {**words, "epochs": f"{usual} of a child{others}", "sizes": sizes}
 
 
 _MANUAL = Manual(
