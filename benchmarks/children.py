@@ -28,8 +28,7 @@ def children(count):
 def configuration(arguments, folder):
     import dataclasses
 
-    from nasnet_keras.search.config import SearchConfig
-    from nasnet_keras.search.recipes import child_recipe
+    from nasnet_keras.search.config import SearchConfig, child_recipe
 
     recipe = dataclasses.replace(child_recipe(arguments.dataset, "child"), epochs=arguments.epochs, pad=0, flip=False)
     images = arguments.train_images

@@ -31,8 +31,8 @@ from measure import processor
 from searches import Runs
 
 from nasnet_keras.search import SearchConfig, spaces, tables
+from nasnet_keras.search.config import child_recipe
 from nasnet_keras.search.evaluators.child import ChildEvaluator
-from nasnet_keras.search.recipes import child_recipe
 from nasnet_keras.search.rungs import STOPPED, Rung, accuracy_name, rungs_of
 from nasnet_keras.search.study.ladder import floors
 from nasnet_keras.search.study.trial import Trial

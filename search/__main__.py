@@ -104,20 +104,14 @@ def _steps_of(found: Any, config: Any, seeds: int) -> dict[str, list[str]]:
 
 def _recipe(values: dict[str, Any], known: dict[str, Any]) -> Any:
     """The recipe that the flags describe, or that of the folder with what the flags change."""
-    import dataclasses
-
-    from absl import flags
-
-    from nasnet_keras.search.recipes import child_recipe
-    from nasnet_keras.training.flags import changes, is_named
+    from nasnet_keras.search.config import default_epochs
+    from nasnet_keras.training.flags import changes, is_named, recipe
     from nasnet_keras.training.recipes import Recipe
 
     if "recipe" in known and not is_named():
         return Recipe(**{**known["recipe"], **changes()})
-    meant = {"dataset": "digits", "evaluator": "child", "space": "nasnet", **values}
-    named = flags.FLAGS["recipe"].value
-    usual = child_recipe(meant["dataset"], meant["evaluator"], meant["space"], named)
-    return dataclasses.replace(usual, **changes())
+    evaluator = values.get("evaluator", "child")
+    return recipe(values.get("dataset", "digits"), epochs=default_epochs(evaluator))
 
 
 def _steps(study: Any) -> dict[str, list[str]]:
@@ -153,17 +147,13 @@ def _settings() -> tuple[type, ...]:
 
 
 def _defaults() -> dict[str, str]:
-    from nasnet_keras.search.recipes import CHILD_SIZES
     from nasnet_keras.search.registry import EVALUATORS
     from nasnet_keras.training.flags import in_words
     from nasnet_keras.training.recipes import RECIPES
-    from nasnet_keras.utils.manual import shown
 
     usual = EVALUATORS["child"].epochs
     others = "".join(f", {row.epochs} of the {name}" for name, row in EVALUATORS.items() if row.epochs != usual)
-    words = in_words(RECIPES)
-    sizes = f"{words['sizes']}; of children in the space nasnet, short {shown(CHILD_SIZES)}"
-    return {**words, "epochs": f"{usual} of a child{others}", "sizes": sizes}
+    return {**in_words(RECIPES), "epochs": f"{usual} of a child{others}"}
 
 
 _MANUAL = Manual(

@@ -13,14 +13,13 @@ from nasnet_keras.search.finishing import FinalSettings
 from nasnet_keras.search.place import PlaceSettings
 from nasnet_keras.search.proposing import AlgorithmSettings, begun_with
 from nasnet_keras.search.proxies import PROXIES
-from nasnet_keras.search.recipes import child_recipe, default_epochs, final_sizes, sized_as_begun
 from nasnet_keras.search.registry import EVALUATORS, SPACES, explained
 from nasnet_keras.search.rungs import is_rung
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.spaces.settings import SpaceSettings
 from nasnet_keras.training.datasets.settings import DatasetSettings
 from nasnet_keras.training.precision import as_begun
-from nasnet_keras.training.recipes import Recipe
+from nasnet_keras.training.recipes import Recipe, default_recipe, recipe_of
 from nasnet_keras.utils import checks, settings, values
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, grouped, setting
@@ -253,7 +252,6 @@ class SearchConfig:
     )
     finalists: int = as_in(FinalSettings, "finalists")
     final_epochs: int = as_in(FinalSettings, "final_epochs")
-    final_sizes: tuple[tuple[float, float], ...] | None = as_in(FinalSettings, "final_sizes")
     final_train_images: int | None = as_in(FinalSettings, "final_train_images")
     final_num_repeats: int | None = as_in(FinalSettings, "final_num_repeats")
     final_filters: int | None = as_in(FinalSettings, "final_filters")
@@ -264,8 +262,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         settings.check(self, ("workdir", "dataset", "evaluator", "space"))  # the defaults of others depend on these
         if self.recipe is None or isinstance(self.recipe, str):
-            usual = child_recipe(self.dataset, self.evaluator, self.space, self.recipe)
-            object.__setattr__(self, "recipe", sized_as_begun(usual, self.workdir))
+            object.__setattr__(self, "recipe", child_recipe(self.dataset, self.evaluator, self.recipe))
         settings.check(self, ("recipe",))
         object.__setattr__(self, "recipe", as_begun(self.recipe, self.workdir, STUDY))
         self._default("algorithm", begun_with(self.workdir))
@@ -283,11 +280,6 @@ class SearchConfig:
         """Set a field that is None."""
         if getattr(self, name) is None:
             object.__setattr__(self, name, value)
-
-    def final_recipe(self) -> Recipe:
-        """Return the recipe of finalists."""
-        sizes = self.final_sizes or final_sizes(self.dataset, self.recipe)
-        return dataclasses.replace(self.recipe, epochs=self.final_epochs, sizes=sizes)
 
     def search_space(self) -> Space:
         """Make the search space."""
@@ -335,6 +327,11 @@ def may_change(evaluator: str) -> set[str]:
     return free - {"trials"} if row.shares_weights else free  # trials are spread over the supernet's epochs
 
 
+def default_epochs(evaluator: str) -> int:
+    """Return the default epochs of a child, or of the supernet."""
+    return registry.evaluator(evaluator).epochs
+
+
 def defaults(evaluator: str, space: str, epochs: int, trials: int | None = None) -> dict[str, Any]:
     """Return the default values of the settings that are None, by evaluator, space, epochs of training and trials."""
     row, known = registry.evaluator(evaluator), settings.settings(SearchConfig)
@@ -343,3 +340,8 @@ def defaults(evaluator: str, space: str, epochs: int, trials: int | None = None)
     implied |= {"trials": row.trials_per_epoch * epochs} if row.trials_per_epoch else {}
     implied |= {"random_trials": usual["trials"] if trials is None else trials} if row.is_cheap else {}
     return {**usual, **{name: value for name, value in implied.items() if name in usual}}
+
+
+def child_recipe(dataset: str | Path, evaluator: str, name: str | None = None) -> Recipe:
+    """Return the recipe of a child, or of the supernet: that of `nasnet-train`, or of a name, in fewer epochs."""
+    return dataclasses.replace(recipe_of(name or default_recipe(str(dataset))), epochs=default_epochs(evaluator))

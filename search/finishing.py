@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from nasnet_keras.training.recipes import SIZES
 from nasnet_keras.utils import values
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import documented, grouped, setting
@@ -26,14 +25,6 @@ class FinalSettings:
     )
     final_epochs: int = setting(
         20, "Number of epochs of a finalist, by the recipe of the children.", _COUNT, may_change=True
-    )
-    final_sizes: tuple[tuple[float, float], ...] | None = setting(
-        None,
-        "Sizes of the training images of finalists, in the form of --sizes; by default those of children, or where "
-        "children have smaller ones by default, those of nasnet-train.",
-        SIZES,
-        for_=("children",),
-        may_change=True,
     )
     final_train_images: int | None = setting(
         None,

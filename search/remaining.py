@@ -63,8 +63,7 @@ class Remaining:
         config = self._config
         if registry.evaluator(config.evaluator).how is None:
             return 0.0
-        child, final = config.recipe, config.final_recipe()
-        factor = final.epochs * final.pixels / (child.epochs * child.pixels)
+        factor = config.final_epochs / config.recipe.epochs
         sizes = config.sizes()
         for name, size in config.sizes(final=True).items():
             factor *= (size / sizes[name]) ** (1 if name == "num_repeats" else 2)

@@ -80,11 +80,6 @@ class EvaluatorRow(Row):
     is_cheap: bool = False
     how: str | None = None
 
-    @property
-    def trains_children(self) -> bool:
-        """Whether each child is trained from scratch."""
-        return self.trains and not self.shares_weights and not self.is_cheap
-
 
 @dataclass(frozen=True)
 class ExecutorRow(Row):

@@ -13,7 +13,6 @@ import nasnet_keras as nk
 from nasnet_keras.genotypes.skeleton import DARTS
 from nasnet_keras.networks.cells import CellsConfig
 from nasnet_keras.search import SearchConfig
-from nasnet_keras.search.recipes import CHILD_SIZES
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.recipes import RECIPES, Recipe
 from nasnet_keras.utils.lazy import LAZY
@@ -144,7 +143,7 @@ def test_names_that_are_like_none_get_no_suggestion():
 def test_names_are_taken_where_a_value_is_meant():
     """As the flags take them."""
     short = SearchConfig("s1", recipe="short").recipe
-    assert short == Recipe(**{**RECIPES["short"].to_json(), "epochs": 5, "sizes": CHILD_SIZES})
+    assert short == Recipe(**{**RECIPES["short"].to_json(), "epochs": 5})
     assert SearchConfig("s1", recipe="short", evaluator="supernet", space="enas_micro").recipe.epochs == 150
     assert TrainingConfig("run", recipe="short").recipe is RECIPES["short"]
     named, given = (CellsConfig(genotype="nasnet_a", skeleton=one) for one in ("darts", DARTS))

@@ -31,7 +31,7 @@ FLOORS_OF_SEARCH = (
     "costs equality objects rungs tables",
     "rows",
     "registry proxies",
-    "spaces combinations finishing place proposing recipes",
+    "spaces combinations finishing place proposing",
     "config controllers supernet surrogates",
     "algorithms latency plausible study",
     "evaluators judged priors report",

@@ -19,7 +19,7 @@ from nasnet_keras.genotypes.cells import Genotype
 from nasnet_keras.pages.axes import Axis, log_ticks, thinned, ticks
 from nasnet_keras.pages.charts import Band, Chart, Dots, Line, Rule
 from nasnet_keras.pages.markup import duration, figure, integer, percent, short
-from nasnet_keras.search.recipes import child_recipe
+from nasnet_keras.search.config import child_recipe
 from nasnet_keras.search.report import tensorboard
 from nasnet_keras.search.report.facts import gather
 from nasnet_keras.search.report.page import report, write_report

@@ -13,17 +13,7 @@ from nasnet_keras.utils.near import suggestion
 from nasnet_keras.utils.settings import documented, grouped, setting
 from nasnet_keras.utils.values import Kind, from_zero, number, share
 
-__all__ = [
-    "AUTO",
-    "PRECISIONS",
-    "PREPROCESSING",
-    "RECIPES",
-    "SCHEDULES",
-    "SIZES",
-    "Recipe",
-    "default_recipe",
-    "recipe_of",
-]
+__all__ = ["AUTO", "PRECISIONS", "PREPROCESSING", "RECIPES", "SCHEDULES", "Recipe", "default_recipe", "recipe_of"]
 
 SCHEDULES = ("cosine", "one_cycle")
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -53,9 +43,7 @@ def _sizes(name: str, value: Any) -> tuple[tuple[float, float], ...]:
 _COUNT = values.positive(LARGEST)
 _RATE = number("positive", lambda value: value > 0.0)
 _PIXELS = Kind(pixels, "integer")
-SIZES = Kind(_sizes, "list", parse=lambda pairs: [pair.split(":") for pair in pairs])
-"""The kind of a setting that says how large training images are; see `Recipe.sizes`."""
-
+_SIZES = Kind(_sizes, "list", parse=lambda pairs: [pair.split(":") for pair in pairs])
 _TO_ONE = number("in [0, 1]", lambda value: 0.0 <= value <= 1.0)
 
 
@@ -140,7 +128,7 @@ class Recipe:
         ((0.0, 1.0),),
         "Sizes of the training images as PROGRESS:SIZE,…: from each progress on, from 0 to 1, images are scaled to "
         "that share of their side. Small images first make early epochs cheap.",
-        SIZES,
+        _SIZES,
     )
     batch_norm_momentum: float = setting(0.9, "Momentum of batch normalization's moving statistics.", share())
     precision: str = setting(
@@ -201,17 +189,6 @@ class Recipe:
     def size(self, progress: float) -> float:
         """The share of their side that images have at a progress from 0 to 1."""
         return next(size for start, size in reversed(self.sizes) if progress >= start)
-
-    @property
-    def pixels(self) -> float:
-        """The share of its images' pixels that training reads, which are fewer where images are made smaller.
-
-        Example:
-            >>> Recipe(1, 32, 0.1, sizes=((0.0, 0.5), (0.9, 1.0))).pixels
-            0.325
-        """
-        ends = [*(start for start, _ in self.sizes[1:]), 1.0]
-        return round(sum((end - start) * size**2 for (start, size), end in zip(self.sizes, ends, strict=True)), 9)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values."""

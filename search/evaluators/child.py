@@ -276,7 +276,7 @@ class ChildEvaluator(Evaluator):
         config, recipe = self._config, self._config.recipe
         sizes = {**config.sizes(final=folder is not None), **self._network}
         if folder is not None:
-            recipe = config.final_recipe()
+            recipe = dataclasses.replace(recipe, epochs=config.final_epochs)
         return TrainingConfig(
             folder or "",
             genotype,
@@ -296,7 +296,7 @@ def precision_of_children(config: SearchConfig, space: Space) -> str:
         ValueError: as of `ChildEvaluator`.
     """
     evaluator, row = ChildEvaluator(config), registry.evaluator(config.evaluator)
-    folder = None if row.trains_children else Path()
+    folder = Path() if row.is_cheap or row.shares_weights else None
     generator = np.random.default_rng(0)  # the same ones for all seeds of a search
     trainings = [evaluator._training(space.decode(space.sample(generator)), folder=folder) for _ in range(_MEASURED)]
     genotypes, images = [one.resolved for one in trainings], evaluator._final if folder else evaluator._proxy

@@ -12,9 +12,8 @@ from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.genotypes.kinds import kind_of
 from nasnet_keras.networks.any import size_arguments
 from nasnet_keras.pages.markup import section, text
-from nasnet_keras.search.config import SearchConfig, defaults, may_change
+from nasnet_keras.search.config import SearchConfig, child_recipe, defaults, may_change
 from nasnet_keras.search.objects import classes_in
-from nasnet_keras.search.recipes import child_recipe
 from nasnet_keras.search.report.facts import Facts
 from nasnet_keras.search.study.trial import network_genotype
 from nasnet_keras.training.recipes import Recipe
@@ -64,7 +63,7 @@ def command(facts: Facts) -> str:
     if isinstance(config.get("recipe"), dict):
         values |= {name: config["recipe"].get(name) for name in _RECIPE}
         evaluator = str(config.get("evaluator", "child"))
-        usual |= child_recipe(str(config.get("dataset")), evaluator, str(config.get("space"))).to_json()
+        usual |= child_recipe(str(config.get("dataset")), evaluator).to_json()
         usual |= {**defaults(evaluator, str(config.get("space")), 0), "trials": None}
     flags = {"workdir": facts.study.path, "trials": facts.planned or len(facts.trials) or None}
     flags |= {name: value for name, value in values.items() if name not in flags and value != usual[name]}
