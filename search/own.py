@@ -99,7 +99,6 @@ class Own:
         Raises:
             ValueError: the data set, or TensorFlow, is missing.
         """
-
         if config.recipe.precision != AUTO:
             return config
 

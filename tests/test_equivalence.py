@@ -144,6 +144,36 @@ def test_depthwise_gradients_in_bfloat16(size, strides, width, padding):
     assert of_kernels and (of_images or strides == 1)
 
 
+@pytest.mark.parametrize("size, strides", [(3, 2), (5, 2), (7, 1)])
+def test_depthwise_gradients_in_float64_lose_no_digits(size, strides):
+    generator = np.random.default_rng(0)
+    x, kernel = (tf.constant(generator.normal(size=shape)) for shape in ((2, 9, 9, 3), (size, size, 3, 1)))
+    results = []
+    for training in (True, False):
+        with tf.GradientTape() as tape:
+            tape.watch((x, kernel))
+            loss = tf.reduce_sum(tf.sin(depthwise_conv(x, kernel, (strides, strides), 1, training)))
+        results.append(tape.gradient(loss, (x, kernel)))
+    for ours, stock in zip(*results, strict=True):
+        assert ours.dtype == tf.float64 and difference(ours, stock) < 1e-12
+
+
+@pytest.mark.parametrize("width", [8, 9])
+def test_the_fast_gradient_of_wide_kernels_needs_no_height(width):
+    @tf.function(input_signature=[tf.TensorSpec((None, None, width, 3))])
+    def gradient(x):
+        kernel = tf.ones((5, 5, 3, 1))
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            y = depthwise_conv(x, kernel, (1, 1), 1, True)
+        return tape.gradient(y, kernel)
+
+    graph = gradient.get_concrete_function().graph
+    of_kernels = [one for one in graph.get_operations() if one.type == "DepthwiseConv2dNativeBackpropFilter"]
+    sides = {int(tf.get_static_value(one.inputs[1])[1]) for one in of_kernels}
+    assert sides == ({3} if width % 2 == 0 else {5})
+
+
 @pytest.mark.slow
 def test_second_epoch_of_fit_equals_plain_layers():
     """Through `fit` as well: the fused layers need no training loop of ours."""

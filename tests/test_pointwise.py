@@ -39,7 +39,7 @@ def _traced_anew():
     traces.forget()
 
 
-@pytest.mark.parametrize("channels, filters", [(4, 4), (3, 7)])
+@pytest.mark.parametrize("channels, filters", [(6, 3), (4, 4), (3, 7)])
 @pytest.mark.parametrize("make", [ConvBatchNorm, lambda filters: SeparableConvBatchNorm(filters, 3)])
 def test_a_product_that_is_computed_twice_is_the_same_to_the_bit(channels, filters, make, monkeypatch, generator):
     x = tf.constant(generator.normal(size=(2, 5, 4, channels)).astype("float32"))

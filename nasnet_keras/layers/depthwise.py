@@ -31,6 +31,7 @@ from nasnet_keras.utils.environment import tensorflow_on_processor
 __all__ = ["DepthwiseBatchNorm", "depthwise_conv"]
 
 _WIDE = (5, 7)  # sides of kernels
+_NARROW_TYPES = ("bfloat16", "float16")
 _FEW = 16  # pixels of an image
 _NARROW = 2  # columns of an image for which oneDNN's gradient of any kernel is slow
 
@@ -119,8 +120,8 @@ def _divides(number: int, x: Any) -> bool:
 def _fast_kernel_gradient(x: Any, size: int, strides: tuple[int, int], padding: str) -> Callable[..., Any] | None:
     """What computes the gradient of a kernel faster than TensorFlow, if anything here does."""
     height, width = x.shape[1:3]
-    if padding == "same" and height is not None and width is not None:
-        if height * width <= _FEW and (size in _WIDE or width <= _NARROW):
+    if padding == "same" and width is not None:
+        if height is not None and height * width <= _FEW and (size in _WIDE or width <= _NARROW):
             return _kernel_gradient_by_pixels
         if size in _WIDE and strides == (1, 1) and width % 2 == 0:
             return _kernel_gradient
@@ -129,7 +130,12 @@ def _fast_kernel_gradient(x: Any, size: int, strides: tuple[int, int], padding: 
 
 def _is_slow(dtype: Any, size: int, strides: tuple[int, int]) -> bool:
     """Whether oneDNN has nothing but a reference implementation of one of the gradients in this type."""
-    return dtype != "float32" and (max(strides) > 1 or size in _WIDE)
+    return dtype in _NARROW_TYPES and (max(strides) > 1 or size in _WIDE)
+
+
+def _widened(x: Any) -> Any:
+    """The values in a type that oneDNN has all gradients for."""
+    return ops.cast(x, "float32") if x.dtype in _NARROW_TYPES else x
 
 
 def _by_phases(x, kernel, dilation):
@@ -155,7 +161,7 @@ def _with_kernel_gradient(of_kernel, x, kernel, strides, padding):
         def of_image(dy):
             if max(strides) == 1 and border == "SAME":
                 return tf.nn.depthwise_conv2d(dy, tf.reverse(kernel, [0, 1]), steps, border)
-            wide = tf.cast(kernel, tf.float32), tf.cast(dy, tf.float32)
+            wide = _widened(kernel), _widened(dy)
             return tf.cast(tf.nn.depthwise_conv2d_backprop_input(tf.shape(x), *wide, steps, border), x.dtype)
 
         def gradient(dy):
@@ -171,7 +177,7 @@ def _kernel_gradient_in_float32(x, dy, size, strides, padding):
     import tensorflow as tf
 
     return tf.nn.depthwise_conv2d_backprop_filter(
-        tf.cast(x, tf.float32), (size, size, x.shape[-1], 1), tf.cast(dy, tf.float32), [1, *strides, 1], padding
+        _widened(x), (size, size, x.shape[-1], 1), _widened(dy), [1, *strides, 1], padding
     )
 
 
