@@ -8,8 +8,8 @@
 #
 # Seen with Keras 3.15.1, JAX 0.10.2, PyTorch 2.13.0, Python 3.11, Linux x86-64, 2026-12-01, of the row 0, 1, 2, 3 (four
 # columns of each of four rows), window 3, stride 2, padding "same": borders that do not count give 1.0 and 2.5.
-#   jax: average: [1.0, 2.5]; without strides: TypeError; layer without strides: (1, 2, 2, 1)
-#   torch: average: [1.0, 2.6667]; without strides: (1, 2, 2, 1); layer without strides: (1, 2, 2, 1)
+#   jax: average: 1.0000 2.5000; without strides: TypeError; layer without strides: (1, 2, 2, 1)
+#   torch: average: 1.0000 2.6667; without strides: (1, 2, 2, 1); layer without strides: (1, 2, 2, 1)
 #
 # What helps: pool a padded image with padding="valid", pool an image of ones likewise, and divide; give strides.
 #
@@ -34,7 +34,7 @@ def tried(action) -> str:
 
 images = np.tile(np.arange(4, dtype="float32"), (4, 1))[None, :, :, None]
 average = keras.layers.AveragePooling2D(3, 2, "same")(images)
-row = keras.ops.convert_to_numpy(average)[0, 0, :, 0].round(4).tolist()
+row = " ".join(f"{value:.4f}" for value in keras.ops.convert_to_numpy(average)[0, 0, :, 0])
 without = tried(lambda: keras.ops.average_pool(images, 2))
 layer = tried(lambda: keras.layers.AveragePooling2D(2)(images))
 print(f"{keras.backend.backend()}: average: {row}; without strides: {without}; layer without strides: {layer}")
@@ -45,6 +45,6 @@ for backend in jax torch; do
 done
 cat "$folder/seen"
 diff "$folder/seen" - <<'SEEN' || exit 1
-jax: average: [1.0, 2.5]; without strides: TypeError; layer without strides: (1, 2, 2, 1)
-torch: average: [1.0, 2.6667]; without strides: (1, 2, 2, 1); layer without strides: (1, 2, 2, 1)
+jax: average: 1.0000 2.5000; without strides: TypeError; layer without strides: (1, 2, 2, 1)
+torch: average: 1.0000 2.6667; without strides: (1, 2, 2, 1); layer without strides: (1, 2, 2, 1)
 SEEN
