@@ -5,6 +5,7 @@ import sys
 import textwrap
 
 from nasnet_keras import __version__
+from nasnet_keras.utils.jobs import open_streams
 
 __all__ = ["JOBS", "main"]
 
@@ -49,4 +50,5 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    open_streams()
     main(sys.argv[1:])

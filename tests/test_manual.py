@@ -113,6 +113,14 @@ def test_the_package_says_what_there_is():
     assert "unexpected argument 'serach'; the commands are nasnet-finetune" in done.stderr
 
 
+def test_what_there_is_may_be_cut_short():
+    read, write = os.pipe()
+    os.close(read)  # as `| head` leaves it
+    done = subprocess.run([sys.executable, "-m", "nasnet_keras"], stdout=write, stderr=subprocess.PIPE, timeout=600)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_what_there_is_has_every_console_script():
     scripts = re.findall(r'"(nasnet-\w+) = ([\w.]+):console"', (ROOT / "setup.py").read_text())
     assert dict(scripts) == JOBS

@@ -18,7 +18,7 @@ from nasnet_keras.utils.manual import Manual
 if TYPE_CHECKING:
     from absl import flags
 
-__all__ = ["Stopped", "run_job"]
+__all__ = ["Stopped", "open_streams", "run_job"]
 
 _LONGEST, _LONGEST_ITEM = 2000, 400  # letters of an error, and of each item of a list in it
 _ITEM = "  - "  # the beginning of its line
@@ -61,7 +61,7 @@ def run_job(
         needs_keras: whether a broken installation of Keras is an error before `main` begins, and not only where it is
             imported.
     """
-    _open_streams()
+    open_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     from absl import app, flags  # slow
@@ -206,7 +206,7 @@ class _Unfailing(io.FileIO):
             return len(data)
 
 
-def _open_streams() -> None:
+def open_streams() -> None:
     """Make stdout and stderr accept any text and never end a run, and keep noise out of stderr."""
     from nasnet_keras.utils.noise import leave_out, level_wanted
 
