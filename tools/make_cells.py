@@ -87,8 +87,8 @@ def _missing(lines: list[dict[str, Any]], processor: str) -> list[Training]:
     seeds = [Training(row, _CELLS * seed + row, _EPOCHS) for seed in range(1, _SEEDS) for row in range(_WITH_SEEDS)]
     long = [Training(row, row, _LONG * _EPOCHS) for row in range(_WITH_LONG)]
     by_every_processor = [training for training in first[:_WITH_PROCESSORS] if training not in here]
-    # Some long ones come early, since other measurements need them.
-    in_order = (*first[:100], *long[:18], *seeds, *first[100:], *long[18:])
+    # Some long ones and a second seed come early, since other measurements need them.
+    in_order = (*first[:100], *long[:18], *seeds[:_WITH_SEEDS], *first[100:], *seeds, *long)
     by_any = [training for training in in_order if training not in done]
     return list(dict.fromkeys(by_every_processor + by_any))
 
