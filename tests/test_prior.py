@@ -161,6 +161,19 @@ def test_with_a_prior_a_search_begins_where_it_leads():
     assert helped[-1] > max(helped[0], alone[-1])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_one_or_two_results_do_not_lead_it_away(seed):
+    """They tell the level and the scale of rewards, and nothing of how far the prior holds."""
+    algorithm, random = BayesianOptimization(CELLS, seed, prior=known()), np.random.default_rng(seed)
+    usual = np.quantile([value(CELLS.sample(random)) for _ in range(200)], 0.8)
+    asked = [algorithm.ask(trial) for trial in range(4)]
+    for choices in asked[:2]:
+        algorithm.tell(choices, value(choices))
+        asked.append(algorithm.ask(len(asked)))
+    assert value(asked[4]) > usual, "the sixth child is random"
+    assert algorithm.ask(6) not in asked and value(algorithm.ask(6)) > usual
+
+
 def shuffled(rewards):
     return np.random.default_rng(0).permutation(rewards)
 

@@ -23,6 +23,7 @@ _PARENTS = 10  # best children, and then best candidates, that are mutated
 _MUTATIONS = 20  # of each
 _DRAWS = 100  # random candidates, of which a search sees others for each trial
 _EXPLORED, _EVERY = 6, 3  # with a prior: the first children, of which every third is random
+_TELLING = 3  # results that can say how far a prior holds: their level and their scale are learnt, too
 _MOST, _WAITING = 1024, 256  # results, and the last children under way, that a process learns: its time is their cube
 _GROWTH = 1.2  # of the number of results between two fits of hyperparameters
 
@@ -50,7 +51,7 @@ class BayesianOptimization(FromHistory):
 
     **With a prior**, which knows rewards of other networks, the first children are those of which it expects most, and
     the third and the sixth are random, so that the results tell how far it is to be believed; see
-    `CoregionalizedProcess`.
+    `CoregionalizedProcess`. Until three results are known the expected reward is all that counts.
 
     Args:
         space: the space to search.
@@ -112,12 +113,13 @@ class BayesianOptimization(FromHistory):
             return space.likeliest(self.key.new(draws, taken))
         process = self._process(known, earlier)
         seen = set(self._features.marks(earlier))
+        greedy = self._prior is not None and known < _TELLING
         order = np.argsort(self.rewards[:known], kind="stable")[::-1][:_PARENTS]
         parents, worth = [earlier[number] for number in order], {}
         for more in (draws, ()):
             mutations = itertools.chain.from_iterable(_mutations(space, one, generator) for one in parents)
             new = self._fitting(space, itertools.chain(mutations, more), taken)
-            worth |= self._worth(process, list(new.values()), seen, greedy=not known)
+            worth |= self._worth(process, list(new.values()), seen, greedy)
             taken = taken.union(new)
             parents = sorted(worth, key=worth.get, reverse=True)[:_PARENTS]
         return parents[0] if parents else next(self.key.new(_far(space, generator), taken))
@@ -138,7 +140,7 @@ class BayesianOptimization(FromHistory):
     ) -> dict[Choices, float]:
         """The logarithms of the expected improvements; -infinity for networks whose rows of features were seen.
 
-        Before any result, when a prior alone says what is expected, it is that.
+        If greedy, they are the expected rewards instead.
         """
         rows = self._features.rows(candidates)
         gains = process.gains(rows)
