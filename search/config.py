@@ -272,9 +272,8 @@ class SearchConfig:
         combinations.check(vars(self), {field.name: field.default for field in dataclasses.fields(self)})
         self.search_objective()
         self.search_space()
-        implied, row = registry.evaluator(self.evaluator).defaults, registry.algorithm(self.algorithm)
-        for name in row.parameters:
-            self._default(name, row.derived[name](vars(self)) if name in row.derived else implied.get(name))
+        for name, value in registry.usual_parameters(vars(self)).items():
+            self._default(name, value)
 
     def _default(self, name: str, value: Any) -> None:
         """Set a field that is None."""

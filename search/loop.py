@@ -19,6 +19,7 @@ from nasnet_keras.search.finals import finish, is_finished, keep_front, keep_not
 from nasnet_keras.search.judged import Judged
 from nasnet_keras.search.own import Own, check_unchanged
 from nasnet_keras.search.pipeline import Pipeline
+from nasnet_keras.search.priors import keep_prior
 from nasnet_keras.search.remaining import parts_of
 from nasnet_keras.search.remeasuring import measure_anew, measured
 from nasnet_keras.search.rungs import Floor, rungs_of
@@ -113,6 +114,7 @@ def run(
             raise SearchError(str(error)) from error
         study = Study.open(config, facts, judging.device() if costing.measured else None, costing.measured)
         try:
+            keep_prior(config.prior, study.path)
             running.start(judging, study.path)
             _Search(config, study, proposing, judging, costing, running).run()
         except (DivergedError, CheckpointError, CostError) as error:

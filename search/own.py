@@ -25,8 +25,9 @@ from nasnet_keras.search.evaluators.base import Evaluator
 from nasnet_keras.search.executors.base import Executor
 from nasnet_keras.search.objects import RECORDED, class_name, config_of, why_not_elsewhere
 from nasnet_keras.search.plausible import check_objective, of_finalist, try_on
-from nasnet_keras.search.priors import read_prior
+from nasnet_keras.search.priors import known_prior
 from nasnet_keras.search.proposing import begun_with
+from nasnet_keras.search.registry import NO_PRIOR, usual_prior
 from nasnet_keras.search.rows import ExecutorRow
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.errors import StudyError
@@ -91,6 +92,9 @@ class Own:
             check_place(config.evaluator, row is None or row.isolates, class_name(type(self.executor)))
         if self.space is not None:
             _kept("space", self.space, check_corners)
+        replaced = any(one is not None for one in (self.algorithm, self.evaluator, self.space))
+        if replaced and config.prior == usual_prior(vars(config)):  # which was shown to help what the names stand for
+            config = dataclasses.replace(config, prior=NO_PRIOR)
         return config if self.evaluator is None or row is None or not row.isolates else self._here(config)
 
     def settled(self, config: SearchConfig) -> SearchConfig:
@@ -153,9 +157,8 @@ class Own:
         usual = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
         usual |= defaults(config.evaluator, config.space, config.recipe.epochs)
         usual["algorithm"] = begun_with(config.workdir) or usual["algorithm"]
-        implied = registry.evaluator(config.evaluator).defaults
         parameters = dict.fromkeys(name for row in registry.ALGORITHMS.values() for name in row.parameters)
-        usual |= {name: implied.get(name) for name in registry.algorithm(usual["algorithm"]).parameters}
+        usual |= registry.usual_parameters({**vars(config), "algorithm": usual["algorithm"]})
         reads_table = registry.evaluator(config.evaluator).judges == "table"  # its space says whose table it is
         usual["space"] = config.space if reads_table else registry.spaces_for(config.evaluator)[0]
         of_spaces = [name for name, one in settings(SearchConfig).items() if "space" in one.for_]
@@ -196,8 +199,8 @@ class Own:
         """The algorithm for a space, of which it searches the part within the limits."""
         if self.algorithm is None:
             parameters = {name: getattr(config, name) for name in registry.algorithm(config.algorithm).parameters}
-            if parameters.get("prior") is not None:
-                parameters["prior"] = read_prior(config.prior)
+            if "prior" in parameters:
+                parameters["prior"] = None if config.prior == NO_PRIOR else known_prior(config.prior, config.workdir)
             return algorithms.make(config.algorithm, searched, config.seed, **parameters)
         made = not isinstance(self.algorithm, Algorithm)
         algorithm: Any = self.algorithm(searched, config.seed) if made else self.algorithm

@@ -1,5 +1,9 @@
-"""Priors by name or path: the rewards of a table of trained networks, or of an earlier study."""
+"""Priors by name or path: the rewards of a table of trained networks, or of an earlier study.
 
+A study keeps what its prior knew, and goes on with that: tables grow from version to version, as other studies do.
+"""
+
+import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,16 +13,19 @@ from typing import Any
 from nasnet_keras.search import registry, spaces, tables
 from nasnet_keras.search.spaces.tables import fitting, read
 from nasnet_keras.search.study.folder import load_study
-from nasnet_keras.search.study.trial import EQUAL
+from nasnet_keras.search.study.trial import EQUAL, genotype_of, genotype_text
 from nasnet_keras.search.surrogates.prior import Prior
-from nasnet_keras.utils.checks import quoted
+from nasnet_keras.utils.checks import finite, quoted
+from nasnet_keras.utils.files import write_text
+from nasnet_keras.utils.lines import whole_lines
 
-__all__ = ["PRIORS", "read_prior"]
+__all__ = ["PRIORS", "keep_prior", "known_prior", "read_prior"]
 
 PRIORS: Mapping[str, str] = MappingProxyType({"nasnet_cifar10": "nasnet_cells_cifar10"})
 """The names of priors, and of the tables that ship with the package which they are."""
 
 _LEAST = 4  # networks
+_KEPT = "prior.jsonl"
 
 
 def read_prior(name: str | Path) -> Prior:
@@ -46,6 +53,61 @@ def read_prior(name: str | Path) -> Prior:
         raise ValueError(f"prior={quoted(str(name))}: {error}") from None
     if len(known) < _LEAST:
         raise ValueError(f"prior={quoted(str(name))} knows {len(known)} networks: {_LEAST} at least are needed")
+    return _prior(name, known)
+
+
+def known_prior(name: str | Path, workdir: str | Path) -> Prior:
+    """Read the prior of a search: what its study keeps, or else `read_prior`.
+
+    Args:
+        name: as for `read_prior`.
+        workdir: the folder of the study, which need not be there.
+
+    Raises:
+        ValueError: as `read_prior`, or what the study keeps is damaged.
+
+    Example:
+        >>> known_prior("nasnet_cifar10", "nowhere") == read_prior("nasnet_cifar10")
+        True
+    """
+    path = Path(workdir, _KEPT)
+    if not path.exists():
+        return read_prior(name)
+    try:
+        lines = [json.loads(line) for line in whole_lines(path)]
+        if not all(finite(line["reward"]) for line in lines):
+            raise ValueError("a reward is no number")
+        return _prior(name, [(genotype_of(line["network"]), line["reward"]) for line in lines])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is damaged: expected a network and its reward in each line, got {error!r}. Without this file the "
+            f"prior is read from {quoted(str(name))} again, and the study goes on if that is unchanged"
+        ) from None
+
+
+def keep_prior(name: str | Path | None, workdir: Path) -> None:
+    """Write what a prior knows into the folder of a study, unless it is there.
+
+    Args:
+        name: as for `read_prior`; nothing is written of `NO_PRIOR` and of None.
+        workdir: the folder.
+
+    Raises:
+        ValueError: as `read_prior`.
+        OSError: it cannot be written.
+    """
+    path = workdir / _KEPT
+    if name in (None, registry.NO_PRIOR) or path.exists():
+        return
+    prior = read_prior(name)
+    lines = (
+        json.dumps({"network": json.loads(genotype_text(network)), "reward": reward}, separators=(",", ":"))
+        for network, reward in zip(prior.networks, prior.rewards, strict=True)
+    )
+    write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def _prior(name: str | Path, known: list[tuple[Any, float]]) -> Prior:
     texts = sorted(f"{getattr(network, 'fingerprint', network)} {reward!r}" for network, reward in known)
     networks, rewards = zip(*known, strict=True)
     return Prior(str(name), networks, rewards, f"{zlib.crc32(repr(texts).encode()):08x}")

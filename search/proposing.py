@@ -82,7 +82,8 @@ class AlgorithmSettings:
     prior: str | Path | None = setting(
         None,
         "What the algorithm knows of other networks before the first child: nasnet_cifar10 (trained cells of the "
-        "package), the file of a table, or the folder of an earlier study. How far it holds is learnt.",
+        "package), the file of a table, the folder of an earlier study, or none. How far it holds is learnt. By "
+        "default nasnet_cifar10 where children of the space nasnet are trained from scratch, else none.",
         values.path(),
         assumed=None,
     )

@@ -10,10 +10,15 @@ from typing import Any, TypeVar
 
 from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
 from nasnet_keras.search.rows import AlgorithmRow, EvaluatorRow, ExecutorRow, Row, SpaceRow
+from nasnet_keras.utils.workdir import SEEDS, STUDY, recorded
 
-__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "SPACES", "algorithm", "algorithms_with", "evaluator", "executor"]
-__all__ += ["executor_for", "executors_that", "explained", "sizes_of_cells", "space", "spaces_for"]
+__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "NO_PRIOR", "SPACES", "algorithm", "algorithms_with", "evaluator"]
+__all__ += ["executor", "executor_for", "executors_that", "explained", "sizes_of_cells", "space", "spaces_for"]
+__all__ += ["usual_parameters", "usual_prior"]
 
+
+NO_PRIOR = "none"
+"""The name by which an algorithm that takes a prior is told that there is none."""
 
 _SEARCH = "nasnet_keras.search"
 _UPDATED = {"children_per_update": "batch_size"}  # the parameters of algorithms with a controller
@@ -36,6 +41,7 @@ ALGORITHMS: Mapping[str, AlgorithmRow] = MappingProxyType(
             f"{_SEARCH}.algorithms.bayesian:BayesianOptimization",
             "proposes what a Gaussian process expects most of",
             {"prior": "prior"},
+            {"prior": lambda given: usual_prior(given)},
         ),
         "reinforce": AlgorithmRow(
             f"{_SEARCH}.algorithms.reinforce:Reinforce", "trains an LSTM controller by REINFORCE", _UPDATED
@@ -143,6 +149,7 @@ SPACES: Mapping[str, SpaceRow] = MappingProxyType(
             "NASNet's cells (Zoph et al. 2018)",
             offers=("network", "supernet", "table"),
             cells=2,
+            prior="nasnet_cifar10",
         ),
         "pnas": SpaceRow(f"{_SEARCH}.spaces.pnas:PNASSpace", "PNAS' cell, one for both strides (Liu et al. 2018)"),
         "nasbench201": SpaceRow(
@@ -239,6 +246,20 @@ def executors_that(isolates: bool) -> tuple[str, ...]:
 def sizes_of_cells(given: Mapping[str, Any]) -> int:
     """The number of sizes that cells have until they are whole, if they grow in turn, by the settings of a search."""
     return 1 + space(given["space"]).cells * (given["num_blocks"] - 1)
+
+
+def usual_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The default values of the parameters of a search's algorithm, by the values of its settings."""
+    row, implied = algorithm(given["algorithm"]), evaluator(given["evaluator"]).defaults
+    return {name: row.derived[name](given) if name in row.derived else implied.get(name) for name in row.parameters}
+
+
+def usual_prior(given: Mapping[str, Any]) -> str:
+    """The prior by default, by the settings of a search: that of the study in its folder, or one that helps."""
+    if begun := recorded(given["workdir"], STUDY) or recorded(given["workdir"], SEEDS):
+        return begun.get("prior") or NO_PRIOR
+    helps = space(given["space"]).prior if evaluator(given["evaluator"]).trains_children else None
+    return helps or NO_PRIOR
 
 
 def explained(rows: Mapping[str, Row]) -> str:

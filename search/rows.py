@@ -80,6 +80,11 @@ class EvaluatorRow(Row):
     is_cheap: bool = False
     how: str | None = None
 
+    @property
+    def trains_children(self) -> bool:
+        """Whether each child is trained by itself."""
+        return self.trains and not self.shares_weights and not self.is_cheap
+
 
 @dataclass(frozen=True)
 class ExecutorRow(Row):
@@ -109,6 +114,7 @@ class SpaceRow(Row):
         ignores: the settings that have no effect on its networks.
         defaults: the values of settings that are not given.
         cells: the number of its kinds of cells, which `Space.growth` has, too, if they grow.
+        prior: the name of the prior that was shown to help where children are trained; None if there is none.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -118,3 +124,4 @@ class SpaceRow(Row):
     ignores: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     cells: int = 1
+    prior: str | None = None

@@ -285,7 +285,7 @@ def test_bad_objects(given, message, config):
     ("changes", "message"),
     [
         ({"algorithm": "random"}, "algorithm='random' says nothing of the algorithm that is given as an object"),
-        ({"prior": "nasnet_cifar10"}, "prior='nasnet_cifar10' says nothing of the algorithm"),
+        ({"prior": "nasnet_cells_cifar10"}, "prior='nasnet_cells_cifar10' says nothing of the algorithm"),
         ({"space": "enas_micro"}, "space='enas_micro' says nothing of the space that is given as an object"),
         ({"num_blocks": 2}, "num_blocks=2 says nothing of the space"),
         ({"evaluator": "tabular", "space": "nasbench201", "table": "t.csv"}, "evaluator='tabular' says nothing of the"),

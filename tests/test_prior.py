@@ -13,12 +13,16 @@ import references
 
 from nasnet_keras.search import SearchConfig, load_study, run
 from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
+from nasnet_keras.search.evaluators.tabular import TabularEvaluator
+from nasnet_keras.search.loop import SearchError
+from nasnet_keras.search.own import Own
 from nasnet_keras.search.priors import PRIORS, read_prior
 from nasnet_keras.search.spaces import make
 from nasnet_keras.search.spaces.base import Decision, Space
 from nasnet_keras.search.spaces.limited import LimitedSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
 from nasnet_keras.search.study import StudyError
+from nasnet_keras.search.study.known import known_settings
 from nasnet_keras.search.surrogates.features import Features
 from nasnet_keras.search.surrogates.gaussian_process import GaussianProcess
 from nasnet_keras.search.surrogates.prior import CoregionalizedProcess, Prior
@@ -308,7 +312,7 @@ def test_bad_priors(study, tmp_path):
 
 
 def test_a_study_with_a_prior(study, tmp_path):
-    """It goes on with the same prior only, and says what it was worth."""
+    """It says what the prior was worth, and goes on with what that knew, whatever becomes of the place it came from."""
     earlier = shutil.copytree(study, tmp_path / "earlier")
     settings = {"evaluator": "tabular", "table": TABLE, "algorithm": "bayesian", "random_trials": 2, "prior": earlier}
     found = run(SearchConfig(tmp_path / "study", trials=5, **settings))
@@ -321,12 +325,53 @@ def test_a_study_with_a_prior(study, tmp_path):
     more = run(SearchConfig(tmp_path / "study", trials=8, **settings))
     whole = run(SearchConfig(tmp_path / "whole", trials=8, **settings))
     assert [one.genotype for one in more.trials] == [one.genotype for one in whole.trials]
+    assert SearchConfig(tmp_path / "study", **{**settings, "prior": None}).prior == str(earlier)
+    with pytest.raises(StudyError, match="prior was '.*' and is now 'none'"):
+        run(SearchConfig(tmp_path / "study", trials=8, **{**settings, "prior": "none"}))
     lines = (earlier / "trials.jsonl").read_text().splitlines(keepends=True)
     (earlier / "trials.jsonl").write_text("".join(lines[:-1]))
+    assert len(run(SearchConfig(tmp_path / "study", trials=9, **settings)).trials) == 9
+
+    kept = tmp_path / "study" / "prior.jsonl"
+    with pytest.raises(SearchError, match=r"prior.jsonl is damaged: expected a network and its reward in each line"):
+        damaged = kept.read_text().replace('"reward":', '"reward":1e999,"other":')
+        kept.write_text(damaged)
+        run(SearchConfig(tmp_path / "study", trials=9, **settings))
+    assert kept.read_text() == damaged
+    kept.unlink()
     with pytest.raises(StudyError, match="prior_crc32 was '.*' and is now '"):
-        run(SearchConfig(tmp_path / "study", trials=8, **settings))
-    with pytest.raises(StudyError, match="prior was '.*' and is now None"):
-        run(SearchConfig(tmp_path / "study", trials=8, **{**settings, "prior": None}))
+        run(SearchConfig(tmp_path / "study", trials=9, **settings))
+
+
+def test_children_of_the_space_of_the_table_have_a_prior_by_default(tmp_path):
+    def prior(**settings):
+        return SearchConfig(tmp_path / "new", **settings).prior
+
+    assert prior() == prior(operations=("conv_3x3", "identity")) == "nasnet_cifar10"
+    table = {"evaluator": "tabular", "table": TABLE}
+    for others in (table, {"space": "pnas"}, {"evaluator": "zero_cost", "proxy": "parameters"}, {"prior": "none"}):
+        assert prior(**others) == "none"
+    for others in ({"algorithm": "evolution"}, {"evaluator": "supernet"}, {"space": "nas"}):
+        assert prior(**others) is None
+    config = SearchConfig(tmp_path / "own")
+    assert Own().checked(config).prior == "nasnet_cifar10"
+    assert Own(evaluator=TabularEvaluator(SearchConfig("unused", **table))).checked(config).prior == "none"
+
+
+def test_a_study_that_was_begun_without_a_prior_goes_on_without(tmp_path):
+    """Earlier versions had none by default, and recorded nothing."""
+    settings = {"evaluator": "tabular", "table": TABLE, "random_trials": 2, "finalists": 0}
+    run(SearchConfig(tmp_path, trials=5, **settings))
+    path = tmp_path / "study.json"
+    study = json.loads(path.read_text())
+    assert study["config"]["prior"] == study["sitting"]["prior"] == "none" and not (tmp_path / "prior.jsonl").exists()
+    study["config"]["prior"] = study["sitting"]["prior"] = None
+    study["config"]["evaluator"] = "child"  # of which there is a prior by default
+    path.write_text(json.dumps(study))
+    assert SearchConfig(tmp_path).prior == known_settings(tmp_path)["prior"] == "none"
+    study["config"]["evaluator"] = "tabular"
+    path.write_text(json.dumps(study))
+    assert len(run(SearchConfig(tmp_path, trials=7, **settings)).trials) == 7
 
 
 def test_priors_are_for_algorithms_with_a_surrogate(tmp_path):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nasnet_keras.search import registry
 from nasnet_keras.search.config import SearchConfig, may_change
 from nasnet_keras.search.costs.limits import Objective
 from nasnet_keras.training.recipes import Recipe
@@ -29,6 +30,8 @@ def upgraded_config(config: dict[str, Any], warned: bool = False) -> dict[str, A
         config["recipe"] = Recipe(**plain, clip_norm=0.0, pad=0, flip=False).to_json()
     if isinstance(config.get("recipe"), dict):
         config["recipe"] = Recipe.upgraded(config["recipe"])
+    if config.get("prior") is None and "prior" in registry.algorithm(config.get("algorithm")).parameters:
+        config["prior"] = registry.NO_PRIOR  # there was none by default
     without = may_change(config["evaluator"])
     return {name: value for name, value in config.items() if name not in without}
 
