@@ -167,15 +167,8 @@ class _Search:
                     self.evaluator.prepare(config.trials - 1, self._drawn)  # it is ready, unless its files were removed
                 self._evaluate(group, count, range(count), task)
             if config.finalists and not is_finished(config, study):
-                finish(
-                    config,
-                    study,
-                    self.evaluator,
-                    self.costing,
-                    self.executor,
-                    self._random_genotype,
-                    part_shown(config, "finalists"),
-                )
+                part = part_shown(config, "finalists")
+                finish(config, study, self.evaluator, self.costing, self.executor, self._random_genotype, part)
             keep_front(study)
             keep_notes(study, self._notes())
         finally:

@@ -5,12 +5,11 @@ A study keeps what its prior knew, and goes on with that: tables grow from versi
 
 import json
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from nasnet_keras.search import registry, spaces, tables
+from nasnet_keras.search.registry import PRIORS
 from nasnet_keras.search.spaces.tables import fitting, read
 from nasnet_keras.search.study.folder import load_study
 from nasnet_keras.search.study.trial import EQUAL, genotype_of, genotype_text
@@ -19,10 +18,7 @@ from nasnet_keras.utils.checks import finite, quoted
 from nasnet_keras.utils.files import write_text
 from nasnet_keras.utils.lines import whole_lines
 
-__all__ = ["PRIORS", "keep_prior", "known_prior", "read_prior"]
-
-PRIORS: Mapping[str, str] = MappingProxyType({"nasnet_cifar10": "nasnet_cells_cifar10"})
-"""The names of priors, and of the tables that ship with the package which they are."""
+__all__ = ["keep_prior", "known_prior", "read_prior"]
 
 _LEAST = 4  # networks
 _KEPT = "prior.jsonl"
@@ -32,7 +28,7 @@ def read_prior(name: str | Path) -> Prior:
     """Read a prior.
 
     Args:
-        name: one of `PRIORS`, the name or the file of a table, or the folder of a study, of which all successful
+        name: one of `registry.PRIORS`, the name or the file of a table, or the folder of a study, of which all successful
             trials are known, random ones too.
 
     Raises:
@@ -89,7 +85,7 @@ def keep_prior(name: str | Path | None, workdir: Path) -> None:
     """Write what a prior knows into the folder of a study, unless it is there.
 
     Args:
-        name: as for `read_prior`; nothing is written of `NO_PRIOR` and of None.
+        name: as for `read_prior`; nothing is written of `registry.NO_PRIOR` and of None.
         workdir: the folder.
 
     Raises:

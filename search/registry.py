@@ -12,10 +12,22 @@ from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
 from nasnet_keras.search.rows import AlgorithmRow, EvaluatorRow, ExecutorRow, Row, SpaceRow
 from nasnet_keras.utils.workdir import SEEDS, STUDY, recorded
 
-__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "NO_PRIOR", "SPACES", "algorithm", "algorithms_with", "evaluator"]
-__all__ += ["executor", "executor_for", "executors_that", "explained", "sizes_of_cells", "space", "spaces_for"]
+__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "NO_PRIOR", "PRIORS", "SPACES", "algorithm", "algorithms_with"]
+__all__ += [
+    "evaluator",
+    "executor",
+    "executor_for",
+    "executors_that",
+    "explained",
+    "sizes_of_cells",
+    "space",
+    "spaces_for",
+]
 __all__ += ["usual_parameters", "usual_prior"]
 
+
+PRIORS: Mapping[str, str] = MappingProxyType({"nasnet_cifar10": "nasnet_cells_cifar10"})
+"""The names of priors, and of the tables that ship with the package which they are."""
 
 NO_PRIOR = "none"
 """The name by which an algorithm that takes a prior is told that there is none."""

@@ -16,7 +16,8 @@ from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
 from nasnet_keras.search.evaluators.tabular import TabularEvaluator
 from nasnet_keras.search.loop import SearchError
 from nasnet_keras.search.own import Own
-from nasnet_keras.search.priors import PRIORS, read_prior
+from nasnet_keras.search.priors import read_prior
+from nasnet_keras.search.registry import PRIORS
 from nasnet_keras.search.spaces import make
 from nasnet_keras.search.spaces.base import Decision, Space
 from nasnet_keras.search.spaces.limited import LimitedSpace

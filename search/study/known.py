@@ -141,10 +141,9 @@ def _whole(name: str, value: Any) -> Any:
 def _names() -> Collection[str]:
     """The names of what the package brings, which are no paths, whatever the present folder holds."""
     from nasnet_keras.search import tables
-    from nasnet_keras.search.priors import PRIORS
     from nasnet_keras.training.datasets.loading import names
 
-    return {*names(), *tables.names(), *PRIORS, registry.NO_PRIOR}
+    return {*names(), *tables.names(), *registry.PRIORS, registry.NO_PRIOR}
 
 
 def told(config: SearchConfig, names: Iterable[str], recipe: Iterable[str] = ()) -> str:
