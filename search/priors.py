@@ -28,8 +28,8 @@ def read_prior(name: str | Path) -> Prior:
     """Read a prior.
 
     Args:
-        name: one of `registry.PRIORS`, the name or the file of a table, or the folder of a study, of which all successful
-            trials are known, random ones too.
+        name: one of `registry.PRIORS`, the name or the file of a table, or the folder of a study, of which all
+            successful trials are known, random ones too.
 
     Raises:
         ValueError: there is none, it cannot be read, or it knows fewer than four networks.

@@ -13,17 +13,8 @@ from nasnet_keras.search.rows import AlgorithmRow, EvaluatorRow, ExecutorRow, Ro
 from nasnet_keras.utils.workdir import SEEDS, STUDY, recorded
 
 __all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "NO_PRIOR", "PRIORS", "SPACES", "algorithm", "algorithms_with"]
-__all__ += [
-    "evaluator",
-    "executor",
-    "executor_for",
-    "executors_that",
-    "explained",
-    "sizes_of_cells",
-    "space",
-    "spaces_for",
-]
-__all__ += ["usual_parameters", "usual_prior"]
+__all__ += ["evaluator", "executor", "executor_for", "executors_that", "explained", "sizes_of_cells", "space"]
+__all__ += ["spaces_for", "usual_parameters", "usual_prior"]
 
 
 PRIORS: Mapping[str, str] = MappingProxyType({"nasnet_cifar10": "nasnet_cells_cifar10"})
