@@ -25,6 +25,7 @@ _DRAWS = 100  # random candidates, of which a search sees others for each trial
 _EXPLORED, _EVERY = 6, 3  # with a prior: the first children, of which every third is random
 _TELLING = 3  # results that can say how far a prior holds: their level and their scale are learnt, too
 _MOST, _WAITING = 1024, 256  # results, and the last children under way, that a process learns: its time is their cube
+_DIGITS = 6  # of the figures in a report
 _GROWTH = 1.2  # of the number of results between two fits of hyperparameters
 
 Process = GaussianProcess | CoregionalizedProcess
@@ -93,13 +94,14 @@ class BayesianOptimization(FromHistory):
         if self._prior is None or not self.choices:
             return {}
         process, rows = self._process(len(self.choices), self.choices), self._features.rows(self.choices)
-        worth = {
-            "Prior": self._prior.name,
-            "Networks it knows": len(self._prior.networks),
+        figures = {
             "Rank correlation of what it expected and the rewards": spearman(process.expected(rows), self.rewards),
             "Correlation that was learnt": process.correlation,
             "Probability that it says nothing": process.unrelated,
         }
+        # The last digits of a product of matrices depend on where in memory they lie.
+        rounded = {name: value and round(value, _DIGITS) for name, value in figures.items()}
+        worth = {"Prior": self._prior.name, "Networks it knows": len(self._prior.networks), **rounded}
         return {"What the prior was worth": [worth]}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
