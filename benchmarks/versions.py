@@ -42,14 +42,21 @@ def importing():
 
 def starting():
     """Seconds to build children, and to take their first steps, after a first one in this process."""
-    from nasnet_keras.utils import environment
+    # Versions before 2026-11-29 have the second names.
+    try:
+        from nasnet_keras.utils import environment
+    except ImportError:
+        from nasnet_keras import environment
 
     environment.prepare()
     import numpy as np
 
     import nasnet_keras as nk
     from nasnet_keras.search.spaces.nasnet import CellSpace
-    from nasnet_keras.training.step import StepConfig, TrainStep
+    from nasnet_keras.training import step
+
+    train_step = getattr(step, "TrainStep", None) or step.Stepper
+    step_config = getattr(step, "StepConfig", None) or step.Objective
 
     space, generator, times = CellSpace(), np.random.default_rng(0), []
     images = generator.integers(0, 256, (128, 32, 32, 3), dtype=np.uint8)
@@ -59,7 +66,7 @@ def starting():
         begun = time.perf_counter()
         network = {"num_repeats": 1, "filters": 8, "classifier_activation": None}
         model = nk.NASNetFromGenotype(genotype, images.shape[1:], **network)
-        stepper = TrainStep(model, StepConfig(weight_decay=5e-4, clip_norm=5.0, muon=0.3))
+        stepper = train_step(model, step_config(weight_decay=5e-4, clip_norm=5.0, muon=0.3))
         built = time.perf_counter()
         _, figures = stepper.step(stepper.initial(), images, labels, learning_rate=0.1, size=(16, 16))
         float(figures[0])
