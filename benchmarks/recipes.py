@@ -5,7 +5,8 @@
 The cells of the table `nasnet_cells_cifar10` that were also trained ten times as long are trained as children, by each
 of some recipes. Printed are the seconds of a child, Kendall's tau of its reward with the accuracy after the long
 training, with the standard deviation of 1,000 bootstrap samples of the cells, and by how much this tau is above that of
-the first recipe, in the same samples. Multiply-adds and parameters stand beside them, which cost nothing.
+the first recipe, in the same samples. Beside them stand the loss and the accuracy of the child's last epoch on training
+images, multiply-adds, and parameters, which cost nothing.
 
 Children run in as many processes as a search takes, so that their seconds are compared with those of the first recipe
 only if nothing else ran. With --results=FILE each child is a line of that file, and one that is there is not trained
@@ -17,6 +18,7 @@ from nasnet_keras.utils import environment
 environment.prepare()
 
 import dataclasses
+import itertools
 import json
 import tempfile
 from collections.abc import Iterator
@@ -51,6 +53,7 @@ _RECIPES = {  # by name: how a child is trained, and the side of the images that
     "16 pixels, six epochs": (_sized((0.0, 1.0), pad=2, epochs=6), 16),
     "two epochs": (dataclasses.replace(_SHORT, epochs=2), 32),
 }
+_TRAINING = {"loss": -1, "train_accuracy": 1}  # figures of the last epoch on training images, and which sign is better
 _BOOTSTRAPS = 1000
 
 _CELLS = flags.DEFINE_string(
@@ -84,6 +87,9 @@ def main(argv: list[str]) -> None:
     found = {name: [runs.get(name, row["row"], row["seed"] + _SEED.value) for row in rows] for name in _NAMES.value}
     rewards = {name: np.array([run["reward"] for run in found[name]]) for name in found}
     seconds = {name: np.mean([run["seconds"] for run in found[name]]) for name in found}
+    for name, (key, sign) in itertools.product(found, _TRAINING.items()):
+        if all(key in run for run in found[name]):
+            rewards[f"{name}: {key}"] = sign * np.array([run[key] for run in found[name]])
     rewards |= {name: np.array([row[name] for row in rows], float) for name in ("multiply_adds", "parameters")}
     draws = np.random.default_rng(0).integers(0, len(rows), (_BOOTSTRAPS, len(rows)))
     taus = {
@@ -94,7 +100,7 @@ def main(argv: list[str]) -> None:
         tau, more = kendall_tau(values, long), kendall_tau(values, long) - kendall_tau(rewards[first], long)
         spread, error = taus[name].std(), (taus[name] - taus[first]).std()
         cost = f"{seconds[name]:6.1f} s, {seconds[name] / seconds[first]:.2f} of the first" if name in seconds else ""
-        print(f"{name:24s} tau {tau:5.2f} ± {spread:.2f}, {more:+.2f} ± {error:.2f}  {cost}")
+        print(f"{name:38s} tau {tau:5.2f} ± {spread:.2f}, {more:+.2f} ± {error:.2f}  {cost}")
 
 
 def _trained(name: str, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -110,7 +116,8 @@ def _trained(name: str, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             executor.start(evaluators.make(config), Path(folder))
             for outcome in filter(None, as_completed(executor, lambda: next(tasks, None))):
                 figures = {"seed": outcome.task.seed, "reward": outcome.reward, "seconds": round(outcome.seconds, 2)}
-                yield {"recipe": name, "row": rows[outcome.task.number]["row"], **figures}
+                kept = {key: outcome.metrics[key] for key in _TRAINING}
+                yield {"recipe": name, "row": rows[outcome.task.number]["row"], **figures, **kept}
 
 
 def _config(folder: str, name: str) -> SearchConfig:

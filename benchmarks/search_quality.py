@@ -35,7 +35,7 @@ _SEEDS = flags.DEFINE_integer("seeds", 300, "Runs of each algorithm, with the se
 _EVALUATIONS = flags.DEFINE_list("evaluations", ["50", "100", "200"], "Numbers of children of a run's figures.")
 _WINDOW = flags.DEFINE_integer("window", 1, "Children on their way at most: a proposal waits for all earlier ones.")
 _ALGORITHMS = flags.DEFINE_list(
-    "algorithms", ["random", "evolution", "local", "reinforce", "ppo", "tpe"], "Algorithms to run."
+    "algorithms", ["random", "evolution", "local", "tpe", "bayesian", "reinforce", "ppo"], "Algorithms to run."
 )
 _RESULTS = flags.DEFINE_string("results", None, "A file that keeps all runs, so that a stopped measurement goes on.")
 

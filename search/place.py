@@ -58,7 +58,7 @@ class PlaceSettings:
 
     executor: str | None = setting(
         None,
-        f"Executor of the children; by default subprocess if they train from scratch. {explained(EXECUTORS)}.",
+        f"Executor of the children; by default inline in tables and with a supernet, else subprocess. {explained(EXECUTORS)}.",
         values.choice_of_version(*EXECUTORS),
         may_change=True,
     )

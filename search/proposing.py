@@ -61,7 +61,7 @@ class AlgorithmSettings:
     population_size: int | None = setting(
         None,
         "Number of the last children that may be parents in evolution, which begins with as many random ones; by "
-        "default 10 if children are trained from scratch, else 50.",
+        "default 50 in tables and with a supernet, else 10.",
         _COUNT,
         assumed=_population,
     )
