@@ -105,11 +105,17 @@ def depthwise_conv(
         `(batch, ceil(height / stride), ceil(width / stride), channels)` with "same" padding.
     """
     if training and tensorflow_on_processor():
-        if dilation > 1 and padding == "same" and tuple(strides) == (1, 1) and _divides(dilation, x):
+        like_phases = padding == "same" and tuple(strides) == (1, 1) and _divides(dilation, x) and _is_odd(kernel)
+        if dilation > 1 and like_phases:
             return _by_phases(x, kernel, dilation)
         if dilation == 1 and (of_kernel := _fast_kernel_gradient(x, kernel.shape[0], tuple(strides), padding)):
             return _with_kernel_gradient(of_kernel, x, kernel, strides, padding)
     return ops.depthwise_conv(x, kernel, strides, padding, "channels_last", dilation)
+
+
+def _is_odd(kernel: Any) -> bool:
+    """Whether "same" padding is as wide on both sides, so that a reversed kernel, or a dilated one, has the same."""
+    return kernel.shape[0] % 2 == 1
 
 
 def _divides(number: int, x: Any) -> bool:
@@ -159,7 +165,7 @@ def _with_kernel_gradient(of_kernel, x, kernel, strides, padding):
     @tf.custom_gradient
     def apply(x, kernel):
         def of_image(dy):
-            if max(strides) == 1 and border == "SAME":
+            if max(strides) == 1 and border == "SAME" and _is_odd(kernel):
                 return tf.nn.depthwise_conv2d(dy, tf.reverse(kernel, [0, 1]), steps, border)
             wide = _widened(kernel), _widened(dy)
             return tf.cast(tf.nn.depthwise_conv2d_backprop_input(tf.shape(x), *wide, steps, border), x.dtype)
@@ -187,11 +193,10 @@ def _kernel_gradient_by_pixels(x, dy, size, strides, padding):
 
     del padding  # the border of "same"
     channels = x.shape[-1]
-    images, slopes = (
-        tf.cast(tf.reshape(maps, (-1, math.prod(maps.shape[1:3]), channels)), tf.float32) for maps in (x, dy)
-    )
+    images, slopes = (_widened(tf.reshape(maps, (-1, math.prod(maps.shape[1:3]), channels))) for maps in (x, dy))
     pairs = tf.matmul(tf.transpose(images, (2, 1, 0)), tf.transpose(slopes, (2, 0, 1)))
-    sums = tf.matmul(tf.reshape(pairs, (channels, -1)), _joined(*x.shape[1:3], size, strides))
+    joined = tf.constant(_joined(*x.shape[1:3], size, strides), pairs.dtype)
+    sums = tf.matmul(tf.reshape(pairs, (channels, -1)), joined)
     return tf.reshape(tf.transpose(sums), (size, size, channels, 1))
 
 
@@ -200,7 +205,7 @@ def _joined(height: int, width: int, size: int, strides: tuple[int, int]) -> np.
     """Which value of a kernel joins a pixel of the image and one of the result, in TensorFlow's "same" padding.
 
     Returns:
-        Ones and zeros, float32 `(pairs of pixels, size²)`.
+        Booleans `(pairs of pixels, size²)`.
     """
 
     def along(before: int, stride: int) -> np.ndarray:
@@ -211,7 +216,7 @@ def _joined(height: int, width: int, size: int, strides: tuple[int, int]) -> np.
 
     by_row, by_column = along(height, strides[0]), along(width, strides[1])
     joined = by_row[:, None, :, None, :, None] & by_column[None, :, None, :, None, :]
-    return joined.reshape(-1, size * size).astype(np.float32)
+    return joined.reshape(-1, size * size)
 
 
 def _kernel_gradient(x, dy, size, strides, padding):
