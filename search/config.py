@@ -23,7 +23,7 @@ from nasnet_keras.training.recipes import Recipe, default_recipe, recipe_of
 from nasnet_keras.utils import checks, settings, values
 from nasnet_keras.utils.groups import Group
 from nasnet_keras.utils.settings import Former, accepting_former, as_in, documented, grouped, setting
-from nasnet_keras.utils.workdir import STUDY
+from nasnet_keras.utils.workdir import SEEDS, STUDY
 
 __all__ = ["REWARDS", "SearchConfig", "child_recipe", "default_epochs", "defaults", "may_change"]
 
@@ -264,7 +264,8 @@ class SearchConfig:
         if self.recipe is None or isinstance(self.recipe, str):
             object.__setattr__(self, "recipe", child_recipe(self.dataset, self.evaluator, self.recipe))
         settings.check(self, ("recipe",))
-        object.__setattr__(self, "recipe", as_begun(self.recipe, self.workdir, STUDY))
+        for file in (STUDY, SEEDS):
+            object.__setattr__(self, "recipe", as_begun(self.recipe, self.workdir, file))
         self._default("algorithm", begun_with(self.workdir))
         for name, value in defaults(self.evaluator, self.space, self.recipe.epochs, self.trials).items():
             self._default(name, value)

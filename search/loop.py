@@ -109,12 +109,13 @@ def run(
     with running:
         check_unchanged(config)
         try:
-            proposing, judging, costing, facts = own.make(config)
+            prior = own.prior(config)
+            proposing, judging, costing, facts = own.make(config, prior)
         except ValueError as error:
             raise SearchError(str(error)) from error
         study = Study.open(config, facts, judging.device() if costing.measured else None, costing.measured)
         try:
-            keep_prior(config.prior, study.path)
+            keep_prior(prior, study.path)
             running.start(judging, study.path)
             _Search(config, study, proposing, judging, costing, running).run()
         except (DivergedError, CheckpointError, CostError) as error:

@@ -34,14 +34,15 @@ from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.known import check_objects
 from nasnet_keras.search.study.trial import EQUAL
 from nasnet_keras.search.study.trial_log import read_trials
+from nasnet_keras.search.surrogates.prior import Prior
 from nasnet_keras.search.testing.algorithms import check_proposal
 from nasnet_keras.search.testing.contract import ContractError
 from nasnet_keras.search.testing.spaces import check_corners
 from nasnet_keras.training.precision import settled
-from nasnet_keras.training.recipes import AUTO, PRECISIONS, Recipe
+from nasnet_keras.training.recipes import AUTO, PRECISIONS
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.settings import settings
-from nasnet_keras.utils.workdir import STUDY
+from nasnet_keras.utils.workdir import STUDY, recorded
 
 __all__ = ["Own", "check_unchanged"]
 
@@ -93,7 +94,8 @@ class Own:
         if self.space is not None:
             _kept("space", self.space, check_corners)
         replaced = any(one is not None for one in (self.algorithm, self.evaluator, self.space))
-        if replaced and config.prior == usual_prior(vars(config)):  # which was shown to help what the names stand for
+        if replaced and not recorded(config.workdir, STUDY) and config.prior == usual_prior(vars(config)):
+            # It was shown to help what the names stand for. Whoever wants it here names the table.
             config = dataclasses.replace(config, prior=NO_PRIOR)
         return config if self.evaluator is None or row is None or not row.isolates else self._here(config)
 
@@ -101,26 +103,50 @@ class Own:
         """Return the configuration with a precision that is chosen: that of networks which the search trains itself.
 
         Raises:
-            ValueError: the data set, or TensorFlow, is missing.
+            ValueError: the data set, or TensorFlow, is missing, or the limits are impossible.
         """
         if config.recipe.precision != AUTO:
             return config
+        recipe = settled(config.recipe, config.workdir, STUDY, lambda recipe: self._fastest_precision(config))
+        return dataclasses.replace(config, recipe=recipe)
 
-        def fastest(recipe: Recipe) -> str:
-            if self.evaluator is not None or not registry.evaluator(config.evaluator).trains:
-                return PRECISIONS[0]
-            from nasnet_keras.search.evaluators.child import precision_of_children  # late: it imports TensorFlow
+    def _fastest_precision(self, config: SearchConfig) -> str:
+        usual = PRECISIONS[0]
+        if self.evaluator is not None:
+            whose = class_name(type(self.evaluator))
+            logging.warning("precision=auto is %s: it is measured for no evaluator of one's own, as %s", usual, whose)
+            return usual
+        if not registry.evaluator(config.evaluator).trains:
+            return usual
+        from nasnet_keras.search.evaluators.child import ChildEvaluator  # late: it imports TensorFlow
 
-            return precision_of_children(config, config.search_space() if self.space is None else self.space)
-
-        return dataclasses.replace(config, recipe=settled(config.recipe, config.workdir, STUDY, fastest))
+        row = self._executor_row(config)
+        if row is None or row.spans_machines:
+            logging.warning(
+                "precision=auto is measured on this machine for all: give --precision if others are of another kind"
+            )
+        evaluator, space = ChildEvaluator(config), config.search_space() if self.space is None else self.space
+        return evaluator.fastest_precision(Costing(config.search_objective(), evaluator, space).searched)
 
     def make_executor(self, config: SearchConfig) -> Executor:
         """Make the executor of the search; it raises the errors of `executors.make`."""
         return executors.make(config, self.evaluator) if self.executor is None else self.executor
 
-    def make(self, config: SearchConfig) -> tuple[Algorithm, Evaluator, Costing, dict[str, Any]]:
+    def prior(self, config: SearchConfig) -> Prior | None:
+        """Read what the algorithm of a search knows beforehand; None for nothing.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        takes = self.algorithm is None and "prior" in registry.algorithm(config.algorithm).parameters
+        return known_prior(config.prior, config.workdir) if takes and config.prior != NO_PRIOR else None
+
+    def make(self, config: SearchConfig, prior: Prior | None) -> tuple[Algorithm, Evaluator, Costing, dict[str, Any]]:
         """Make the algorithm, the evaluator, the costs with their limits, and the facts that a study records of them.
+
+        Args:
+            config: the settings.
+            prior: as `prior` gives it.
 
         Raises:
             ValueError: a file, a data set or a package that they need is missing, they do not fit together, or the
@@ -134,7 +160,7 @@ class Own:
         if self.evaluator is None and not registry.evaluator(config.evaluator).trains:
             _try_in_table(costing, evaluator, space, config)
         try:
-            algorithm = self._algorithm(config, space, costing.searched)
+            algorithm = self._algorithm(config, space, costing.searched, prior)
         except ValueError as error:
             if costing.searched.size == 1 < space.size:
                 raise ValueError(f"{error}, and {costing.objective} leaves one of {space.size:,}") from error
@@ -195,12 +221,11 @@ class Own:
             return registry.executor(registry.executor_for(config.executor, config.evaluator))
         return next((row for row in registry.EXECUTORS.values() if isinstance(self.executor, row.load())), None)
 
-    def _algorithm(self, config: SearchConfig, space: Space, searched: Space) -> Algorithm:
+    def _algorithm(self, config: SearchConfig, space: Space, searched: Space, prior: Prior | None) -> Algorithm:
         """The algorithm for a space, of which it searches the part within the limits."""
         if self.algorithm is None:
             parameters = {name: getattr(config, name) for name in registry.algorithm(config.algorithm).parameters}
-            if "prior" in parameters:
-                parameters["prior"] = None if config.prior == NO_PRIOR else known_prior(config.prior, config.workdir)
+            parameters |= {"prior": prior} if "prior" in parameters else {}
             return algorithms.make(config.algorithm, searched, config.seed, **parameters)
         made = not isinstance(self.algorithm, Algorithm)
         algorithm: Any = self.algorithm(searched, config.seed) if made else self.algorithm

@@ -58,7 +58,8 @@ class PlaceSettings:
 
     executor: str | None = setting(
         None,
-        f"Executor of the children; by default inline in tables and with a supernet, else subprocess. {explained(EXECUTORS)}.",
+        "Executor of the children; by default inline in tables and with a supernet, else subprocess. "
+        f"{explained(EXECUTORS)}.",
         values.choice_of_version(*EXECUTORS),
         may_change=True,
     )

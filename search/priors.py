@@ -81,21 +81,15 @@ def known_prior(name: str | Path, workdir: str | Path) -> Prior:
         ) from None
 
 
-def keep_prior(name: str | Path | None, workdir: Path) -> None:
-    """Write what a prior knows into the folder of a study, unless it is there.
-
-    Args:
-        name: as for `read_prior`; nothing is written of `registry.NO_PRIOR` and of None.
-        workdir: the folder.
+def keep_prior(prior: Prior | None, workdir: Path) -> None:
+    """Write what the prior of a search knows into the folder of its study, unless it is there or there is none.
 
     Raises:
-        ValueError: as `read_prior`.
         OSError: it cannot be written.
     """
     path = workdir / _KEPT
-    if name in (None, registry.NO_PRIOR) or path.exists():
+    if prior is None or path.exists():
         return
-    prior = read_prior(name)
     lines = (
         json.dumps({"network": json.loads(genotype_text(network)), "reward": reward}, separators=(",", ":"))
         for network, reward in zip(prior.networks, prior.rewards, strict=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 from absl import logging
 
 from nasnet_keras.search.config import SearchConfig
-from nasnet_keras.search.loop import run
+from nasnet_keras.search.loop import SearchError, run
+from nasnet_keras.search.own import Own
 from nasnet_keras.search.report.compared import Comparison, compare
 from nasnet_keras.search.study.folder import Study
 from nasnet_keras.search.study.known import check_continues
@@ -42,6 +43,10 @@ def run_seeds(config: SearchConfig, seeds: int) -> Comparison:
         ...     [study.path.name for study in found.studies]
         ['seed_0', 'seed_1']
     """
+    try:
+        config = Own().settled(config)  # once for all seeds, wherever each of them runs
+    except ValueError as error:
+        raise SearchError(str(error)) from error
     folder = SeedsFolder(config, seeds)
     try:
         configs, done = folder.configs(), {}

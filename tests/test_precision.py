@@ -5,10 +5,13 @@ import json
 
 import pytest
 from helpers import SMALL_GENOTYPE
+from own_classes import Judge
 
-from nasnet_keras import search
+from nasnet_keras import genotype_cost, search
 from nasnet_keras.card import Card
-from nasnet_keras.search import SearchConfig
+from nasnet_keras.search import SearchConfig, run_seeds
+from nasnet_keras.search.evaluators import child
+from nasnet_keras.search.own import Own
 from nasnet_keras.training import datasets, fastest_precision
 from nasnet_keras.training.config import TrainingConfig
 from nasnet_keras.training.job import train
@@ -127,6 +130,44 @@ def test_a_search_chooses_once_for_all_children(measured, tmp_path):
     measured.seconds = 2.0
     assert dataclasses.replace(config, trials=2).recipe.precision == "mixed_bfloat16"
     assert search.run(dataclasses.replace(config, trials=2, finalists=0)).trials[1].reward and len(measured) == 4
+
+
+SEARCHED = {"recipe": RECIPE, "trials": 1, "random_trials": 0, "executor": "inline", "train_images": 128}
+SEARCHED |= {"algorithm": "random", "num_blocks": 1, "finalists": 0, **NETWORK}
+
+
+def test_searches_of_several_seeds_have_one_precision(measured, remembered, tmp_path):
+    """The one that was measured first, also of a seed that is searched later, where another one is faster."""
+    folder = tmp_path / "all"
+    run_seeds(SearchConfig(folder, **SEARCHED), 2)
+    assert len(measured) == 4
+    remembered.unlink()
+    measured.seconds = 2.0
+    found = run_seeds(SearchConfig(folder, **SEARCHED), 3)
+    assert len(measured) == 4 and len(found.studies) == 3
+    assert {study.config["recipe"]["precision"] for study in found.studies} == {"mixed_bfloat16"}
+    begun = json.loads((folder / "seeds.json").read_text())
+    begun["config"]["recipe"]["precision"] = AUTO  # as it was written until 2026-12-01
+    (folder / "seeds.json").write_text(json.dumps(begun))
+    known = SearchConfig(folder, **{**SEARCHED, "recipe": dataclasses.replace(RECIPE, precision="mixed_bfloat16")})
+    assert len(run_seeds(known, 3).studies) == 3
+
+
+def test_what_is_measured_is_within_the_limits_of_a_search(tmp_path, monkeypatch):
+    def within(genotypes, dataset, network, recipe, *, deterministic):
+        costs = [genotype_cost(one, dataset.image_shape, **network).multiply_adds for one in genotypes]
+        assert len(costs) == 2 and max(costs) <= 40000 and deterministic
+        raise MemoryError
+
+    monkeypatch.setattr(child, "fastest_precision", within)
+    config = SearchConfig(tmp_path / "study", limit=["multiply_adds=40000"], **SEARCHED)
+    assert Own().settled(config).recipe.precision == "float32"  # children that do not fit will tell
+
+
+def test_no_precision_is_measured_for_an_evaluator_of_ones_own(measured, tmp_path, caplog):
+    config = SearchConfig(tmp_path / "study", recipe=RECIPE, random_trials=0, trials=1)
+    assert Own(evaluator=Judge()).settled(config).recipe.precision == "float32" and not measured
+    assert "precision=auto is float32: it is measured for no evaluator of one's own" in caplog.text
 
 
 def test_nothing_is_measured_where_nothing_is_trained(measured, tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import references
+from own_classes import OPERATIONS, Judge
 
 from nasnet_keras.search import SearchConfig, load_study, run
 from nasnet_keras.search.algorithms.bayesian import BayesianOptimization
@@ -22,7 +23,7 @@ from nasnet_keras.search.spaces import make
 from nasnet_keras.search.spaces.base import Decision, Space
 from nasnet_keras.search.spaces.limited import LimitedSpace
 from nasnet_keras.search.spaces.nasbench201 import NASBench201Space
-from nasnet_keras.search.study import StudyError
+from nasnet_keras.search.study import Study, StudyError
 from nasnet_keras.search.study.known import known_settings
 from nasnet_keras.search.surrogates.features import Features
 from nasnet_keras.search.surrogates.gaussian_process import GaussianProcess
@@ -312,6 +313,23 @@ def test_bad_priors(study, tmp_path):
         read_prior(copy)
 
 
+def test_a_prior_that_grows_meanwhile_is_read_once(study, tmp_path, monkeypatch):
+    """What a study keeps is what its algorithm has learnt."""
+    earlier = shutil.copytree(study, tmp_path / "earlier")
+    lines = (earlier / "trials.jsonl").read_text().splitlines(keepends=True)
+    (earlier / "trials.jsonl").write_text("".join(lines[:-1]))
+    begin = Study.open
+
+    def late(*given):
+        (earlier / "trials.jsonl").write_text("".join(lines))
+        return begin(*given)
+
+    monkeypatch.setattr(Study, "open", late)
+    settings = {"evaluator": "tabular", "table": TABLE, "algorithm": "bayesian", "random_trials": 0, "prior": earlier}
+    run(SearchConfig(tmp_path / "study", trials=2, **settings))
+    assert len(run(SearchConfig(tmp_path / "study", trials=3, **settings)).trials) == 3
+
+
 def test_a_study_with_a_prior(study, tmp_path):
     """It says what the prior was worth, and goes on with what that knew, whatever becomes of the place it came from."""
     earlier = shutil.copytree(study, tmp_path / "earlier")
@@ -332,6 +350,14 @@ def test_a_study_with_a_prior(study, tmp_path):
     lines = (earlier / "trials.jsonl").read_text().splitlines(keepends=True)
     (earlier / "trials.jsonl").write_text("".join(lines[:-1]))
     assert len(run(SearchConfig(tmp_path / "study", trials=9, **settings)).trials) == 9
+
+    # An evaluator of one's own; the prior need not be typed again.
+    own = {"trials": 5, "random_trials": 0, "finalists": 0, "num_blocks": 1, "operations": OPERATIONS}
+    folder = tmp_path / "own"
+    run(SearchConfig(folder, **own, prior=earlier), evaluator=Judge())
+    assert len(run(SearchConfig(folder, **{**own, "trials": 6}), evaluator=Judge()).trials) == 6
+    assert len(run(SearchConfig(folder, **{**own, "trials": 7}, prior=earlier), evaluator=Judge()).trials) == 7
+    assert load_study(folder).config["prior"] == str(earlier)
 
     kept = tmp_path / "study" / "prior.jsonl"
     with pytest.raises(SearchError, match=r"prior.jsonl is damaged: expected a network and its reward in each line"):

@@ -7,7 +7,7 @@ import keras
 
 from nasnet_keras.utils.environment import has_gpu
 
-__all__ = ["compiled", "gradient", "make_deterministic", "xla_serves"]
+__all__ = ["compiled", "gradient", "is_traced", "make_deterministic", "xla_serves"]
 
 
 def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bool = True) -> Callable[..., Any]:
@@ -30,6 +30,11 @@ def compiled(function: Callable[..., Any], static: tuple[str, ...] = (), xla: bo
     import torch
 
     return torch.no_grad()(function)
+
+
+def is_traced() -> bool:
+    """Tell whether `compiled` traces a function: then a value lives as long as it is needed, whoever else holds it."""
+    return keras.backend.backend() != "torch"
 
 
 def xla_serves() -> bool:

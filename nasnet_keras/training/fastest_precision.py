@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import keras
 from absl import logging
 
+from nasnet_keras import __version__
 from nasnet_keras.genotypes.base import BaseGenotype
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.recipes import PRECISIONS, Recipe
@@ -57,7 +58,8 @@ def fastest_precision(
     count = min(recipe.batch_size, len(dataset.train))
     dataset = dataclasses.replace(dataset, train=dataset.train.take(slice(count)))
     recipe = dataclasses.replace(recipe, batch_size=count, epochs=_WARM + _STEPS, sizes=((0.0, 1.0),))
-    path, key = cache() / "nasnet_keras" / "precisions.json", _key(genotypes, dataset.image_shape, network, recipe)
+    path = cache() / "nasnet_keras" / "precisions.json"
+    key = _key(genotypes, dataset.image_shape, network, recipe, deterministic)
     if (known := _remembered(path).get(key)) in PRECISIONS:
         return known
     milliseconds = dict.fromkeys(PRECISIONS, 0.0)
@@ -67,9 +69,7 @@ def fastest_precision(
             trainer = Trainer(genotype, network, dataset, how, seed=0, deterministic=deterministic)
             milliseconds[precision] += 1e3 * _seconds_of_a_step(trainer)
             bar.update()
-    least, *others = PRECISIONS
-    found = min(others, key=milliseconds.__getitem__)
-    found = found if _GAIN * milliseconds[found] < milliseconds[least] else least
+    found = min(PRECISIONS, key=lambda name: milliseconds[name] * (1.0 if name == PRECISIONS[0] else _GAIN))
     shown = ", ".join(f"{name} {value:.1f}" for name, value in milliseconds.items())
     logging.warning("training in %s: a step takes, in milliseconds, %s", found, shown)
     with suppress(OSError):  # it is measured again next time
@@ -79,17 +79,22 @@ def fastest_precision(
 
 
 def _key(
-    genotypes: Sequence[BaseGenotype], image_shape: tuple[int, int, int], network: dict[str, Any], recipe: Recipe
+    genotypes: Sequence[BaseGenotype],
+    image_shape: tuple[int, int, int],
+    network: dict[str, Any],
+    recipe: Recipe,
+    deterministic: bool,
 ) -> str:
     """What a measurement holds for, as a digest."""
     backend = keras.backend.backend()
     facts = {
         "machine": [environment.hardware(), environment.processor()],
-        "versions": [backend, import_module(backend).__version__, metadata.version("nasnet_keras")],
+        "versions": [backend, import_module(backend).__version__, __version__],
         "networks": [one.fingerprint for one in genotypes],
         "network": {**network, **recipe.network},
         "images": [recipe.batch_size, *image_shape],
         "sam": recipe.sam_radius > 0.0,
+        "deterministic": deterministic,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -17,7 +17,7 @@ from keras import ops
 from nasnet_keras.layers.drop_path import TrainingProgress
 from nasnet_keras.layers.normalization import by_batch, collecting, frozen
 from nasnet_keras.layers.normalized import NormalizedConv, sharing_activations
-from nasnet_keras.training.backend import compiled, gradient
+from nasnet_keras.training.backend import compiled, gradient, is_traced
 from nasnet_keras.training.descent import Descent
 from nasnet_keras.training.inputs import at_size, scaled
 from nasnet_keras.training.replicas import Replicas
@@ -207,7 +207,7 @@ class TrainStep:
 
     def _called(self, weights: list[Any], others: list[Any], images: Any, choices: Any, training: bool) -> Any:
         inputs = images if choices is None else [images, choices]
-        with sharing_activations():
+        with sharing_activations() if is_traced() else nullcontext():
             return self.model.stateless_call(weights, others, inputs, training=training)
 
     def _apart(self, generators: list[Any], direction: int) -> list[Any]:

@@ -5,6 +5,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,14 @@ from nasnet_keras.training.datasets import splits
 from nasnet_keras.training.datasets.base import Dataset
 from nasnet_keras.training.fastest_precision import fastest_precision
 from nasnet_keras.training.job import train
+from nasnet_keras.training.recipes import PRECISIONS
 from nasnet_keras.training.trainer import Trainer
 from nasnet_keras.utils.environment import require_tensorflow
 from nasnet_keras.utils.files import replacing, write_saved
 from nasnet_keras.utils.progress import Progress
 from nasnet_keras.utils.workdir import STUDY, recorded
 
-__all__ = ["ChildEvaluator", "precision_of_children"]
+__all__ = ["ChildEvaluator"]
 
 _BYTES = 12  # memory of a parameter: the weight, its momentum and its average
 _CHECKED_STEPS = 50  # steps between two checks that a child has not diverged
@@ -271,6 +273,26 @@ class ChildEvaluator(Evaluator):
                 shutil.copyfile(folder / file, temporary)
         return {"card": f"{name}.json", "model": f"{name}.keras"}
 
+    def fastest_precision(self, space: Space) -> str:
+        """Measure in which precision random children of a space train fastest; finalists, if no child is trained.
+
+        It is float32 if they do not fit into memory, of which each child will tell by itself.
+        """
+        for gpu in tf.config.list_physical_devices("GPU"):
+            with suppress(RuntimeError):  # too late to choose
+                tf.config.experimental.set_memory_growth(gpu, True)  # the rest is for workers
+        config, row = self._config, registry.evaluator(self._config.evaluator)
+        folder = Path() if row.is_cheap or row.shares_weights else None
+        generator = np.random.default_rng(0)  # the same ones for all seeds of a search
+        trainings = [self._training(space.decode(space.sample(generator)), folder=folder) for _ in range(_MEASURED)]
+        genotypes, images = [one.resolved for one in trainings], self._final if folder else self._proxy
+        network = trainings[0].network(images)
+        try:
+            return fastest_precision(genotypes, images, network, config.recipe, deterministic=config.deterministic)
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            logging.warning("training in %s: children do not fit into memory (%s)", PRECISIONS[0], type(error).__name__)
+            return PRECISIONS[0]
+
     def _training(self, genotype: Genotype | str, seed: int = 0, folder: Path | None = None) -> TrainingConfig:
         """How a network is trained: as a child, or with a folder, to the end."""
         config, recipe = self._config, self._config.recipe
@@ -287,21 +309,6 @@ class ChildEvaluator(Evaluator):
             seed=seed,
             deterministic=config.deterministic,
         )
-
-
-def precision_of_children(config: SearchConfig, space: Space) -> str:
-    """Measure in which precision random children of a search train fastest; finalists, if no child is trained.
-
-    Raises:
-        ValueError: as of `ChildEvaluator`.
-    """
-    evaluator, row = ChildEvaluator(config), registry.evaluator(config.evaluator)
-    folder = Path() if row.is_cheap or row.shares_weights else None
-    generator = np.random.default_rng(0)  # the same ones for all seeds of a search
-    trainings = [evaluator._training(space.decode(space.sample(generator)), folder=folder) for _ in range(_MEASURED)]
-    genotypes, images = [one.resolved for one in trainings], evaluator._final if folder else evaluator._proxy
-    network = trainings[0].network(images)
-    return fastest_precision(genotypes, images, network, config.recipe, deterministic=config.deterministic)
 
 
 def _part(dataset: Dataset, images: int | None, setting: str, whose: str) -> Dataset:

@@ -17,6 +17,7 @@ from nasnet_keras.search.config import SearchConfig
 from nasnet_keras.search.executors.base import BUSY, ExecutorError, Outcome, Task
 from nasnet_keras.search.executors.clock import Clock
 from nasnet_keras.search.executors.worker import command, read_outcome, task_line
+from nasnet_keras.search.study.trial import REWARDED
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.noise import Noise, level_wanted
 
@@ -193,7 +194,7 @@ class Handle:
             return self._failed(*(self._verdict or ("crashed", self._death(plain["died"]))), self._output(_LONGEST_LOG))
         else:
             outcome = read_outcome(self.task, plain)
-            if outcome.status not in ("ok", BUSY):
+            if outcome.status not in (*REWARDED, BUSY):
                 self._keep(self.task, self._output(_LONGEST_LOG))
             self._done()
             return outcome

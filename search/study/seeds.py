@@ -15,6 +15,7 @@ from nasnet_keras.search.study.errors import StudyError
 from nasnet_keras.search.study.folder import Study, load_study
 from nasnet_keras.search.study.known import in_present_words, known_settings, remember
 from nasnet_keras.search.study.upgrades import upgraded_config
+from nasnet_keras.training.recipes import AUTO
 from nasnet_keras.utils import values
 from nasnet_keras.utils.checks import integer, positive_integer, quoted
 from nasnet_keras.utils.groups import Group
@@ -163,6 +164,9 @@ class SeedsFolder:
                 known = in_present_words(self.path, upgraded_config(before), identity, SEEDS)
             except ValueError as error:
                 raise StudyError(f"{self.path / SEEDS} is damaged: {error}") from None
+            recipe = known.get("recipe")
+            if isinstance(recipe, dict) and recipe.get("precision") == AUTO:  # as it was written until 2026-12-01
+                known = {**known, "recipe": {**recipe, "precision": config.recipe.precision}}
             return {name: value for name, value in known.items() if name != "seed"}
 
         self._folder = Workdir(self.path, SEEDS, _FORMAT, _VERSION, identity, StudyError, present)
