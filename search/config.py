@@ -267,6 +267,8 @@ class SearchConfig:
         for file in (STUDY, SEEDS):
             object.__setattr__(self, "recipe", as_begun(self.recipe, self.workdir, file))
         self._default("algorithm", begun_with(self.workdir))
+        if isinstance(self.prior, registry.UsualPrior):
+            object.__setattr__(self, "prior", None)  # by `dataclasses.replace` of other settings, maybe
         for name, value in defaults(self.evaluator, self.space, self.recipe.epochs, self.trials).items():
             self._default(name, value)
         settings.check(self)

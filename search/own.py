@@ -27,7 +27,7 @@ from nasnet_keras.search.objects import RECORDED, class_name, config_of, why_not
 from nasnet_keras.search.plausible import check_objective, of_finalist, try_on
 from nasnet_keras.search.priors import known_prior
 from nasnet_keras.search.proposing import begun_with
-from nasnet_keras.search.registry import NO_PRIOR, usual_prior
+from nasnet_keras.search.registry import NO_PRIOR, UsualPrior
 from nasnet_keras.search.rows import ExecutorRow
 from nasnet_keras.search.spaces.base import Space
 from nasnet_keras.search.study.errors import StudyError
@@ -42,7 +42,7 @@ from nasnet_keras.training.precision import settled
 from nasnet_keras.training.recipes import AUTO, PRECISIONS
 from nasnet_keras.utils.checks import quoted
 from nasnet_keras.utils.settings import settings
-from nasnet_keras.utils.workdir import STUDY, recorded
+from nasnet_keras.utils.workdir import STUDY
 
 __all__ = ["Own", "check_unchanged"]
 
@@ -94,8 +94,7 @@ class Own:
         if self.space is not None:
             _kept("space", self.space, check_corners)
         replaced = any(one is not None for one in (self.algorithm, self.evaluator, self.space))
-        if replaced and not recorded(config.workdir, STUDY) and config.prior == usual_prior(vars(config)):
-            # It was shown to help what the names stand for. Whoever wants it here names the table.
+        if replaced and isinstance(config.prior, UsualPrior):  # it was shown to help what the names stand for
             config = dataclasses.replace(config, prior=NO_PRIOR)
         return config if self.evaluator is None or row is None or not row.isolates else self._here(config)
 

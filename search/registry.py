@@ -12,9 +12,9 @@ from nasnet_keras.genotypes.conventions import ENAS_OPERATIONS
 from nasnet_keras.search.rows import AlgorithmRow, EvaluatorRow, ExecutorRow, Row, SpaceRow
 from nasnet_keras.utils.workdir import SEEDS, STUDY, recorded
 
-__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "NO_PRIOR", "PRIORS", "SPACES", "algorithm", "algorithms_with"]
-__all__ += ["evaluator", "executor", "executor_for", "executors_that", "explained", "sizes_of_cells", "space"]
-__all__ += ["spaces_for", "usual_parameters", "usual_prior"]
+__all__ = ["ALGORITHMS", "EVALUATORS", "EXECUTORS", "NO_PRIOR", "PRIORS", "SPACES", "UsualPrior", "algorithm"]
+__all__ += ["algorithms_with", "evaluator", "executor", "executor_for", "executors_that", "explained"]
+__all__ += ["sizes_of_cells", "space", "spaces_for", "usual_parameters", "usual_prior"]
 
 
 PRIORS: Mapping[str, str] = MappingProxyType({"nasnet_cifar10": "nasnet_cells_cifar10"})
@@ -257,12 +257,18 @@ def usual_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row.derived[name](given) if name in row.derived else implied.get(name) for name in row.parameters}
 
 
+class UsualPrior(str):
+    """The name of a prior that nobody asked for: with other settings it may be another one."""
+
+    __slots__ = ()
+
+
 def usual_prior(given: Mapping[str, Any]) -> str:
     """The prior by default, by the settings of a search: that of the study in its folder, or one that helps."""
     if begun := recorded(given["workdir"], STUDY) or recorded(given["workdir"], SEEDS):
         return begun.get("prior") or NO_PRIOR
     helps = space(given["space"]).prior if evaluator(given["evaluator"]).trains_children else None
-    return helps or NO_PRIOR
+    return UsualPrior(helps or NO_PRIOR)
 
 
 def explained(rows: Mapping[str, Row]) -> str:

@@ -1,5 +1,6 @@
 """Priors: what is read, what a search makes of them, and what misleading ones cost."""
 
+import dataclasses
 import functools
 import json
 import shutil
@@ -382,7 +383,16 @@ def test_children_of_the_space_of_the_table_have_a_prior_by_default(tmp_path):
         assert prior(**others) is None
     config = SearchConfig(tmp_path / "own")
     assert Own().checked(config).prior == "nasnet_cifar10"
-    assert Own(evaluator=TabularEvaluator(SearchConfig("unused", **table))).checked(config).prior == "none"
+    own = Own(evaluator=TabularEvaluator(SearchConfig("unused", **table)))
+    assert own.checked(config).prior == "none"
+    asked = SearchConfig(tmp_path / "own", prior="nasnet_cifar10")
+    assert own.checked(asked).prior == "nasnet_cifar10", "it was asked for"
+    for others in ({"space": "pnas"}, {"evaluator": "zero_cost", "proxy": "parameters"}):
+        assert dataclasses.replace(config, **others).prior == "none"
+    assert dataclasses.replace(config, algorithm="evolution").prior is None
+    with pytest.raises(ValueError, match="prior is for 'bayesian', not for 'evolution'"):
+        dataclasses.replace(asked, algorithm="evolution")
+    assert dataclasses.replace(config, trials=9, workdir=tmp_path / "other").prior == "nasnet_cifar10"
 
 
 def test_a_study_that_was_begun_without_a_prior_goes_on_without(tmp_path):
