@@ -42,19 +42,13 @@ def importing():
 
 def starting():
     """Seconds to build children, and to take their first steps, after a first one in this process."""
-    # Versions before 2026-11-29 have the second names.
-    try:
-        from nasnet_keras.utils import environment
-    except ImportError:
-        from nasnet_keras import environment
-
-    environment.prepare()
     import numpy as np
 
     import nasnet_keras as nk
     from nasnet_keras.search.spaces.nasnet import CellSpace
     from nasnet_keras.training import step
 
+    # Versions before 2026-11-29 have the second names.
     train_step = getattr(step, "TrainStep", None) or step.Stepper
     step_config = getattr(step, "StepConfig", None) or step.Objective
 
